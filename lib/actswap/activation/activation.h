@@ -1,0 +1,94 @@
+// The activation table: one row per function, read by everything that needs to know one.
+//
+// A row says what the function is (value and derivative in double, the reference for every test),
+// how TorchScript files spell it, and how it is written in stock ATen. A new activation is one row.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actswap {
+
+/// Values of a row's parameters, in the row's order (beta; alpha, beta, gamma; ...).
+using ParameterValues = std::span<const double>;
+
+struct ActivationParameter {
+  std::string name;
+  double default_value;
+};
+
+/// One aten operator that computes the function directly.
+struct AtenSpelling {
+  std::string op;  ///< without the namespace: "silu"; the in-place "silu_" is implied
+  /// The operator's arguments that hold the row's parameters, in the row's order.
+  std::vector<std::string> parameter_arguments = {};
+  /// Arguments that must have these values for the operator to mean this row: a number, or a string
+  /// in single quotes (gelu's approximate = "'tanh'"). Of two rows that fit, the one that requires
+  /// more is meant: hardtanh(0, 6) is relu6.
+  std::map<std::string, std::string> required = {};
+  /// Parameters that the operator has built in: silu is swish with beta = 1.
+  std::map<std::string, double> fixed_parameters = {};
+};
+
+/// Another name for a row with certain parameters.
+struct ActivationAlias {
+  std::string name;
+  std::vector<double> parameters;
+  std::string torchscript = {};  ///< a cheaper expression for these parameters; empty: the row's
+};
+
+struct Activation {
+  std::string name;
+  std::vector<ActivationAlias> aliases;
+  std::vector<ActivationParameter> parameters;
+  double (*value)(double x, ParameterValues parameters);
+  double (*derivative)(double x, ParameterValues parameters);
+  /// Where the derivative jumps, for the given parameters (elu has a kink unless alpha = 1); the
+  /// derivative there is the one from the left.
+  std::vector<double> (*kinks)(ParameterValues parameters);
+  /// An expression in TorchScript over `x` with {parameter} placeholders; stock operators only.
+  std::string torchscript;
+  std::vector<AtenSpelling> spellings;
+  bool default_source;  ///< replaced unless the user names sources
+  bool default_target;  ///< offered as something to move to
+  std::string formula;  ///< for people
+  std::string reference;
+  /// What is wrong with parameters that make no such function (celu's alpha = 0); "" if nothing is,
+  /// null where every finite value will do.
+  std::string (*fault)(ParameterValues parameters) = nullptr;
+};
+
+/// The table, in the order in which it is printed.
+ACTSWAP_API const std::vector<Activation>& activations();
+
+/// A row with its parameters filled in.
+struct ACTSWAP_API ActivationSpec {
+  const Activation* activation = nullptr;
+  std::vector<double> parameters;
+
+  double value(double x) const { return activation->value(x, parameters); }
+  double derivative(double x) const { return activation->derivative(x, parameters); }
+  std::vector<double> kinks() const { return activation->kinks(parameters); }
+  /// "mish", "silu", "leaky_relu(slope=0.1)": an alias that says all of it, otherwise the name with
+  /// the parameters that differ from their defaults. resolve(to_string()) gives the same spec.
+  std::string to_string() const;
+  /// The TorchScript expression over `x`, parameters written out to full precision.
+  std::string torchscript() const;
+  bool operator==(const ActivationSpec&) const = default;
+};
+
+/// "relu", "silu", "leaky_relu(0.1)", "aptx(alpha=1,beta=0.5,gamma=0.5)": positional or named.
+/// Aliases stand for a row with parameters ("quick_gelu" is swish(beta=1.702)); neither case nor
+/// '-' for '_' matters.
+/// An alias takes no parameters: they are what it stands for.
+/// @throws UsageError for an unknown name (with the nearest known one), a parameter that is
+/// unknown, given twice or one too many, and a number that is none, not finite or makes no
+/// function.
+ACTSWAP_API ActivationSpec resolve(std::string_view text);
+
+}  // namespace actswap

@@ -1,0 +1,19 @@
+// All of actswap's public interface.
+#pragma once
+
+#include <actswap/activation/activation.h>
+#include <actswap/base/error.h>
+#include <actswap/data/load.h>
+#include <actswap/data/loader.h>
+#include <actswap/export/export_model.h>
+#include <actswap/graph/model.h>
+#include <actswap/graph/plan.h>
+#include <actswap/graph/retarget.h>
+#include <actswap/graph/sites.h>
+#include <actswap/measure/accuracy.h>
+#include <actswap/measure/input_spec.h>
+#include <actswap/measure/latency.h>
+#include <actswap/pipeline/convert.h>
+#include <actswap/report/run.h>
+#include <actswap/schedule/schedule.h>
+#include <actswap/train/trainer.h>

@@ -1,0 +1,97 @@
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+namespace actswap {
+
+namespace {
+
+// The rename must not become visible before the data is on the disk.
+void sync_to_disk(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+}
+
+}  // namespace
+
+std::string file_sha256(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    throw FileError("Cannot read '" + path + "': " + std::strerror(errno));
+  }
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  std::array<char, 1 << 16> buffer{};
+  while (file.read(buffer.data(), buffer.size()) || file.gcount() > 0) {
+    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) {
+    text += kHex[digest[i] >> 4];
+    text += kHex[digest[i] & 15];
+  }
+  return text;
+}
+
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string&)>& write) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
+  if (!fs::is_directory(folder)) {
+    throw FileError("Cannot write '" + path + "': the folder '" + folder.string() +
+                    "' does not exist");
+  }
+  if (fs::is_directory(path)) {
+    throw FileError("Cannot write '" + path + "': it is a folder; expected the name of a file");
+  }
+  if (::access(folder.c_str(), W_OK) != 0) {
+    throw FileError("Cannot write '" + path + "': the folder '" + folder.string() + "' is " +
+                    std::strerror(errno));
+  }
+  const std::string temporary = path + "." + std::to_string(::getpid()) + ".tmp";
+  try {
+    write(temporary);
+    sync_to_disk(temporary);
+    fs::rename(temporary, path);
+    sync_to_disk(folder.string());
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw FileError("Cannot write '" + path + "': " + error.code().message());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+void write_text_atomically(const std::string& path, const std::string& text) {
+  write_atomically(path, [&](const std::string& temporary) {
+    std::ofstream file(temporary, std::ios::binary);
+    file << text;
+    file.flush();
+    if (!file) {
+      throw FileError("Cannot write '" + path + "': " + std::strerror(errno));
+    }
+  });
+}
+
+}  // namespace actswap

@@ -1,0 +1,23 @@
+// Files: read whole, hash, and write so that a file appears complete or not at all.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <functional>
+#include <string>
+
+namespace actswap {
+
+/// SHA-256 of a file, lower-case hex. @throws FileError
+ACTSWAP_API std::string file_sha256(const std::string& path);
+
+/// Calls `write(temporary_path)`, flushes what it wrote to the disk and renames it to `path`. Where
+/// `write` throws, the temporary file is removed and `path` is as it was.
+/// @throws FileError where the folder is missing or not writable
+ACTSWAP_API void write_atomically(const std::string& path,
+                                  const std::function<void(const std::string&)>& write);
+
+/// The same for text.
+ACTSWAP_API void write_text_atomically(const std::string& path, const std::string& text);
+
+}  // namespace actswap

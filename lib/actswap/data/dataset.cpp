@@ -1,0 +1,104 @@
+#include <actswap/base/error.h>
+#include <actswap/data/dataset.h>
+
+#include <numeric>
+#include <string>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+// splitmix64 (Steele, Lea, Flood 2014): its whole state is a counter, so that a stream can be
+// started from seed and epoch alone, and it is the same on every machine.
+class SplitMix64 {
+ public:
+  explicit SplitMix64(std::uint64_t state) : state_(state) {}
+  std::uint64_t next() {
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+  /// Uniform in [0, bound): draws from the incomplete last stretch are thrown away.
+  std::uint64_t below(std::uint64_t bound) {
+    const std::uint64_t first_fair = (0 - bound) % bound;
+    for (;;) {
+      const std::uint64_t draw = next();
+      if (draw >= first_fair) {
+        return draw % bound;
+      }
+    }
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace
+
+TensorDataset::TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target)
+    : inputs_(std::move(inputs)), target_(std::move(target)) {
+  if (inputs_.empty()) {
+    throw UsageError("Expected a data set with at least one input tensor, but got none");
+  }
+  const auto check = [&](const torch::Tensor& tensor, const std::string& name) {
+    if (!tensor.defined()) {
+      throw UsageError("Expected " + name + " to be a tensor, but it is undefined");
+    }
+    if (tensor.dim() == 0) {
+      throw UsageError("Expected " + name + " to hold one entry per example, but got a scalar");
+    }
+    if (tensor.size(0) != inputs_[0].size(0)) {
+      throw UsageError("Expected " + name + " to have as many examples as input 0 (" +
+                       std::to_string(inputs_[0].size(0)) + "), but got " +
+                       std::to_string(tensor.size(0)));
+    }
+  };
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    check(inputs_[i], "input " + std::to_string(i));
+  }
+  if (target_.defined()) {
+    check(target_, "the target");
+  }
+}
+
+std::int64_t TensorDataset::size() const {
+  return inputs_[0].size(0);
+}
+
+Example TensorDataset::get(std::span<const std::int64_t> indices) const {
+  for (const std::int64_t i : indices) {
+    if (i < 0 || i >= size()) {
+      throw UsageError("Expected indices of examples in [0, " + std::to_string(size()) +
+                       "), but got " + std::to_string(i));
+    }
+  }
+  const auto index = torch::tensor(c10::ArrayRef<std::int64_t>(indices.data(), indices.size()));
+  Example example;
+  for (const auto& input : inputs_) {
+    example.inputs.push_back(input.index_select(0, index));
+  }
+  if (target_.defined()) {
+    example.target = target_.index_select(0, index);
+  }
+  return example;
+}
+
+std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed,
+                                           std::int64_t epoch) {
+  if (size < 0) {
+    throw UsageError("Expected a number of examples, but got " + std::to_string(size));
+  }
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(size));
+  std::iota(indices.begin(), indices.end(), 0);
+  // The seed is mixed before the epoch joins it: seed + epoch alone would make epoch 1 of seed 0
+  // the order of epoch 0 of seed 1.
+  SplitMix64 random(SplitMix64(seed).next() ^ static_cast<std::uint64_t>(epoch));
+  for (std::size_t i = indices.size(); i > 1; --i) {  // Fisher and Yates
+    std::swap(indices[i - 1], indices[random.below(i)]);
+  }
+  return indices;
+}
+
+}  // namespace actswap

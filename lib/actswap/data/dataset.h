@@ -1,0 +1,55 @@
+// Where examples come from. A user's own data set implements two functions:
+//
+//   struct Squares : actswap::Dataset {
+//     std::int64_t size() const override { return 1000; }
+//     actswap::Example get(std::span<const std::int64_t> indices) const override { ... }
+//   };
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace actswap {
+
+/// A batch: the model's inputs in the order of its arguments, each N x ..., and what it should say.
+struct Example {
+  std::vector<torch::Tensor> inputs;
+  torch::Tensor target;  ///< undefined where the data has none
+};
+
+class ACTSWAP_API Dataset {
+ public:
+  virtual ~Dataset() = default;
+  /// Number of examples.
+  virtual std::int64_t size() const = 0;
+  /// The examples with these indices (each in [0, size())), stacked along dimension 0.
+  virtual Example get(std::span<const std::int64_t> indices) const = 0;
+};
+
+/// Tensors in memory; all have the same size along dimension 0.
+class ACTSWAP_API TensorDataset : public Dataset {
+ public:
+  /// @throws UsageError where there is no input or the sizes along dimension 0 differ.
+  TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target);
+  std::int64_t size() const override;
+  Example get(std::span<const std::int64_t> indices) const override;
+
+  const std::vector<torch::Tensor>& inputs() const { return inputs_; }
+  const torch::Tensor& target() const { return target_; }
+
+ private:
+  std::vector<torch::Tensor> inputs_;
+  torch::Tensor target_;
+};
+
+/// The order of the examples in one epoch: a permutation of [0, size) that depends on `seed` and
+/// `epoch` alone (not on the machine, the library's version of a generator, or earlier calls).
+ACTSWAP_API std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed,
+                                                       std::int64_t epoch);
+
+}  // namespace actswap

@@ -1,0 +1,118 @@
+#include <actswap/base/error.h>
+#include <actswap/data/loader.h>
+
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+// Makes the batches of one epoch in order, one ahead of the reader. One thread for the epoch and
+// not one for each batch: a thread that runs a parallel kernel starts a team of OpenMP threads of
+// its own.
+class Prefetcher {
+ public:
+  Prefetcher(std::int64_t batches, std::function<Example(std::int64_t)> make)
+      : make_(std::move(make)),
+        thread_([this, batches](const std::stop_token& stop) { run(stop, batches); }) {}
+
+  /// The next batch. @throws what making it threw
+  Example next() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ready_.has_value() || failure_; });
+    if (!ready_) {
+      std::rethrow_exception(failure_);
+    }
+    Example example = std::move(*ready_);
+    ready_.reset();
+    changed_.notify_all();
+    return example;
+  }
+
+ private:
+  void run(const std::stop_token& stop, std::int64_t batches) {
+    const torch::NoGradGuard no_grad;  // the mode is each thread's own; data has no gradient
+    try {
+      for (std::int64_t batch = 0; batch < batches && !stop.stop_requested(); ++batch) {
+        Example example = make_(batch);
+        std::unique_lock lock(mutex_);
+        ready_ = std::move(example);
+        changed_.notify_all();
+        if (!changed_.wait(lock, stop, [&] { return !ready_; })) {
+          return;
+        }
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      changed_.notify_all();
+    }
+  }
+
+  std::function<Example(std::int64_t)> make_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::optional<Example> ready_;
+  std::exception_ptr failure_;
+  std::jthread thread_;  // last: it is stopped and joined before what it uses goes
+};
+
+std::vector<std::int64_t> order_of(const Dataset& dataset, const LoaderOptions& options,
+                                   std::int64_t epoch) {
+  if (options.shuffle) {
+    return shuffled_indices(dataset.size(), options.seed, epoch);
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(dataset.size()));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+}  // namespace
+
+Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
+    : dataset_(dataset), options_(options) {
+  if (options.batch_size < 1) {
+    throw UsageError("Expected a batch size of at least 1, but got " +
+                     std::to_string(options.batch_size));
+  }
+  if (dataset.size() < 1) {
+    throw UsageError("Expected a data set with at least one example, but it is empty");
+  }
+  if (batches_per_epoch() == 0) {
+    throw UsageError("Expected at least one full batch of " + std::to_string(options.batch_size) +
+                     ", but the data set has " + std::to_string(dataset.size()) + " examples");
+  }
+}
+
+std::int64_t Loader::batches_per_epoch() const {
+  const std::int64_t size = dataset_.size();
+  const bool part = size % options_.batch_size != 0 && !options_.drop_last;
+  return size / options_.batch_size + (part ? 1 : 0);
+}
+
+void Loader::for_each(std::int64_t epoch,
+                      const std::function<void(std::int64_t, const Example&)>& body) const {
+  const auto order = order_of(dataset_, options_, epoch);
+  const std::int64_t batches = batches_per_epoch();
+  Prefetcher prefetcher(batches, [&](std::int64_t batch) {
+    const auto begin = static_cast<std::size_t>(batch * options_.batch_size);
+    const auto size = std::min(static_cast<std::size_t>(options_.batch_size), order.size() - begin);
+    return dataset_.get({order.data() + begin, size});
+  });
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    body(batch, prefetcher.next());
+  }
+}
+
+}  // namespace actswap

@@ -1,0 +1,36 @@
+// Batches of a data set in an order that depends on seed and epoch alone, made one ahead by a
+// background thread so that the training loop never waits for indexing.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace actswap {
+
+struct LoaderOptions {
+  std::int64_t batch_size = 64;  ///< > 0
+  bool shuffle = true;
+  bool drop_last = false;  ///< leave out a last batch that is not full
+  std::uint64_t seed = 0;
+};
+
+class ACTSWAP_API Loader {
+ public:
+  /// The data set must outlive the loader. @throws UsageError for an empty data set or batch_size
+  /// < 1.
+  Loader(const Dataset& dataset, const LoaderOptions& options);
+  std::int64_t batches_per_epoch() const;
+  /// Calls `body(batch_index, example)` for each batch of the epoch; the next batch is prepared
+  /// meanwhile. Exceptions of the body or the data set pass through, and the thread ends first.
+  void for_each(std::int64_t epoch,
+                const std::function<void(std::int64_t, const Example&)>& body) const;
+
+ private:
+  const Dataset& dataset_;
+  LoaderOptions options_;
+};
+
+}  // namespace actswap

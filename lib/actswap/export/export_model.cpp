@@ -1,0 +1,196 @@
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+#include <actswap/export/export_model.h>
+#include <actswap/export/provenance.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/eval_mode.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+constexpr char kSelfTest[] = "actswap/self_test.pt";
+constexpr char kProvenance[] = "actswap/provenance.json";
+
+std::vector<torch::Tensor> run_in_eval(jit::Module& module,
+                                       const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard no_grad;
+  const EvalMode eval(module);
+  return run_model(module, inputs);
+}
+
+Verification compare_outputs(const std::vector<torch::Tensor>& expected,
+                             const std::vector<torch::Tensor>& found, double tolerance) {
+  Verification result;
+  result.outputs = static_cast<std::int64_t>(expected.size());
+  if (expected.size() != found.size()) {
+    result.reason = "expected " + std::to_string(expected.size()) + " output tensors, but got " +
+                    std::to_string(found.size());
+    return result;
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].sizes() != found[i].sizes()) {
+      result.reason = "output " + std::to_string(i) + " has another shape";
+      return result;
+    }
+    if (expected[i].numel() == 0) {
+      continue;
+    }
+    const auto wanted = expected[i].to(torch::kDouble);
+    const auto actual = found[i].to(torch::kDouble);
+    if (!torch::equal(wanted.isfinite(), actual.isfinite())) {
+      result.reason = "output " + std::to_string(i) + " is not finite in the same places";
+      return result;
+    }
+    const auto finite = wanted.isfinite();
+    if (!finite.any().item<bool>()) {
+      continue;
+    }
+    const auto difference =
+        (wanted - actual).masked_select(finite).abs().max().item<double>();
+    const auto scale = wanted.masked_select(finite).abs().max().item<double>();
+    result.max_abs_diff = std::max(result.max_abs_diff, difference);
+    result.max_rel_diff =
+        std::max(result.max_rel_diff, difference == 0.0 ? 0.0 : difference / scale);
+  }
+  result.verified = result.max_rel_diff <= tolerance;
+  if (!result.verified) {
+    result.reason = "the largest relative difference is " + std::to_string(result.max_rel_diff) +
+                    ", more than " + std::to_string(tolerance);
+  }
+  return result;
+}
+
+std::string pack_self_test(const std::vector<torch::Tensor>& inputs,
+                           const std::vector<torch::Tensor>& outputs) {
+  const auto list = [](const std::vector<torch::Tensor>& tensors) {
+    c10::List<torch::Tensor> values;
+    for (const auto& tensor : tensors) {
+      values.push_back(tensor.detach().contiguous().clone());
+    }
+    return values;
+  };
+  c10::Dict<std::string, c10::List<torch::Tensor>> content;
+  content.insert("inputs", list(inputs));
+  content.insert("outputs", list(outputs));
+  const auto bytes = jit::pickle_save(content);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
+  const auto parameters = module.parameters();
+  if (argument_names(module).size() != 1 || parameters.size() == 0) {
+    return {};
+  }
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(std::uint64_t{0});
+  std::vector<torch::Tensor> guesses;
+  for (const auto& parameter : parameters) {
+    const auto floats = torch::TensorOptions().dtype(parameter.dtype());
+    const auto draw = [&](const std::vector<std::int64_t>& shape) {
+      guesses.push_back(torch::randn(shape, generator).to(floats));
+    };
+    if (parameter.dim() == 4) {
+      for (const std::int64_t side : {32, 28, 64, 224}) {
+        draw({2, parameter.size(1), side, side});
+      }
+      break;
+    }
+    if (parameter.dim() == 3) {
+      draw({2, parameter.size(1), 128});
+      break;
+    }
+    if (parameter.dim() == 2) {
+      draw({2, parameter.size(1)});
+      draw({2, 8, parameter.size(1)});
+      guesses.push_back(torch::randint(parameter.size(0), {2, 8}, generator, torch::kInt64));
+      break;
+    }
+  }
+  for (const auto& guess : guesses) {
+    try {
+      if (!run_in_eval(module, {guess}).empty()) {
+        return {guess};
+      }
+    } catch (const UsageError&) {
+      continue;  // the next guess
+    }
+  }
+  return {};
+}
+
+Verification compare_models(jit::Module& model, jit::Module& other,
+                            const std::vector<torch::Tensor>& inputs, double tolerance) {
+  return compare_outputs(run_in_eval(model, inputs), run_in_eval(other, inputs), tolerance);
+}
+
+Verification export_model(Retargeter& retargeter, const std::string& path,
+                          const ExportOptions& options) {
+  auto expected_module = reload(retargeter.module());
+  for_each_blend(expected_module, [](jit::Module& blend) { blend.setattr("t", 1.0); });
+  auto finished = retargeter.finish();
+  finished.eval();
+  const auto inputs =
+      options.probe_inputs.empty() ? guess_inputs(expected_module) : options.probe_inputs;
+
+  Verification result;
+  auto extra_files = retargeter.original().extra_files;
+  extra_files[kProvenance] = provenance_json(retargeter, options.provenance);
+  if (!inputs.empty()) {
+    extra_files[kSelfTest] = pack_self_test(inputs, run_in_eval(expected_module, inputs));
+  }
+  write_atomically(path, [&](const std::string& temporary) {
+    jit::ExtraFilesMap files(extra_files.begin(), extra_files.end());
+    try {
+      finished.save(temporary, files);
+    } catch (const c10::Error& error) {
+      throw FileError("Cannot write '" + path + "': " + error.what_without_backtrace());
+    }
+    auto written = load(temporary);
+    if (inputs.empty()) {
+      result.reason = "no probe inputs: none of the guessed shapes fits the model";
+      return;
+    }
+    result = compare_models(expected_module, written.module, inputs, options.tolerance);
+    if (!result.verified) {
+      throw VerificationError("The export differs from the blended model at t = 1: " +
+                              result.reason + "; '" + path + "' was not written");
+    }
+  });
+  return result;
+}
+
+Verification verify_file(const std::string& path, double tolerance) {
+  auto model = load(path);
+  const auto stored = model.extra_files.find(kSelfTest);
+  if (stored == model.extra_files.end()) {
+    throw FileError("'" + path + "' holds no self-test: it was not exported by actswap, or without "
+                    "probe inputs; compare it with another model by --against");
+  }
+  std::vector<torch::Tensor> inputs;
+  std::vector<torch::Tensor> outputs;
+  try {
+    const auto content =
+        jit::pickle_load({stored->second.begin(), stored->second.end()}).toGenericDict();
+    const auto tensors = [&](const char* key) {
+      std::vector<torch::Tensor> values;
+      for (const auto& value : content.at(key).toListRef()) {
+        values.push_back(value.toTensor());
+      }
+      return values;
+    };
+    inputs = tensors("inputs");
+    outputs = tensors("outputs");
+  } catch (const std::exception&) {
+    throw FileError("The self-test in '" + path + "' is damaged: it cannot be read");
+  }
+  return compare_outputs(outputs, run_in_eval(model.module, inputs), tolerance);
+}
+
+}  // namespace actswap

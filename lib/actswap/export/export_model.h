@@ -1,0 +1,50 @@
+// Verify, then write: an exported file appears whole and checked, or not at all.
+//
+// Extra files in the archive: "actswap/provenance.json" (what was made from what, how, by which
+// versions) and "actswap/self_test.pt" (probe inputs and the outputs expected for them).
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/graph/retarget.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct ExportOptions {
+  std::vector<torch::Tensor> probe_inputs;  ///< empty: guessed from the model's first layer
+  /// Largest difference allowed, relative to the largest magnitude of the expected output.
+  double tolerance = 1e-5;
+  std::map<std::string, std::string> provenance;  ///< further entries for provenance.json
+};
+
+struct Verification {
+  bool verified = false;       ///< false with a reason where no probe input could be found
+  std::string reason;
+  double max_abs_diff = 0.0;
+  double max_rel_diff = 0.0;   ///< max_abs_diff / max(|expected|)
+  std::int64_t outputs = 0;    ///< tensors compared
+};
+
+/// Collapses the blends, writes a temporary file, loads that file afresh, compares its outputs with
+/// those of the blended model at t = 1, and renames it to `path`.
+/// @throws VerificationError where they differ (nothing is left behind), FileError where the file
+///   cannot be written.
+ACTSWAP_API Verification export_model(Retargeter& retargeter, const std::string& path,
+                                      const ExportOptions& options = {});
+
+/// Replays the self-test stored in an exported file.
+/// @throws FileError where the file has none.
+ACTSWAP_API Verification verify_file(const std::string& path, double tolerance = 1e-5);
+
+/// Compares two models on the same inputs.
+ACTSWAP_API Verification compare_models(torch::jit::Module& model, torch::jit::Module& other,
+                                        const std::vector<torch::Tensor>& inputs, double tolerance);
+
+/// Inputs that the model accepts, guessed from its first parameter; empty where none of the guesses
+/// runs.
+ACTSWAP_API std::vector<torch::Tensor> guess_inputs(torch::jit::Module& module);
+
+}  // namespace actswap

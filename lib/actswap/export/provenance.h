@@ -1,0 +1,16 @@
+// What an exported file says of how it was made.
+#pragma once
+
+#include <actswap/graph/retarget.h>
+
+#include <map>
+#include <string>
+
+namespace actswap {
+
+/// A JSON object: schema, versions, the original's path and hash, each site with its functions, and
+/// the entries given.
+std::string provenance_json(const Retargeter& retargeter,
+                            const std::map<std::string, std::string>& entries);
+
+}  // namespace actswap

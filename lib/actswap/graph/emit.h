@@ -1,0 +1,14 @@
+// Writing an activation into a graph, in stock operators.
+#pragma once
+
+#include <actswap/activation/activation.h>
+
+#include <torch/csrc/jit/ir/ir.h>
+
+namespace actswap {
+
+/// Inserts activation(x) before `where`; returns its value.
+torch::jit::Value* emit_activation(const ActivationSpec& activation, torch::jit::Value* x,
+                                   torch::jit::Node* where);
+
+}  // namespace actswap

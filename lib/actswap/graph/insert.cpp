@@ -1,0 +1,171 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/emit.h>
+#include <actswap/graph/insert.h>
+#include <actswap/graph/normalise.h>
+#include <actswap/graph/scan.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+using Targets = std::unordered_map<std::string, std::optional<ActivationSpec>>;  // by site id
+
+// The one target of all sites that this piece of code is. Code is shared by the objects of a class.
+std::optional<ActivationSpec> common_target(const CodeSite& code, const Targets& targets) {
+  const auto target_of = [&](const Site& site) {
+    const auto found = targets.find(site.id);
+    return found == targets.end() ? std::nullopt : found->second;
+  };
+  const auto target = target_of(code.sites.front());
+  for (const auto& site : code.sites) {
+    if (target_of(site) != target) {
+      throw UsageError("Sites '" + code.sites.front().id + "' and '" + site.id +
+                       "' are the same code, in two modules of one class, and cannot be planned "
+                       "differently yet: swap or keep both alike");
+    }
+  }
+  return target;
+}
+
+// An activation module whose every use was inlined into its callers keeps an own forward that
+// nothing calls. It follows its callers, so that the export holds no expensive function.
+std::optional<ActivationSpec> target_of_uncalled(const CodeSite& code, const Plan& plan) {
+  for (const auto& planned : plan.sites) {
+    if (planned.site.activation == code.match.activation && planned.target) {
+      return planned.target;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string unused_name(const c10::ClassTypePtr& type) {
+  int number = 0;
+  while (type->hasAttribute("actswap_blend_" + std::to_string(number))) {
+    ++number;
+  }
+  return "actswap_blend_" + std::to_string(number);
+}
+
+jit::Value* call_blend(const CodeSite& code, const std::string& name) {
+  auto& graph = *jit::toGraphFunction(*code.method).graph();
+  const jit::WithInsertPoint guard(code.match.node);
+  jit::Value* blend = graph.insertGetAttr(graph.inputs().at(0), name);
+  jit::Node* call = graph.create(c10::prim::CallMethod, {blend, code.match.input});
+  call->s_(c10::attr::name, "forward");
+  return graph.insertNode(call)->output();
+}
+
+void collapse_call(jit::Node* call, const ActivationSpec& target) {
+  jit::Node* get_blend = call->input(0)->node();
+  call->output()->replaceAllUsesWith(emit_activation(target, call->input(1), call));
+  call->destroy();
+  if (!get_blend->hasUses()) {
+    get_blend->destroy();
+  }
+}
+
+// All objects of a class lose the slot before the class does: they find it by the class.
+void remove_child(const c10::ClassTypePtr& type, const std::string& name,
+                  const std::vector<ModuleEntry>& modules) {
+  for (const auto& entry : modules) {
+    if (entry.module.type() == type) {
+      entry.module._ivalue()->unsafeRemoveAttr(name);
+    }
+  }
+  type->unsafeRemoveAttribute(name);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> insert_blends(const jit::Module& root, const Plan& plan) {
+  normalise(root);
+  const auto modules = distinct_modules(root);
+  Targets targets;
+  for (const auto& planned : plan.sites) {
+    targets.emplace(planned.site.id, planned.target);
+  }
+  BlendFactory factory(root._ivalue()->compilation_unit());
+  std::map<std::string, std::string> paths;
+  for (const auto& code : scan(root)) {
+    if (code.sites.empty()) {
+      const auto target = target_of_uncalled(code, plan);
+      if (target && code.match.obstacle.empty()) {
+        replace_match(code.match, emit_activation(*target, code.match.input, code.match.node));
+      }
+      continue;
+    }
+    const auto target = common_target(code, targets);
+    if (!target) {
+      continue;
+    }
+    const auto name = unused_name(code.type);
+    for (const auto& entry : modules) {
+      if (entry.module.type() != code.type) {
+        continue;
+      }
+      auto blend = factory.make(code.match.activation, *target);
+      if (!code.type->hasAttribute(name)) {
+        code.type->addAttribute(name, blend.type());
+      }
+      entry.module._ivalue()->setAttr(name, blend._ivalue());
+    }
+    for (const auto& site : code.sites) {
+      paths.emplace(site.id, site.module.empty() ? name : site.module + "." + name);
+    }
+    replace_match(code.match, call_blend(code, name));
+  }
+  for (const auto& planned : plan.sites) {
+    if (planned.target && !paths.contains(planned.site.id)) {
+      throw UsageError("The plan's site '" + planned.site.id + "' is not in this model");
+    }
+  }
+  return paths;
+}
+
+std::size_t collapse_blends(const jit::Module& root) {
+  const auto modules = distinct_modules(root);
+  std::map<c10::ClassTypePtr, ActivationSpec> blend_targets;
+  for (const auto& entry : modules) {
+    if (is_blend(entry.module.type())) {
+      blend_targets.emplace(entry.module.type(), blend_target(entry.module));
+    }
+  }
+  const auto types = distinct_types(modules);
+  for (const auto& type : types) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+        if (node->kind() != c10::prim::CallMethod) {
+          return;
+        }
+        const auto blend = blend_targets.find(node->input(0)->type()->cast<c10::ClassType>());
+        if (blend != blend_targets.end()) {
+          collapse_call(node, blend->second);
+        }
+      });
+    }
+  }
+  std::size_t removed = 0;
+  for (const auto& type : types) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      if (blend_targets.contains(type->getAttribute(i)->cast<c10::ClassType>())) {
+        names.push_back(type->getAttributeName(i));
+      }
+    }
+    for (const auto& name : names) {
+      remove_child(type, name, modules);
+      ++removed;
+    }
+  }
+  return removed;
+}
+
+}  // namespace actswap

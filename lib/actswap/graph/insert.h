@@ -1,0 +1,23 @@
+// Inserting blends, and taking them out again.
+#pragma once
+
+#include <actswap/graph/plan.h>
+
+#include <torch/script.h>
+
+#include <map>
+#include <string>
+
+namespace actswap {
+
+/// Puts a blend module at every planned site of a module that has not run yet.
+/// @return site id to the path of its blend module
+/// @throws UsageError where two module objects of one class are planned differently, or a planned
+///   site is not found.
+std::map<std::string, std::string> insert_blends(const torch::jit::Module& root, const Plan& plan);
+
+/// Replaces every blend by its target and removes the blend modules; the module must not have run.
+/// @return how many blends were removed
+std::size_t collapse_blends(const torch::jit::Module& root);
+
+}  // namespace actswap

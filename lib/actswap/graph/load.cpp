@@ -1,0 +1,158 @@
+// Reading a model file, and saying what a file is instead where it is none.
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+#include <actswap/graph/classify.h>
+#include <actswap/graph/model.h>
+
+#include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace actswap {
+
+namespace {
+
+using caffe2::serialize::PyTorchStreamReader;
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_is_archive(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(path)) {
+    throw FileError("There is no file '" + path + "'");
+  }
+  if (fs::is_directory(path)) {
+    throw FileError("'" + path + "' is a folder; expected a TorchScript file");
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    throw FileError("Cannot read '" + path + "': permission denied");
+  }
+  char magic[4] = {};
+  file.read(magic, sizeof magic);
+  if (file.gcount() == 0) {
+    throw FileError("'" + path + "' is empty; expected a TorchScript file");
+  }
+  if (file.gcount() < 4 || std::string(magic, 4) != std::string("PK\x03\x04", 4)) {
+    throw FileError("'" + path +
+                    "' is not a TorchScript file: it is no zip archive (a TorchScript file is what "
+                    "torch.jit.save writes)");
+  }
+}
+
+std::unique_ptr<PyTorchStreamReader> open_archive(const std::string& path) {
+  try {
+    return std::make_unique<PyTorchStreamReader>(path);
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    if (contains(what, "maximum supported version")) {
+      throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
+                      first_line(what));
+    }
+    if (contains(what, "file in archive is not in a subdirectory") ||
+        contains(what, "not in a subdirectory")) {
+      throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
+    }
+    if (contains(what, "version") && contains(what, "not found")) {
+      throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
+    }
+    throw FileError("'" + path + "' is truncated or damaged: its zip directory cannot be read");
+  }
+}
+
+bool has_prefix(const std::vector<std::string>& records, const std::string& prefix) {
+  return std::any_of(records.begin(), records.end(),
+                     [&](const std::string& record) { return record.starts_with(prefix); });
+}
+
+void check_is_torchscript(const std::string& path, PyTorchStreamReader& reader) {
+  const auto records = reader.getAllRecords();
+  if (reader.hasRecord("constants.pkl") && has_prefix(records, "code/")) {
+    return;
+  }
+  const bool exported = reader.hasRecord("archive_format") || has_prefix(records, "models/") ||
+                        reader.hasRecord("serialized_exported_program.json");
+  if (exported) {
+    throw FileError("'" + path +
+                    "' comes from torch.export, which cannot be rewritten here; save the model with "
+                    "torch.jit.script(model).save(...) or torch.jit.trace(model, inputs).save(...)");
+  }
+  if (reader.hasRecord("data.pkl")) {
+    throw FileError("'" + path +
+                    "' was written by torch.save and holds tensors only (a state_dict or a tensor), "
+                    "not a program; load it into the model in Python and save that with "
+                    "torch.jit.script(model).save(...)");
+  }
+  throw FileError("'" + path + "' is a zip archive, but not a TorchScript file");
+}
+
+std::map<std::string, std::string> read_extra_files(PyTorchStreamReader& reader) {
+  static const std::string kPrefix = "extra/";
+  std::map<std::string, std::string> files;
+  for (const auto& record : reader.getAllRecords()) {
+    if (record.starts_with(kPrefix)) {
+      auto [data, size] = reader.getRecord(record);
+      files[record.substr(kPrefix.size())] =
+          std::string(static_cast<const char*>(data.get()), size);
+    }
+  }
+  return files;
+}
+
+// The line that names the operator, out of LibTorch's several.
+std::string unknown_operator(const std::string& what) {
+  static const std::string kMark = "Unknown builtin op: ";
+  const auto begin = what.find(kMark) + kMark.size();
+  const auto end = what.find_first_of(".\n", begin);
+  return what.substr(begin, end - begin);
+}
+
+}  // namespace
+
+Model load(const std::string& path) {
+  check_is_archive(path);
+  auto reader = open_archive(path);
+  Model model;
+  try {
+    check_is_torchscript(path, *reader);
+    model.extra_files = read_extra_files(*reader);
+    model.module = torch::jit::load(path, torch::kCPU);
+  } catch (const c10::Error& error) {
+    throw FileError("'" + path + "' cannot be loaded: " +
+                    first_line(error.what_without_backtrace()));
+  } catch (const torch::jit::ErrorReport& error) {
+    const std::string what = error.what();
+    if (contains(what, "Unknown builtin op: ")) {
+      throw FileError("'" + path + "' uses the operator '" + unknown_operator(what) +
+                      "', which this LibTorch does not have; load the library that defines it "
+                      "first, or export the model without it");
+    }
+    const auto begin = what.find_first_not_of('\n');
+    throw FileError("'" + path + "' cannot be loaded: " +
+                    first_line(what.substr(begin == std::string::npos ? 0 : begin)));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw FileError("'" + path + "' cannot be loaded: " + first_line(error.what()));
+  }
+  model.path = path;
+  model.sha256 = file_sha256(path);
+  classify(model);
+  return model;
+}
+
+Model adopt(const torch::jit::Module& module) {
+  Model model;
+  model.module = reload(module);
+  classify(model);
+  return model;
+}
+
+}  // namespace actswap

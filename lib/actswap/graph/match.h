@@ -1,0 +1,34 @@
+// Recognising an activation in a graph.
+#pragma once
+
+#include <actswap/activation/activation.h>
+#include <actswap/graph/sites.h>
+
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct Match {
+  torch::jit::Node* node = nullptr;    ///< gives the activation's output; an operator or a branch
+  torch::jit::Value* input = nullptr;  ///< what the activation is applied to
+  ActivationSpec activation;
+  SiteForm form = SiteForm::op;
+  bool in_place = false;
+  std::string obstacle;  ///< empty, or why it cannot be replaced
+};
+
+/// The activation that the node computes, if it does.
+std::optional<Match> match_activation(torch::jit::Node* node);
+
+/// All of a graph, in program order; a branch that is an activation is one match.
+std::vector<Match> match_all(torch::jit::Graph& graph);
+
+/// Puts `output` in the place of the match's: for an in-place form also where its input is read
+/// afterwards. The match's node is destroyed.
+void replace_match(const Match& match, torch::jit::Value* output);
+
+}  // namespace actswap

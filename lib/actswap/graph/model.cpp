@@ -1,0 +1,149 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/classify.h>
+#include <actswap/graph/model.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <sstream>
+#include <unordered_set>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+void collect_tensors(const c10::IValue& value, std::vector<torch::Tensor>& tensors) {
+  if (value.isTensor()) {
+    tensors.push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (const auto& element : value.toTupleRef().elements()) {
+      collect_tensors(element, tensors);
+    }
+  } else if (value.isList() || value.isTensorList()) {
+    for (const auto& element : value.toListRef()) {
+      collect_tensors(element, tensors);
+    }
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) {
+      collect_tensors(entry.value(), tensors);
+    }
+  }
+}
+
+std::string shapes(const std::vector<torch::Tensor>& tensors) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    text << (i == 0 ? "" : ", ") << tensors[i].sizes() << " " << tensors[i].dtype();
+  }
+  return text.str();
+}
+
+// Only a constant mode is fixed: a scripted module reads self.training.
+bool has_fixed_mode(jit::Node* node) {
+  if (node->kind() == c10::aten::batch_norm) {
+    return node->input(5)->node()->kind() == c10::prim::Constant;
+  }
+  if (node->kind() == c10::aten::dropout || node->kind() == c10::Symbol::aten("dropout_")) {
+    return node->input(2)->node()->kind() == c10::prim::Constant;
+  }
+  return false;
+}
+
+// What a trace never leaves behind: calls of functions, branches, loops, the mode read at run time.
+bool is_script_only(const jit::Node* node) {
+  return node->kind() == c10::prim::CallFunction || node->kind() == c10::prim::If ||
+         node->kind() == c10::prim::Loop || node->kind() == c10::prim::RaiseException ||
+         (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "training");
+}
+
+}  // namespace
+
+std::string_view to_string(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::scripted:
+      return "scripted";
+    case ModelKind::traced:
+      return "traced";
+    case ModelKind::frozen:
+      return "frozen";
+  }
+  return "";
+}
+
+void classify(Model& model) {
+  const auto modules = distinct_modules(model.module);
+  bool script_only = false;
+  model.fixed_eval_mode = false;
+  for (const auto& type : distinct_types(modules)) {
+    // Scripting records a class's __constants__; tracing has none.
+    script_only = script_only || type->numConstants() > 0;
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+        script_only = script_only || is_script_only(node);
+        model.fixed_eval_mode = model.fixed_eval_mode || has_fixed_mode(node);
+      });
+    }
+  }
+  if (!model.module.hasattr("training")) {
+    model.kind = ModelKind::frozen;
+  } else {
+    model.kind = script_only ? ModelKind::scripted : ModelKind::traced;
+  }
+}
+
+jit::Module reload(const jit::Module& module) {
+  std::stringstream stream;
+  module.save(stream);
+  return jit::load(stream, torch::kCPU);
+}
+
+std::vector<std::string> argument_names(const jit::Module& module) {
+  std::vector<std::string> names;
+  if (const auto method = module.find_method("forward")) {
+    const auto& arguments = method->function().getSchema().arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+      names.push_back(arguments[i].name());
+    }
+  }
+  return names;
+}
+
+std::vector<torch::Tensor> distinct_parameters(const jit::Module& module) {
+  std::vector<torch::Tensor> parameters;
+  std::unordered_set<const c10::TensorImpl*> known;
+  for (const auto& parameter : module.parameters()) {
+    if (known.insert(parameter.unsafeGetTensorImpl()).second) {
+      parameters.push_back(parameter);
+    }
+  }
+  return parameters;
+}
+
+std::int64_t parameter_count(const jit::Module& module) {
+  std::int64_t count = 0;
+  for (const auto& parameter : distinct_parameters(module)) {
+    count += parameter.numel();
+  }
+  return count;
+}
+
+std::vector<torch::Tensor> run_model(jit::Module& module,
+                                     const std::vector<torch::Tensor>& inputs) {
+  std::vector<torch::Tensor> outputs;
+  try {
+    collect_tensors(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())), outputs);
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    throw UsageError("The model does not accept the inputs (" + shapes(inputs) + "): " + what);
+  } catch (const std::exception& error) {
+    throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
+                     "): " + error.what());
+  }
+  return outputs;
+}
+
+}  // namespace actswap

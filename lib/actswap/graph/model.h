@@ -1,0 +1,56 @@
+// A TorchScript model as it came from a file, and what is known about it.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actswap {
+
+enum class ModelKind { scripted, traced, frozen };
+ACTSWAP_API std::string_view to_string(ModelKind kind);
+
+struct Model {
+  torch::jit::Module module;
+  ModelKind kind = ModelKind::scripted;
+  std::string path;    ///< where it was read; empty for a module that was given in memory
+  std::string sha256;  ///< of the file, lower-case hex; empty for a module given in memory
+  std::map<std::string, std::string> extra_files;  ///< the archive's extra/ entries
+  /// The graph holds a batch norm or dropout whose mode is a constant: train() does not reach it.
+  bool fixed_eval_mode = false;
+};
+
+/// Reads a TorchScript archive onto the CPU.
+/// @throws FileError that says what the file is instead: missing, not a zip archive, truncated, a
+///   state_dict or tensor of torch.save, a torch.export archive, a newer format, a model with an
+///   unknown operator (which one).
+ACTSWAP_API Model load(const std::string& path);
+
+/// A model that is already in memory. The module itself is not changed: this is a copy (by way of
+/// serialisation, so that edits to its graphs take effect even where it has run before).
+ACTSWAP_API Model adopt(const torch::jit::Module& module);
+
+/// A deep copy by way of serialisation: own parameters, own graphs, nothing cached.
+ACTSWAP_API torch::jit::Module reload(const torch::jit::Module& module);
+
+/// Names of the arguments of the module's forward, without self.
+ACTSWAP_API std::vector<std::string> argument_names(const torch::jit::Module& module);
+
+/// Distinct parameters: a tensor that is tied into several modules appears once.
+ACTSWAP_API std::vector<torch::Tensor> distinct_parameters(const torch::jit::Module& module);
+
+/// Number of elements in the distinct parameters.
+ACTSWAP_API std::int64_t parameter_count(const torch::jit::Module& module);
+
+/// Runs forward on the inputs; a tuple, list or dict output gives its tensors in order.
+/// @throws UsageError where the model rejects the inputs (with what it said).
+ACTSWAP_API std::vector<torch::Tensor> run_model(torch::jit::Module& module,
+                                                 const std::vector<torch::Tensor>& inputs);
+
+}  // namespace actswap

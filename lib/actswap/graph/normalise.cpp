@@ -1,0 +1,115 @@
+#include <actswap/graph/match.h>
+#include <actswap/graph/normalise.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include <unordered_set>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+jit::GraphFunction* callee_of(jit::Node* call_function) {
+  const auto type = call_function->input(0)->type()->cast<c10::FunctionType>();
+  return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
+}
+
+bool applies_activation(jit::Graph& graph) {
+  if (!match_all(graph).empty()) {
+    return true;
+  }
+  bool found = false;
+  for_each_node(graph.block(), [&](jit::Node* node) {
+    if (!found && node->kind() == c10::prim::CallFunction) {
+      auto* callee = callee_of(node);
+      found = callee != nullptr && applies_activation(*callee->graph());
+    }
+  });
+  return found;
+}
+
+// The graph of the function is copied in, so that other callers keep theirs.
+void inline_functions(jit::Block* block) {
+  for_each_node(block, [](jit::Node* node) {
+    if (node->kind() != c10::prim::CallFunction) {
+      return;
+    }
+    auto* callee = callee_of(node);
+    if (callee == nullptr || !applies_activation(*callee->graph())) {
+      return;
+    }
+    const auto body = callee->graph()->copy();
+    inline_functions(body->block());
+    jit::Node* function_constant = node->input(0)->node();
+    node->removeInput(0);
+    jit::inlineCallTo(node, callee, body.get());
+    if (!function_constant->hasUses()) {
+      function_constant->destroy();
+    }
+  });
+}
+
+// forward(self, x) in which x alone is used as a tensor: self stays unused once it is inlined.
+void inline_reused_modules(const ModuleEntry& caller, const CallCounts& counts,
+                           std::unordered_set<const c10::ivalue::Object*>& activation_modules) {
+  for (auto* method : user_methods(caller.module.type())) {
+    for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+      if (node->kind() != c10::prim::CallMethod) {
+        return;
+      }
+      const auto* receiver = receiver_of(node, caller.module._ivalue().get());
+      const auto& name = node->s(c10::attr::name);
+      if (receiver == nullptr || !activation_modules.contains(receiver) ||
+          counts.of(receiver, name) < 2) {
+        return;
+      }
+      auto& callee = jit::toGraphFunction(*receiver->type()->findMethod(name));
+      const auto body = callee.graph()->copy();
+      jit::inlineCallTo(node, &callee, body.get());
+    });
+  }
+}
+
+}  // namespace
+
+bool is_activation_module(const jit::Module& module) {
+  if (module.children().size() > 0 || module.parameters(false).size() > 0 ||
+      module.buffers(false).size() > 0) {
+    return false;
+  }
+  const auto methods = user_methods(module.type());
+  for (auto* method : methods) {
+    auto& graph = *jit::toGraphFunction(*method).graph();
+    const auto matches = match_all(graph);
+    if (graph.inputs().size() != 2 || matches.size() != 1 || graph.outputs().size() != 1 ||
+        matches[0].input != graph.inputs()[1] ||
+        matches[0].node->output() != graph.outputs()[0]) {
+      return false;
+    }
+  }
+  return !methods.empty();
+}
+
+void normalise(const jit::Module& root) {
+  const auto modules = distinct_modules(root);
+  for (const auto& type : distinct_types(modules)) {
+    for (auto* method : user_methods(type)) {
+      inline_functions(jit::toGraphFunction(*method).graph()->block());
+    }
+  }
+  std::unordered_set<const c10::ivalue::Object*> activation_modules;
+  for (const auto& entry : modules) {
+    if (!entry.path.empty() && is_activation_module(entry.module)) {
+      activation_modules.insert(entry.module._ivalue().get());
+    }
+  }
+  const CallCounts counts(modules);
+  for (const auto& entry : modules) {
+    inline_reused_modules(entry, counts, activation_modules);
+  }
+}
+
+}  // namespace actswap

@@ -1,0 +1,42 @@
+// What becomes of each site.
+#pragma once
+
+#include <actswap/activation/activation.h>
+#include <actswap/base/export.h>
+#include <actswap/graph/sites.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+struct PlanOptions {
+  std::string to = "relu";           ///< the target of every selected site
+  std::vector<std::string> sources;  ///< names; empty: the rows that are sources by default
+  std::vector<std::string> only;     ///< globs over ids and module paths; empty: all
+  std::vector<std::string> keep;     ///< globs of sites to leave as they are; wins over all
+  /// Globs with a target of their own; the last that matches wins.
+  std::vector<std::pair<std::string, std::string>> rules;
+};
+
+struct PlannedSite {
+  Site site;
+  std::optional<ActivationSpec> target;  ///< empty: stays as it is
+  std::string reason;                    ///< why, for people
+};
+
+struct Plan {
+  std::vector<PlannedSite> sites;
+  std::size_t swapped() const;
+};
+
+/// '*' matches any run of characters, '?' one; anything else itself.
+ACTSWAP_API bool glob_match(std::string_view pattern, std::string_view text);
+
+/// @throws UsageError for an unknown target or source (with the nearest name), a pattern that
+///   matches no site, or a target that is the source itself everywhere.
+ACTSWAP_API Plan plan(const Model& model, const PlanOptions& options);
+
+}  // namespace actswap

@@ -1,0 +1,71 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/insert.h>
+#include <actswap/graph/retarget.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+jit::Module module_at(const jit::Module& root, const std::string& path) {
+  jit::Module module = root;
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    module = module.attr(name).toModule();
+  }
+  return module;
+}
+
+}  // namespace
+
+Retargeter::Retargeter(const Model& model, const Plan& plan) : original_(model), plan_(plan) {
+  if (plan.swapped() == 0) {
+    throw UsageError("The plan swaps nothing: " + std::to_string(plan.sites.size()) +
+                     " sites, none selected (actswap inspect says why for each)");
+  }
+  const auto edited = reload(model.module);
+  const auto paths = insert_blends(edited, plan);
+  // Loading what was edited gives a module in which nothing is cached from before the edit.
+  module_ = reload(edited);
+  for (const auto& [id, path] : paths) {
+    blends_.emplace(id, module_at(module_, path));
+  }
+}
+
+void Retargeter::set_blend(double t) {
+  for (const auto& [id, blend] : blends_) {
+    set_blend(id, t);
+  }
+}
+
+void Retargeter::set_blend(const std::string& site_id, double t) {
+  if (std::isnan(t)) {
+    throw UsageError("Expected a blend t from 0 to 1, but got one that is not a number");
+  }
+  const auto blend = blends_.find(site_id);
+  if (blend == blends_.end()) {
+    throw UsageError("There is no blended site '" + site_id + "'");
+  }
+  blend->second.setattr("t", std::clamp(t, 0.0, 1.0));
+}
+
+double Retargeter::blend(const std::string& site_id) const {
+  const auto blend = blends_.find(site_id);
+  if (blend == blends_.end()) {
+    throw UsageError("There is no blended site '" + site_id + "'");
+  }
+  return blend->second.attr("t").toDouble();
+}
+
+jit::Module Retargeter::finish() const {
+  const auto edited = reload(module_);
+  collapse_blends(edited);
+  return reload(edited);
+}
+
+}  // namespace actswap

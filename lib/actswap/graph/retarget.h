@@ -1,0 +1,52 @@
+// A module with its blends in place, and its end.
+//
+// Each planned site becomes a child module ("actswap_blend_<n>" of the module whose code applies
+// it) with a float attribute t and
+//
+//   forward(x) = source(x)                          t <= 0
+//              = lerp(source(x), target(x), t)      0 < t < 1
+//              = target(x)                          t >= 1
+//
+// in stock operators: it trains, saves and loads wherever TorchScript does.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/graph/plan.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+class ACTSWAP_API Retargeter {
+ public:
+  /// Works on a copy of the model; parameters start equal, training moves the copy's.
+  /// @throws UsageError for a plan that swaps nothing or does not belong to this model.
+  Retargeter(const Model& model, const Plan& plan);
+
+  /// The blended module: forward, parameters, train, eval, save as with any other.
+  torch::jit::Module& module() { return module_; }
+  const torch::jit::Module& module() const { return module_; }
+
+  /// t of every blend; clamped to [0, 1]. @throws UsageError for a t that is not a number.
+  void set_blend(double t);
+  /// t of one site. @throws UsageError for an id that is not among the blended sites.
+  void set_blend(const std::string& site_id, double t);
+  double blend(const std::string& site_id) const;
+
+  /// The retargeted module: blends gone, target functions in their places, stock operators only.
+  /// A copy: this object stays usable.
+  torch::jit::Module finish() const;
+
+  const Plan& plan() const { return plan_; }
+  const Model& original() const { return original_; }
+
+ private:
+  Model original_;
+  Plan plan_;
+  torch::jit::Module module_;
+  std::map<std::string, torch::jit::Module> blends_;  ///< by site id
+};
+
+}  // namespace actswap

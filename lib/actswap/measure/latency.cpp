@@ -1,0 +1,114 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/model.h>
+#include <actswap/measure/latency.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace actswap {
+
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+// A copy of its own for each model: freezing and optimizing change graphs, the caller's module
+// keeps its mode, and no executor is measured that has specialised itself on training.
+torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting setting) {
+  auto copy = reload(module);
+  copy.eval();
+  if (setting == RuntimeSetting::plain) {
+    return copy;
+  }
+  try {
+    return setting == RuntimeSetting::frozen ? torch::jit::freeze(copy)
+                                             : torch::jit::optimize_for_inference(copy);
+  } catch (const c10::Error& error) {
+    throw UsageError("The model cannot be made " + to_string(setting) + ": " +
+                     first_line(error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    throw UsageError("The model cannot be made " + to_string(setting) + ": " +
+                     first_line(error.what()));
+  }
+}
+
+double time_ms(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  const auto begin = std::chrono::steady_clock::now();
+  run_model(module, inputs);
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+void validate(const LatencyOptions& options) {
+  if (options.rounds < 1) {
+    throw UsageError("Expected rounds > 0, but got " + std::to_string(options.rounds));
+  }
+  if (options.warmup < 0) {
+    throw UsageError("Expected warmup >= 0, but got " + std::to_string(options.warmup));
+  }
+}
+
+Latency summarise(const std::vector<double>& times, const std::vector<double>& first) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < times.size(); ++round) {
+    ratios.push_back(times[round] / first[round]);
+  }
+  Latency latency;
+  latency.median_ms = median(times);
+  latency.minimum_ms = *std::min_element(times.begin(), times.end());
+  latency.ratio_to_first = median(ratios);
+  return latency;
+}
+
+}  // namespace
+
+std::string to_string(RuntimeSetting setting) {
+  switch (setting) {
+    case RuntimeSetting::plain:
+      return "plain";
+    case RuntimeSetting::frozen:
+      return "frozen";
+    case RuntimeSetting::optimized:
+      return "optimized";
+  }
+  return "";
+}
+
+std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+                                     const std::vector<torch::Tensor>& inputs,
+                                     RuntimeSetting setting, const LatencyOptions& options) {
+  validate(options);
+  const torch::NoGradGuard without_gradients;
+  for (auto& model : models) {
+    model = prepare(model, setting);
+  }
+  for (auto& model : models) {
+    for (std::int64_t i = 0; i < options.warmup; ++i) {
+      run_model(model, inputs);
+    }
+  }
+  std::vector<std::vector<double>> times(models.size());
+  for (std::int64_t round = 0; round < options.rounds; ++round) {
+    // The order rotates: who runs first in a round finds other caches than who runs last.
+    for (std::size_t k = 0; k < models.size(); ++k) {
+      const auto i = (static_cast<std::size_t>(round) + k) % models.size();
+      times[i].push_back(time_ms(models[i], inputs));
+    }
+  }
+  std::vector<Latency> latencies;
+  for (const auto& each : times) {
+    latencies.push_back(summarise(each, times.front()));
+  }
+  return latencies;
+}
+
+}  // namespace actswap

@@ -1,0 +1,37 @@
+// How long models take, measured in turn so that a drifting machine hits all of them alike.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct LatencyOptions {
+  std::int64_t rounds = 20;  ///< timed runs of each model, interleaved; > 0
+  std::int64_t warmup = 3;   ///< runs of each model before; >= 0
+};
+
+/// The settings of the runtime under which a model is run.
+enum class RuntimeSetting { plain, frozen, optimized };
+ACTSWAP_API std::string to_string(RuntimeSetting setting);
+
+struct Latency {
+  double median_ms = 0.0;
+  double minimum_ms = 0.0;
+  /// Median over the rounds of this model's time divided by the first model's in the same round.
+  double ratio_to_first = 1.0;
+};
+
+/// One record a model, in the order given. Models run in eval mode without gradients.
+/// @throws UsageError where a model rejects the inputs or cannot be frozen.
+ACTSWAP_API std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+                                                 const std::vector<torch::Tensor>& inputs,
+                                                 RuntimeSetting setting,
+                                                 const LatencyOptions& options = {});
+
+}  // namespace actswap

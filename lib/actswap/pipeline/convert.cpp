@@ -1,0 +1,217 @@
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+#include <actswap/graph/retarget.h>
+#include <actswap/pipeline/convert.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <sstream>
+
+namespace actswap {
+
+namespace {
+
+// Enough to be a fair probe, few enough to be stored in the file.
+constexpr std::int64_t kProbeExamples = 8;
+
+std::string in_words(const Schedule& schedule) {
+  const auto& options = schedule.options();
+  const auto number = [](double value) {
+    std::ostringstream text;
+    text << value;
+    return text.str();
+  };
+  return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
+         number(options.end) +
+         (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
+}
+
+std::vector<torch::Tensor> probe_from(const Dataset& data) {
+  std::vector<std::int64_t> indices(
+      static_cast<std::size_t>(std::min(kProbeExamples, data.size())));
+  std::iota(indices.begin(), indices.end(), 0);
+  return data.get(indices).inputs;
+}
+
+bool has_target(const Dataset& data) {
+  const std::int64_t first = 0;
+  return data.size() > 0 && data.get({&first, 1}).target.defined();
+}
+
+double drop(const Evaluation& before, const Evaluation& after) {
+  return before.higher_is_better() ? before.value - after.value : after.value - before.value;
+}
+
+class Conversion {
+ public:
+  Conversion(const Model& model, const Plan& plan, const ConvertOptions& options,
+             const ConvertCallbacks& callbacks)
+      : options_(options), callbacks_(callbacks), model_(model), swap_(model, plan) {
+    run_.model_path = model.path;
+    run_.model_sha256 = model.sha256;
+    run_.output = options.output;
+    run_.run_directory = options.run_directory;
+    run_.plan = plan;
+    run_.parameters = parameter_count(model.module);
+    run_.trained = options.train_data != nullptr;
+    run_.train = options.train;
+    run_.schedule = in_words(options.schedule);
+    if (!run_.run_directory.empty()) {
+      std::error_code error;
+      std::filesystem::create_directories(run_.run_directory, error);
+      if (error) {
+        throw FileError("Cannot make the folder '" + run_.run_directory +
+                        "': " + error.message());
+      }
+    }
+    measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
+  }
+
+  Run convert() {
+    if (measurable_) {
+      message("measuring the original and the swap alone");
+      original_ = reload(model_.module);
+      run_.original = evaluate(original_, *options_.validation_data);
+      swap_.set_blend(1.0);
+      run_.swap_alone = evaluate(swap_.module(), *options_.validation_data);
+    }
+    if (run_.trained) {
+      train_retargeted();
+      if (options_.control) {
+        train_control();
+      }
+    } else {
+      message("a plain swap: no training data, the parameters stay as they are");
+    }
+    swap_.set_blend(1.0);
+    swap_.module().eval();
+    if (measurable_) {
+      run_.retargeted = evaluate(swap_.module(), *options_.validation_data);
+    }
+    check_gate();
+    write();
+    record();
+    return run_;
+  }
+
+ private:
+  void message(const std::string& text) const {
+    if (callbacks_.on_message) {
+      callbacks_.on_message(text);
+    }
+  }
+
+  // The record is written as the run goes on, so that what is known outlives an interruption.
+  void record() {
+    run_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    if (!run_.run_directory.empty()) {
+      write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
+    }
+  }
+
+  TrainCallbacks training_callbacks(const std::string& phase, std::vector<EpochRecord>& epochs) {
+    TrainCallbacks training;
+    training.should_stop = callbacks_.should_stop;
+    if (callbacks_.on_step) {
+      training.on_step = [this, phase](const Progress& progress) {
+        callbacks_.on_step(phase, progress);
+      };
+    }
+    training.on_epoch = [this, phase, &epochs](const EpochRecord& epoch) {
+      epochs.push_back(epoch);
+      record();
+      if (callbacks_.on_epoch) {
+        callbacks_.on_epoch(phase, epoch);
+      }
+    };
+    return training;
+  }
+
+  void train_retargeted() {
+    message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
+    swap_.set_blend(0.0);
+    std::optional<torch::jit::Module> teacher;
+    if (!needs_target(options_.train.loss)) {
+      teacher = reload(model_.module);
+    }
+    train(swap_.module(), teacher, *options_.train_data, options_.schedule,
+          [this](double t) { swap_.set_blend(t); }, options_.train,
+          training_callbacks("retarget", run_.epochs));
+  }
+
+  void train_control() {
+    message("training the control: the original with the same budget, data and seed");
+    auto control = reload(model_.module);
+    std::optional<torch::jit::Module> teacher;
+    if (!needs_target(options_.train.loss)) {
+      teacher = reload(model_.module);
+    }
+    train(control, teacher, *options_.train_data, options_.schedule, [](double) {},
+          options_.train, training_callbacks("control", run_.control_epochs));
+    if (measurable_) {
+      run_.control = evaluate(control, *options_.validation_data);
+    }
+  }
+
+  void check_gate() const {
+    if (!options_.max_drop) {
+      return;
+    }
+    if (!measurable_) {
+      throw UsageError("The accuracy gate needs labelled validation data, but there is none");
+    }
+    const double fall = drop(*run_.original, *run_.retargeted);
+    if (fall > *options_.max_drop || std::isnan(fall)) {
+      std::ostringstream text;
+      text << "The " << run_.original->metric << " fell by " << fall << " (from "
+           << run_.original->value << " to " << run_.retargeted->value << "), more than the "
+           << *options_.max_drop << " allowed; '" << run_.output << "' was not written";
+      throw Error(ErrorKind::accuracy, text.str());
+    }
+  }
+
+  void write() {
+    ExportOptions exporting;
+    exporting.probe_inputs = options_.probe_inputs;
+    if (exporting.probe_inputs.empty()) {
+      const auto& data =
+          options_.validation_data ? options_.validation_data : options_.train_data;
+      exporting.probe_inputs = data ? probe_from(*data) : guess_inputs(swap_.module());
+    }
+    if (run_.trained) {
+      exporting.provenance = {{"schedule", run_.schedule},
+                              {"loss", to_string(options_.train.loss)},
+                              {"seed", std::to_string(options_.train.seed)}};
+    }
+    message("collapsing, verifying, writing");
+    run_.verification = export_model(swap_, run_.output, exporting);
+    if (!exporting.probe_inputs.empty()) {
+      LatencyOptions latency;
+      latency.rounds = 10;
+      run_.latency = measure_latency({reload(model_.module), load(run_.output).module},
+                                     exporting.probe_inputs, RuntimeSetting::plain, latency);
+    }
+  }
+
+  const ConvertOptions& options_;
+  const ConvertCallbacks& callbacks_;
+  const Model& model_;
+  Retargeter swap_;
+  torch::jit::Module original_;
+  Run run_;
+  bool measurable_ = false;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
+            const ConvertCallbacks& callbacks) {
+  return Conversion(model, plan, options, callbacks).convert();
+}
+
+}  // namespace actswap

@@ -1,0 +1,225 @@
+#include <actswap/report/run.h>
+
+#include <torch/version.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace actswap {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json plan_json(const Plan& plan) {
+  Json sites = Json::array();
+  for (const auto& planned : plan.sites) {
+    const auto& site = planned.site;
+    Json parameters = Json::object();
+    const auto& row = *site.activation.activation;
+    for (std::size_t i = 0; i < row.parameters.size(); ++i) {
+      parameters[row.parameters[i].name] = site.activation.parameters[i];
+    }
+    sites.push_back({{"id", site.id},
+                     {"module", site.module},
+                     {"method", site.method},
+                     {"activation", row.name},
+                     {"params", parameters},
+                     {"form", to_string(site.form)},
+                     {"in_place", site.in_place},
+                     {"shared_with", site.shared_with},
+                     {"selected", planned.target.has_value()},
+                     {"target", planned.target ? Json(planned.target->to_string()) : Json()},
+                     {"reason", planned.reason}});
+  }
+  return sites;
+}
+
+Json evaluation_json(const Evaluation& evaluation) {
+  Json classes = Json::array();
+  for (const double value : evaluation.per_class) {
+    classes.push_back(value);  // a NaN, for a class without examples, becomes null
+  }
+  return {{"metric", evaluation.metric},
+          {"value", evaluation.value},
+          {"mean_loss", evaluation.mean_loss},
+          {"examples", evaluation.examples},
+          {"per_class", classes}};
+}
+
+Json epochs_json(const std::vector<EpochRecord>& epochs) {
+  Json list = Json::array();
+  for (const auto& epoch : epochs) {
+    list.push_back({{"epoch", epoch.epoch},
+                    {"step", epoch.step},
+                    {"t", epoch.t},
+                    {"loss", epoch.mean_loss},
+                    {"learning_rate", epoch.learning_rate},
+                    {"seconds", epoch.seconds}});
+  }
+  return list;
+}
+
+Json value_of(const std::optional<Evaluation>& evaluation) {
+  return evaluation ? Json(evaluation->value) : Json();
+}
+
+std::string formatted(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string metric_text(const Evaluation& evaluation) {
+  return evaluation.metric == "accuracy" ? formatted("%.2f %%", evaluation.value)
+                                         : formatted("%.6g", evaluation.value);
+}
+
+// The class that lost most: an average can hide it.
+std::string worst_class(const Evaluation& before, const Evaluation& after) {
+  std::size_t worst = 0;
+  double fall = -1e300;
+  for (std::size_t i = 0; i < std::min(before.per_class.size(), after.per_class.size()); ++i) {
+    if (before.per_class[i] - after.per_class[i] > fall) {
+      fall = before.per_class[i] - after.per_class[i];
+      worst = i;
+    }
+  }
+  return "class " + std::to_string(worst) + ": " + formatted("%.2f", before.per_class[worst]) +
+         " -> " + formatted("%.2f %%", after.per_class[worst]);
+}
+
+class Table {
+ public:
+  void row(const std::string& label, const std::string& value) { rows_.emplace_back(label, value); }
+  std::string text() const {
+    std::size_t width = 0;
+    for (const auto& [label, value] : rows_) {
+      width = std::max(width, label.size());
+    }
+    std::string text;
+    for (const auto& [label, value] : rows_) {
+      text += label + std::string(width - label.size() + 2, ' ') + value + "\n";
+    }
+    return text;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> rows_;
+};
+
+}  // namespace
+
+std::string to_json(const Plan& plan) { return plan_json(plan).dump(2); }
+
+std::string inspection_json(const Model& model, const Plan& plan) {
+  Json methods = Json::array();
+  for (const auto& method : model.module.get_methods()) {
+    methods.push_back(method.name());
+  }
+  Json json;
+  json["schema"] = 1;
+  json["model"] = {{"path", model.path},
+                   {"sha256", model.sha256},
+                   {"kind", to_string(model.kind)},
+                   {"fixed_eval_mode", model.fixed_eval_mode},
+                   {"methods", methods},
+                   {"parameters", parameter_count(model.module)}};
+  json["sites"] = plan_json(plan);
+  return json.dump(2);
+}
+
+std::string to_json(const Run& run) {
+  Json json;
+  json["schema"] = 1;
+  json["actswap"] = ACTSWAP_VERSION;
+  json["libtorch"] = TORCH_VERSION;
+  json["model"] = {{"path", run.model_path}, {"sha256", run.model_sha256}};
+  json["output"] = run.output;
+  json["run_dir"] = run.run_directory;
+  json["sites_swapped"] = run.plan.swapped();
+  json["parameters"] = run.parameters;
+  json["verified"] = run.verification.verified;
+  json["max_abs_diff"] = run.verification.max_abs_diff;
+  json["max_rel_diff"] = run.verification.max_rel_diff;
+  json["trained"] = run.trained;
+  if (run.trained) {
+    json["training"] = {{"epochs", run.train.epochs},
+                        {"batch_size", run.train.batch_size},
+                        {"loss", to_string(run.train.loss)},
+                        {"temperature", run.train.temperature},
+                        {"optimizer", to_string(run.train.optimizer)},
+                        {"learning_rate", run.train.learning_rate},
+                        {"momentum", run.train.momentum},
+                        {"weight_decay", run.train.weight_decay},
+                        {"clip_norm", run.train.clip_norm},
+                        {"warmup", run.train.warmup},
+                        {"seed", run.train.seed},
+                        {"schedule", run.schedule}};
+    json["epochs"] = epochs_json(run.epochs);
+    json["control_epochs"] = epochs_json(run.control_epochs);
+  }
+  json["metric"] = run.original ? Json(run.original->metric) : Json();
+  json["original"] = value_of(run.original);
+  json["swap_alone"] = value_of(run.swap_alone);
+  json["retargeted"] = value_of(run.retargeted);
+  json["control"] = value_of(run.control);
+  json["evaluations"] = Json::object();
+  const std::pair<const char*, const std::optional<Evaluation>*> evaluations[] = {
+      {"original", &run.original},
+      {"swap_alone", &run.swap_alone},
+      {"retargeted", &run.retargeted},
+      {"control", &run.control}};
+  for (const auto& [name, evaluation] : evaluations) {
+    if (*evaluation) {
+      json["evaluations"][name] = evaluation_json(**evaluation);
+    }
+  }
+  if (run.latency.size() == 2) {
+    json["latency"] = {{"original_ms", run.latency[0].median_ms},
+                       {"exported_ms", run.latency[1].median_ms},
+                       {"ratio", run.latency[1].ratio_to_first}};
+  }
+  json["seconds"] = run.seconds;
+  json["sites"] = plan_json(run.plan);
+  return json.dump(2);
+}
+
+std::string summary_table(const Run& run) {
+  Table table;
+  table.row("sites swapped",
+            std::to_string(run.plan.swapped()) + " of " + std::to_string(run.plan.sites.size()));
+  table.row("parameters", std::to_string(run.parameters));
+  if (run.original) {
+    const auto& name = run.original->metric;
+    table.row(name + ", original", metric_text(*run.original));
+    if (run.swap_alone) {
+      table.row(name + ", after the swap alone", metric_text(*run.swap_alone));
+    }
+    if (run.trained && run.retargeted) {
+      table.row(name + ", after training", metric_text(*run.retargeted));
+    }
+    if (run.control) {
+      table.row(name + ", control (original trained on)", metric_text(*run.control));
+    }
+    if (run.retargeted && !run.original->per_class.empty()) {
+      table.row("largest fall in a class", worst_class(*run.original, *run.retargeted));
+    }
+  }
+  if (run.latency.size() == 2) {
+    table.row("latency, original", formatted("%.3f ms", run.latency[0].median_ms));
+    table.row("latency, exported", formatted("%.3f ms", run.latency[1].median_ms) +
+                                       formatted(" (%.2f of the original's)",
+                                                 run.latency[1].ratio_to_first));
+  }
+  table.row("verified", run.verification.verified
+                            ? "yes, largest relative difference " +
+                                  formatted("%.2g", run.verification.max_rel_diff)
+                            : "no: " + run.verification.reason);
+  table.row("written", run.output);
+  return table.text();
+}
+
+}  // namespace actswap

@@ -1,0 +1,51 @@
+// The record of a conversion: everything that happened, as a struct, as JSON, as a table.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/export/export_model.h>
+#include <actswap/graph/plan.h>
+#include <actswap/measure/accuracy.h>
+#include <actswap/measure/latency.h>
+#include <actswap/train/trainer.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct Run {
+  std::string model_path;
+  std::string model_sha256;
+  std::string output;
+  std::string run_directory;
+  Plan plan;
+  std::int64_t parameters = 0;
+  bool trained = false;
+  TrainOptions train;
+  std::string schedule;                  ///< in words: "linear from 0 to 0.3 epochs"
+  std::vector<EpochRecord> epochs;       ///< of the retargeted model
+  std::vector<EpochRecord> control_epochs;
+  std::optional<Evaluation> original;    ///< the metric before anything
+  std::optional<Evaluation> swap_alone;  ///< at t = 1 without training
+  std::optional<Evaluation> retargeted;  ///< of the model that is exported
+  std::optional<Evaluation> control;     ///< the original trained on with the same budget
+  Verification verification;
+  std::vector<Latency> latency;  ///< original, exported; empty where no input is known
+  double seconds = 0.0;
+};
+
+/// schema 1; see docs/formats.md.
+ACTSWAP_API std::string to_json(const Run& run);
+
+/// The summary for people: aligned columns, a line a figure.
+ACTSWAP_API std::string summary_table(const Run& run);
+
+/// A plan as JSON sites, as `inspect` and the record of a run print it.
+ACTSWAP_API std::string to_json(const Plan& plan);
+
+/// What `inspect --json` prints: the model and its sites with what would become of each; see
+/// docs/formats.md.
+ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan);
+
+}  // namespace actswap

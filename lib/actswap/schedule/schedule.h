@@ -1,0 +1,58 @@
+// How t moves: a pure function of progress.
+//
+//   u = clamp((progress - begin) / (end - begin), 0, 1),  t = curve(u)
+//   linear: u   cosine: (1 - cos(pi u)) / 2   cubic: u^2 (3 - 2u)   step: u < 1 ? 0 : 1
+//
+// Progress is in epochs, fractions allowed, and moves with every optimizer step; where `begin`,
+// `end` and `hold` were given in steps they are turned into epochs once the number of steps an
+// epoch takes is known (in_epochs).
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace actswap {
+
+enum class Curve { linear, cosine, cubic, step };
+enum class ScheduleUnit { epochs, steps };
+
+struct ScheduleOptions {
+  double begin = 0.0;  ///< progress at which t leaves 0; >= 0
+  double end = 0.0;    ///< progress at which t reaches 1; >= begin; equal to begin: a jump
+  double hold = 0.0;   ///< progress that training must still go on at t = 1 after `end`; >= 0
+  ScheduleUnit unit = ScheduleUnit::epochs;
+};
+
+class ACTSWAP_API Schedule {
+ public:
+  /// @throws UsageError if begin < 0, end < begin, hold < 0, or one of them is not finite.
+  Schedule(Curve curve, const ScheduleOptions& options);
+  static Schedule linear(const ScheduleOptions& options) { return {Curve::linear, options}; }
+  static Schedule cosine(const ScheduleOptions& options) { return {Curve::cosine, options}; }
+  static Schedule cubic(const ScheduleOptions& options) { return {Curve::cubic, options}; }
+  static Schedule step(const ScheduleOptions& options) { return {Curve::step, options}; }
+
+  /// t in [0, 1], exactly 0 before `begin` and exactly 1 from `end` on. `progress` is in the
+  /// schedule's own unit.
+  double at(double progress) const;
+  /// The progress that a run needs at least: end + hold.
+  double length() const { return options_.end + options_.hold; }
+  /// The same schedule in epochs; steps_per_epoch > 0.
+  Schedule in_epochs(double steps_per_epoch) const;
+
+  Curve curve() const { return curve_; }
+  const ScheduleOptions& options() const { return options_; }
+
+ private:
+  Curve curve_;
+  ScheduleOptions options_;
+};
+
+/// "linear", "cosine", "cubic", "step". @throws UsageError with the known names.
+ACTSWAP_API Curve parse_curve(std::string_view name);
+ACTSWAP_API std::string to_string(Curve curve);
+
+}  // namespace actswap

@@ -1,0 +1,106 @@
+// The fine-tuning loop: a blended module, data, a loss, an optimizer, and t moving every step.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+#include <actswap/schedule/schedule.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actswap {
+
+enum class Loss {
+  cross_entropy,  ///< logits N x C (x ...) against class indices N (x ...)
+  mse,            ///< mean squared error against a tensor of the output's shape
+  distil,         ///< the original model's output is the label: divergence of the softmaxes over
+                  ///< dimension 1 at a temperature (times its square) for logits, no target needed
+  distil_mse,     ///< mean squared error against the original model's output, no target needed
+};
+enum class OptimizerKind { sgd, adamw };
+
+/// "cross-entropy", "mse", "distil", "distil-mse"; "sgd", "adamw". @throws UsageError
+ACTSWAP_API Loss parse_loss(std::string_view name);
+ACTSWAP_API OptimizerKind parse_optimizer(std::string_view name);
+ACTSWAP_API std::string to_string(Loss loss);
+ACTSWAP_API std::string to_string(OptimizerKind kind);
+/// Whether the loss compares with a target from the data.
+ACTSWAP_API bool needs_target(Loss loss);
+
+struct TrainOptions {
+  double epochs = 1.0;           ///< in (0, 1e9], fractions allowed
+  std::int64_t batch_size = 64;  ///< > 0
+  Loss loss = Loss::distil;
+  double temperature = 1.0;  ///< of distil; > 0
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  double learning_rate = 3e-4;  ///< > 0, the peak
+  double momentum = 0.9;        ///< of sgd, in [0, 1)
+  double weight_decay = 0.0;    ///< >= 0; decoupled for adamw; not on biases and scales (tensors of
+                                ///< one dimension or none)
+  double clip_norm = 0.0;       ///< largest gradient norm; 0: no clipping
+  double warmup = 0.05;         ///< share of all steps with linearly rising rate, in [0, 1)
+  std::uint64_t seed = 0;       ///< of shuffling and of dropout
+  /// @throws UsageError naming the option, its range and the value found.
+  void validate() const;
+};
+
+struct Progress {
+  std::int64_t step = 0;  ///< steps done
+  std::int64_t total_steps = 0;
+  double epoch = 0.0;  ///< epochs done, with fraction
+  double t = 0.0;      ///< that this step was taken with
+  double loss = 0.0;   ///< of this step
+  double learning_rate = 0.0;
+  double seconds = 0.0;  ///< since training began
+};
+
+struct EpochRecord {
+  std::int64_t epoch = 0;  ///< from 1
+  std::int64_t step = 0;
+  double t = 0.0;  ///< at the end of the epoch: what the next step is taken with
+  double mean_loss = 0.0;
+  double learning_rate = 0.0;
+  double seconds = 0.0;
+};
+
+struct TrainCallbacks {
+  std::function<void(const Progress&)> on_step;
+  std::function<void(const EpochRecord&)> on_epoch;
+  std::function<bool()> should_stop;  ///< asked before each step; true ends with Interrupted
+};
+
+/// Learning rate: linear warm-up to the peak, then half a cosine down to 0.
+///   step < w: peak (step + 1) / w;  otherwise peak (1 + cos(pi (step - w) / (total - w))) / 2
+/// with w = floor(warmup total)
+ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
+                                    const TrainOptions& options);
+
+/// Trains `module` in place, in train mode, and leaves it in eval mode (after an exception too).
+/// Takes ceil(epochs * batches) steps, at least one. Where the data fills more than one batch, each
+/// epoch leaves out the examples that do not fill a last one; batch norm needs two examples or more
+/// in a batch. A parameter that is tied into several modules is stepped once. Same seed, same
+/// number of threads: same parameters, bit for bit (torch::manual_seed is called).
+/// @param teacher the original; needed by the distilling losses, run in eval mode without
+/// gradients;
+///   may be empty otherwise; must not share parameters with `module`
+/// @param set_blend called before every step with t, and once more with 1 after the last (a no-op
+/// for
+///   the control)
+/// @return one record an epoch (the last may be a fraction)
+/// @throws UsageError for data that does not fit the loss, for a schedule that needs longer than
+/// the
+///   training, and where the loss is no longer finite (with the step); Interrupted
+ACTSWAP_API std::vector<EpochRecord> train(torch::jit::Module& module,
+                                           std::optional<torch::jit::Module> teacher,
+                                           const Dataset& data, const Schedule& schedule,
+                                           const std::function<void(double)>& set_blend,
+                                           const TrainOptions& options,
+                                           const TrainCallbacks& callbacks = {});
+
+}  // namespace actswap

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Prepares this machine and builds: scripts/setup.sh [--no-build]
+#
+# Installs the Debian packages that are missing, puts LibTorch 2.13 (the CPU build of the Python wheel) into build/venv unless
+# ACTSWAP_LIBTORCH or CMAKE_PREFIX_PATH names another one, and builds into build/release. Run it again at any time.
+#
+#   ACTSWAP_LIBTORCH      a LibTorch folder to use instead of the wheel
+#   ACTSWAP_TORCH_INDEX   the extra package index asked for the CPU wheel
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=yes
+for argument in "$@"; do
+  case "$argument" in
+    --no-build) build=no ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
+    *) echo "setup.sh: unknown argument '$argument'; it knows --no-build" >&2; exit 2 ;;
+  esac
+done
+
+say() { echo "setup: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
+in_apt() { apt-cache show "$1" 2>/dev/null | grep -q '^Package:'; }
+
+install_packages() {
+  command -v dpkg-query >/dev/null ||
+    fail "this is not a Debian or Ubuntu system; install the packages named in scripts/setup.sh by hand, then build with cmake --preset ci"
+  local missing=() package
+  for package in cmake ninja-build g++ ccache libcli11-dev libspdlog-dev libgtest-dev libbenchmark-dev libhwy-dev \
+    nlohmann-json3-dev zlib1g-dev libssl-dev dataset-fashion-mnist python3 python3-venv; do
+    # A tool that is on the path from elsewhere (a newer CMake, say) serves as well.
+    case "$package" in
+      cmake | ccache | g++ | python3) command -v "$package" >/dev/null && continue ;;
+      ninja-build) command -v ninja >/dev/null && continue ;;
+      python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
+    esac
+    installed "$package" || missing+=("$package")
+  done
+  local tool
+  for tool in clang-format clang-tidy; do
+    command -v "$tool-19" >/dev/null || installed "$tool-19" && continue
+    # Where apt has no version 19, the distribution's own serves.
+    installed "$tool" && ! in_apt "$tool-19" && continue
+    missing+=("$tool-19")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "these packages are missing, and there is neither root nor sudo; ask an administrator for:
+    apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -q >&2 ||
+    fail "apt-get update failed; without network, install these packages another way: ${missing[*]}"
+  local wanted=()
+  for package in "${missing[@]}"; do
+    case "$package" in
+      clang-*-19) in_apt "$package" || package="${package%-19}"; installed "$package" && continue ;;
+    esac
+    wanted+=("$package")
+  done
+  [ "${#wanted[@]}" -gt 0 ] || return 0
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}" >&2 ||
+    fail "apt-get could not install: ${wanted[*]}"
+}
+
+torch_version() { build/venv/bin/python -c 'import torch; print(torch.__version__)' 2>/dev/null; }
+
+install_libtorch() {
+  if [ -n "${ACTSWAP_LIBTORCH:-}" ]; then
+    [ -d "$ACTSWAP_LIBTORCH" ] || fail "ACTSWAP_LIBTORCH=$ACTSWAP_LIBTORCH is not a folder"
+    say "using LibTorch in $ACTSWAP_LIBTORCH"
+    return 0
+  fi
+  if [ -n "${CMAKE_PREFIX_PATH:-}" ]; then
+    say "using LibTorch from CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH"
+    return 0
+  fi
+  case "$(torch_version || true)" in 2.13.*) return 0 ;; esac
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "python3 is $(python3 -V 2>&1); PyTorch 2.13 needs Python 3.10 or later, or set ACTSWAP_LIBTORCH to a LibTorch folder"
+  # An environment that is there is filled, never removed.
+  if [ ! -x build/venv/bin/python ]; then
+    python3 -m venv build/venv || fail "python3 -m venv failed; is python3-venv installed?"
+  fi
+  local pip=(build/venv/bin/python -m pip install --retries 1 --timeout 30 --disable-pip-version-check -q)
+  local index="${ACTSWAP_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}"
+  say "installing the CPU build of PyTorch 2.13 into build/venv (about 200 MB)"
+  # The machine's own indexes first: a mirror may hold the CPU wheel, and then nothing else need be reachable.
+  if ! "${pip[@]}" 'torch==2.13.0+cpu' numpy >&2; then
+    say "the machine's own package index has no CPU wheel; asking $index as well"
+    "${pip[@]}" --extra-index-url "$index" 'torch==2.13.0+cpu' numpy >&2 ||
+      fail "PyTorch could not be installed. If $index cannot be reached from here, set ACTSWAP_TORCH_INDEX to a mirror of it,
+    or unpack a LibTorch 2.13 CPU build and set ACTSWAP_LIBTORCH to its folder, then run this again."
+  fi
+}
+
+install_packages
+install_libtorch
+if [ "$build" = yes ]; then
+  options=()
+  [ -z "${ACTSWAP_LIBTORCH:-}" ] || options+=("-DCMAKE_PREFIX_PATH=$ACTSWAP_LIBTORCH")
+  cmake --preset ci "${options[@]}" >&2
+  cmake --build --preset ci >&2
+fi

@@ -1,0 +1,154 @@
+#include <actswap/data/load.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include <limits>
+
+#include "files.h"
+
+namespace {
+
+using actswap::DataOptions;
+using actswap::FileError;
+using actswap::load_data;
+using actswap::UsageError;
+using data_test::expect_error;
+using data_test::idx_of_bytes;
+using data_test::model_file;
+
+class LoadData : public data_test::InFolder {
+ protected:
+  std::string save(const std::vector<std::pair<std::string, torch::Tensor>>& tensors) const {
+    c10::Dict<std::string, torch::Tensor> dict;
+    for (const auto& [name, tensor] : tensors) {
+      dict.insert(name, tensor);
+    }
+    const auto bytes = torch::jit::pickle_save(dict);
+    return write("dict.pt", {bytes.begin(), bytes.end()});
+  }
+};
+
+const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
+const auto kY = torch::arange(10) % 3;
+
+TEST_F(LoadData, ScalesImagesAndGivesThemAChannel) {
+  const auto spec = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({3}));
+  const auto data = load_data(spec, {"x"});
+  ASSERT_EQ(data->inputs().size(), 1U);
+  const auto expected = torch::arange(12).reshape({3, 1, 2, 2}).to(torch::kFloat32) / 255;
+  EXPECT_TRUE(torch::equal(data->inputs()[0], expected));
+  EXPECT_EQ(data->target().scalar_type(), torch::kInt64);
+  EXPECT_TRUE(torch::equal(data->target(), torch::arange(3)));
+
+  const auto normal = load_data(spec, {"x"}, {.mean = {0.5}, .deviation = {0.25}});
+  EXPECT_TRUE(torch::allclose(normal->inputs()[0], (expected - 0.5) / 0.25));
+  const auto unlabelled = load_data(path("i.idx"), {"x"});
+  EXPECT_FALSE(unlabelled->target().defined());
+  EXPECT_TRUE(torch::equal(unlabelled->inputs()[0], expected));
+}
+
+TEST_F(LoadData, NormalisesFloatsPerChannelAndLeavesIntegers) {
+  const auto images = torch::rand({4, 3, 2, 2}, torch::kFloat64);
+  const auto tokens = torch::arange(8).reshape({4, 2});
+  const auto file = save({{"tokens", tokens}, {"images", images}, {"y", torch::rand({4, 1})}});
+  const auto data =
+      load_data(file, {"images", "tokens"}, {.mean = {0.1, 0.2, 0.3}, .deviation = {1, 2, 4}});
+  const auto mean = torch::tensor({0.1, 0.2, 0.3}, torch::kFloat64).reshape({1, 3, 1, 1});
+  const auto deviation = torch::tensor({1.0, 2.0, 4.0}, torch::kFloat64).reshape({1, 3, 1, 1});
+  EXPECT_EQ(data->inputs()[0].scalar_type(), torch::kFloat64);
+  EXPECT_TRUE(torch::allclose(data->inputs()[0], (images - mean) / deviation));
+  EXPECT_TRUE(torch::equal(data->inputs()[1], tokens));
+  EXPECT_EQ(data->target().scalar_type(), torch::kFloat32);
+}
+
+TEST_F(LoadData, ReadsEachKindOfTensorFile) {
+  for (const auto* name : {"data_dict.pt", "data_tuple.pt"}) {
+    const auto data = load_data(model_file(name), {"input"});
+    EXPECT_TRUE(torch::equal(data->inputs()[0], kX)) << name;
+    EXPECT_TRUE(torch::equal(data->target(), kY)) << name;
+    EXPECT_EQ(data->size(), 10);
+  }
+  const auto alone = load_data(model_file("data_tensor.pt"), {"input"});
+  EXPECT_TRUE(torch::equal(alone->inputs()[0], kX));
+  EXPECT_FALSE(alone->target().defined());
+}
+
+TEST_F(LoadData, MatchesArgumentsByNameBeforeOrder) {
+  const auto a = torch::rand({2});
+  const auto b = torch::rand({2});
+  const auto c = torch::rand({2});
+  const auto file = save({{"a", a}, {"b", b}, {"c", c}});
+  const auto check = [&](const std::vector<std::string>& arguments, const DataOptions& options,
+                         const std::vector<torch::Tensor>& inputs, const torch::Tensor& target) {
+    const auto data = load_data(file, arguments, options);
+    ASSERT_EQ(data->inputs().size(), inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      EXPECT_TRUE(torch::equal(data->inputs()[i], inputs[i])) << i;
+    }
+    ASSERT_EQ(data->target().defined(), target.defined());
+    EXPECT_TRUE(!target.defined() || torch::equal(data->target(), target));
+  };
+  check({"c", "b"}, {}, {c, b}, a);
+  check({"c", "b", "missing"}, {}, {c, b}, a);
+  check({"p", "q"}, {}, {a, b}, c);
+  check({"c", "b", "a"}, {}, {c, b, a}, {});
+  check({"p"}, {.inputs = {"b", "c"}}, {b, c}, a);
+  check({"p"}, {.target = "a"}, {b}, a);
+  check({"a", "b"}, {.target = "b"}, {a}, b);
+  check({"p"}, {.inputs = {"c"}, .target = "a"}, {c}, a);
+  const std::vector<std::string> ambiguous = {"--inputs", "--target"};
+  expect_error<UsageError>([&] { load_data(file, {"p"}); }, ambiguous);
+  expect_error<UsageError>([&] { load_data(file, {"p", "q", "r"}); }, ambiguous);
+  expect_error<UsageError>([&] { load_data(file, {"a", "p", "c"}); }, ambiguous);
+  expect_error<UsageError>([&] { load_data(file, {"p"}, {.inputs = {"a", "a"}}); }, {"twice"});
+  expect_error<FileError>([&] { load_data(file, {"p"}, {.inputs = {"z"}}); }, {"'z'", "a, b, c"});
+  expect_error<FileError>([&] { load_data(file, {"p"}, {.target = "z"}); }, {"'z'", "a, b, c"});
+}
+
+TEST_F(LoadData, RefusesSizesThatDiffer) {
+  const auto file = save({{"x", torch::rand({10, 3})}, {"y", torch::arange(7)}});
+  // Also with a limit, which would make them equal.
+  for (const std::int64_t limit : {0, 5}) {
+    expect_error<FileError>([&] { load_data(file, {"x"}, {.limit = limit}); }, {"7", "10"});
+  }
+  const auto pair = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({4}));
+  expect_error<FileError>([&] { load_data(pair, {"x"}); }, {"4", "3"});
+  const auto scalar = save({{"x", torch::tensor(1.0)}});
+  expect_error<FileError>([&] { load_data(scalar, {"x"}); }, {"scalar"});
+}
+
+TEST_F(LoadData, TakesTheFirstExamples) {
+  const auto data = load_data(model_file("data_dict.pt"), {"x"}, {.limit = 4});
+  EXPECT_EQ(data->size(), 4);
+  EXPECT_TRUE(torch::equal(data->inputs()[0], kX.slice(0, 0, 4)));
+  EXPECT_TRUE(torch::equal(data->target(), kY.slice(0, 0, 4)));
+  EXPECT_EQ(load_data(model_file("data_dict.pt"), {"x"}, {.limit = 99})->size(), 10);
+}
+
+TEST_F(LoadData, RefusesOptionsThatMakeNoSense) {
+  const auto file = model_file("data_dict.pt");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refuse = [&](const DataOptions& options, const std::string& what) {
+    expect_error<UsageError>([&] { load_data(file, {"x"}, options); }, {what});
+  };
+  refuse({.deviation = {0}}, "--deviation");
+  refuse({.deviation = {nan}}, "--deviation");
+  refuse({.mean = {nan}}, "--mean");
+  refuse({.mean = {1, 2}}, "1 or 3 values");
+  refuse({.limit = -1}, "--limit");
+  refuse({.mean = {1}, .inputs = {"y"}, .target = "x"}, "integer inputs only");
+  const auto idx = write("i.idx", idx_of_bytes({3, 2, 2}));
+  expect_error<UsageError>([&] { load_data(idx, {"x"}, {.target = "y"}); }, {"no names"});
+  expect_error<UsageError>([&] { load_data(idx + ",", {"x"}); }, {"two paths"});
+}
+
+TEST_F(LoadData, NamesTheFileThatIsWrong) {
+  const auto idx = write("i.idx", idx_of_bytes({3, 2, 2}));
+  expect_error<FileError>([&] { load_data(path("none.pt"), {"x"}); }, {path("none.pt")});
+  expect_error<FileError>([&] { load_data(idx + "," + path("none"), {"x"}); }, {path("none")});
+  expect_error<FileError>([&] { load_data("", {"x"}); }, {"no such file"});
+  const auto empty = save({});
+  expect_error<FileError>([&] { load_data(empty, {"x"}); }, {empty, "no tensors"});
+}
+
+}  // namespace

@@ -1,0 +1,95 @@
+#include <actswap/data/load.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include "files.h"
+
+namespace {
+
+using actswap::FileError;
+using actswap::read_tensors;
+using data_test::expect_error;
+using data_test::model_file;
+
+class TensorsFile : public data_test::InFolder {
+ protected:
+  std::string save(const std::string& name, const c10::IValue& value) const {
+    const auto bytes = torch::jit::pickle_save(value);
+    return write(name, {bytes.begin(), bytes.end()});
+  }
+};
+
+const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
+const auto kY = torch::arange(10) % 3;
+
+TEST_F(TensorsFile, ReadsWhatPythonSaves) {
+  const auto dict = read_tensors(model_file("data_dict.pt"));
+  ASSERT_EQ(dict.size(), 2U);
+  EXPECT_EQ(dict[0].first, "x");
+  EXPECT_EQ(dict[1].first, "y");
+  const auto tuple = read_tensors(model_file("data_tuple.pt"));
+  ASSERT_EQ(tuple.size(), 2U);
+  EXPECT_EQ(tuple[0].first, "0");
+  EXPECT_EQ(tuple[1].first, "1");
+  for (const auto& tensors : {dict, tuple}) {
+    EXPECT_TRUE(torch::equal(tensors[0].second, kX));
+    EXPECT_TRUE(torch::equal(tensors[1].second, kY));
+  }
+  const auto tensor = read_tensors(model_file("data_tensor.pt"));
+  ASSERT_EQ(tensor.size(), 1U);
+  EXPECT_EQ(tensor[0].first, "0");
+  EXPECT_TRUE(torch::equal(tensor[0].second, kX));
+}
+
+TEST_F(TensorsFile, ReadsAList) {
+  const auto tensors = read_tensors(save("list.pt", c10::List<torch::Tensor>({kX, kY})));
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_TRUE(torch::equal(tensors[1].second, kY));
+}
+
+TEST_F(TensorsFile, RefusesOtherContent) {
+  const auto number = save("number.pt", 3);
+  expect_error<FileError>([&] { read_tensors(number); }, {number, "holds a Int"});
+  const auto mixed = save("mixed.pt", c10::ivalue::Tuple::create({kX, 3}));
+  expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1' is a Int"});
+}
+
+TEST_F(TensorsFile, SaysThatAFileIsATorchScriptModel) {
+  torch::jit::Module module("m");
+  module.define("def forward(self, x):\n  return x + 1\n");
+  module.save(path("model.pt"));
+  expect_error<FileError>([&] { read_tensors(path("model.pt")); },
+                          {path("model.pt"), "it is a TorchScript model"});
+}
+
+TEST_F(TensorsFile, RefusesWhatIsNoArchive) {
+  const auto text = write("text.pt", "hello");
+  expect_error<FileError>([&] { read_tensors(text); }, {text, "no zip archive"});
+  const auto empty = write("empty.pt", "");
+  expect_error<FileError>([&] { read_tensors(empty); }, {empty, "it is empty"});
+  const auto legacy = write("legacy.pt", "\x80\x02\x8a\x0al\xfc\x9c");
+  expect_error<FileError>([&] { read_tensors(legacy); }, {legacy, "old format"});
+  expect_error<FileError>([&] { read_tensors(path("missing.pt")); }, {"no such file"});
+  expect_error<FileError>([&] { read_tensors(path("")); }, {"no regular file"});
+}
+
+TEST_F(TensorsFile, RefusesADamagedArchive) {
+  const auto whole = data_test::read_bytes(model_file("data_dict.pt"));
+  ASSERT_GT(whole.size(), 100U);
+  for (std::size_t size = 1; size < whole.size(); size += 97) {
+    const auto file = write("cut.pt", whole.substr(0, size));
+    expect_error<FileError>([&] { read_tensors(file); }, {file});
+  }
+  // A changed byte is an error, or in a place without meaning; it is never a crash.
+  for (std::size_t at = 0; at < whole.size(); at += 13) {
+    auto changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 0xff);
+    const auto file = write("changed.pt", changed);
+    try {
+      read_tensors(file);
+    } catch (const FileError&) {
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""Writes the model files of the tests: make_models.py OUTDIR [--if-missing].
+
+Each good model comes with NAME.io.pt, {'inputs': [...], 'outputs': [...]} of the eager model in eval mode. expected.json says for each
+its input shapes, its dtype and the number of activation uses that are sources by default, counted by hand beside the model below.
+"""
+
+import argparse
+import copy
+import json
+import os
+import sys
+import tempfile
+import typing
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, 1)
+
+
+class Cell(nn.Module):
+    """conv, norm, module activation: several instances of it share one class type."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = conv(channels, channels)
+        self.norm = nn.BatchNorm2d(channels)
+        self.act = nn.Mish()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.conv(x)))
+
+
+class ScriptedModule(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(conv(3, 8), nn.BatchNorm2d(8), nn.Mish())
+        self.cells = nn.Sequential(Cell(8), Cell(8))
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cells(self.stem(x)).mean([2, 3]))
+
+
+class ScriptedFunctional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.d = (nn.Linear(6, 6) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.mish(self.a(x))
+        x = F.silu(self.b(x))
+        x = F.gelu(self.c(x))
+        x = F.mish(self.d(x), inplace=True)
+        x = F.silu(self.a(x), inplace=True)
+        return F.gelu(self.b(x), approximate="tanh")
+
+
+class Reused(nn.Module):
+    """One activation module called twice, as ResNet's blocks do."""
+
+    def __init__(self, act: nn.Module):
+        super().__init__()
+        self.conv1, self.norm1 = conv(4, 4), nn.BatchNorm2d(4)
+        self.conv2, self.norm2 = conv(4, 4), nn.BatchNorm2d(4)
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.norm1(self.conv1(x)))
+        return self.act(self.norm2(self.conv2(y)) + x)
+
+
+class TracedTrainFree(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(conv(3, 6), nn.BatchNorm2d(6), nn.Mish(), nn.Dropout(0.5), conv(6, 6), nn.SiLU())
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x).mean([2, 3]))
+
+
+class ScriptedOps(nn.Module):
+    """In-place forms, and an in-place activation whose input is used afterwards (it then holds the output)."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 5), nn.Linear(5, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x)
+        y = torch.nn.functional.silu(y, inplace=True)
+        z = self.b(y)
+        w = F.mish(z, inplace=True)
+        return w + z + F.mish(y)
+
+
+class Methods(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 6), nn.Linear(6, 2)
+        self.act = nn.Mish()
+
+    @torch.jit.export
+    def features(self, x: Tensor) -> Tensor:
+        return F.silu(self.body(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.body(x)))
+
+
+class Gates(nn.Module):
+    """Squeeze and excitation, an LSTM cell: their sigmoids and tanhs are gates, only the GELU is a source by default."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = conv(3, 8)
+        self.act = nn.GELU()
+        self.squeeze, self.excite = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
+        self.cell, self.head = nn.LSTMCell(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.conv(x))
+        s = torch.relu(self.squeeze(x.mean([2, 3], keepdim=True)))
+        x = x * torch.sigmoid(self.excite(s))
+        h, c = self.cell(x.mean([2, 3]))
+        return self.head(h + torch.tanh(c))
+
+
+class AllModules(nn.Module):
+    def __init__(self):
+        super().__init__()
+        acts = [nn.Mish(), nn.SiLU(), nn.GELU(), nn.GELU("tanh"), nn.ELU(), nn.SELU(), nn.CELU(), nn.Hardswish(), nn.ReLU6(),
+                nn.LeakyReLU(), nn.Hardtanh(), nn.Softplus(), nn.Tanh(), nn.Sigmoid(), nn.Hardsigmoid()]
+        self.body = nn.Sequential(*[layer for act in acts for layer in (nn.Linear(6, 6), act)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+class ControlFlow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+        self.acts = nn.ModuleList([nn.Mish() for _ in range(3)])
+        self.extra = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer, act in zip(self.layers, self.acts):
+            x = act(layer(x))
+        if x.mean() > 0:
+            x = F.silu(self.extra(x))
+        else:
+            x = F.mish(self.extra(x))
+        for _ in range(2):
+            x = F.gelu(self.extra(x))
+        return x
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 5), nn.Linear(5, 5)
+        self.b.weight = self.a.weight
+        self.act = nn.Mish()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.act(self.a(x)))
+
+
+class Alias(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Cell(4)
+        self.second = self.first
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+
+class DictOutput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.act, self.b = nn.Linear(4, 4), nn.Mish(), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> typing.Dict[str, Tensor]:
+        h = self.act(self.a(x))
+        return {"hidden": h, "logits": self.b(h)}
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(3, 4)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return F.mish(self.a(x)) + F.silu(self.b(y))
+
+
+class Counted(nn.Module):
+    """An attribute of its own and a method with a loop, for what an export must keep."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(conv(3, 6), nn.BatchNorm2d(6), nn.Mish(), nn.Dropout(0.2), conv(6, 6), nn.BatchNorm2d(6), nn.SiLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x).mean([2, 3])
+
+
+IMAGE = [[2, 3, 8, 8]]
+# name, model, how it is made, input shapes, number of uses that are sources by default, dtype
+GOOD = {
+    "scripted_module": (ScriptedModule, "script", IMAGE, 3),  # stem, one in each of two cells
+    "scripted_functional": (ScriptedFunctional, "script", [[2, 6]], 6),  # three functions, two in place, one GELU tanh
+    "scripted_reused": (lambda: Reused(nn.Mish()), "script", [[2, 4, 6, 6]], 2),
+    "traced_train_free": (TracedTrainFree, "trace", IMAGE, 2),  # Mish, SiLU
+    "traced_reused": (lambda: Reused(nn.SiLU()), "trace", [[2, 4, 6, 6]], 2),
+    "scripted_ops": (ScriptedOps, "script", [[2, 5]], 3),  # silu_, mish_, mish
+    "methods": (Methods, "script", [[2, 6]], 2),  # one in forward, one in features
+    "gates": (Gates, "script", IMAGE, 1),  # the GELU
+    "all_modules": (AllModules, "script", [[2, 6]], 7),  # Mish, SiLU, both GELUs, ELU, SELU, CELU
+    "no_activation": (lambda: nn.Linear(4, 2), "script", [[2, 4]], 0),
+    "control_flow": (ControlFlow, "script", [[2, 4]], 6),  # three of the list, two branches, one in the loop
+    "tied": (Tied, "script", [[2, 5]], 1),
+    "alias": (Alias, "script", [[2, 4, 6, 6]], 2),  # one object, two calls
+    "frozen": (ScriptedModule, "freeze", IMAGE, 3),
+    "double": (ScriptedModule, "script", IMAGE, 3, torch.float64),
+    "half": (ScriptedModule, "script", IMAGE, 3, torch.bfloat16),
+    "dict_output": (DictOutput, "script", [[2, 4]], 1),
+    "two_inputs": (TwoInputs, "script", [[2, 4], [2, 3]], 2),
+    "dropout_bn": (Counted, "script", IMAGE, 2),  # Mish, SiLU
+    "extra_files": (Tied, "script", [[2, 5]], 1),
+}
+
+
+def build(entry) -> tuple[nn.Module, torch.jit.ScriptModule, list[Tensor]]:
+    """The eager model in eval mode, its TorchScript form and inputs."""
+    make, how, shapes = entry[:3]
+    dtype = entry[4] if len(entry) > 4 else torch.float32
+    torch.manual_seed(0)
+    model = make()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, 0.0, 0.3)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0.0, 0.3)
+    model = model.eval().to(dtype)
+    inputs = [torch.randn(shape).to(dtype) for shape in shapes]
+    if how == "trace":
+        with torch.no_grad():
+            return model, torch.jit.trace(model, tuple(inputs), check_trace=False), inputs
+    scripted = torch.jit.script(model)
+    return model, torch.jit.freeze(scripted) if how == "freeze" else scripted, inputs
+
+
+def flat(output) -> list[Tensor]:
+    """The tensors of an output; those of a dict in the order of its keys' insertion."""
+    if isinstance(output, Tensor):
+        return [output]
+    return [t for part in (output.values() if isinstance(output, dict) else output) for t in flat(part)]
+
+
+def edit_archive(source: Path, target: Path, edit) -> None:
+    """Copies an archive with its entries passed through edit(name inside the archive, bytes)."""
+    changed = False
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+        for info in old.infolist():
+            before = old.read(info)
+            after = edit(info.filename.split("/", 1)[1], before)
+            changed = changed or after != before
+            new.writestr(zipfile.ZipInfo(info.filename), after)
+    if not changed:
+        raise AssertionError(f"nothing was edited in {source}")
+
+
+class PlainRelu(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x)
+
+
+def write_good(folder: Path) -> dict:
+    expected = {}
+    for name, entry in GOOD.items():
+        model, scripted, inputs = build(entry)
+        with torch.no_grad():  # copies: a model may work in place
+            outputs = flat(model(*copy.deepcopy(inputs)))
+        extra = {"labels.txt": "a\nb"} if name == "extra_files" else {}
+        torch.jit.save(scripted, str(folder / f"{name}.pt"), _extra_files=extra)
+        torch.save({"inputs": inputs, "outputs": [o.clone() for o in outputs]}, folder / f"{name}.io.pt")
+        dtype = str(inputs[0].dtype).removeprefix("torch.")
+        expected[name] = {"input_shapes": entry[2], "dtype": dtype, "sites": entry[3]}
+    return expected
+
+
+def write_data(folder: Path) -> None:
+    x, y = torch.arange(30).reshape(10, 3).float(), torch.arange(10) % 3
+    torch.save({"x": x, "y": y}, folder / "data_dict.pt")
+    torch.save((x, y), folder / "data_tuple.pt")
+    torch.save(x, folder / "data_tensor.pt")
+
+
+def write_bad(folder: Path) -> None:
+    torch.manual_seed(0)
+    model = ScriptedModule().eval()
+    torch.save(model.state_dict(), folder / "state_dict.pt")
+    torch.save(torch.arange(6.0), folder / "tensor.pt")
+    torch.export.save(torch.export.export(model, (torch.zeros(2, 3, 8, 8),)), folder / "exported.pt2")
+    (folder / "text.pt").write_text("This is no model.\n")
+    (folder / "empty.pt").write_bytes(b"")
+    content = (folder / "scripted_module.pt").read_bytes()
+    (folder / "truncated.pt").write_bytes(content[: len(content) // 2])
+    # LibTorch reads the version from .data/version in some releases and from version in others.
+    edit_archive(
+        folder / "scripted_module.pt",
+        folder / "newer_version.pt",
+        lambda name, data: b"99\n" if name in ("version", ".data/version") else data,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "unknown_op.pt"
+        torch.jit.script(PlainRelu()).save(str(plain))
+        edit_archive(
+            plain,
+            folder / "unknown_op.pt",
+            lambda name, data: data.replace(b"torch.relu", b"torch.conv99d") if name.endswith(".py") else data,
+        )
+
+
+BAD = ["state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt"]
+DATA = ["data_dict.pt", "data_tuple.pt", "data_tensor.pt"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("outdir", type=Path)
+    parser.add_argument("--if-missing", action="store_true", help="do nothing where all files are there")
+    options = parser.parse_args()
+    folder = options.outdir
+    wanted = [f"{n}{end}" for n in GOOD for end in (".pt", ".io.pt")] + BAD + DATA + ["expected.json"]
+    if options.if_missing and all((folder / name).exists() for name in wanted):
+        return 0
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets decides that of some entries of a file
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = write_good(folder)
+    write_data(folder)
+    write_bad(folder)
+    (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")  # last: it marks a complete set
+    print(f"wrote {len(wanted)} files to {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+#include <actswap/base/error.h>
+#include <actswap/measure/accuracy.h>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+namespace actswap {
+namespace {
+
+// In eval mode the output is the input.
+torch::jit::Module make_identity() {
+  torch::jit::Module module("__torch__.m");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.define(
+      "def forward(self, x):\n  if self.training:\n    return x * 0.0\n  return x * 1.0\n");
+  return module;
+}
+
+std::string usage_error(const torch::Tensor& input, const torch::Tensor& target) {
+  auto module = make_identity();
+  try {
+    evaluate(module, TensorDataset({input}, target));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Evaluate, AccuracyOfAKnownClassifier) {
+  auto module = make_identity();
+  // Predicted: 0 0 1 2 2 0 1; classes: 0 1 1 2 2 2 1; class 3 has no example.
+  const auto predicted = torch::tensor({0, 0, 1, 2, 2, 0, 1}, torch::kInt64);
+  const auto logits = 5.0 * torch::one_hot(predicted, 4).to(torch::kFloat32);
+  const auto target = torch::tensor({0, 1, 1, 2, 2, 2, 1}, torch::kInt64);
+  for (const std::int64_t batch_size : {1, 3, 256}) {
+    const auto evaluation = evaluate(module, TensorDataset({logits}, target), batch_size);
+    EXPECT_EQ(evaluation.metric, "accuracy");
+    EXPECT_TRUE(evaluation.higher_is_better());
+    EXPECT_EQ(evaluation.examples, 7);
+    EXPECT_NEAR(evaluation.value, 100.0 * 5.0 / 7.0, 1e-9);
+    EXPECT_NEAR(evaluation.mean_loss,
+                torch::nn::functional::cross_entropy(logits, target).item<double>(), 1e-5);
+    ASSERT_EQ(evaluation.per_class.size(), 4U);
+    EXPECT_NEAR(evaluation.per_class[0], 100.0, 1e-9);
+    EXPECT_NEAR(evaluation.per_class[1], 100.0 * 2.0 / 3.0, 1e-9);
+    EXPECT_NEAR(evaluation.per_class[2], 100.0 * 2.0 / 3.0, 1e-9);
+    EXPECT_TRUE(std::isnan(evaluation.per_class[3]));
+  }
+}
+
+TEST(Evaluate, CountsPositions) {
+  auto module = make_identity();
+  const auto logits = torch::zeros({2, 2, 3});
+  logits.select(1, 1).fill_(1.0);  // class 1 everywhere
+  const auto target = torch::tensor({0, 1, 1, 1, 1, 0}, torch::kInt64).view({2, 3});
+  const auto evaluation = evaluate(module, TensorDataset({logits}, target), 1);
+  EXPECT_EQ(evaluation.examples, 2);
+  EXPECT_NEAR(evaluation.value, 100.0 * 4.0 / 6.0, 1e-9);
+}
+
+TEST(Evaluate, MeanSquaredErrorWeighsASmallLastBatch) {
+  auto module = make_identity();
+  torch::manual_seed(1);
+  const auto output = torch::randn({7, 2});
+  const auto target = torch::randn({7, 2});
+  const auto evaluation = evaluate(module, TensorDataset({output}, target), 4);
+  EXPECT_EQ(evaluation.metric, "mse");
+  EXPECT_FALSE(evaluation.higher_is_better());
+  EXPECT_NEAR(evaluation.value, (output - target).square().mean().item<double>(), 1e-6);
+  EXPECT_EQ(evaluation.value, evaluation.mean_loss);
+  EXPECT_TRUE(evaluation.per_class.empty());
+}
+
+TEST(Evaluate, RestoresTheModeOfEverySubmodule) {
+  auto part = make_identity();
+  torch::jit::Module module("__torch__.top");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_module("part", part);
+  module.define("def forward(self, x):\n  return self.part(x)\n");
+  part.setattr("training", false);
+  evaluate(module, TensorDataset({torch::ones({2, 2})}, torch::ones({2, 2})));
+  EXPECT_TRUE(module.is_training());
+  EXPECT_FALSE(part.is_training());
+  part.setattr("training", true);
+  EXPECT_EQ(evaluate(module, TensorDataset({torch::ones({2, 2})}, torch::ones({2, 2}))).value, 0.0);
+  EXPECT_TRUE(part.is_training());
+  // After an exception too.
+  EXPECT_THROW(evaluate(module, TensorDataset({torch::ones({2, 2})}, {})), UsageError);
+  EXPECT_TRUE(part.is_training());
+}
+
+TEST(Evaluate, MessagesSayWhatDoesNotFit) {
+  const auto logits = torch::ones({4, 3});
+  EXPECT_NE(usage_error(logits, {}).find("target"), std::string::npos);
+  EXPECT_NE(usage_error(logits, torch::full({4}, 3, torch::kInt64)).find("class 3"),
+            std::string::npos);
+  EXPECT_NE(usage_error(logits, torch::ones({4, 1})).find("[4, 1]"), std::string::npos);
+  EXPECT_NE(usage_error(logits, torch::ones({4}, torch::kBool)).find("bool"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace actswap

@@ -1,0 +1,70 @@
+#include <actswap/base/error.h>
+#include <actswap/measure/latency.h>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace actswap {
+namespace {
+
+torch::jit::Module make_model(int repeats) {
+  torch::jit::Module module("__torch__.m");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_parameter("w", torch::eye(64), false);
+  module.define("def forward(self, x):\n  for i in range(" + std::to_string(repeats) +
+                "):\n    x = torch.matmul(x, self.w)\n  return x\n");
+  return module;
+}
+
+TEST(Latency, OneRecordForEachModelInOrder) {
+  const auto small = make_model(2);
+  const auto large = make_model(200);
+  for (const auto setting :
+       {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
+    const auto latencies = measure_latency({small, large}, {torch::ones({64, 64})}, setting,
+                                           {.rounds = 9, .warmup = 2});
+    ASSERT_EQ(latencies.size(), 2U);
+    EXPECT_EQ(latencies[0].ratio_to_first, 1.0);
+    EXPECT_GT(latencies[1].ratio_to_first, 1.0) << to_string(setting);
+    for (const auto& latency : latencies) {
+      EXPECT_GT(latency.minimum_ms, 0.0);
+      EXPECT_LE(latency.minimum_ms, latency.median_ms);
+    }
+  }
+  EXPECT_TRUE(small.is_training());  // the caller's module keeps its mode
+}
+
+TEST(Latency, AModelIsAboutAsFastAsItself) {
+  const auto model = make_model(50);
+  const auto latencies = measure_latency({model, model}, {torch::ones({64, 64})},
+                                         RuntimeSetting::plain, {.rounds = 21});
+  EXPECT_GT(latencies[1].ratio_to_first, 0.2);
+  EXPECT_LT(latencies[1].ratio_to_first, 5.0);
+}
+
+TEST(Latency, AFrozenModelCanBeMeasured) {
+  auto model = make_model(2);
+  model.eval();
+  const auto frozen = torch::jit::freeze(model);
+  for (const auto setting :
+       {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
+    EXPECT_EQ(measure_latency({frozen}, {torch::ones({64, 64})}, setting, {.rounds = 1}).size(),
+              1U);
+  }
+}
+
+TEST(Latency, OptionsAndInputsAreChecked) {
+  const auto model = make_model(2);
+  const auto run = [&](const torch::Tensor& input, const LatencyOptions& options) {
+    measure_latency({model}, {input}, RuntimeSetting::plain, options);
+  };
+  const auto input = torch::ones({64, 64});
+  EXPECT_THROW(run(input, {.rounds = 0}), UsageError);
+  EXPECT_THROW(run(input, {.warmup = -1}), UsageError);
+  EXPECT_THROW(run(torch::ones({3, 5}), {}), UsageError);
+  EXPECT_TRUE(measure_latency({}, {input}, RuntimeSetting::plain).empty());
+  EXPECT_EQ(to_string(RuntimeSetting::frozen), "frozen");
+}
+
+}  // namespace
+}  // namespace actswap

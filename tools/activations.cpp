@@ -1,0 +1,66 @@
+// actswap activations: the table.
+#include "subcommand.h"
+
+#include <actswap/activation/activation.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string role(const Activation& row) {
+  return row.default_source ? "source" : row.default_target ? "target" : "by name";
+}
+
+Json row_json(const Activation& row) {
+  Json parameters = Json::object();
+  for (const auto& parameter : row.parameters) {
+    parameters[parameter.name] = parameter.default_value;
+  }
+  Json aliases = Json::array();
+  for (const auto& alias : row.aliases) {
+    aliases.push_back(alias.name);
+  }
+  return {{"name", row.name},       {"aliases", aliases},           {"parameters", parameters},
+          {"role", role(row)},      {"formula", row.formula},       {"torchscript", row.torchscript},
+          {"reference", row.reference}};
+}
+
+void print_table() {
+  std::printf("%-12s %-18s %-8s %s\n", "name", "aliases", "role", "value");
+  for (const auto& row : activations()) {
+    std::string aliases;
+    for (const auto& alias : row.aliases) {
+      aliases += (aliases.empty() ? "" : ", ") + alias.name;
+    }
+    std::printf("%-12s %-18s %-8s %s\n", row.name.c_str(), aliases.c_str(), role(row).c_str(),
+                row.formula.c_str());
+  }
+}
+
+int run(const CommonOptions& common) {
+  if (!common.json) {
+    print_table();
+    return 0;
+  }
+  Json rows = Json::array();
+  for (const auto& row : activations()) {
+    rows.push_back(row_json(row));
+  }
+  std::printf("%s\n", Json({{"schema", 1}, {"activations", rows}}).dump(2).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void register_activations(CLI::App& app, CommonOptions& common, Action& action) {
+  add_subcommand(app, common, action, "activations", "List the activations that actswap knows",
+                 [&common] { return run(common); });
+}
+
+}  // namespace actswap::tool

@@ -1,0 +1,71 @@
+// actswap bench: paired latency of models under the runtime's settings.
+#include "subcommand.h"
+
+#include <actswap/base/error.h>
+#include <actswap/graph/model.h>
+#include <actswap/measure/input_spec.h>
+#include <actswap/measure/latency.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> models;
+  std::vector<std::string> inputs;
+  LatencyOptions latency;
+};
+
+int run(const CommonOptions& common, const Options& options) {
+  std::vector<torch::jit::Module> models;
+  for (const auto& path : options.models) {
+    models.push_back(load(path).module);
+  }
+  const auto inputs = make_inputs(options.inputs);
+  auto rows = nlohmann::ordered_json::array();
+  if (!common.json) {
+    std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio", "model");
+  }
+  for (const auto setting :
+       {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
+    const auto results = measure_latency(models, inputs, setting, options.latency);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const auto& result = results[i];
+      rows.push_back({{"model", options.models[i]},
+                      {"setting", to_string(setting)},
+                      {"median_ms", result.median_ms},
+                      {"minimum_ms", result.minimum_ms},
+                      {"ratio_to_first", result.ratio_to_first}});
+      if (!common.json) {
+        std::printf("%-10s %12.3f %12.3f %8.3f  %s\n", to_string(setting).c_str(),
+                    result.median_ms, result.minimum_ms, result.ratio_to_first,
+                    options.models[i].c_str());
+      }
+    }
+  }
+  if (common.json) {
+    std::printf("%s\n",
+                nlohmann::ordered_json({{"schema", 1}, {"results", rows}}).dump(2).c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand = add_subcommand(app, common, action, "bench",
+                                    "Time models in turn on the same inputs",
+                                    [&common, options] { return run(common, *options); });
+  subcommand->add_option("models", options->models, "TorchScript files")->required();
+  subcommand->add_option("--input", options->inputs, "Like 8x3x224x224, one for each argument")
+      ->required();
+  subcommand->add_option("--rounds", options->latency.rounds, "Timed runs of each model");
+  subcommand->add_option("--warmup", options->latency.warmup, "Runs of each model before");
+}
+
+}  // namespace actswap::tool

@@ -1,0 +1,180 @@
+// actswap convert: from a trained model to a verified export.
+#include "log/log.h"
+#include "progress.h"
+#include "subcommand.h"
+
+#include <actswap/base/error.h>
+#include <actswap/measure/input_spec.h>
+#include <actswap/pipeline/convert.h>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+// The ramp's share of the training: the model needs most of its time at t = 1 (docs/recovery.md).
+constexpr double kRampShare = 0.3;
+
+struct Options {
+  std::string model;
+  std::string train;
+  std::string validation;
+  DataOptions data;
+  PlanFlags plan;
+  std::string loss = "distil";
+  std::string optimizer = "adamw";
+  std::string curve = "linear";
+  std::string ramp_unit = "epochs";
+  double ramp_begin = 0.0;
+  std::optional<double> ramp_end;
+  double hold = 0.0;
+  std::vector<std::string> inputs;
+  std::optional<std::string> run_directory;
+  ConvertOptions convert;
+};
+
+Schedule make_schedule(const Options& options) {
+  ScheduleOptions ramp{.begin = options.ramp_begin, .hold = options.hold};
+  if (options.ramp_unit == "steps") {
+    ramp.unit = ScheduleUnit::steps;
+    if (!options.ramp_end) {
+      throw UsageError("Expected --ramp-end with --ramp-unit steps");
+    }
+  }
+  ramp.end = options.ramp_end.value_or(
+      std::max(options.ramp_begin, kRampShare * options.convert.train.epochs));
+  return {parse_curve(options.curve), ramp};
+}
+
+void load_all_data(Options& options, const Model& model) {
+  const auto names = argument_names(model.module);
+  if (!options.train.empty()) {
+    options.convert.train_data = load_data(options.train, names, options.data);
+  }
+  if (!options.validation.empty()) {
+    options.convert.validation_data = load_data(options.validation, names, options.data);
+  }
+  options.convert.probe_inputs = make_inputs(options.inputs);
+}
+
+void check_names(const Model& model, const Plan& the_plan) {
+  if (the_plan.swapped() > 0) {
+    return;
+  }
+  std::string message = "There is nothing to swap in '" + model.path + "'";
+  if (the_plan.sites.empty()) {
+    message += ": no known activation; its elementwise operators are";
+    for (const auto& name : elementwise_operators(model)) {
+      message += " " + name;
+    }
+  } else {
+    for (const auto& planned : the_plan.sites) {
+      message += "\n  " + planned.site.id + ": " + planned.reason;
+    }
+  }
+  throw UsageError(message);
+}
+
+void warn(const Model& model, const Plan& the_plan, bool trains) {
+  for (const auto& planned : the_plan.sites) {
+    if (!planned.site.obstacle.empty()) {
+      log_warning("site " + planned.site.id + " (" + planned.site.activation.to_string() + ") " +
+                  planned.reason);
+    }
+  }
+  if (model.fixed_eval_mode && trains) {
+    log_warning("this model was traced in eval mode: its batch norm uses fixed statistics and its "
+                "dropout is off while it trains");
+  }
+}
+
+int run(const CommonOptions& common, Options& options) {
+  // Without training data there is nothing to train on; 0 epochs says the same.
+  if (options.convert.train.epochs == 0.0) {
+    options.train.clear();
+  }
+  options.convert.train.loss = parse_loss(options.loss);
+  options.convert.train.optimizer = parse_optimizer(options.optimizer);
+  if (!options.train.empty()) {
+    options.convert.train.validate();
+    options.convert.schedule = make_schedule(options);
+  }
+  const auto model = load(options.model);
+  const auto the_plan = plan(model, options.plan.resolved());
+  check_names(model, the_plan);
+  load_all_data(options, model);
+  warn(model, the_plan, !options.train.empty());
+  options.convert.run_directory = options.run_directory.value_or(
+      options.train.empty() ? "" : options.convert.output + ".run");
+
+  ProgressDisplay display(common.quiet);
+  ConvertCallbacks callbacks;
+  callbacks.on_message = [&](const std::string& text) { display.message(text); };
+  callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
+    display.step(phase, progress);
+  };
+  callbacks.on_epoch = [&](const std::string& phase, const EpochRecord& epoch) {
+    display.epoch(phase, epoch);
+  };
+  callbacks.should_stop = [] { return stop_signal() != 0; };
+  const auto run = convert(model, the_plan, options.convert, callbacks);
+  if (!run.verification.verified) {
+    log_warning("not verified: " + run.verification.reason +
+                "; give --input SPEC (for example 1x3x224x224)");
+  }
+  std::printf("%s", common.json ? (to_json(run) + "\n").c_str() : summary_table(run).c_str());
+  return 0;
+}
+
+void add_training_flags(CLI::App& app, Options& options) {
+  auto& train = options.convert.train;
+  app.add_option("--train", options.train, "Training data: images,labels (idx) or a .pt file");
+  app.add_option("--val", options.validation, "Validation data, for the figures of the summary");
+  add_data_flags(app, options.data);
+  app.add_option("--epochs", train.epochs, "Epochs of fine-tuning; 0: a plain swap");
+  app.add_option("--batch", train.batch_size, "Batch size");
+  app.add_option("--loss", options.loss, "distil, distil-mse, cross-entropy, mse");
+  app.add_option("--temperature", train.temperature, "Of the distillation");
+  app.add_option("--optimizer", options.optimizer, "adamw, sgd");
+  app.add_option("--lr", train.learning_rate, "Peak learning rate");
+  app.add_option("--momentum", train.momentum, "Of sgd");
+  app.add_option("--weight-decay", train.weight_decay, "On tensors of two and more dimensions");
+  app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");
+  app.add_option("--warmup", train.warmup, "Share of the steps with a rising rate");
+  app.add_option("--seed", train.seed, "Of shuffling and dropout");
+  app.add_flag("--control", options.convert.control,
+               "Train the original on as well, with the same budget, and compare");
+}
+
+void add_ramp_flags(CLI::App& app, Options& options) {
+  app.add_option("--curve", options.curve, "How t rises: linear, cosine, cubic, step");
+  app.add_option("--ramp-begin", options.ramp_begin, "Where t leaves 0");
+  app.add_option("--ramp-end", options.ramp_end, "Where t reaches 1 (default: 0.3 of the epochs)");
+  app.add_option("--hold", options.hold, "How long t must stay at 1 at least");
+  app.add_option("--ramp-unit", options.ramp_unit, "Unit of the three")
+      ->check(CLI::IsMember({"epochs", "steps"}));
+}
+
+}  // namespace
+
+void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand =
+      add_subcommand(app, common, action, "convert",
+                     "Retarget a model: swap, fine-tune, verify, export",
+                     [&common, options] { return run(common, *options); });
+  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("-o,--output", options->convert.output, "File to write")->required();
+  options->plan.add(*subcommand);
+  add_training_flags(*subcommand, *options);
+  add_ramp_flags(*subcommand, *options);
+  subcommand->add_option("--input", options->inputs,
+                         "Probe input for verification and timing, like 8x3x224x224");
+  subcommand->add_option("--max-drop", options->convert.max_drop,
+                         "Write nothing (exit code 5) where the metric falls by more");
+  subcommand->add_option("--run-dir", options->run_directory,
+                         "Where run.json goes (default: OUTPUT.run when training)");
+}
+
+}  // namespace actswap::tool

@@ -1,0 +1,53 @@
+// actswap eval: the metric of a model on labelled data.
+#include "subcommand.h"
+
+#include <actswap/graph/model.h>
+#include <actswap/measure/accuracy.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string data;
+  DataOptions data_options;
+  std::int64_t batch_size = 256;
+};
+
+int run(const CommonOptions& common, const Options& options) {
+  auto model = load(options.model);
+  const auto data = load_data(options.data, argument_names(model.module), options.data_options);
+  const auto result = evaluate(model.module, *data, options.batch_size);
+  if (common.json) {
+    const nlohmann::ordered_json json = {{"schema", 1},
+                                         {"metric", result.metric},
+                                         {"value", result.value},
+                                         {"mean_loss", result.mean_loss},
+                                         {"examples", result.examples},
+                                         {"per_class", result.per_class}};
+    std::printf("%s\n", json.dump(2).c_str());
+  } else {
+    std::printf("%s %.6g, mean loss %.6g, %lld examples\n", result.metric.c_str(), result.value,
+                result.mean_loss, static_cast<long long>(result.examples));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand = add_subcommand(app, common, action, "eval", "Measure a model on labelled data",
+                                    [&common, options] { return run(common, *options); });
+  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("--data", options->data, "images,labels (idx) or a .pt file")->required();
+  subcommand->add_option("--batch", options->batch_size, "Batch size");
+  add_data_flags(*subcommand, options->data_options);
+}
+
+}  // namespace actswap::tool

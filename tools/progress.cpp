@@ -1,0 +1,58 @@
+#include "log/log.h"
+#include "progress.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace actswap::tool {
+
+ProgressDisplay::ProgressDisplay(bool quiet) : bar_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
+
+void ProgressDisplay::clear() {
+  if (drawn_) {
+    std::fputs("\r\033[K", stderr);
+    drawn_ = false;
+  }
+}
+
+void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
+  constexpr double kInterval = 0.1;
+  const bool last = progress.step == progress.total_steps;
+  if (!bar_ || (!last && drawn_ && progress.seconds - last_drawn_ < kInterval)) {
+    return;
+  }
+  constexpr int kWidth = 24;
+  const double share =
+      static_cast<double>(progress.step) / static_cast<double>(std::max<std::int64_t>(
+                                               progress.total_steps, 1));
+  const int filled = static_cast<int>(share * kWidth);
+  const double left = share > 0.0 ? progress.seconds * (1.0 - share) / share : 0.0;
+  std::fprintf(stderr,
+               "\r\033[K%s [%s%s] epoch %.2f  step %lld/%lld  t %.3f  loss %.4f  rate %.2e  %.0f s "
+               "left",
+               phase.c_str(), std::string(static_cast<std::size_t>(filled), '#').c_str(),
+               std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), progress.epoch,
+               static_cast<long long>(progress.step), static_cast<long long>(progress.total_steps),
+               progress.t, progress.loss, progress.learning_rate, left);
+  std::fflush(stderr);
+  drawn_ = true;
+  last_drawn_ = progress.seconds;
+}
+
+void ProgressDisplay::epoch(const std::string& phase, const EpochRecord& epoch) {
+  clear();
+  char line[160];
+  std::snprintf(line, sizeof line, ": epoch %lld, step %lld, t %.3f, loss %.4f, %.1f s",
+                static_cast<long long>(epoch.epoch), static_cast<long long>(epoch.step), epoch.t,
+                epoch.mean_loss, epoch.seconds);
+  log_info(phase + line);
+}
+
+void ProgressDisplay::message(const std::string& text) {
+  clear();
+  log_info(text);
+}
+
+}  // namespace actswap::tool

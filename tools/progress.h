@@ -1,0 +1,25 @@
+// Progress of a training run: a bar where stderr is a terminal, a log line an epoch otherwise.
+#pragma once
+
+#include <actswap/train/trainer.h>
+
+#include <string>
+
+namespace actswap::tool {
+
+class ProgressDisplay {
+ public:
+  explicit ProgressDisplay(bool quiet);
+  void step(const std::string& phase, const Progress& progress);
+  void epoch(const std::string& phase, const EpochRecord& epoch);
+  void message(const std::string& text);
+
+ private:
+  void clear();
+
+  bool bar_;
+  bool drawn_ = false;
+  double last_drawn_ = 0.0;  ///< seconds of training at which the bar was drawn
+};
+
+}  // namespace actswap::tool

@@ -1,0 +1,49 @@
+// What the subcommands share: each is one file that registers its options and what it runs.
+#pragma once
+
+#include <actswap/data/load.h>
+#include <actswap/graph/plan.h>
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+namespace actswap::tool {
+
+/// What main runs once the command line is read; returns the exit code.
+using Action = std::function<int()>;
+
+/// Options of every subcommand.
+struct CommonOptions {
+  bool json = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+/// Adds a subcommand; `action` becomes its run where it was chosen.
+CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
+                         const std::string& name, const std::string& description, Action run);
+
+/// --to, --source, --only, --keep, --site PATTERN=TARGET.
+struct PlanFlags {
+  PlanOptions options;
+  std::vector<std::string> rules;  ///< as given: PATTERN=TARGET
+  void add(CLI::App& app);
+  PlanOptions resolved() const;  ///< @throws UsageError for a rule without '='
+};
+
+/// --mean, --deviation, --inputs, --target, --limit.
+void add_data_flags(CLI::App& app, DataOptions& options);
+
+void register_activations(CLI::App& app, CommonOptions& common, Action& action);
+void register_inspect(CLI::App& app, CommonOptions& common, Action& action);
+void register_convert(CLI::App& app, CommonOptions& common, Action& action);
+void register_eval(CLI::App& app, CommonOptions& common, Action& action);
+void register_bench(CLI::App& app, CommonOptions& common, Action& action);
+void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+
+/// The signal that asked the program to stop, or 0.
+int stop_signal();
+
+}  // namespace actswap::tool

@@ -1,0 +1,73 @@
+// actswap verify: replays the self-test stored in an export, or compares two files.
+#include "subcommand.h"
+
+#include <actswap/base/error.h>
+#include <actswap/export/export_model.h>
+#include <actswap/measure/input_spec.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string against;
+  std::vector<std::string> inputs;
+  double tolerance = 1e-5;
+};
+
+Verification compare(const Options& options) {
+  auto model = load(options.model);
+  auto other = load(options.against);
+  auto inputs = make_inputs(options.inputs);
+  if (inputs.empty()) {
+    inputs = guess_inputs(model.module);
+  }
+  if (inputs.empty()) {
+    throw UsageError("Expected --input SPEC: no guess at the inputs fits '" + options.model + "'");
+  }
+  return compare_models(other.module, model.module, inputs, options.tolerance);
+}
+
+int run(const CommonOptions& common, const Options& options) {
+  const auto result = options.against.empty() ? verify_file(options.model, options.tolerance)
+                                              : compare(options);
+  if (common.json) {
+    const nlohmann::ordered_json json = {{"schema", 1},
+                                         {"verified", result.verified},
+                                         {"max_abs_diff", result.max_abs_diff},
+                                         {"max_rel_diff", result.max_rel_diff},
+                                         {"outputs", result.outputs},
+                                         {"reason", result.reason}};
+    std::printf("%s\n", json.dump(2).c_str());
+  } else {
+    std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs\n",
+                result.verified ? "verified" : "different", result.max_abs_diff,
+                result.max_rel_diff, static_cast<long long>(result.outputs));
+  }
+  if (!result.verified) {
+    throw VerificationError("'" + options.model + "' does not give the expected outputs: " +
+                            result.reason);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand = add_subcommand(app, common, action, "verify",
+                                    "Replay an export's self-test, or compare two files",
+                                    [&common, options] { return run(common, *options); });
+  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("--against", options->against, "Compare with this file instead");
+  subcommand->add_option("--input", options->inputs, "Inputs of the comparison");
+  subcommand->add_option("--tolerance", options->tolerance,
+                         "Largest difference relative to the largest expected magnitude");
+}
+
+}  // namespace actswap::tool
