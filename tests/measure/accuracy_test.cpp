@@ -78,7 +78,7 @@ TEST(Evaluate, RestoresTheModeOfEverySubmodule) {
   torch::jit::Module module("__torch__.top");
   module.register_attribute("training", c10::BoolType::get(), true);
   module.register_module("part", part);
-  module.define("def forward(self, x):\n  return self.part(x)\n");
+  module.define("def forward(self, x):\n  return self.part.forward(x)\n");
   part.setattr("training", false);
   evaluate(module, TensorDataset({torch::ones({2, 2})}, torch::ones({2, 2})));
   EXPECT_TRUE(module.is_training());

@@ -33,7 +33,7 @@ TEST(Trainer, TiedParametersAreSteppedOnce) {
     part.define("def forward(self, x):\n  return x * self.w\n");
     module.register_module(name, part);
   }
-  module.define("def forward(self, x):\n  return self.b(self.a(x))\n");
+  module.define("def forward(self, x):\n  return self.b.forward(self.a.forward(x))\n");
   ASSERT_EQ(module.parameters().size(), 2U);
   // y = w^2 x, loss y^2 for x = 1: dL/dw = 4 w^3 = 32, and one step at the rate 0.1 / 32 takes 0.1.
   auto options = plain_options(Loss::mse);

@@ -27,7 +27,7 @@ struct PlannedSite {
   std::string reason;                    ///< why, for people
 };
 
-struct Plan {
+struct ACTSWAP_API Plan {
   std::vector<PlannedSite> sites;
   std::size_t swapped() const;
 };

@@ -33,7 +33,7 @@ ACTSWAP_API std::string to_string(OptimizerKind kind);
 /// Whether the loss compares with a target from the data.
 ACTSWAP_API bool needs_target(Loss loss);
 
-struct TrainOptions {
+struct ACTSWAP_API TrainOptions {
   double epochs = 1.0;           ///< in (0, 1e9], fractions allowed
   std::int64_t batch_size = 64;  ///< > 0
   Loss loss = Loss::distil;
@@ -47,7 +47,7 @@ struct TrainOptions {
   double warmup = 0.05;         ///< share of all steps with linearly rising rate, in [0, 1)
   std::uint64_t seed = 0;       ///< of shuffling and of dropout
   /// @throws UsageError naming the option, its range and the value found.
-  void validate() const;
+  ACTSWAP_API void validate() const;
 };
 
 struct Progress {
