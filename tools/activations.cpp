@@ -26,8 +26,8 @@ Json row_json(const Activation& row) {
   for (const auto& alias : row.aliases) {
     aliases.push_back(alias.name);
   }
-  return {{"name", row.name},       {"aliases", aliases},           {"parameters", parameters},
-          {"role", role(row)},      {"formula", row.formula},       {"torchscript", row.torchscript},
+  return {{"name", row.name},          {"aliases", aliases},     {"parameters", parameters},
+          {"role", role(row)},         {"formula", row.formula}, {"torchscript", row.torchscript},
           {"reference", row.reference}};
 }
 

@@ -28,7 +28,8 @@ int run(const CommonOptions& common, const Options& options) {
   const auto inputs = make_inputs(options.inputs);
   auto rows = nlohmann::ordered_json::array();
   if (!common.json) {
-    std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio", "model");
+    std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio",
+                "model");
   }
   for (const auto setting :
        {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
@@ -41,15 +42,13 @@ int run(const CommonOptions& common, const Options& options) {
                       {"minimum_ms", result.minimum_ms},
                       {"ratio_to_first", result.ratio_to_first}});
       if (!common.json) {
-        std::printf("%-10s %12.3f %12.3f %8.3f  %s\n", to_string(setting).c_str(),
-                    result.median_ms, result.minimum_ms, result.ratio_to_first,
-                    options.models[i].c_str());
+        std::printf("%-10s %12.3f %12.3f %8.3f  %s\n", to_string(setting).c_str(), result.median_ms,
+                    result.minimum_ms, result.ratio_to_first, options.models[i].c_str());
       }
     }
   }
   if (common.json) {
-    std::printf("%s\n",
-                nlohmann::ordered_json({{"schema", 1}, {"results", rows}}).dump(2).c_str());
+    std::printf("%s\n", nlohmann::ordered_json({{"schema", 1}, {"results", rows}}).dump(2).c_str());
   }
   return 0;
 }
@@ -58,9 +57,9 @@ int run(const CommonOptions& common, const Options& options) {
 
 void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand = add_subcommand(app, common, action, "bench",
-                                    "Time models in turn on the same inputs",
-                                    [&common, options] { return run(common, *options); });
+  auto* subcommand =
+      add_subcommand(app, common, action, "bench", "Time models in turn on the same inputs",
+                     [&common, options] { return run(common, *options); });
   subcommand->add_option("models", options->models, "TorchScript files")->required();
   subcommand->add_option("--input", options->inputs, "Like 8x3x224x224, one for each argument")
       ->required();

@@ -84,8 +84,9 @@ void warn(const Model& model, const Plan& the_plan, bool trains) {
     }
   }
   if (model.fixed_eval_mode && trains) {
-    log_warning("this model was traced in eval mode: its batch norm uses fixed statistics and its "
-                "dropout is off while it trains");
+    log_warning(
+        "this model was traced in eval mode: its batch norm uses fixed statistics and its "
+        "dropout is off while it trains");
   }
 }
 
@@ -105,8 +106,8 @@ int run(const CommonOptions& common, Options& options) {
   check_names(model, the_plan);
   load_all_data(options, model);
   warn(model, the_plan, !options.train.empty());
-  options.convert.run_directory = options.run_directory.value_or(
-      options.train.empty() ? "" : options.convert.output + ".run");
+  options.convert.run_directory =
+      options.run_directory.value_or(options.train.empty() ? "" : options.convert.output + ".run");
 
   ProgressDisplay display(common.quiet);
   ConvertCallbacks callbacks;
@@ -160,10 +161,9 @@ void add_ramp_flags(CLI::App& app, Options& options) {
 
 void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand =
-      add_subcommand(app, common, action, "convert",
-                     "Retarget a model: swap, fine-tune, verify, export",
-                     [&common, options] { return run(common, *options); });
+  auto* subcommand = add_subcommand(app, common, action, "convert",
+                                    "Retarget a model: swap, fine-tune, verify, export",
+                                    [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand->add_option("-o,--output", options->convert.output, "File to write")->required();
   options->plan.add(*subcommand);

@@ -2,6 +2,8 @@
 #include "subcommand.h"
 
 #include <actswap/graph/plan.h>
+#include <actswap/measure/input_spec.h>
+#include <actswap/measure/site_cost.h>
 #include <actswap/report/run.h>
 
 #include <cstdio>
@@ -10,19 +12,39 @@ namespace actswap::tool {
 
 namespace {
 
+using Costs = std::map<std::string, SiteCost>;
+
 struct Options {
   std::string model;
+  std::vector<std::string> inputs;
   PlanFlags plan;
 };
 
-void print_table(const Model& model, const Plan& plan) {
+std::string cost_text(const Costs& costs, const std::string& id) {
+  const auto found = costs.find(id);
+  if (found == costs.end()) {
+    return "not reached";
+  }
+  const auto& cost = found->second;
+  std::string shape;
+  for (const auto size : cost.shape) {
+    shape += (shape.empty() ? "" : "x") + std::to_string(size);
+  }
+  char text[96];
+  std::snprintf(text, sizeof text, "%-18s %9.3f %6.1f %%", shape.c_str(), cost.milliseconds,
+                100.0 * cost.share);
+  return text;
+}
+
+void print_table(const Model& model, const Plan& plan, const Costs& costs) {
   std::printf("%s: %s model, %lld parameters, %zu sites, %zu would be swapped\n",
               model.path.c_str(), std::string(to_string(model.kind)).c_str(),
               static_cast<long long>(parameter_count(model.module)), plan.sites.size(),
               plan.swapped());
   if (model.fixed_eval_mode) {
-    std::printf("batch norm or dropout is fixed in the graph (traced): training does not change "
-                "its mode\n");
+    std::printf(
+        "batch norm or dropout is fixed in the graph (traced): training does not change "
+        "its mode\n");
   }
   if (plan.sites.empty()) {
     std::string operators;
@@ -33,24 +55,33 @@ void print_table(const Model& model, const Plan& plan) {
                 operators.empty() ? " none" : operators.c_str());
     return;
   }
-  std::printf("%-40s %-16s %-9s %-14s %s\n", "site", "activation", "form", "becomes", "why");
+  const bool with_costs = !costs.empty();
+  std::printf("%-40s %-16s %-9s %-14s ", "site", "activation", "form", "becomes");
+  if (with_costs) {
+    std::printf("%-18s %9s %8s  ", "shape", "ms", "share");
+  }
+  std::printf("why\n");
   for (const auto& planned : plan.sites) {
     const auto& site = planned.site;
-    std::printf("%-40s %-16s %-9s %-14s %s\n", site.id.c_str(),
-                site.activation.to_string().c_str(),
+    std::printf("%-40s %-16s %-9s %-14s ", site.id.c_str(), site.activation.to_string().c_str(),
                 (std::string(to_string(site.form)) + (site.in_place ? "_" : "")).c_str(),
-                planned.target ? planned.target->to_string().c_str() : "-",
-                planned.reason.c_str());
+                planned.target ? planned.target->to_string().c_str() : "-");
+    if (with_costs) {
+      std::printf("%-36s  ", cost_text(costs, site.id).c_str());
+    }
+    std::printf("%s\n", planned.reason.c_str());
   }
 }
 
 int run(const CommonOptions& common, const Options& options) {
   const auto model = load(options.model);
   const auto the_plan = plan(model, options.plan.resolved());
+  const auto costs =
+      options.inputs.empty() ? Costs{} : measure_sites(model, make_inputs(options.inputs));
   if (common.json) {
-    std::printf("%s\n", inspection_json(model, the_plan).c_str());
+    std::printf("%s\n", inspection_json(model, the_plan, costs).c_str());
   } else {
-    print_table(model, the_plan);
+    print_table(model, the_plan, costs);
   }
   return 0;
 }
@@ -63,6 +94,8 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
                                     "List the sites of a model and what would become of each",
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("--input", options->inputs,
+                         "Run on this input, like 8x3x224x224, and say what each site costs");
   options->plan.add(*subcommand);
 }
 

@@ -29,10 +29,13 @@ constexpr int kOurBug = 1;
 
 }  // namespace
 
-int stop_signal() { return caught_signal; }
+int stop_signal() {
+  return caught_signal;
+}
 
 int run(int argc, char** argv) {
-  CLI::App app{"Replaces the expensive activations of a trained TorchScript model by cheaper ones."};
+  CLI::App app{
+      "Replaces the expensive activations of a trained TorchScript model by cheaper ones."};
   app.set_version_flag("--version", ACTSWAP_VERSION);
   app.require_subcommand(1);
   CommonOptions common;
@@ -69,4 +72,6 @@ int run(int argc, char** argv) {
 
 }  // namespace actswap::tool
 
-int main(int argc, char** argv) { return actswap::tool::run(argc, argv); }
+int main(int argc, char** argv) {
+  return actswap::tool::run(argc, argv);
+}

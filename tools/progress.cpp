@@ -1,5 +1,5 @@
-#include "log/log.h"
 #include "progress.h"
+#include "log/log.h"
 
 #include <unistd.h>
 
@@ -24,9 +24,8 @@ void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
     return;
   }
   constexpr int kWidth = 24;
-  const double share =
-      static_cast<double>(progress.step) / static_cast<double>(std::max<std::int64_t>(
-                                               progress.total_steps, 1));
+  const double share = static_cast<double>(progress.step) /
+                       static_cast<double>(std::max<std::int64_t>(progress.total_steps, 1));
   const int filled = static_cast<int>(share * kWidth);
   const double left = share > 0.0 ? progress.seconds * (1.0 - share) / share : 0.0;
   std::fprintf(stderr,

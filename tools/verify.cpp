@@ -34,8 +34,8 @@ Verification compare(const Options& options) {
 }
 
 int run(const CommonOptions& common, const Options& options) {
-  const auto result = options.against.empty() ? verify_file(options.model, options.tolerance)
-                                              : compare(options);
+  const auto result =
+      options.against.empty() ? verify_file(options.model, options.tolerance) : compare(options);
   if (common.json) {
     const nlohmann::ordered_json json = {{"schema", 1},
                                          {"verified", result.verified},
@@ -50,8 +50,8 @@ int run(const CommonOptions& common, const Options& options) {
                 result.max_rel_diff, static_cast<long long>(result.outputs));
   }
   if (!result.verified) {
-    throw VerificationError("'" + options.model + "' does not give the expected outputs: " +
-                            result.reason);
+    throw VerificationError("'" + options.model +
+                            "' does not give the expected outputs: " + result.reason);
   }
   return 0;
 }

@@ -22,8 +22,14 @@ void set_up_log(LogLevel level) {
   }
 }
 
-void log_info(const std::string& text) { spdlog::info("{}", text); }
-void log_warning(const std::string& text) { spdlog::warn("{}", text); }
-void log_error(const std::string& text) { spdlog::error("{}", text); }
+void log_info(const std::string& text) {
+  spdlog::info("{}", text);
+}
+void log_warning(const std::string& text) {
+  spdlog::warn("{}", text);
+}
+void log_error(const std::string& text) {
+  spdlog::error("{}", text);
+}
 
 }  // namespace actswap::tool

@@ -1,4 +1,5 @@
-// Symbol visibility: the library is built with hidden visibility and exports what carries this mark.
+// Symbol visibility: the library is built with hidden visibility and exports what carries this
+// mark.
 #pragma once
 
 #if defined(_WIN32)

@@ -21,7 +21,12 @@ std::vector<torch::Tensor> run_in_eval(jit::Module& module,
                                        const std::vector<torch::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
   const EvalMode eval(module);
-  return run_model(module, inputs);
+  // A model may write to its inputs in place.
+  std::vector<torch::Tensor> copies;
+  for (const auto& input : inputs) {
+    copies.push_back(input.clone());
+  }
+  return run_model(module, copies);
 }
 
 Verification compare_outputs(const std::vector<torch::Tensor>& expected,
@@ -51,8 +56,7 @@ Verification compare_outputs(const std::vector<torch::Tensor>& expected,
     if (!finite.any().item<bool>()) {
       continue;
     }
-    const auto difference =
-        (wanted - actual).masked_select(finite).abs().max().item<double>();
+    const auto difference = (wanted - actual).masked_select(finite).abs().max().item<double>();
     const auto scale = wanted.masked_select(finite).abs().max().item<double>();
     result.max_abs_diff = std::max(result.max_abs_diff, difference);
     result.max_rel_diff =
@@ -170,7 +174,8 @@ Verification verify_file(const std::string& path, double tolerance) {
   auto model = load(path);
   const auto stored = model.extra_files.find(kSelfTest);
   if (stored == model.extra_files.end()) {
-    throw FileError("'" + path + "' holds no self-test: it was not exported by actswap, or without "
+    throw FileError("'" + path +
+                    "' holds no self-test: it was not exported by actswap, or without "
                     "probe inputs; compare it with another model by --against");
   }
   std::vector<torch::Tensor> inputs;

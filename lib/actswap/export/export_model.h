@@ -21,11 +21,11 @@ struct ExportOptions {
 };
 
 struct Verification {
-  bool verified = false;       ///< false with a reason where no probe input could be found
+  bool verified = false;  ///< false with a reason where no probe input could be found
   std::string reason;
   double max_abs_diff = 0.0;
-  double max_rel_diff = 0.0;   ///< max_abs_diff / max(|expected|)
-  std::int64_t outputs = 0;    ///< tensors compared
+  double max_rel_diff = 0.0;  ///< max_abs_diff / max(|expected|)
+  std::int64_t outputs = 0;   ///< tensors compared
 };
 
 /// Collapses the blends, writes a temporary file, loads that file afresh, compares its outputs with

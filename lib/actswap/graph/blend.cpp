@@ -15,11 +15,17 @@ std::string forward_source(const ActivationSpec& source, const ActivationSpec& t
   return "def forward(self, x: Tensor) -> Tensor:\n"
          "    t = self.t\n"
          "    if t <= 0.0:\n"
-         "        y = " + from + "\n"
+         "        y = " +
+         from +
+         "\n"
          "    elif t >= 1.0:\n"
-         "        y = " + to + "\n"
+         "        y = " +
+         to +
+         "\n"
          "    else:\n"
-         "        y = torch.lerp(" + from + ", " + to + ", t)\n"
+         "        y = torch.lerp(" +
+         from + ", " + to +
+         ", t)\n"
          "    return y\n";
 }
 

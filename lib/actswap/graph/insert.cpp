@@ -94,7 +94,9 @@ std::map<std::string, std::string> insert_blends(const jit::Module& root, const 
   }
   BlendFactory factory(root._ivalue()->compilation_unit());
   std::map<std::string, std::string> paths;
-  for (const auto& code : scan(root)) {
+  for (auto& code : scan(root)) {
+    // What was put in before may have changed the input of this one.
+    code.match = match_activation(code.match.node).value();
     if (code.sites.empty()) {
       const auto target = target_of_uncalled(code, plan);
       if (target && code.match.obstacle.empty()) {

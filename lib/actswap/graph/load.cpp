@@ -17,7 +17,9 @@ namespace {
 
 using caffe2::serialize::PyTorchStreamReader;
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -53,8 +55,8 @@ std::unique_ptr<PyTorchStreamReader> open_archive(const std::string& path) {
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
     if (contains(what, "maximum supported version")) {
-      throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
-                      first_line(what));
+      throw FileError("'" + path +
+                      "' is of a newer format than this LibTorch reads: " + first_line(what));
     }
     if (contains(what, "file in archive is not in a subdirectory") ||
         contains(what, "not in a subdirectory")) {
@@ -80,15 +82,17 @@ void check_is_torchscript(const std::string& path, PyTorchStreamReader& reader) 
   const bool exported = reader.hasRecord("archive_format") || has_prefix(records, "models/") ||
                         reader.hasRecord("serialized_exported_program.json");
   if (exported) {
-    throw FileError("'" + path +
-                    "' comes from torch.export, which cannot be rewritten here; save the model with "
-                    "torch.jit.script(model).save(...) or torch.jit.trace(model, inputs).save(...)");
+    throw FileError(
+        "'" + path +
+        "' comes from torch.export, which cannot be rewritten here; save the model with "
+        "torch.jit.script(model).save(...) or torch.jit.trace(model, inputs).save(...)");
   }
   if (reader.hasRecord("data.pkl")) {
-    throw FileError("'" + path +
-                    "' was written by torch.save and holds tensors only (a state_dict or a tensor), "
-                    "not a program; load it into the model in Python and save that with "
-                    "torch.jit.script(model).save(...)");
+    throw FileError(
+        "'" + path +
+        "' was written by torch.save and holds tensors only (a state_dict or a tensor), "
+        "not a program; load it into the model in Python and save that with "
+        "torch.jit.script(model).save(...)");
   }
   throw FileError("'" + path + "' is a zip archive, but not a TorchScript file");
 }
@@ -125,8 +129,8 @@ Model load(const std::string& path) {
     model.extra_files = read_extra_files(*reader);
     model.module = torch::jit::load(path, torch::kCPU);
   } catch (const c10::Error& error) {
-    throw FileError("'" + path + "' cannot be loaded: " +
-                    first_line(error.what_without_backtrace()));
+    throw FileError("'" + path +
+                    "' cannot be loaded: " + first_line(error.what_without_backtrace()));
   } catch (const torch::jit::ErrorReport& error) {
     const std::string what = error.what();
     if (contains(what, "Unknown builtin op: ")) {

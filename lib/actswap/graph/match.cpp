@@ -1,3 +1,4 @@
+#include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 
 #include <torch/csrc/jit/ir/constants.h>
@@ -68,8 +69,7 @@ std::optional<double> constant_number(const jit::Node* node, const std::string& 
 bool meets(const jit::Node* node, const std::string& argument, const std::string& required) {
   if (required.starts_with('\'')) {
     const auto value = constant_argument(node, argument);
-    return value && value->isString() &&
-           "'" + value->toStringRef() + "'" == required;
+    return value && value->isString() && "'" + value->toStringRef() + "'" == required;
   }
   const auto number = constant_number(node, argument);
   return number && *number == std::stod(required);
@@ -168,51 +168,6 @@ std::optional<Match> match_inplace_branch(jit::Node* node) {
   return match;
 }
 
-bool reads_another_view(const jit::Value* value) {
-  // A view shares memory with what it was made from; a write to one is seen through the other.
-  static const std::vector<std::string> kViews = {
-      "view",      "reshape",   "transpose", "permute", "select",  "slice",   "narrow", "chunk",
-      "split",     "unsqueeze", "squeeze",   "flatten", "expand",  "t",       "detach", "contiguous",
-      "unbind",    "as_strided", "view_as",  "swapaxes", "movedim", "unflatten", "to",   "dropout"};
-  const auto is_view = [&](const jit::Node* node) {
-    return node->kind().ns() == c10::Symbol::aten("x").ns() &&
-           std::find(kViews.begin(), kViews.end(), node->kind().toUnqualString()) != kViews.end();
-  };
-  const jit::Node* producer = value->node();
-  if (is_view(producer) && !producer->inputs().empty() &&
-      producer->input(0)->uses().size() > 1) {
-    return true;
-  }
-  return std::any_of(value->uses().begin(), value->uses().end(),
-                     [&](const jit::Use& use) { return is_view(use.user); });
-}
-
-// An in-place write is seen by everything that reads its input later. Where all of that reading
-// happens in the write's own block (or blocks inside it) it can be given the new value instead.
-std::string in_place_obstacle(const Match& match) {
-  jit::Node* node = match.node;
-  const auto is_own = [&](const jit::Use& use) {
-    for (const jit::Node* user = use.user; user != nullptr;
-         user = user->owningBlock()->owningNode()) {
-      if (user == node) {
-        return true;
-      }
-    }
-    return false;
-  };
-  const auto& uses = match.input->uses();
-  if (std::all_of(uses.begin(), uses.end(), is_own) && !reads_another_view(match.input)) {
-    return "";
-  }
-  if (match.input->node()->owningBlock() != node->owningBlock()) {
-    return "it writes in place, inside a branch or loop, to a value that is read elsewhere";
-  }
-  if (reads_another_view(match.input)) {
-    return "it writes in place to a value that is also read through a view";
-  }
-  return "";
-}
-
 void collect(jit::Block* block, std::vector<Match>& matches) {
   for (jit::Node* node : block->nodes()) {
     if (auto match = match_activation(node)) {
@@ -230,7 +185,7 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
 std::optional<Match> match_activation(jit::Node* node) {
   auto match = node->kind() == c10::prim::If ? match_inplace_branch(node) : match_operator(node);
   if (match && match->in_place && match->obstacle.empty()) {
-    match->obstacle = in_place_obstacle(*match);
+    match->obstacle = in_place_obstacle(match->node, match->input);
   }
   return match;
 }

@@ -1,3 +1,4 @@
+#include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/walk.h>
@@ -53,8 +54,9 @@ void inline_functions(jit::Block* block) {
 }
 
 // forward(self, x) in which x alone is used as a tensor: self stays unused once it is inlined.
-void inline_reused_modules(const ModuleEntry& caller, const CallCounts& counts,
-                           std::unordered_set<const c10::ivalue::Object*>& activation_modules) {
+// Reused ones, and those that write to what the caller reads elsewhere.
+void inline_activation_modules(const ModuleEntry& caller, const CallCounts& counts,
+                               std::unordered_set<const c10::ivalue::Object*>& activation_modules) {
   for (auto* method : user_methods(caller.module.type())) {
     for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
       if (node->kind() != c10::prim::CallMethod) {
@@ -62,12 +64,16 @@ void inline_reused_modules(const ModuleEntry& caller, const CallCounts& counts,
       }
       const auto* receiver = receiver_of(node, caller.module._ivalue().get());
       const auto& name = node->s(c10::attr::name);
-      if (receiver == nullptr || !activation_modules.contains(receiver) ||
-          counts.of(receiver, name) < 2) {
+      if (receiver == nullptr || !activation_modules.contains(receiver)) {
         return;
       }
       auto& callee = jit::toGraphFunction(*receiver->type()->findMethod(name));
       const auto body = callee.graph()->copy();
+      const bool write_is_seen =
+          match_all(*body).front().in_place && is_read_elsewhere(node, node->input(1));
+      if (counts.of(receiver, name) < 2 && !write_is_seen) {
+        return;
+      }
       jit::inlineCallTo(node, &callee, body.get());
     });
   }
@@ -85,8 +91,7 @@ bool is_activation_module(const jit::Module& module) {
     auto& graph = *jit::toGraphFunction(*method).graph();
     const auto matches = match_all(graph);
     if (graph.inputs().size() != 2 || matches.size() != 1 || graph.outputs().size() != 1 ||
-        matches[0].input != graph.inputs()[1] ||
-        matches[0].node->output() != graph.outputs()[0]) {
+        matches[0].input != graph.inputs()[1] || matches[0].node->output() != graph.outputs()[0]) {
       return false;
     }
   }
@@ -108,7 +113,7 @@ void normalise(const jit::Module& root) {
   }
   const CallCounts counts(modules);
   for (const auto& entry : modules) {
-    inline_reused_modules(entry, counts, activation_modules);
+    inline_activation_modules(entry, counts, activation_modules);
   }
 }
 

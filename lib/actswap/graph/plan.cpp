@@ -38,8 +38,7 @@ bool is_source(const ActivationSpec& activation, const std::vector<ActivationSpe
                    [](double value, const ActivationParameter& parameter) {
                      return value == parameter.default_value;
                    });
-    return source == activation ||
-           (any_parameters && source.activation == activation.activation);
+    return source == activation || (any_parameters && source.activation == activation.activation);
   });
 }
 

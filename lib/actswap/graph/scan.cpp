@@ -1,3 +1,4 @@
+#include <actswap/graph/in_place.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/scan.h>
 
@@ -17,8 +18,7 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modu
                const CallCounts& counts) {
   for (const auto& entry : modules) {
     const auto& method = code.method->name();
-    if (entry.module.type() != code.type ||
-        counts.of(entry.module._ivalue().get(), method) == 0) {
+    if (entry.module.type() != code.type || counts.of(entry.module._ivalue().get(), method) == 0) {
       continue;
     }
     Site site;
@@ -36,17 +36,31 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modu
   }
 }
 
+// What the graph of the method alone cannot tell.
+std::string caller_obstacle(const CodeSite& code, const std::vector<c10::ClassTypePtr>& types) {
+  const auto* input = code.match.input;
+  if (!code.match.in_place || input->node()->kind() != c10::prim::Param ||
+      !argument_is_read_elsewhere(types, code.type, code.method->name(), input->offset())) {
+    return "";
+  }
+  return "it writes in place to an argument that a caller reads elsewhere";
+}
+
 }  // namespace
 
 std::vector<CodeSite> scan(const jit::Module& root) {
   const auto modules = distinct_modules(root);
   const CallCounts counts(modules);
+  const auto types = distinct_types(modules);
   std::vector<CodeSite> found;
-  for (const auto& type : distinct_types(modules)) {
+  for (const auto& type : types) {
     for (auto* method : user_methods(type)) {
       int ordinal = 0;
       for (auto& match : match_all(*jit::toGraphFunction(*method).graph())) {
         CodeSite code{.type = type, .method = method, .match = std::move(match)};
+        if (code.match.obstacle.empty()) {
+          code.match.obstacle = caller_obstacle(code, types);
+        }
         add_sites(code, ordinal++, modules, counts);
         found.push_back(std::move(code));
       }

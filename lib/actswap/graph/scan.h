@@ -9,8 +9,8 @@
 
 namespace actswap {
 
-/// An activation in the code of a class, and the sites that it is: one for each module object of the
-/// class whose method is called. Code that nothing calls has none.
+/// An activation in the code of a class, and the sites that it is: one for each module object of
+/// the class whose method is called. Code that nothing calls has none.
 struct CodeSite {
   c10::ClassTypePtr type;
   torch::jit::Function* method = nullptr;

@@ -44,10 +44,11 @@ std::vector<Site> find_sites(const Model& model) {
 
 std::vector<std::string> elementwise_operators(const Model& model) {
   static const std::set<std::string> kElementwise = {
-      "abs",  "add",   "clamp", "cos",     "div",        "erf",   "exp",   "hardtanh", "log",
-      "log1p", "max",  "min",   "mul",     "neg",        "pow",   "relu",  "relu6",    "rsqrt",
-      "sigmoid", "sin", "sqrt", "sub",     "tanh",       "leaky_relu", "hardsigmoid", "hardswish",
-      "threshold", "clamp_min", "clamp_max", "prelu", "softplus", "maximum", "minimum", "square"};
+      "abs",       "add",   "clamp",      "cos",         "div",       "erf",       "exp",
+      "hardtanh",  "log",   "log1p",      "max",         "min",       "mul",       "neg",
+      "pow",       "relu",  "relu6",      "rsqrt",       "sigmoid",   "sin",       "sqrt",
+      "sub",       "tanh",  "leaky_relu", "hardsigmoid", "hardswish", "threshold", "clamp_min",
+      "clamp_max", "prelu", "softplus",   "maximum",     "minimum",   "square"};
   std::set<std::string> operators;
   for (const auto& type : distinct_types(distinct_modules(model.module))) {
     for (auto* method : user_methods(type)) {

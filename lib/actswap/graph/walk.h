@@ -21,8 +21,8 @@ struct ModuleEntry {
 /// Every distinct module object, the root first, in the order of the tree.
 std::vector<ModuleEntry> distinct_modules(const torch::jit::Module& root);
 
-/// Calls `visit` for every node of the graph, those of nested blocks included, in program order. The
-/// visited node may be destroyed by the visitor.
+/// Calls `visit` for every node of the graph, those of nested blocks included, in program order.
+/// The visited node may be destroyed by the visitor.
 void for_each_node(torch::jit::Block* block, const std::function<void(torch::jit::Node*)>& visit);
 
 /// The methods of a class that are code of the user's: all but __getstate__ and the like.

@@ -16,6 +16,8 @@ namespace {
 
 // Enough to be a fair probe, few enough to be stored in the file.
 constexpr std::int64_t kProbeExamples = 8;
+// Relative to the largest output.
+constexpr double kTolerance = 1e-5;
 
 std::string in_words(const Schedule& schedule) {
   const auto& options = schedule.options();
@@ -25,8 +27,7 @@ std::string in_words(const Schedule& schedule) {
     return text.str();
   };
   return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
-         number(options.end) +
-         (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
+         number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
 
 std::vector<torch::Tensor> probe_from(const Dataset& data) {
@@ -63,14 +64,14 @@ class Conversion {
       std::error_code error;
       std::filesystem::create_directories(run_.run_directory, error);
       if (error) {
-        throw FileError("Cannot make the folder '" + run_.run_directory +
-                        "': " + error.message());
+        throw FileError("Cannot make the folder '" + run_.run_directory + "': " + error.message());
       }
     }
     measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
   }
 
   Run convert() {
+    check_insertion();
     if (measurable_) {
       message("measuring the original and the swap alone");
       original_ = reload(model_.module);
@@ -106,8 +107,7 @@ class Conversion {
 
   // The record is written as the run goes on, so that what is known outlives an interruption.
   void record() {
-    run_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    run_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
     if (!run_.run_directory.empty()) {
       write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
     }
@@ -131,6 +131,24 @@ class Conversion {
     return training;
   }
 
+  // The blends must not change what the model computes before t moves.
+  void check_insertion() {
+    probe_inputs_ = options_.probe_inputs;
+    if (probe_inputs_.empty()) {
+      const auto& data = options_.validation_data ? options_.validation_data : options_.train_data;
+      probe_inputs_ = data ? probe_from(*data) : guess_inputs(swap_.module());
+    }
+    if (probe_inputs_.empty()) {
+      return;
+    }
+    auto original = reload(model_.module);
+    const auto result = compare_models(original, swap_.module(), probe_inputs_, kTolerance);
+    if (!result.verified) {
+      throw VerificationError("The model with blends at t = 0 differs from the original: " +
+                              result.reason + "; this is a bug in actswap, nothing was written");
+    }
+  }
+
   void train_retargeted() {
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
     swap_.set_blend(0.0);
@@ -138,9 +156,10 @@ class Conversion {
     if (!needs_target(options_.train.loss)) {
       teacher = reload(model_.module);
     }
-    train(swap_.module(), teacher, *options_.train_data, options_.schedule,
-          [this](double t) { swap_.set_blend(t); }, options_.train,
-          training_callbacks("retarget", run_.epochs));
+    train(
+        swap_.module(), teacher, *options_.train_data, options_.schedule,
+        [this](double t) { swap_.set_blend(t); }, options_.train,
+        training_callbacks("retarget", run_.epochs));
   }
 
   void train_control() {
@@ -150,8 +169,9 @@ class Conversion {
     if (!needs_target(options_.train.loss)) {
       teacher = reload(model_.module);
     }
-    train(control, teacher, *options_.train_data, options_.schedule, [](double) {},
-          options_.train, training_callbacks("control", run_.control_epochs));
+    train(
+        control, teacher, *options_.train_data, options_.schedule, [](double) {}, options_.train,
+        training_callbacks("control", run_.control_epochs));
     if (measurable_) {
       run_.control = evaluate(control, *options_.validation_data);
     }
@@ -176,12 +196,8 @@ class Conversion {
 
   void write() {
     ExportOptions exporting;
-    exporting.probe_inputs = options_.probe_inputs;
-    if (exporting.probe_inputs.empty()) {
-      const auto& data =
-          options_.validation_data ? options_.validation_data : options_.train_data;
-      exporting.probe_inputs = data ? probe_from(*data) : guess_inputs(swap_.module());
-    }
+    exporting.probe_inputs = probe_inputs_;
+    exporting.tolerance = kTolerance;
     if (run_.trained) {
       exporting.provenance = {{"schedule", run_.schedule},
                               {"loss", to_string(options_.train.loss)},
@@ -202,6 +218,7 @@ class Conversion {
   const Model& model_;
   Retargeter swap_;
   torch::jit::Module original_;
+  std::vector<torch::Tensor> probe_inputs_;
   Run run_;
   bool measurable_ = false;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

@@ -1,4 +1,5 @@
-// The whole way from an original to a verified export, in one call: what the command's convert does.
+// The whole way from an original to a verified export, in one call: what the command's convert
+// does.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -22,8 +23,8 @@ struct ConvertOptions {
   std::shared_ptr<Dataset> validation_data;  ///< empty: no metrics
   TrainOptions train;                        ///< of a run with train_data
   Schedule schedule = Schedule::linear({});  ///< of a run with train_data
-  bool control = false;            ///< train the original on, too, with the same budget, data and seed
-  std::optional<double> max_drop;  ///< largest fall of the metric that is accepted; >= 0
+  bool control = false;  ///< train the original on, too, with the same budget, data and seed
+  std::optional<double> max_drop;           ///< largest fall of the metric that is accepted; >= 0
   std::vector<torch::Tensor> probe_inputs;  ///< empty: from the data, otherwise guessed
   std::string run_directory;                ///< where run.json goes; empty: no record is written
 };
@@ -36,7 +37,8 @@ struct ConvertCallbacks {
 };
 
 /// Retargets, trains where there is data, collapses, verifies, writes, measures.
-/// @throws what its parts throw; Error of kind accuracy, with nothing written, where max_drop is not
+/// @throws what its parts throw; Error of kind accuracy, with nothing written, where max_drop is
+/// not
 ///   met
 ACTSWAP_API Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
                         const ConvertCallbacks& callbacks = {});

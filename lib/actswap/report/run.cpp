@@ -112,9 +112,12 @@ class Table {
 
 }  // namespace
 
-std::string to_json(const Plan& plan) { return plan_json(plan).dump(2); }
+std::string to_json(const Plan& plan) {
+  return plan_json(plan).dump(2);
+}
 
-std::string inspection_json(const Model& model, const Plan& plan) {
+std::string inspection_json(const Model& model, const Plan& plan,
+                            const std::map<std::string, SiteCost>& costs) {
   Json methods = Json::array();
   for (const auto& method : model.module.get_methods()) {
     methods.push_back(method.name());
@@ -128,6 +131,15 @@ std::string inspection_json(const Model& model, const Plan& plan) {
                    {"methods", methods},
                    {"parameters", parameter_count(model.module)}};
   json["sites"] = plan_json(plan);
+  for (auto& site : json["sites"]) {
+    if (const auto cost = costs.find(site["id"].get<std::string>()); cost != costs.end()) {
+      site["shape"] = cost->second.shape;
+      site["dtype"] = cost->second.dtype;
+      site["calls"] = cost->second.calls;
+      site["milliseconds"] = cost->second.milliseconds;
+      site["share"] = cost->second.share;
+    }
+  }
   return json.dump(2);
 }
 
@@ -210,9 +222,9 @@ std::string summary_table(const Run& run) {
   }
   if (run.latency.size() == 2) {
     table.row("latency, original", formatted("%.3f ms", run.latency[0].median_ms));
-    table.row("latency, exported", formatted("%.3f ms", run.latency[1].median_ms) +
-                                       formatted(" (%.2f of the original's)",
-                                                 run.latency[1].ratio_to_first));
+    table.row("latency, exported",
+              formatted("%.3f ms", run.latency[1].median_ms) +
+                  formatted(" (%.2f of the original's)", run.latency[1].ratio_to_first));
   }
   table.row("verified", run.verification.verified
                             ? "yes, largest relative difference " +

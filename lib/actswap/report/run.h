@@ -6,8 +6,10 @@
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/site_cost.h>
 #include <actswap/train/trainer.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,8 +25,8 @@ struct Run {
   std::int64_t parameters = 0;
   bool trained = false;
   TrainOptions train;
-  std::string schedule;                  ///< in words: "linear from 0 to 0.3 epochs"
-  std::vector<EpochRecord> epochs;       ///< of the retargeted model
+  std::string schedule;             ///< in words: "linear from 0 to 0.3 epochs"
+  std::vector<EpochRecord> epochs;  ///< of the retargeted model
   std::vector<EpochRecord> control_epochs;
   std::optional<Evaluation> original;    ///< the metric before anything
   std::optional<Evaluation> swap_alone;  ///< at t = 1 without training
@@ -46,6 +48,8 @@ ACTSWAP_API std::string to_json(const Plan& plan);
 
 /// What `inspect --json` prints: the model and its sites with what would become of each; see
 /// docs/formats.md.
-ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan);
+/// @param costs by site id, of those that were measured
+ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan,
+                                        const std::map<std::string, SiteCost>& costs = {});
 
 }  // namespace actswap

@@ -1,0 +1,118 @@
+#include <actswap/graph/in_place.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include <algorithm>
+#include <set>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+// A view shares memory with what it was made from; a write to one is seen through the other.
+bool is_view(const jit::Node* node) {
+  static const std::set<std::string> kViews = {
+      "view",    "reshape",  "transpose", "permute",   "select",     "slice",
+      "narrow",  "chunk",    "split",     "unsqueeze", "squeeze",    "flatten",
+      "expand",  "t",        "detach",    "to",        "unbind",     "as_strided",
+      "view_as", "swapaxes", "movedim",   "unflatten", "contiguous", "dropout"};
+  return node->kind().is_aten() && kViews.contains(node->kind().toUnqualString());
+}
+
+bool is_within(const jit::Node* inner, const jit::Node* outer) {
+  for (const jit::Node* node = inner; node != nullptr; node = node->owningBlock()->owningNode()) {
+    if (node == outer) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A view that is taken after the write shows the new value, as its replacement does.
+bool is_seen_through_a_view(const jit::Node* writer, const jit::Value* value) {
+  const jit::Node* producer = value->node();
+  if (is_view(producer) && producer->input(0)->uses().size() > 1) {
+    return true;
+  }
+  return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
+    return is_view(use.user) && !use.user->isAfter(writer);
+  });
+}
+
+bool is_in_a_loop_around(const jit::Node* node, const jit::Block* outer) {
+  for (const jit::Block* block = node->owningBlock(); block != nullptr && block != outer;
+       block = block->owningNode() == nullptr ? nullptr : block->owningNode()->owningBlock()) {
+    if (block->owningNode() != nullptr && block->owningNode()->kind() == c10::prim::Loop) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The calls of `method` that may be made on an object of the class.
+bool may_call(const jit::Node* node, const c10::ClassTypePtr& type, const std::string& method) {
+  if (node->kind() != c10::prim::CallMethod || node->s(c10::attr::name) != method) {
+    return false;
+  }
+  const auto receiver = node->input(0)->type()->cast<c10::ClassType>();
+  return receiver == nullptr || receiver == type;  // no class: an interface, which may be any
+}
+
+using Visited = std::set<std::pair<const jit::Function*, std::size_t>>;
+
+bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
+                                const c10::ClassTypePtr& type, const std::string& method,
+                                std::size_t index, Visited& visited) {
+  if (!visited.emplace(type->findMethod(method), index).second) {
+    return false;
+  }
+  bool found = false;
+  for (const auto& caller : types) {
+    for (auto* code : user_methods(caller)) {
+      const auto graph = jit::toGraphFunction(*code).graph();
+      for_each_node(graph->block(), [&](jit::Node* node) {
+        if (found || !may_call(node, type, method) || index >= node->inputs().size()) {
+          return;
+        }
+        const jit::Value* argument = node->input(index);
+        found =
+            is_read_elsewhere(node, argument) ||
+            (argument->node() == graph->param_node() &&
+             argument_is_read_elsewhere(types, caller, code->name(), argument->offset(), visited));
+      });
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+bool is_read_elsewhere(const jit::Node* user, const jit::Value* value) {
+  return is_seen_through_a_view(user, value) ||
+         std::any_of(value->uses().begin(), value->uses().end(),
+                     [&](const jit::Use& use) { return !is_within(use.user, user); });
+}
+
+bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
+                                const c10::ClassTypePtr& type, const std::string& method,
+                                std::size_t index) {
+  Visited visited;
+  return argument_is_read_elsewhere(types, type, method, index, visited);
+}
+
+std::string in_place_obstacle(jit::Node* node, jit::Value* input) {
+  if (is_seen_through_a_view(node, input)) {
+    return "it writes in place to a value that is also read through a view";
+  }
+  const jit::Block* home = input->node()->owningBlock();
+  if (home != node->owningBlock() &&
+      (is_read_elsewhere(node, input) || is_in_a_loop_around(node, home))) {
+    return "it writes in place, inside a branch or loop, to a value that is read elsewhere";
+  }
+  return "";
+}
+
+}  // namespace actswap

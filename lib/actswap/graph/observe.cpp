@@ -1,0 +1,77 @@
+#include <actswap/graph/normalise.h>
+#include <actswap/graph/observe.h>
+#include <actswap/graph/scan.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/library.h>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+thread_local const SiteObserver* current_observer = nullptr;
+
+void observe(const torch::Tensor& value, std::int64_t site, bool after) {
+  if (current_observer != nullptr) {
+    (after ? current_observer->after : current_observer->before)(static_cast<std::size_t>(site),
+                                                                 value);
+  }
+}
+
+void insert_call(const CodeSite& code, const std::string& attribute, jit::Value* value,
+                 bool after) {
+  auto& graph = *jit::toGraphFunction(*code.method).graph();
+  const jit::WithInsertPoint guard(after ? code.match.node->next() : code.match.node);
+  jit::Value* site = graph.insertGetAttr(graph.inputs().at(0), attribute);
+  jit::Node* call = graph.create(c10::Symbol::fromQualString("actswap::observe"),
+                                 {value, site, graph.insertConstant(after)}, 0);
+  graph.insertNode(call);
+}
+
+}  // namespace
+
+// Said to write to its argument, which it does not: so no pass moves it or takes it away.
+TORCH_LIBRARY_FRAGMENT(actswap, library) {
+  library.def("observe(Tensor(a!) value, int site, bool after) -> ()", observe);
+}
+
+ObservedModel::ObservedModel(const Model& model) {
+  const auto edited = reload(model.module);
+  normalise(edited);
+  int number = 0;
+  for (const auto& code : scan(edited)) {
+    if (code.sites.empty()) {
+      continue;
+    }
+    // Code is shared by the objects of a class; what differs is an attribute of the object.
+    const auto attribute = "actswap_site_" + std::to_string(number++);
+    code.type->addAttribute(attribute, c10::IntType::get());
+    for (const auto& entry : distinct_modules(edited)) {
+      if (entry.module.type() == code.type) {
+        entry.module._ivalue()->setAttr(attribute, std::int64_t{-1});
+      }
+    }
+    for (std::size_t i = 0; i < code.sites.size(); ++i) {
+      code.modules[i]._ivalue()->setAttr(attribute, static_cast<std::int64_t>(sites_.size()));
+      sites_.push_back(code.sites[i].id);
+    }
+    insert_call(code, attribute, code.match.input, false);
+    insert_call(code, attribute, code.match.node->output(), true);
+  }
+  module_ = reload(edited);
+  module_.eval();
+}
+
+std::vector<torch::Tensor> ObservedModel::run(const std::vector<torch::Tensor>& inputs,
+                                              const SiteObserver& observer) {
+  const torch::NoGradGuard no_grad;
+  struct Installed {
+    explicit Installed(const SiteObserver& observer) { current_observer = &observer; }
+    ~Installed() { current_observer = nullptr; }
+  } installed(observer);
+  return run_model(module_, inputs);
+}
+
+}  // namespace actswap

@@ -1,0 +1,37 @@
+// Watching what passes through the sites of a model while it runs.
+#pragma once
+
+#include <actswap/graph/model.h>
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+/// What is called at a site, on the thread that runs the model, before the activation is applied
+/// (with its input) and after (with its output).
+struct SiteObserver {
+  std::function<void(std::size_t site, const torch::Tensor& input)> before;
+  std::function<void(std::size_t site, const torch::Tensor& output)> after;
+};
+
+/// A copy of a model that reports at every site; it computes what the model does.
+class ObservedModel {
+ public:
+  explicit ObservedModel(const Model& model);
+
+  /// Site ids; a site's number, as observers get it, is its place in here.
+  const std::vector<std::string>& sites() const { return sites_; }
+
+  /// Runs forward; see run_model.
+  std::vector<torch::Tensor> run(const std::vector<torch::Tensor>& inputs,
+                                 const SiteObserver& observer);
+
+ private:
+  std::vector<std::string> sites_;
+  torch::jit::Module module_;
+};
+
+}  // namespace actswap

@@ -1,0 +1,69 @@
+#include <actswap/graph/observe.h>
+#include <actswap/measure/site_cost.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace actswap {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+std::map<std::string, SiteCost> measure_sites(const Model& model,
+                                              const std::vector<torch::Tensor>& inputs,
+                                              int rounds) {
+  constexpr int kWarmUp = 2;
+  ObservedModel observed(model);
+  const auto count = observed.sites().size();
+  std::vector<SiteCost> costs(count);
+  std::vector<std::vector<double>> times(count);
+  std::vector<std::vector<double>> shares(count);
+  for (int round = -kWarmUp; round < rounds; ++round) {
+    std::vector<double> spent(count, 0.0);
+    std::vector<Clock::time_point> entered(count);
+    for (auto& cost : costs) {
+      cost.calls = 0;
+    }
+    SiteObserver observer;
+    observer.before = [&](std::size_t site, const torch::Tensor& input) {
+      costs[site].shape = input.sizes().vec();
+      costs[site].dtype = c10::toString(input.scalar_type());
+      entered[site] = Clock::now();
+    };
+    observer.after = [&](std::size_t site, const torch::Tensor&) {
+      spent[site] += milliseconds_since(entered[site]);
+      ++costs[site].calls;
+    };
+    const auto begin = Clock::now();
+    observed.run(inputs, observer);
+    const double whole = milliseconds_since(begin);
+    for (std::size_t site = 0; round >= 0 && site < count; ++site) {
+      times[site].push_back(spent[site]);
+      shares[site].push_back(spent[site] / whole);
+    }
+  }
+  std::map<std::string, SiteCost> result;
+  for (std::size_t site = 0; site < count; ++site) {
+    if (costs[site].calls > 0) {
+      costs[site].milliseconds = median(times[site]);
+      costs[site].share = median(shares[site]);
+      result.emplace(observed.sites()[site], costs[site]);
+    }
+  }
+  return result;
+}
+
+}  // namespace actswap

@@ -1,0 +1,30 @@
+// What each site of a model costs.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/graph/model.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct SiteCost {
+  std::vector<std::int64_t> shape;  ///< of what the activation was applied to, the last time
+  std::string dtype;                ///< "Float", "Double", "BFloat16", "Half"
+  std::int64_t calls = 0;           ///< in one forward
+  double milliseconds = 0.0;        ///< of all calls in one forward: the median over the rounds
+  double share = 0.0;               ///< of the forward's time, in [0, 1]
+};
+
+/// By site id; a site that the inputs do not reach has no entry. Runs in eval mode, as PyTorch's
+/// interpreter does it: where the runtime fuses an activation into its neighbours it costs less.
+/// @param rounds timed runs, after two that warm up; > 0
+/// @throws UsageError where the model rejects the inputs.
+ACTSWAP_API std::map<std::string, SiteCost> measure_sites(const Model& model,
+                                                          const std::vector<torch::Tensor>& inputs,
+                                                          int rounds = 9);
+
+}  // namespace actswap

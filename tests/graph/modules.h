@@ -1,0 +1,101 @@
+// Small modules written in TorchScript for the tests of passes, and the models that make_models.py
+// wrote.
+#pragma once
+
+#include <actswap/graph/model.h>
+
+#include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/script.h>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+using Children = std::vector<std::pair<std::string, torch::jit::Module>>;
+
+/// A module of a class of its own in `unit`, with these children and methods.
+inline torch::jit::Module make_module(const std::shared_ptr<torch::jit::CompilationUnit>& unit,
+                                      const std::string& name, const std::string& methods,
+                                      const Children& children = {}) {
+  torch::jit::Module module(c10::QualifiedName("__torch__." + name), unit, true);
+  module.register_attribute("training", c10::BoolType::get(), true);
+  for (const auto& [child_name, child] : children) {
+    module.register_module(child_name, child);
+  }
+  module.define(methods);
+  return module;
+}
+
+/// Another object of the same class, which has no children.
+inline torch::jit::Module make_sibling(const torch::jit::Module& module) {
+  torch::jit::Module sibling(module._ivalue()->compilation_unit(), module.type());
+  sibling.setattr("training", true);
+  return sibling;
+}
+
+struct TestModel {
+  std::string name;
+  std::string path;
+  std::size_t sites = 0;  ///< default sources, as make_models.py counted them
+};
+
+inline std::string test_model(const std::string& name) {
+  return std::string(ACTSWAP_TEST_MODELS) + "/" + name;
+}
+
+/// Every good model.
+inline std::vector<TestModel> test_models() {
+  std::ifstream file(test_model("expected.json"));
+  const auto expected = nlohmann::json::parse(file);  // items() refers to it
+  std::vector<TestModel> models;
+  for (const auto& [name, entry] : expected.items()) {
+    models.push_back({name, test_model(name + ".pt"), entry["sites"].get<std::size_t>()});
+  }
+  return models;
+}
+
+struct Recorded {
+  std::vector<torch::Tensor> inputs;
+  std::vector<torch::Tensor> outputs;  ///< of the model in eager Python
+};
+
+inline Recorded recorded(const std::string& name) {
+  std::ifstream file(test_model(name + ".io.pt"), std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
+  const auto content = torch::jit::pickle_load(bytes).toGenericDict();
+  const auto tensors = [&](const char* key) {
+    std::vector<torch::Tensor> values;
+    for (const auto& value : content.at(key).toListRef()) {
+      values.push_back(value.toTensor());
+    }
+    return values;
+  };
+  return {tensors("inputs"), tensors("outputs")};
+}
+
+/// Outputs in the mode that the module is in; the inputs are left as they are.
+inline std::vector<torch::Tensor> outputs_of(torch::jit::Module module,
+                                             const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> copies;
+  for (const auto& input : inputs) {
+    copies.push_back(input.clone());
+  }
+  return run_model(module, copies);
+}
+
+inline double largest_difference(const std::vector<torch::Tensor>& a,
+                                 const std::vector<torch::Tensor>& b) {
+  double largest = a.size() == b.size() ? 0.0 : 1e300;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    largest = std::max(
+        largest, (a[i].to(torch::kDouble) - b[i].to(torch::kDouble)).abs().max().item<double>());
+  }
+  return largest;
+}
+
+}  // namespace actswap

@@ -1,0 +1,259 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/retarget.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "graph/modules.h"
+
+namespace actswap {
+namespace {
+
+std::vector<TestModel> models_with_sites() {
+  auto models = test_models();
+  std::erase_if(models, [](const TestModel& model) { return model.sites == 0; });
+  return models;
+}
+
+/// Type and shape and value of each parameter and buffer, by name; blends have none.
+std::map<std::string, torch::Tensor> state(const torch::jit::Module& module) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& parameter : module.named_parameters()) {
+    tensors.emplace(parameter.name, parameter.value);
+  }
+  for (const auto& buffer : module.named_buffers()) {
+    tensors.emplace(buffer.name, buffer.value);
+  }
+  return tensors;
+}
+
+void expect_same_state(const torch::jit::Module& a, const torch::jit::Module& b,
+                       const std::string& name) {
+  const auto first = state(a);
+  const auto second = state(b);
+  ASSERT_EQ(first.size(), second.size()) << name;
+  for (const auto& [key, tensor] : first) {
+    ASSERT_TRUE(second.contains(key)) << name << " " << key;
+    EXPECT_TRUE(torch::equal(tensor, second.at(key))) << name << " " << key;
+    EXPECT_EQ(tensor.requires_grad(), second.at(key).requires_grad()) << name << " " << key;
+  }
+}
+
+std::set<std::string> method_names(const torch::jit::Module& module) {
+  std::set<std::string> names;
+  for (const auto& method : module.get_methods()) {
+    names.insert(method.name());
+  }
+  return names;
+}
+
+// At t = 0 the blended model is the original, bit for bit: the same operators run.
+TEST(Retarget, OriginalAtZero) {
+  for (const auto& entry : models_with_sites()) {
+    const auto model = load(entry.path);
+    const auto io = recorded(entry.name);
+    const Retargeter swap(model, plan(model, {}));
+    EXPECT_EQ(largest_difference(outputs_of(swap.module(), io.inputs),
+                                 outputs_of(model.module, io.inputs)),
+              0.0)
+        << entry.name;
+  }
+}
+
+// At t = 1 the blended model is the finished one, bit for bit, for every target; and it is not the
+// original any more.
+TEST(Retarget, TargetAtOne) {
+  for (const auto& entry : models_with_sites()) {
+    const auto model = load(entry.path);
+    const auto io = recorded(entry.name);
+    const auto original = outputs_of(model.module, io.inputs);
+    for (const char* target : {"relu", "hard_mish", "leaky_relu(0.1)"}) {
+      PlanOptions options;
+      options.to = target;
+      Retargeter swap(model, plan(model, options));
+      swap.set_blend(1.0);
+      const auto blended = outputs_of(swap.module(), io.inputs);
+      EXPECT_EQ(largest_difference(blended, outputs_of(swap.finish(), io.inputs)), 0.0)
+          << entry.name << " " << target;
+      EXPECT_GT(largest_difference(blended, original), 0.0) << entry.name << " " << target;
+    }
+  }
+}
+
+TEST(Retarget, HalfwayIsTheMean) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(
+      unit, "Root", "def forward(self, x: Tensor) -> Tensor:\n  return torch.mish(x)\n"));
+  Retargeter swap(model, plan(model, {}));
+  const auto x = torch::linspace(-5, 5, 101);
+  for (const double t : {0.25, 0.5, 0.75}) {
+    swap.set_blend(t);
+    EXPECT_TRUE(torch::allclose(outputs_of(swap.module(), {x})[0],
+                                (1.0 - t) * at::mish(x) + t * at::relu(x), 1e-6, 1e-6));
+  }
+}
+
+TEST(Retarget, KeepsEverythingElse) {
+  for (const auto& entry : models_with_sites()) {
+    const auto model = load(entry.path);
+    const Retargeter swap(model, plan(model, {}));
+    const auto finished = swap.finish();
+    expect_same_state(model.module, swap.module(), entry.name);
+    expect_same_state(model.module, finished, entry.name);
+    EXPECT_EQ(method_names(model.module), method_names(finished)) << entry.name;
+    EXPECT_EQ(model.module.named_modules().size(), finished.named_modules().size()) << entry.name;
+    EXPECT_EQ(swap.module().named_modules().size(),
+              model.module.named_modules().size() + entry.sites)
+        << entry.name << ": each site has a module of its own in the tree";
+  }
+}
+
+TEST(Retarget, LeavesTheModelAlone) {
+  const auto model = load(test_model("scripted_module.pt"));
+  const auto io = recorded("scripted_module");
+  const auto before = outputs_of(model.module, io.inputs);
+  Retargeter swap(model, plan(model, {}));
+  swap.set_blend(1.0);
+  for (auto parameter : swap.module().parameters()) {
+    const torch::NoGradGuard no_grad;
+    parameter.zero_();
+  }
+  EXPECT_EQ(largest_difference(before, outputs_of(model.module, io.inputs)), 0.0);
+}
+
+TEST(Retarget, EachSiteHasItsOwnT) {
+  const auto model = load(test_model("scripted_module.pt"));
+  const auto io = recorded("scripted_module");
+  Retargeter swap(model, plan(model, {}));
+  PlanOptions only_one;
+  only_one.only = {"cells.1.act"};
+  swap.set_blend("cells.1.act/forward/0", 1.0);
+  EXPECT_EQ(swap.blend("cells.1.act/forward/0"), 1.0);
+  EXPECT_EQ(swap.blend("cells.0.act/forward/0"), 0.0);
+
+  torch::jit::Module by_hand = model.module.deepcopy();
+  const auto expected = [&] {
+    const torch::NoGradGuard no_grad;
+    const auto run = [](const torch::jit::Module& module, const std::string& name,
+                        const torch::Tensor& x) {
+      return torch::jit::Module(module.attr(name).toModule()).forward({x}).toTensor();
+    };
+    const auto cells = by_hand.attr("cells").toModule();
+    const auto stem = run(by_hand, "stem", io.inputs[0]);
+    const auto first = run(cells, "0", stem);
+    const auto second = cells.attr("1").toModule();
+    const auto x = at::relu(run(second, "norm", run(second, "conv", first)));
+    return run(by_hand, "head", x.mean({2, 3}));
+  }();
+  EXPECT_LE(largest_difference(outputs_of(swap.module(), io.inputs), {expected}), 1e-6);
+}
+
+TEST(Retarget, ClampsAndChecksT) {
+  const auto model = load(test_model("tied.pt"));
+  Retargeter swap(model, plan(model, {}));
+  swap.set_blend(7.0);
+  EXPECT_EQ(swap.blend("act/forward/0"), 1.0);
+  swap.set_blend(-1.0);
+  EXPECT_EQ(swap.blend("act/forward/0"), 0.0);
+  EXPECT_THROW(swap.set_blend(std::numeric_limits<double>::quiet_NaN()), UsageError);
+  EXPECT_THROW(swap.set_blend("nowhere/forward/0", 0.5), UsageError);
+}
+
+// A blended model is a TorchScript model like any other: it can be saved, loaded again, trained.
+TEST(Retarget, SurvivesSavingAndLoading) {
+  for (const auto& entry : models_with_sites()) {
+    const auto model = load(entry.path);
+    const auto io = recorded(entry.name);
+    Retargeter swap(model, plan(model, {}));
+    swap.set_blend(0.5);
+    const auto loaded = reload(swap.module());
+    EXPECT_EQ(
+        largest_difference(outputs_of(swap.module(), io.inputs), outputs_of(loaded, io.inputs)),
+        0.0)
+        << entry.name;
+    expect_same_state(swap.module(), loaded, entry.name);
+  }
+}
+
+TEST(Retarget, GradientsFlowThroughTheBlend) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(
+      unit, "Root", "def forward(self, x: Tensor) -> Tensor:\n  return torch.mish(x)\n"));
+  Retargeter swap(model, plan(model, {}));
+  for (const double t : {0.0, 0.3, 1.0}) {
+    swap.set_blend(t);
+    // Several runs: the executor specialises after the first.
+    for (int run = 0; run < 3; ++run) {
+      auto x = torch::linspace(-3, 3, 41, torch::kDouble).requires_grad_();
+      auto y = torch::linspace(-3, 3, 41, torch::kDouble).requires_grad_();
+      swap.module().forward({x}).toTensor().sum().backward();
+      ((1.0 - t) * at::mish(y) + t * at::relu(y)).sum().backward();
+      EXPECT_TRUE(torch::allclose(x.grad(), y.grad(), 1e-12, 1e-12)) << t;
+    }
+  }
+}
+
+TEST(Retarget, TrainsAndBatchNormMoves) {
+  const auto model = load(test_model("dropout_bn.pt"));
+  Retargeter swap(model, plan(model, {}));
+  swap.set_blend(0.5);
+  swap.module().train();
+  const auto before = state(swap.module().deepcopy());
+  const auto x = torch::randn({8, 3, 8, 8});
+  swap.module().forward({x}).toTensor().pow(2).sum().backward();
+  bool moved = false;
+  for (const auto& [name, tensor] : state(swap.module())) {
+    if (name.ends_with("running_mean")) {
+      moved = moved || !torch::equal(tensor, before.at(name));
+    }
+    if (tensor.requires_grad()) {
+      EXPECT_TRUE(tensor.grad().defined() && tensor.grad().abs().sum().item<double>() > 0.0)
+          << name;
+    }
+  }
+  EXPECT_TRUE(moved) << "batch norm keeps its statistics in train mode";
+}
+
+TEST(Retarget, TiedParametersStayTied) {
+  const auto model = load(test_model("tied.pt"));
+  const Retargeter swap(model, plan(model, {}));
+  EXPECT_EQ(distinct_parameters(swap.module()).size(), distinct_parameters(model.module).size());
+  EXPECT_LT(distinct_parameters(swap.module()).size(), model.module.parameters().size());
+  EXPECT_EQ(distinct_parameters(swap.finish()).size(), distinct_parameters(model.module).size());
+}
+
+TEST(Retarget, OtherMethodsAreRetargetedToo) {
+  const auto model = load(test_model("methods.pt"));
+  const auto finished = Retargeter(model, plan(model, {})).finish();
+  const auto x = recorded("methods").inputs[0];
+  const torch::NoGradGuard no_grad;
+  const auto body = model.module.attr("body").toModule().deepcopy();
+  const auto expected = at::relu(torch::jit::Module(body).forward({x}).toTensor());
+  const auto found = finished.get_method("features")({x}).toTensor();
+  EXPECT_TRUE(torch::equal(found, expected));
+}
+
+TEST(Retarget, RefusesAPlanThatSwapsNothing) {
+  const auto model = load(test_model("no_activation.pt"));
+  EXPECT_THROW(Retargeter(model, plan(model, {})), UsageError);
+}
+
+TEST(Retarget, SameClassPlannedDifferentlyIsSaidClearly) {
+  const auto model = load(test_model("scripted_module.pt"));
+  PlanOptions options;
+  options.keep = {"stem.2*"};
+  const auto made = plan(model, options);
+  try {
+    const Retargeter swap(model, made);
+    FAIL() << "expected an error until instances of a class can be told apart";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("cannot be planned differently yet"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace actswap

@@ -1,0 +1,143 @@
+#include <actswap/graph/observe.h>
+#include <actswap/graph/plan.h>
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "graph/modules.h"
+
+namespace actswap {
+namespace {
+
+std::vector<std::string> ids(const Model& model) {
+  std::vector<std::string> result;
+  for (const auto& site : find_sites(model)) {
+    result.push_back(site.id);
+  }
+  return result;
+}
+
+std::vector<std::string> described(const Model& model) {
+  std::vector<std::string> result;
+  for (const auto& site : find_sites(model)) {
+    result.push_back(site.id + " " + site.activation.to_string() + " " +
+                     std::string(to_string(site.form)) + (site.in_place ? "_" : ""));
+  }
+  return result;
+}
+
+using Strings = std::vector<std::string>;
+
+// The number of sources is counted by hand beside each model in make_models.py.
+TEST(Sites, AsManyAsTheModelsHave) {
+  for (const auto& entry : test_models()) {
+    EXPECT_EQ(plan(load(entry.path), {}).swapped(), entry.sites) << entry.name;
+  }
+}
+
+TEST(Sites, IdsAreStableAndUnique) {
+  for (const auto& entry : test_models()) {
+    const auto first = ids(load(entry.path));
+    EXPECT_EQ(first, ids(load(entry.path))) << entry.name;
+    EXPECT_EQ(std::set<std::string>(first.begin(), first.end()).size(), first.size()) << entry.name;
+  }
+}
+
+TEST(Sites, Forms) {
+  EXPECT_EQ(described(load(test_model("scripted_functional.pt"))),
+            (Strings{"/forward/0 mish function", "/forward/1 silu function", "/forward/2 gelu op",
+                     "/forward/3 mish function_", "/forward/4 silu function_",
+                     "/forward/5 gelu_tanh op"}));
+  EXPECT_EQ(described(load(test_model("scripted_module.pt"))),
+            (Strings{"stem.2/forward/0 mish module", "cells.0.act/forward/0 mish module",
+                     "cells.1.act/forward/0 mish module"}));
+}
+
+TEST(Sites, OnePerUseOfAReusedModule) {
+  EXPECT_EQ(ids(load(test_model("scripted_reused.pt"))), (Strings{"/forward/0", "/forward/1"}));
+  // The tracer writes a method for each call.
+  EXPECT_EQ(ids(load(test_model("traced_reused.pt"))),
+            (Strings{"act/forward/0", "act/forward1/0"}));
+}
+
+TEST(Sites, InEveryMethodOfTheRoot) {
+  EXPECT_EQ(ids(load(test_model("methods.pt"))), (Strings{"/features/0", "act/forward/0"}));
+}
+
+TEST(Sites, ElementwiseOperatorsOfAModelWithoutActivations) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto root = make_module(unit, "Root",
+                                "def forward(self, x: Tensor) -> Tensor:\n"
+                                "  return torch.exp(x) * torch.sqrt(x) + x\n");
+  EXPECT_TRUE(find_sites(adopt(root)).empty());
+  EXPECT_EQ(elementwise_operators(adopt(root)), (Strings{"add", "exp", "mul", "sqrt"}));
+}
+
+// An activation module that writes in place to what its caller still reads.
+TEST(Sites, InPlaceModuleWhoseArgumentIsReadBecomesASiteOfTheCaller) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto act = make_module(
+      unit, "Act", "def forward(self, x: Tensor) -> Tensor:\n  return torch.silu_(x)\n");
+  const auto root = make_module(unit, "Root",
+                                "def forward(self, x: Tensor) -> Tensor:\n"
+                                "  z = x * 2.0\n"
+                                "  y = self.act.forward(z)\n"
+                                "  return y * z\n",
+                                {{"act", act}});
+  EXPECT_EQ(described(adopt(root)), (Strings{"/forward/0 silu op_"}));
+}
+
+// A pre-activation block: what it writes to is the caller's shortcut.
+TEST(Sites, InPlaceWriteToAnArgumentThatACallerReadsIsAnObstacle) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto block = make_module(unit, "Block",
+                                 "def forward(self, x: Tensor) -> Tensor:\n"
+                                 "  return torch.silu_(x) * 2.0\n");
+  const auto body = make_module(
+      unit, "Body", "def forward(self, x: Tensor) -> Tensor:\n  return self.block.forward(x)\n",
+      {{"block", block}});
+  const auto shortcut = make_module(unit, "Shortcut",
+                                    "def forward(self, x: Tensor) -> Tensor:\n"
+                                    "  z = x * 2.0\n"
+                                    "  return self.body.forward(z) + z\n",
+                                    {{"body", body}});
+  const auto sites = find_sites(adopt(shortcut));
+  ASSERT_EQ(sites.size(), 1U);
+  EXPECT_EQ(sites[0].obstacle, "it writes in place to an argument that a caller reads elsewhere");
+
+  const auto straight = make_module(unit, "Straight",
+                                    "def forward(self, x: Tensor) -> Tensor:\n"
+                                    "  return self.body.forward(x * 2.0)\n",
+                                    {{"body", body}});
+  EXPECT_EQ(find_sites(adopt(straight)).front().obstacle, "");
+}
+
+TEST(Observe, ReportsEverySiteAndChangesNothing) {
+  for (const auto& entry : test_models()) {
+    const auto model = load(entry.path);
+    const auto io = recorded(entry.name);
+    ObservedModel observed(model);
+    std::vector<int> before(observed.sites().size());
+    std::vector<int> after(observed.sites().size());
+    SiteObserver observer;
+    observer.before = [&](std::size_t site, const torch::Tensor&) { ++before[site]; };
+    observer.after = [&](std::size_t site, const torch::Tensor&) { ++after[site]; };
+    auto inputs = io.inputs;
+    for (auto& input : inputs) {
+      input = input.clone();
+    }
+    const auto outputs = observed.run(inputs, observer);
+    EXPECT_EQ(largest_difference(outputs, outputs_of(model.module, io.inputs)), 0.0) << entry.name;
+    EXPECT_EQ(before, after) << entry.name;
+    for (std::size_t site = 0; site < before.size(); ++site) {
+      // Two exceptions that forward does not reach: another method, and a branch not taken.
+      if (entry.name != "methods" && entry.name != "control_flow") {
+        EXPECT_GE(before[site], 1) << entry.name << " " << observed.sites()[site];
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace actswap
