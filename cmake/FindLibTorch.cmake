@@ -21,11 +21,11 @@ endif()
 
 # Headers and library must be of one version: a mixture aborts when the program starts.
 list(GET TORCH_INCLUDE_DIRS 0 include_dir)
-file(STRINGS ${include_dir}/torch/headeronly/version.h version_lines REGEX "define TORCH_VERSION ")
-if(NOT version_lines)
-  file(STRINGS ${include_dir}/torch/csrc/api/include/torch/version.h version_lines
-       REGEX "define TORCH_VERSION ")
+set(version_header ${include_dir}/torch/headeronly/version.h)
+if(NOT EXISTS ${version_header})
+  set(version_header ${include_dir}/torch/csrc/api/include/torch/version.h)
 endif()
+file(STRINGS ${version_header} version_lines REGEX "define TORCH_VERSION ")
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" header_version "${version_lines}")
 get_filename_component(library_dir "${TORCH_LIBRARY}" DIRECTORY)
 get_filename_component(library_root "${library_dir}" DIRECTORY)

@@ -62,6 +62,7 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
                      [&common, options] { return run(common, *options); });
   subcommand->add_option("models", options->models, "TorchScript files")->required();
   subcommand->add_option("--input", options->inputs, "Like 8x3x224x224, one for each argument")
+      ->allow_extra_args(false)
       ->required();
   subcommand->add_option("--rounds", options->latency.rounds, "Timed runs of each model");
   subcommand->add_option("--warmup", options->latency.warmup, "Runs of each model before");

@@ -64,10 +64,12 @@ void check_names(const Model& model, const Plan& the_plan) {
   }
   std::string message = "There is nothing to swap in '" + model.path + "'";
   if (the_plan.sites.empty()) {
+    const auto operators = elementwise_operators(model);
     message += ": no known activation; its elementwise operators are";
-    for (const auto& name : elementwise_operators(model)) {
+    for (const auto& name : operators) {
       message += " " + name;
     }
+    message += operators.empty() ? " none" : "";
   } else {
     for (const auto& planned : the_plan.sites) {
       message += "\n  " + planned.site.id + ": " + planned.reason;
@@ -83,7 +85,7 @@ void warn(const Model& model, const Plan& the_plan, bool trains) {
                   planned.reason);
     }
   }
-  if (model.fixed_eval_mode && trains) {
+  if (model.fixed_mode && trains) {
     log_warning(
         "this model was traced in eval mode: its batch norm uses fixed statistics and its "
         "dropout is off while it trains");
@@ -109,6 +111,7 @@ int run(const CommonOptions& common, Options& options) {
   options.convert.run_directory =
       options.run_directory.value_or(options.train.empty() ? "" : options.convert.output + ".run");
 
+  catch_signals();
   ProgressDisplay display(common.quiet);
   ConvertCallbacks callbacks;
   callbacks.on_message = [&](const std::string& text) { display.message(text); };
@@ -169,8 +172,10 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   options->plan.add(*subcommand);
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, *options);
-  subcommand->add_option("--input", options->inputs,
-                         "Probe input for verification and timing, like 8x3x224x224");
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Probe input for verification and timing, like 8x3x224x224")
+      ->allow_extra_args(false);
   subcommand->add_option("--max-drop", options->convert.max_drop,
                          "Write nothing (exit code 5) where the metric falls by more");
   subcommand->add_option("--run-dir", options->run_directory,

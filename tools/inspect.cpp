@@ -41,7 +41,7 @@ void print_table(const Model& model, const Plan& plan, const Costs& costs) {
               model.path.c_str(), std::string(to_string(model.kind)).c_str(),
               static_cast<long long>(parameter_count(model.module)), plan.sites.size(),
               plan.swapped());
-  if (model.fixed_eval_mode) {
+  if (model.fixed_mode) {
     std::printf(
         "batch norm or dropout is fixed in the graph (traced): training does not change "
         "its mode\n");
@@ -94,8 +94,10 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
                                     "List the sites of a model and what would become of each",
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--input", options->inputs,
-                         "Run on this input, like 8x3x224x224, and say what each site costs");
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Run on this input, like 8x3x224x224, and say what each site costs")
+      ->allow_extra_args(false);
   options->plan.add(*subcommand);
 }
 

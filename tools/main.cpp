@@ -1,9 +1,11 @@
 // The actswap command: reads the command line, runs one subcommand, turns errors into exit codes.
+#include "config_file.h"
 #include "log/log.h"
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 
@@ -13,7 +15,6 @@ namespace {
 
 volatile std::sig_atomic_t caught_signal = 0;
 
-// The first asks the training loop to end in order; the second ends the program.
 void on_signal(int number) {
   if (caught_signal != 0) {
     std::_Exit(128 + number);
@@ -28,6 +29,11 @@ LogLevel level_of(const CommonOptions& common) {
 constexpr int kOurBug = 1;
 
 }  // namespace
+
+void catch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
 
 int stop_signal() {
   return caught_signal;
@@ -47,20 +53,24 @@ int run(int argc, char** argv) {
   register_bench(app, common, action);
   register_verify(app, common, action);
   try {
-    app.parse(argc, argv);
+    auto arguments = with_config_file(app, {argv + 1, argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app.parse(std::move(arguments));
+  } catch (const Error& error) {
+    set_up_log(level_of(common));
+    log_error(error.what());
+    return static_cast<int>(error.kind());
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   }
   set_up_log(level_of(common));
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
   try {
     return action();
   } catch (const Error& error) {
     log_error(error.what());
     return static_cast<int>(error.kind());
   } catch (const Interrupted& interrupted) {
-    log_error(std::string(interrupted.what()) + "; nothing was written");
+    log_error(std::string(interrupted.what()) + "; no model was written");
     return 128 + stop_signal();
   } catch (const std::exception& error) {
     log_error(std::string("This is a bug in actswap; please report it with the command that led "

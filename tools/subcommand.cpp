@@ -4,11 +4,31 @@
 
 namespace actswap::tool {
 
+namespace {
+
+// "mish,aptx(1,0.5,0.5)": commas inside of parentheses belong to a name.
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names(1);
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      names.emplace_back();
+    } else {
+      names.back() += c;
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
                          const std::string& name, const std::string& description, Action run) {
   CLI::App* subcommand = app.add_subcommand(name, description);
   subcommand->option_defaults()->always_capture_default();
-  subcommand->set_config("--config", "", "Read options from this file (TOML or INI)");
+  subcommand->add_option("--config", "Read options from this file (TOML or INI); those given win")
+      ->expected(1);
   subcommand->add_flag("--json", common.json, "Print the result as JSON");
   subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
   subcommand->add_flag("-q,--quiet", common.quiet, "Log errors only, show no progress");
@@ -18,16 +38,25 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
 
 void PlanFlags::add(CLI::App& app) {
   app.add_option("--to", options.to, "Target activation");
-  app.add_option("--source", options.sources,
+  // One value each time, so that none of them swallows the name of the model.
+  app.add_option("--source", sources,
                  "Replace these activations (default: those that `actswap activations` marks)")
-      ->delimiter(',');
-  app.add_option("--only", options.only, "Glob over site ids or module paths: swap only these");
-  app.add_option("--keep", options.keep, "Glob of sites to leave as they are");
-  app.add_option("--site", rules, "PATTERN=TARGET: another target for these sites");
+      ->allow_extra_args(false);
+  app.add_option("--only", options.only, "Glob over site ids or module paths: swap only these")
+      ->allow_extra_args(false);
+  app.add_option("--keep", options.keep, "Glob of sites to leave as they are")
+      ->allow_extra_args(false);
+  app.add_option("--site", rules, "PATTERN=TARGET: another target for these sites")
+      ->allow_extra_args(false);
 }
 
 PlanOptions PlanFlags::resolved() const {
   PlanOptions result = options;
+  for (const auto& names : sources) {
+    for (auto& name : split_names(names)) {
+      result.sources.push_back(std::move(name));
+    }
+  }
   for (const auto& rule : rules) {
     const auto equals = rule.find('=');
     if (equals == std::string::npos || equals == 0) {

@@ -28,7 +28,8 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
 /// --to, --source, --only, --keep, --site PATTERN=TARGET.
 struct PlanFlags {
   PlanOptions options;
-  std::vector<std::string> rules;  ///< as given: PATTERN=TARGET
+  std::vector<std::string> sources;  ///< as given: names with commas between them
+  std::vector<std::string> rules;    ///< as given: PATTERN=TARGET
   void add(CLI::App& app);
   PlanOptions resolved() const;  ///< @throws UsageError for a rule without '='
 };
@@ -42,6 +43,10 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action);
 void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+
+/// From now on the first SIGINT or SIGTERM only sets stop_signal(); a second ends the program.
+/// Until then either ends it at once.
+void catch_signals();
 
 /// The signal that asked the program to stop, or 0.
 int stop_signal();

@@ -65,7 +65,8 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand->add_option("--against", options->against, "Compare with this file instead");
-  subcommand->add_option("--input", options->inputs, "Inputs of the comparison");
+  subcommand->add_option("--input", options->inputs, "Inputs of the comparison")
+      ->allow_extra_args(false);
   subcommand->add_option("--tolerance", options->tolerance,
                          "Largest difference relative to the largest expected magnitude");
 }

@@ -2,14 +2,16 @@
 # The quickstart: a trained Mish network becomes a ReLU and a hard-mish one, with one epoch of distillation.
 #
 #   ACTSWAP_FASHION_MNIST   folder of the four *.gz files, /usr/share/datasets/fashion-mnist by default
-#   QUICK=1                 trains and validates on 6000 images only
+#   QUICK=1                 trains and validates on 6000 images only, with a build that is there
+#   ACTSWAP_BUILD           the build folder, build/release by default
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+build="${ACTSWAP_BUILD:-build/release}"
 data="${ACTSWAP_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}"
 limit=()
 if [ "${QUICK:-0}" = 1 ]; then
-  limit=(--limit 6000)  # as a test of a finished build: nothing to set up
+  limit=(--limit 6000)
 else
   scripts/setup.sh
 fi
@@ -18,11 +20,12 @@ fi
   exit 1
 }
 
-mkdir -p build/quickstart
+mkdir -p "$build/quickstart"
 for target in relu hard_mish; do
-  build/release/bin/actswap convert examples/fashion_mnist/model_mish.pt -o "build/quickstart/$target.pt" --to "$target" \
+  echo "== to $target"
+  "$build/bin/actswap" convert examples/fashion_mnist/model_mish.pt -o "$build/quickstart/$target.pt" --to "$target" \
     --train "$data/train-images-idx3-ubyte.gz,$data/train-labels-idx1-ubyte.gz" \
     --val "$data/t10k-images-idx3-ubyte.gz,$data/t10k-labels-idx1-ubyte.gz" \
     --mean 0.2860 --deviation 0.3530 --epochs 1 --loss distil --lr 0.0005 "${limit[@]}"
 done
-ls -l examples/fashion_mnist/model_mish.pt build/quickstart/*.pt
+ls -l examples/fashion_mnist/model_mish.pt "$build"/quickstart/*.pt

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/ir.h"
-#include "graph/modules.h"
+#include "ir.h"
+#include "models.h"
 
 namespace actswap {
 namespace {
@@ -28,9 +28,10 @@ Plan plan_for(const torch::jit::Module& root, const PlanOptions& options = {}) {
 
 TEST(Insert, EachSiteCallsAChildModule) {
   const auto root = make_root();
-  const auto paths = insert_blends(root, plan_for(root));
-  EXPECT_EQ(paths, (std::map<std::string, std::string>{{"/forward/0", "actswap_blend_0"},
-                                                       {"act/forward/0", "act.actswap_blend_0"}}));
+  const auto inserted = insert_blends(root, plan_for(root));
+  EXPECT_EQ(inserted.paths,
+            (std::map<std::string, std::string>{{"/forward/0", "actswap_blend_0"},
+                                                {"act/forward/0", "act.actswap_blend_0"}}));
   EXPECT_EQ(canonical(graph_of(root)), R"IR(graph(%0 : __torch__.Root,
       %1 : Tensor):
   %2 : float = prim::Constant[value=2.]()
@@ -81,7 +82,7 @@ TEST(Insert, ActivationsInARow) {
                                 "def forward(self, x: Tensor) -> Tensor:\n"
                                 "  y = torch.silu_(torch.mish(x))\n"
                                 "  return torch.mish(y) + y\n");
-  EXPECT_EQ(insert_blends(root, plan_for(root)).size(), 3U);
+  EXPECT_EQ(insert_blends(root, plan_for(root)).paths.size(), 3U);
   EXPECT_EQ(collapse_blends(root), 3U);
   EXPECT_EQ(canonical(graph_of(root)), R"IR(graph(%0 : __torch__.Root,
       %1 : Tensor):

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/modules.h"
+#include "models.h"
 
 namespace actswap {
 namespace {
@@ -46,8 +46,8 @@ TEST(Load, KnowsTheKind) {
 }
 
 TEST(Load, RecognisesAFixedMode) {
-  EXPECT_TRUE(load(test_model("traced_train_free.pt")).fixed_eval_mode);
-  EXPECT_FALSE(load(test_model("dropout_bn.pt")).fixed_eval_mode);
+  EXPECT_TRUE(load(test_model("traced_train_free.pt")).fixed_mode);
+  EXPECT_FALSE(load(test_model("dropout_bn.pt")).fixed_mode);
 }
 
 TEST(Load, GivesTheOutputsOfEagerPython) {

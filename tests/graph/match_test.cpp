@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/ir.h"
+#include "ir.h"
 
 namespace actswap {
 namespace {
@@ -125,6 +125,29 @@ graph(%x : Tensor, %c : bool, %n : int):
   return (%z))IR"));
 }
 
+// Views that nobody reads after the write are no obstacle: a channel split as GLU-like blocks do
+// it.
+TEST(Match, InPlaceOnAPartThatIsReadAlone) {
+  EXPECT_EQ(retargeted(R"IR(
+graph(%x : Tensor):
+  %two : int = prim::Constant[value=2]()
+  %one : int = prim::Constant[value=1]()
+  %parts : Tensor[] = aten::chunk(%x, %two, %one)
+  %a : Tensor, %b : Tensor = prim::ListUnpack(%parts)
+  %y : Tensor = aten::silu_(%a)
+  %z : Tensor = aten::mul(%y, %y)
+  return (%z))IR"),
+            canonical(R"IR(
+graph(%x : Tensor):
+  %two : int = prim::Constant[value=2]()
+  %one : int = prim::Constant[value=1]()
+  %parts : Tensor[] = aten::chunk(%x, %two, %one)
+  %a : Tensor, %b : Tensor = prim::ListUnpack(%parts)
+  %y : Tensor = aten::relu(%a)
+  %z : Tensor = aten::mul(%y, %y)
+  return (%z))IR"));
+}
+
 TEST(Match, ReadsParameters) {
   EXPECT_EQ(only_match(R"IR(
 graph(%x : Tensor):
@@ -166,15 +189,16 @@ TEST_P(Unchanged, Graph) {
   EXPECT_EQ(retargeted(GetParam(), "hard_mish"), canonical(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Match, Unchanged,
-                         testing::Values(
-                             // No activation at all.
-                             R"IR(
+INSTANTIATE_TEST_SUITE_P(
+    Match, Unchanged,
+    testing::Values(
+        // No activation at all.
+        R"IR(
 graph(%x : Tensor, %y : Tensor):
   %z : Tensor = aten::matmul(%x, %y)
   return (%z))IR",
-                             // The branches apply different functions.
-                             R"IR(
+        // The branches apply different functions.
+        R"IR(
 graph(%x : Tensor, %c : bool):
   %y : Tensor = prim::If(%c)
     block0():
@@ -184,24 +208,43 @@ graph(%x : Tensor, %c : bool):
       %b : Tensor = aten::abs(%x)
       -> (%b)
   return (%y))IR",
-                             // A write seen through a view made before it.
-                             R"IR(
+        // A write seen through a view made before it.
+        R"IR(
 graph(%x : Tensor):
   %zero : int = prim::Constant[value=0]()
   %row : Tensor = aten::select(%x, %zero, %zero)
   %y : Tensor = aten::mish_(%x)
   %z : Tensor = aten::mul(%row, %y)
   return (%z))IR",
-                             // A write to a view, seen through what it views.
-                             R"IR(
+        // The same, through a view of a view.
+        R"IR(
+graph(%x : Tensor):
+  %zero : int = prim::Constant[value=0]()
+  %row : Tensor = aten::select(%x, %zero, %zero)
+  %element : Tensor = aten::select(%row, %zero, %zero)
+  %y : Tensor = aten::mish_(%x)
+  %z : Tensor = aten::mul(%element, %y)
+  return (%z))IR",
+        // A write to one part of what is cut in two; the whole is read afterwards.
+        R"IR(
+graph(%x : Tensor):
+  %two : int = prim::Constant[value=2]()
+  %one : int = prim::Constant[value=1]()
+  %parts : Tensor[] = aten::chunk(%x, %two, %one)
+  %a : Tensor, %b : Tensor = prim::ListUnpack(%parts)
+  %y : Tensor = aten::silu_(%a)
+  %z : Tensor = aten::mul(%x, %b)
+  return (%z))IR",
+        // A write to a view, seen through what it views.
+        R"IR(
 graph(%x : Tensor):
   %zero : int = prim::Constant[value=0]()
   %row : Tensor = aten::select(%x, %zero, %zero)
   %y : Tensor = aten::silu_(%row)
   %z : Tensor = aten::mul(%x, %x)
   return (%z))IR",
-                             // A write in a branch, seen after the branch.
-                             R"IR(
+        // A write in a branch, seen after the branch.
+        R"IR(
 graph(%x : Tensor, %c : bool):
   %y : Tensor = prim::If(%c)
     block0():

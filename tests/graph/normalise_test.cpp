@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/ir.h"
-#include "graph/modules.h"
+#include "ir.h"
+#include "models.h"
 
 namespace actswap {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/modules.h"
+#include "models.h"
 
 namespace actswap {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "graph/modules.h"
+#include "models.h"
 
 namespace actswap {
 namespace {
@@ -123,11 +123,7 @@ TEST(Observe, ReportsEverySiteAndChangesNothing) {
     SiteObserver observer;
     observer.before = [&](std::size_t site, const torch::Tensor&) { ++before[site]; };
     observer.after = [&](std::size_t site, const torch::Tensor&) { ++after[site]; };
-    auto inputs = io.inputs;
-    for (auto& input : inputs) {
-      input = input.clone();
-    }
-    const auto outputs = observed.run(inputs, observer);
+    const auto outputs = observed.run(copy_tensors(io.inputs), observer);
     EXPECT_EQ(largest_difference(outputs, outputs_of(model.module, io.inputs)), 0.0) << entry.name;
     EXPECT_EQ(before, after) << entry.name;
     for (std::size_t site = 0; site < before.size(); ++site) {

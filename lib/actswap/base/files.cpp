@@ -14,7 +14,14 @@
 
 namespace actswap {
 
+namespace fs = std::filesystem;
+
 namespace {
+
+fs::path folder_of(const std::string& path) {
+  const auto folder = fs::path(path).parent_path();
+  return folder.empty() ? fs::path(".") : folder;
+}
 
 // The rename must not become visible before the data is on the disk.
 void sync_to_disk(const std::string& path) {
@@ -51,10 +58,8 @@ std::string file_sha256(const std::string& path) {
   return text;
 }
 
-void write_atomically(const std::string& path,
-                      const std::function<void(const std::string&)>& write) {
-  namespace fs = std::filesystem;
-  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
+void check_writable(const std::string& path) {
+  const auto folder = folder_of(path);
   if (!fs::is_directory(folder)) {
     throw FileError("Cannot write '" + path + "': the folder '" + folder.string() +
                     "' does not exist");
@@ -63,22 +68,32 @@ void write_atomically(const std::string& path,
     throw FileError("Cannot write '" + path + "': it is a folder; expected the name of a file");
   }
   if (::access(folder.c_str(), W_OK) != 0) {
-    throw FileError("Cannot write '" + path + "': the folder '" + folder.string() + "' is " +
-                    std::strerror(errno));
+    throw FileError("Cannot write '" + path + "': in the folder '" + folder.string() +
+                    "': " + std::strerror(errno));
   }
-  const std::string temporary = path + "." + std::to_string(::getpid()) + ".tmp";
-  try {
-    write(temporary);
-    sync_to_disk(temporary);
-    fs::rename(temporary, path);
-    sync_to_disk(folder.string());
-  } catch (const fs::filesystem_error& error) {
+}
+
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string&)>& write) {
+  check_writable(path);
+  const fs::path scratch = path + "." + std::to_string(::getpid()) + ".tmp";
+  const auto remove_scratch = [&] {
     std::error_code ignored;
-    fs::remove(temporary, ignored);
+    fs::remove_all(scratch, ignored);
+  };
+  try {
+    fs::create_directory(scratch);
+    const auto temporary = scratch / fs::path(path).filename();
+    write(temporary.string());
+    sync_to_disk(temporary.string());
+    fs::rename(temporary, path);
+    sync_to_disk(folder_of(path).string());
+    remove_scratch();
+  } catch (const fs::filesystem_error& error) {
+    remove_scratch();
     throw FileError("Cannot write '" + path + "': " + error.code().message());
   } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
+    remove_scratch();
     throw;
   }
 }

@@ -11,8 +11,14 @@ namespace actswap {
 /// SHA-256 of a file, lower-case hex. @throws FileError
 ACTSWAP_API std::string file_sha256(const std::string& path);
 
+/// @throws FileError where no file could be written there: the folder is missing or not writable,
+/// or
+///   the path is a folder itself.
+ACTSWAP_API void check_writable(const std::string& path);
+
 /// Calls `write(temporary_path)`, flushes what it wrote to the disk and renames it to `path`. Where
-/// `write` throws, the temporary file is removed and `path` is as it was.
+/// `write` throws, what it wrote is removed and `path` is as it was. The temporary path ends in the
+/// same file name (in a folder of its own beside it), which some formats store.
 /// @throws FileError where the folder is missing or not writable
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);

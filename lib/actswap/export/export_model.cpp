@@ -21,12 +21,7 @@ std::vector<torch::Tensor> run_in_eval(jit::Module& module,
                                        const std::vector<torch::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
   const EvalMode eval(module);
-  // A model may write to its inputs in place.
-  std::vector<torch::Tensor> copies;
-  for (const auto& input : inputs) {
-    copies.push_back(input.clone());
-  }
-  return run_model(module, copies);
+  return run_model(module, copy_tensors(inputs));
 }
 
 Verification compare_outputs(const std::vector<torch::Tensor>& expected,
@@ -70,19 +65,17 @@ Verification compare_outputs(const std::vector<torch::Tensor>& expected,
   return result;
 }
 
+// Tuples, which Python's torch.load reads with weights_only too; a typed list or dict it does not.
 std::string pack_self_test(const std::vector<torch::Tensor>& inputs,
                            const std::vector<torch::Tensor>& outputs) {
-  const auto list = [](const std::vector<torch::Tensor>& tensors) {
-    c10::List<torch::Tensor> values;
+  const auto tuple = [](const std::vector<torch::Tensor>& tensors) {
+    std::vector<c10::IValue> values;
     for (const auto& tensor : tensors) {
-      values.push_back(tensor.detach().contiguous().clone());
+      values.emplace_back(tensor.detach().contiguous().clone());
     }
-    return values;
+    return c10::ivalue::Tuple::create(std::move(values));
   };
-  c10::Dict<std::string, c10::List<torch::Tensor>> content;
-  content.insert("inputs", list(inputs));
-  content.insert("outputs", list(outputs));
-  const auto bytes = jit::pickle_save(content);
+  const auto bytes = jit::pickle_save(c10::ivalue::Tuple::create(tuple(inputs), tuple(outputs)));
   return {bytes.begin(), bytes.end()};
 }
 
@@ -181,17 +174,16 @@ Verification verify_file(const std::string& path, double tolerance) {
   std::vector<torch::Tensor> inputs;
   std::vector<torch::Tensor> outputs;
   try {
-    const auto content =
-        jit::pickle_load({stored->second.begin(), stored->second.end()}).toGenericDict();
-    const auto tensors = [&](const char* key) {
+    const auto content = jit::pickle_load({stored->second.begin(), stored->second.end()}).toTuple();
+    const auto tensors = [&](std::size_t part) {
       std::vector<torch::Tensor> values;
-      for (const auto& value : content.at(key).toListRef()) {
+      for (const auto& value : content->elements().at(part).toTupleRef().elements()) {
         values.push_back(value.toTensor());
       }
       return values;
     };
-    inputs = tensors("inputs");
-    outputs = tensors("outputs");
+    inputs = tensors(0);
+    outputs = tensors(1);
   } catch (const std::exception&) {
     throw FileError("The self-test in '" + path + "' is damaged: it cannot be read");
   }

@@ -18,7 +18,8 @@ std::string provenance_json(const Retargeter& retargeter,
     json["sites"].push_back(
         {{"id", planned.site.id},
          {"source", planned.site.activation.to_string()},
-         {"target", planned.target ? planned.target->to_string() : std::string()}});
+         {"target", planned.target ? nlohmann::ordered_json(planned.target->to_string())
+                                   : nlohmann::ordered_json()}});
   }
   for (const auto& [key, value] : entries) {
     json[key] = value;

@@ -5,7 +5,7 @@
 
 namespace actswap {
 
-/// Fills in `kind` and `fixed_eval_mode`.
+/// Fills in `kind` and `fixed_mode`.
 void classify(Model& model);
 
 }  // namespace actswap

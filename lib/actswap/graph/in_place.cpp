@@ -12,14 +12,19 @@ namespace jit = torch::jit;
 
 namespace {
 
-// A view shares memory with what it was made from; a write to one is seen through the other.
+// A view shares memory with what it was made from; a write to one is seen through the other. What
+// is put into a list or tuple and taken out again is the same memory too.
 bool is_view(const jit::Node* node) {
   static const std::set<std::string> kViews = {
-      "view",    "reshape",  "transpose", "permute",   "select",     "slice",
-      "narrow",  "chunk",    "split",     "unsqueeze", "squeeze",    "flatten",
-      "expand",  "t",        "detach",    "to",        "unbind",     "as_strided",
-      "view_as", "swapaxes", "movedim",   "unflatten", "contiguous", "dropout"};
-  return node->kind().is_aten() && kViews.contains(node->kind().toUnqualString());
+      "view",     "reshape",    "transpose",  "permute",      "select",    "slice",
+      "narrow",   "chunk",      "split",      "unsqueeze",    "squeeze",   "flatten",
+      "expand",   "t",          "detach",     "to",           "unbind",    "view_as",
+      "swapaxes", "as_strided", "contiguous", "dropout",      "unflatten", "__getitem__",
+      "movedim",  "alias",      "expand_as",  "tensor_split", "numpy_T",   "split_with_sizes"};
+  const auto kind = node->kind();
+  return kind == c10::prim::ListUnpack || kind == c10::prim::ListConstruct ||
+         kind == c10::prim::TupleUnpack || kind == c10::prim::TupleConstruct ||
+         (kind.is_aten() && kViews.contains(kind.toUnqualString()));
 }
 
 bool is_within(const jit::Node* inner, const jit::Node* outer) {
@@ -31,14 +36,44 @@ bool is_within(const jit::Node* inner, const jit::Node* outer) {
   return false;
 }
 
-// A view that is taken after the write shows the new value, as its replacement does.
-bool is_seen_through_a_view(const jit::Node* writer, const jit::Value* value) {
-  const jit::Node* producer = value->node();
-  if (is_view(producer) && producer->input(0)->uses().size() > 1) {
-    return true;
-  }
+bool may_run_after(const jit::Node* node, const jit::Node* writer) {
+  return !is_within(node, writer) && !node->isBefore(writer);
+}
+
+// Whether somebody reads the value, or a view of it but the one given, after the writer.
+bool is_read_after(const jit::Node* writer, const jit::Value* value, const jit::Value* but) {
   return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
-    return is_view(use.user) && !use.user->isAfter(writer);
+    if (!is_view(use.user)) {
+      return may_run_after(use.user, writer);
+    }
+    const auto views = use.user->outputs();
+    return std::any_of(views.begin(), views.end(), [&](const jit::Value* view) {
+      return view != but && is_read_after(writer, view, but);
+    });
+  });
+}
+
+bool is_seen_through_a_view(const jit::Node* writer, const jit::Value* value) {
+  // What the value was taken from, and other views of that.
+  const jit::Value* viewed = value;
+  while (is_view(viewed->node())) {
+    const auto sources = viewed->node()->inputs();
+    const bool is_part =
+        viewed->node()->kind() == c10::prim::ListUnpack;  // the others are elsewhere
+    if (!is_part && std::any_of(sources.begin(), sources.end(), [&](const jit::Value* source) {
+          return is_read_after(writer, source, viewed);
+        })) {
+      return true;
+    }
+    viewed = sources[0];
+  }
+  // Views taken before the write; one taken after it shows the new value, as its replacement does.
+  return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
+    const auto views = use.user->outputs();
+    return is_view(use.user) && !may_run_after(use.user, writer) &&
+           std::any_of(views.begin(), views.end(), [&](const jit::Value* view) {
+             return is_read_after(writer, view, nullptr);
+           });
   });
 }
 

@@ -4,11 +4,11 @@
 #include <actswap/graph/insert.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/scan.h>
+#include <actswap/graph/specialise.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace actswap {
 
@@ -16,23 +16,25 @@ namespace jit = torch::jit;
 
 namespace {
 
-using Targets = std::unordered_map<std::string, std::optional<ActivationSpec>>;  // by site id
+using Targets = std::map<std::string, std::optional<ActivationSpec>>;  // by site id
 
-// The one target of all sites that this piece of code is. Code is shared by the objects of a class.
-std::optional<ActivationSpec> common_target(const CodeSite& code, const Targets& targets) {
-  const auto target_of = [&](const Site& site) {
-    const auto found = targets.find(site.id);
-    return found == targets.end() ? std::nullopt : found->second;
-  };
-  const auto target = target_of(code.sites.front());
-  for (const auto& site : code.sites) {
-    if (target_of(site) != target) {
-      throw UsageError("Sites '" + code.sites.front().id + "' and '" + site.id +
-                       "' are the same code, in two modules of one class, and cannot be planned "
-                       "differently yet: swap or keep both alike");
+std::optional<ActivationSpec> target_of(const Site& site, const Targets& targets) {
+  const auto found = targets.find(site.id);
+  return found == targets.end() ? std::nullopt : found->second;
+}
+
+// Code is shared by the objects of a class; this is what tells those apart that become different.
+ObjectLabels label_objects(const std::vector<CodeSite>& found, const Targets& targets) {
+  ObjectLabels labels;
+  for (const auto& code : found) {
+    for (std::size_t i = 0; i < code.sites.size(); ++i) {
+      const auto& site = code.sites[i];
+      const auto target = target_of(site, targets);
+      labels[code.modules[i]._ivalue().get()] += site.method + "/" + std::to_string(site.ordinal) +
+                                                 "=" + (target ? target->to_string() : "") + ";";
     }
   }
-  return target;
+  return labels;
 }
 
 // An activation module whose every use was inlined into its callers keeps an own forward that
@@ -54,11 +56,11 @@ std::string unused_name(const c10::ClassTypePtr& type) {
   return "actswap_blend_" + std::to_string(number);
 }
 
-jit::Value* call_blend(const CodeSite& code, const std::string& name) {
+jit::Value* call_blend(const CodeSite& code, jit::Value* input, const std::string& name) {
   auto& graph = *jit::toGraphFunction(*code.method).graph();
   const jit::WithInsertPoint guard(code.match.node);
   jit::Value* blend = graph.insertGetAttr(graph.inputs().at(0), name);
-  jit::Node* call = graph.create(c10::prim::CallMethod, {blend, code.match.input});
+  jit::Node* call = graph.create(c10::prim::CallMethod, {blend, input});
   call->s_(c10::attr::name, "forward");
   return graph.insertNode(call)->output();
 }
@@ -85,26 +87,27 @@ void remove_child(const c10::ClassTypePtr& type, const std::string& name,
 
 }  // namespace
 
-std::map<std::string, std::string> insert_blends(const jit::Module& root, const Plan& plan) {
+Insertion insert_blends(const jit::Module& root, const Plan& plan) {
   normalise(root);
-  const auto modules = distinct_modules(root);
   Targets targets;
   for (const auto& planned : plan.sites) {
     targets.emplace(planned.site.id, planned.target);
   }
-  BlendFactory factory(root._ivalue()->compilation_unit());
-  std::map<std::string, std::string> paths;
-  for (auto& code : scan(root)) {
+  Insertion result;
+  result.root = specialise(root, label_objects(scan(root), targets));
+  const auto modules = distinct_modules(result.root);
+  BlendFactory factory(result.root._ivalue()->compilation_unit());
+  for (const auto& code : scan(result.root)) {
     // What was put in before may have changed the input of this one.
-    code.match = match_activation(code.match.node).value();
+    const auto match = match_activation(code.match.node).value();
     if (code.sites.empty()) {
       const auto target = target_of_uncalled(code, plan);
       if (target && code.match.obstacle.empty()) {
-        replace_match(code.match, emit_activation(*target, code.match.input, code.match.node));
+        replace_match(match, emit_activation(*target, match.input, match.node));
       }
       continue;
     }
-    const auto target = common_target(code, targets);
+    const auto target = target_of(code.sites.front(), targets);
     if (!target) {
       continue;
     }
@@ -113,23 +116,23 @@ std::map<std::string, std::string> insert_blends(const jit::Module& root, const 
       if (entry.module.type() != code.type) {
         continue;
       }
-      auto blend = factory.make(code.match.activation, *target);
+      auto blend = factory.make(match.activation, *target);
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }
       entry.module._ivalue()->setAttr(name, blend._ivalue());
     }
     for (const auto& site : code.sites) {
-      paths.emplace(site.id, site.module.empty() ? name : site.module + "." + name);
+      result.paths.emplace(site.id, site.module.empty() ? name : site.module + "." + name);
     }
-    replace_match(code.match, call_blend(code, name));
+    replace_match(match, call_blend(code, match.input, name));
   }
   for (const auto& planned : plan.sites) {
-    if (planned.target && !paths.contains(planned.site.id)) {
+    if (planned.target && !result.paths.contains(planned.site.id)) {
       throw UsageError("The plan's site '" + planned.site.id + "' is not in this model");
     }
   }
-  return paths;
+  return result;
 }
 
 std::size_t collapse_blends(const jit::Module& root) {

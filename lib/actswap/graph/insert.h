@@ -10,11 +10,14 @@
 
 namespace actswap {
 
+struct Insertion {
+  torch::jit::Module root;  ///< another object than was given where classes were split
+  std::map<std::string, std::string> paths;  ///< site id to the path of its blend module
+};
+
 /// Puts a blend module at every planned site of a module that has not run yet.
-/// @return site id to the path of its blend module
-/// @throws UsageError where two module objects of one class are planned differently, or a planned
-///   site is not found.
-std::map<std::string, std::string> insert_blends(const torch::jit::Module& root, const Plan& plan);
+/// @throws UsageError where a planned site is not found.
+Insertion insert_blends(const torch::jit::Module& root, const Plan& plan);
 
 /// Replaces every blend by its target and removes the blend modules; the module must not have run.
 /// @return how many blends were removed

@@ -77,14 +77,14 @@ std::string_view to_string(ModelKind kind) {
 void classify(Model& model) {
   const auto modules = distinct_modules(model.module);
   bool script_only = false;
-  model.fixed_eval_mode = false;
+  model.fixed_mode = false;
   for (const auto& type : distinct_types(modules)) {
     // Scripting records a class's __constants__; tracing has none.
     script_only = script_only || type->numConstants() > 0;
     for (auto* method : user_methods(type)) {
       for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
         script_only = script_only || is_script_only(node);
-        model.fixed_eval_mode = model.fixed_eval_mode || has_fixed_mode(node);
+        model.fixed_mode = model.fixed_mode || has_fixed_mode(node);
       });
     }
   }
@@ -129,6 +129,14 @@ std::int64_t parameter_count(const jit::Module& module) {
     count += parameter.numel();
   }
   return count;
+}
+
+std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> copies;
+  for (const auto& tensor : tensors) {
+    copies.push_back(tensor.clone());
+  }
+  return copies;
 }
 
 std::vector<torch::Tensor> run_model(jit::Module& module,

@@ -23,7 +23,7 @@ struct Model {
   std::string sha256;  ///< of the file, lower-case hex; empty for a module given in memory
   std::map<std::string, std::string> extra_files;  ///< the archive's extra/ entries
   /// The graph holds a batch norm or dropout whose mode is a constant: train() does not reach it.
-  bool fixed_eval_mode = false;
+  bool fixed_mode = false;
 };
 
 /// Reads a TorchScript archive onto the CPU.
@@ -47,6 +47,9 @@ ACTSWAP_API std::vector<torch::Tensor> distinct_parameters(const torch::jit::Mod
 
 /// Number of elements in the distinct parameters.
 ACTSWAP_API std::int64_t parameter_count(const torch::jit::Module& module);
+
+/// Copies, for a model that may write to its inputs in place.
+ACTSWAP_API std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors);
 
 /// Runs forward on the inputs; a tuple, list or dict output gives its tensors in order.
 /// @throws UsageError where the model rejects the inputs (with what it said).

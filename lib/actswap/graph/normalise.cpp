@@ -53,8 +53,7 @@ void inline_functions(jit::Block* block) {
   });
 }
 
-// forward(self, x) in which x alone is used as a tensor: self stays unused once it is inlined.
-// Reused ones, and those that write to what the caller reads elsewhere.
+// Those that are called several times, and those that write to what the caller reads elsewhere.
 void inline_activation_modules(const ModuleEntry& caller, const CallCounts& counts,
                                std::unordered_set<const c10::ivalue::Object*>& activation_modules) {
   for (auto* method : user_methods(caller.module.type())) {

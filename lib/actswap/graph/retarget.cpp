@@ -28,11 +28,10 @@ Retargeter::Retargeter(const Model& model, const Plan& plan) : original_(model),
     throw UsageError("The plan swaps nothing: " + std::to_string(plan.sites.size()) +
                      " sites, none selected (actswap inspect says why for each)");
   }
-  const auto edited = reload(model.module);
-  const auto paths = insert_blends(edited, plan);
+  const auto inserted = insert_blends(reload(model.module), plan);
   // Loading what was edited gives a module in which nothing is cached from before the edit.
-  module_ = reload(edited);
-  for (const auto& [id, path] : paths) {
+  module_ = reload(inserted.root);
+  for (const auto& [id, path] : inserted.paths) {
     blends_.emplace(id, module_at(module_, path));
   }
 }

@@ -33,8 +33,8 @@ struct Site {
   std::string obstacle;
 };
 
-/// All sites of all rows of the table, in the order of the module tree, then of the code. A module
-/// or method that nothing calls has none, unless it is a method of the root.
+/// All sites of all rows of the table, in the order of the module tree, then of the code, those of
+/// methods that only a caller from outside would call included.
 /// A reused activation module (one nn.Mish called at several places) gives a site per use, in the
 /// caller. The model's own graphs are not changed.
 ACTSWAP_API std::vector<Site> find_sites(const Model& model);

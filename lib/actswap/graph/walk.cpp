@@ -16,11 +16,11 @@ void collect(const jit::Module& module, const std::string& path,
              std::vector<ModuleEntry>& entries) {
   const auto* object = module._ivalue().get();
   if (const auto found = known.find(object); found != known.end()) {
-    entries[found->second].aliases.push_back(path);
-    return;
+    entries[found->second].aliases.push_back(path);  // and those below it get theirs
+  } else {
+    known.emplace(object, entries.size());
+    entries.push_back({module, path, {}});
   }
-  known.emplace(object, entries.size());
-  entries.push_back({module, path, {}});
   for (const auto& child : module.named_children()) {
     collect(child.value, path.empty() ? child.name : path + "." + child.name, known, entries);
   }

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
+#include <actswap/graph/eval_mode.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/train/losses.h>
@@ -12,30 +13,6 @@
 namespace actswap {
 
 namespace {
-
-// Submodules can be in different modes (a backbone held in eval mode), so each is put back by
-// itself.
-class ScopedEvalMode {
- public:
-  explicit ScopedEvalMode(torch::jit::Module& module) {
-    for (const auto& each : module.modules()) {
-      if (each.hasattr("training")) {  // a frozen module has no mode
-        modes_.emplace_back(each, each.is_training());
-      }
-    }
-    module.eval();
-  }
-  ScopedEvalMode(const ScopedEvalMode&) = delete;
-  ScopedEvalMode& operator=(const ScopedEvalMode&) = delete;
-  ~ScopedEvalMode() {
-    for (auto& [module, training] : modes_) {
-      module.setattr("training", training);
-    }
-  }
-
- private:
-  std::vector<std::pair<torch::jit::Module, bool>> modes_;
-};
 
 class Score {
  public:
@@ -100,7 +77,7 @@ class Score {
 Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
   const torch::NoGradGuard without_gradients;
-  const ScopedEvalMode eval_mode(module);
+  const EvalMode eval_mode(module);
   Score score;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
     score.add(main_output(run_model(module, batch.inputs)), batch.target);

@@ -42,8 +42,9 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
 }
 
 double time_ms(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  const auto copies = copy_tensors(inputs);
   const auto begin = std::chrono::steady_clock::now();
-  run_model(module, inputs);
+  run_model(module, copies);
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
       .count();
 }
@@ -93,7 +94,7 @@ std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
   }
   for (auto& model : models) {
     for (std::int64_t i = 0; i < options.warmup; ++i) {
-      run_model(model, inputs);
+      run_model(model, copy_tensors(inputs));
     }
   }
   std::vector<std::vector<double>> times(models.size());

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <sstream>
@@ -19,13 +18,14 @@ constexpr std::int64_t kProbeExamples = 8;
 // Relative to the largest output.
 constexpr double kTolerance = 1e-5;
 
+std::string number(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 std::string in_words(const Schedule& schedule) {
   const auto& options = schedule.options();
-  const auto number = [](double value) {
-    std::ostringstream text;
-    text << value;
-    return text.str();
-  };
   return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
@@ -60,17 +60,11 @@ class Conversion {
     run_.trained = options.train_data != nullptr;
     run_.train = options.train;
     run_.schedule = in_words(options.schedule);
-    if (!run_.run_directory.empty()) {
-      std::error_code error;
-      std::filesystem::create_directories(run_.run_directory, error);
-      if (error) {
-        throw FileError("Cannot make the folder '" + run_.run_directory + "': " + error.message());
-      }
-    }
     measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
   }
 
   Run convert() {
+    check_options();
     check_insertion();
     if (measurable_) {
       message("measuring the original and the swap alone");
@@ -87,12 +81,14 @@ class Conversion {
     } else {
       message("a plain swap: no training data, the parameters stay as they are");
     }
+    check_interruption();
     swap_.set_blend(1.0);
     swap_.module().eval();
     if (measurable_) {
       run_.retargeted = evaluate(swap_.module(), *options_.validation_data);
     }
     check_gate();
+    check_interruption();
     write();
     record();
     return run_;
@@ -105,12 +101,41 @@ class Conversion {
     }
   }
 
+  void check_options() const {
+    check_writable(options_.output);
+    if (options_.control && !run_.trained) {
+      throw UsageError("Expected training data with the control, which is trained on it");
+    }
+    if (options_.max_drop && !(*options_.max_drop >= 0.0)) {
+      throw UsageError("Expected a largest drop of 0 or more, but got " +
+                       number(*options_.max_drop));
+    }
+    if (options_.max_drop && !measurable_) {
+      throw UsageError("The accuracy gate needs labelled validation data, but there is none");
+    }
+    if (options_.validation_data && !measurable_) {
+      message("the validation data has no target: nothing is measured on it");
+    }
+  }
+
+  void check_interruption() const {
+    if (callbacks_.should_stop && callbacks_.should_stop()) {
+      throw Interrupted("The conversion was stopped");
+    }
+  }
+
   // The record is written as the run goes on, so that what is known outlives an interruption.
   void record() {
     run_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    if (!run_.run_directory.empty()) {
-      write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
+    if (run_.run_directory.empty()) {
+      return;
     }
+    std::error_code error;
+    std::filesystem::create_directories(run_.run_directory, error);
+    if (error) {
+      throw FileError("Cannot make the folder '" + run_.run_directory + "': " + error.message());
+    }
+    write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
   }
 
   TrainCallbacks training_callbacks(const std::string& phase, std::vector<EpochRecord>& epochs) {
@@ -177,21 +202,20 @@ class Conversion {
     }
   }
 
-  void check_gate() const {
+  void check_gate() {
     if (!options_.max_drop) {
       return;
     }
-    if (!measurable_) {
-      throw UsageError("The accuracy gate needs labelled validation data, but there is none");
-    }
     const double fall = drop(*run_.original, *run_.retargeted);
-    if (fall > *options_.max_drop || std::isnan(fall)) {
-      std::ostringstream text;
-      text << "The " << run_.original->metric << " fell by " << fall << " (from "
-           << run_.original->value << " to " << run_.retargeted->value << "), more than the "
-           << *options_.max_drop << " allowed; '" << run_.output << "' was not written";
-      throw Error(ErrorKind::accuracy, text.str());
+    if (fall <= *options_.max_drop) {
+      return;
     }
+    record();
+    throw Error(ErrorKind::accuracy, "The " + run_.original->metric + " fell by " + number(fall) +
+                                         " (from " + number(run_.original->value) + " to " +
+                                         number(run_.retargeted->value) + "), more than the " +
+                                         number(*options_.max_drop) + " allowed; '" + run_.output +
+                                         "' was not written");
   }
 
   void write() {

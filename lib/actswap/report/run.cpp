@@ -127,7 +127,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
   json["model"] = {{"path", model.path},
                    {"sha256", model.sha256},
                    {"kind", to_string(model.kind)},
-                   {"fixed_eval_mode", model.fixed_eval_mode},
+                   {"fixed_mode", model.fixed_mode},
                    {"methods", methods},
                    {"parameters", parameter_count(model.module)}};
   json["sites"] = plan_json(plan);

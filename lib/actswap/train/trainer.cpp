@@ -212,12 +212,7 @@ class Training {
     std::vector<torch::Tensor> labels;
     if (teacher_) {
       const torch::NoGradGuard without_gradients;
-      // A copy, since a model may write to its inputs in place.
-      std::vector<torch::Tensor> inputs;
-      for (const auto& input : batch.inputs) {
-        inputs.push_back(input.clone());
-      }
-      labels = run_model(*teacher_, inputs);
+      labels = run_model(*teacher_, copy_tensors(batch.inputs));
     }
     const auto loss =
         compute_loss(options_, run_model(module_, batch.inputs), batch.target, labels);

@@ -1,5 +1,5 @@
-// Small modules written in TorchScript for the tests of passes, and the models that make_models.py
-// wrote.
+// What tests work on: small modules written in TorchScript, the models that make_models.py wrote, a
+// scratch folder.
 #pragma once
 
 #include <actswap/graph/model.h>
@@ -8,7 +8,11 @@
 #include <torch/script.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -81,11 +85,7 @@ inline Recorded recorded(const std::string& name) {
 inline std::vector<torch::Tensor> outputs_of(torch::jit::Module module,
                                              const std::vector<torch::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> copies;
-  for (const auto& input : inputs) {
-    copies.push_back(input.clone());
-  }
-  return run_model(module, copies);
+  return run_model(module, copy_tensors(inputs));
 }
 
 inline double largest_difference(const std::vector<torch::Tensor>& a,
@@ -97,5 +97,34 @@ inline double largest_difference(const std::vector<torch::Tensor>& a,
   }
   return largest;
 }
+
+/// A folder for one test, removed at its end.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "actswap_XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      throw std::runtime_error("no scratch folder");
+    }
+    path_ = name;
+  }
+  ~ScratchFolder() { std::filesystem::remove_all(path_); }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  /// Names of what is in it, sorted.
+  std::vector<std::string> list() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
 
 }  // namespace actswap

@@ -1,0 +1,186 @@
+#include <actswap/base/error.h>
+#include <actswap/export/export_model.h>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+constexpr char kSelfTest[] = "actswap/self_test.pt";
+constexpr char kProvenance[] = "actswap/provenance.json";
+
+Retargeter retargeted(const std::string& name, const PlanOptions& options = {}) {
+  const auto model = load(test_model(name + ".pt"));
+  return {model, plan(model, options)};
+}
+
+Verification exported(Retargeter& swap, const std::string& name, const std::string& path) {
+  ExportOptions options;
+  options.probe_inputs = recorded(name).inputs;
+  return export_model(swap, path, options);
+}
+
+/// Standard output's lines, read as JSON.
+std::vector<nlohmann::json> run_python(const std::string& arguments) {
+  const std::string command = std::string(ACTSWAP_PYTHON) + " " + arguments;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::vector<nlohmann::json> lines;
+  std::array<char, 65536> line{};
+  while (std::fgets(line.data(), line.size(), pipe.get()) != nullptr) {
+    lines.push_back(nlohmann::json::parse(line.data()));
+  }
+  return lines;
+}
+
+// Every model, in a fresh process, by PyTorch alone: the stored outputs come out, by operators that
+// PyTorch has, and no source activation is left.
+TEST(Export, PlainPythonGivesTheStoredOutputs) {
+  const ScratchFolder scratch;
+  std::string arguments = std::string(ACTSWAP_SOURCE_DIR) + "/tests/replay.py";
+  std::size_t files = 0;
+  for (const auto& entry : test_models()) {
+    if (entry.sites == 0) {
+      continue;
+    }
+    auto swap = retargeted(entry.name);
+    const auto path = scratch / (entry.name + ".pt");
+    const auto verification = exported(swap, entry.name, path);
+    EXPECT_TRUE(verification.verified) << entry.name << ": " << verification.reason;
+    EXPECT_EQ(verification.max_abs_diff, 0.0) << entry.name;
+    EXPECT_TRUE(verify_file(path).verified) << entry.name;
+    arguments += " " + path;
+    ++files;
+  }
+  const auto replayed = run_python(arguments);
+  ASSERT_EQ(replayed.size(), files);
+  for (const auto& line : replayed) {
+    const auto path = line["path"].get<std::string>();
+    EXPECT_EQ(line["max_abs_diff"].get<double>(), 0.0) << path;
+    for (const auto& name : line["operators"].get<std::vector<std::string>>()) {
+      EXPECT_TRUE(name.starts_with("aten::") || name.starts_with("prim::")) << path << " " << name;
+      for (const char* source : {"mish", "silu", "gelu", "elu", "selu", "celu"}) {
+        EXPECT_NE(name, std::string("aten::") + source) << path;
+        EXPECT_NE(name, std::string("aten::") + source + "_") << path;
+      }
+    }
+  }
+}
+
+TEST(Export, KeepsExtraFilesAndAddsItsOwn) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("extra_files");
+  ExportOptions options;
+  options.probe_inputs = recorded("extra_files").inputs;
+  options.provenance = {{"loss", "distil"}};
+  export_model(swap, scratch / "out.pt", options);
+  const auto files = load(scratch / "out.pt").extra_files;
+  ASSERT_EQ(files.size(), 3U);
+  EXPECT_EQ(files.at("labels.txt"), "a\nb");
+  EXPECT_TRUE(files.contains(kSelfTest));
+  const auto provenance = nlohmann::json::parse(files.at(kProvenance));
+  EXPECT_EQ(provenance["schema"], 1);
+  EXPECT_EQ(provenance["loss"], "distil");
+  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("extra_files.pt")).sha256);
+}
+
+TEST(Export, GivesTheBlendedModelAtOneWhateverItsT) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("scripted_module");
+  swap.set_blend(0.25);
+  exported(swap, "scripted_module", scratch / "out.pt");
+  EXPECT_EQ(swap.blend("stem.2/forward/0"), 0.25) << "the export moved the blend";
+  swap.set_blend(1.0);
+  const auto inputs = recorded("scripted_module").inputs;
+  EXPECT_EQ(largest_difference(outputs_of(load(scratch / "out.pt").module, inputs),
+                               outputs_of(swap.module(), inputs)),
+            0.0);
+}
+
+TEST(Export, RefusesWhatDiffersAndLeavesNothing) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("scripted_module");
+  ExportOptions options;
+  options.probe_inputs = recorded("scripted_module").inputs;
+  options.tolerance = -1.0;  // no difference is small enough
+  EXPECT_THROW(export_model(swap, scratch / "out.pt", options), VerificationError);
+  EXPECT_TRUE(scratch.list().empty());
+
+  std::ofstream(scratch / "out.pt") << "what was there";
+  EXPECT_THROW(export_model(swap, scratch / "out.pt", options), VerificationError);
+  EXPECT_EQ(scratch.list(), std::vector<std::string>{"out.pt"});
+  std::ifstream file(scratch / "out.pt");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "what was there");
+}
+
+TEST(Export, SaysWhereItCannotWrite) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("tied");
+  EXPECT_THROW(exported(swap, "tied", scratch / "missing/out.pt"), FileError);
+  EXPECT_THROW(exported(swap, "tied", scratch / ""), FileError);
+}
+
+TEST(Export, LeavesInputsThatTheModelWritesToAsTheyWere) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(
+      unit, "Root", "def forward(self, x: Tensor) -> Tensor:\n  return torch.silu_(x) + x\n"));
+  Retargeter swap(model, plan(model, {}));
+  const ScratchFolder scratch;
+  ExportOptions options;
+  const auto x = torch::linspace(-3, 3, 13);
+  options.probe_inputs = {x.clone()};
+  EXPECT_TRUE(export_model(swap, scratch / "out.pt", options).verified);
+  EXPECT_TRUE(torch::equal(options.probe_inputs[0], x));
+}
+
+TEST(Verify, NoticesChangedWeights) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("scripted_module");
+  exported(swap, "scripted_module", scratch / "out.pt");
+  auto changed = load(scratch / "out.pt");
+  for (auto parameter : changed.module.parameters()) {
+    const torch::NoGradGuard no_grad;
+    parameter.mul_(1.001);
+  }
+  changed.module.save(scratch / "changed.pt",
+                      {changed.extra_files.begin(), changed.extra_files.end()});
+  const auto result = verify_file(scratch / "changed.pt");
+  EXPECT_FALSE(result.verified);
+  EXPECT_GT(result.max_rel_diff, 1e-5);
+  EXPECT_NE(result.reason.find("largest relative difference"), std::string::npos) << result.reason;
+}
+
+TEST(Verify, SaysThatAFileHasNoSelfTest) {
+  EXPECT_THROW(verify_file(test_model("tied.pt")), FileError);
+}
+
+TEST(Verify, ComparesTwoModels) {
+  auto model = load(test_model("tied.pt")).module;
+  auto same = load(test_model("tied.pt")).module;
+  const auto inputs = recorded("tied").inputs;
+  EXPECT_TRUE(compare_models(model, same, inputs, 0.0).verified);
+  auto swap = retargeted("tied");
+  swap.set_blend(1.0);
+  const auto different = compare_models(model, swap.module(), inputs, 1e-5);
+  EXPECT_FALSE(different.verified);
+  EXPECT_EQ(different.outputs, 1);
+}
+
+TEST(GuessInputs, FindsShapesThatRun) {
+  for (const char* name : {"scripted_module", "tied", "half", "double"}) {
+    auto model = load(test_model(std::string(name) + ".pt")).module;
+    const auto inputs = guess_inputs(model);
+    ASSERT_EQ(inputs.size(), 1U) << name;
+    EXPECT_NO_THROW(outputs_of(model, inputs)) << name;
+  }
+  auto two_inputs = load(test_model("two_inputs.pt")).module;
+  EXPECT_TRUE(guess_inputs(two_inputs).empty());
+}
+
+}  // namespace
+}  // namespace actswap

@@ -1,0 +1,68 @@
+#include <actswap/graph/specialise.h>
+
+#include <gtest/gtest.h>
+
+#include "ir.h"
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+/// root(x): b(a(x)), both of one class that holds an activation of one class.
+torch::jit::Module make_root() {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto act =
+      make_module(unit, "Act", "def forward(self, x: Tensor) -> Tensor:\n  return torch.mish(x)\n");
+  const auto cell = make_module(unit, "Cell",
+                                "def forward(self, x: Tensor, n: int = 2) -> Tensor:\n"
+                                "  if self.training:\n"
+                                "    return self.act.forward(x) * n\n"
+                                "  return self.act.forward(x)\n",
+                                {{"act", act}});
+  torch::jit::Module sibling(unit, cell.type());
+  sibling.setattr("training", true);
+  sibling.setattr("act", make_sibling(act)._ivalue());
+  return make_module(unit, "Root",
+                     "def forward(self, x: Tensor) -> Tensor:\n"
+                     "  return self.b.forward(self.a.forward(x), 3)\n",
+                     {{"a", cell}, {"b", sibling}});
+}
+
+torch::jit::Module child(const torch::jit::Module& module, const std::string& name) {
+  return module.attr(name).toModule();
+}
+
+TEST(Specialise, OneClassForEachLabelUpTheTree) {
+  const auto root = make_root();
+  const auto x = torch::linspace(-2, 2, 9);
+  const auto changed = specialise(root, {{child(child(root, "b"), "act")._ivalue().get(), "keep"}});
+  const auto a = child(changed, "a");
+  const auto b = child(changed, "b");
+  EXPECT_NE(a.type(), b.type());
+  EXPECT_NE(child(a, "act").type(), child(b, "act").type());
+  const auto again = reload(changed);
+  for (const auto& module : {changed, again}) {
+    EXPECT_TRUE(torch::equal(outputs_of(module, {x})[0], outputs_of(reload(root), {x})[0]));
+  }
+  EXPECT_EQ(again.attr("b")
+                .toModule()
+                .get_method("forward")
+                .function()
+                .getSchema()
+                .arguments()[2]
+                .default_value()
+                ->toInt(),
+            2)
+      << "defaults of arguments stay";
+}
+
+TEST(Specialise, LeavesAModelWhoseLabelsSplitNoClass) {
+  const auto root = make_root();
+  const auto a = child(child(root, "a"), "act");
+  const auto b = child(child(root, "b"), "act");
+  const auto same = specialise(root, {{a._ivalue().get(), "x"}, {b._ivalue().get(), "x"}});
+  EXPECT_EQ(same._ivalue(), root._ivalue());
+}
+
+}  // namespace
+}  // namespace actswap

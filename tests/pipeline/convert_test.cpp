@@ -1,0 +1,148 @@
+#include <actswap/base/error.h>
+#include <actswap/pipeline/convert.h>
+
+#include <gtest/gtest.h>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+/// Images whose target is what the model itself puts out: the original's error is 0.
+std::shared_ptr<Dataset> data_for(const Model& model, std::int64_t examples) {
+  torch::manual_seed(1);
+  const auto images = torch::randn({examples, 3, 8, 8});
+  auto module = reload(model.module);
+  module.eval();
+  return std::make_shared<TensorDataset>(std::vector<torch::Tensor>{images},
+                                         outputs_of(module, {images})[0]);
+}
+
+struct Setting {
+  ScratchFolder scratch;
+  Model model = load(test_model("dropout_bn.pt"));
+  Plan the_plan = plan(model, {});
+  ConvertOptions options;
+
+  Setting() {
+    options.output = scratch / "out.pt";
+    options.train_data = data_for(model, 96);
+    options.validation_data = data_for(model, 64);
+    options.train.epochs = 2;
+    options.train.batch_size = 32;
+    options.train.loss = Loss::distil_mse;
+    options.train.learning_rate = 1e-3;
+    options.schedule = Schedule::linear({.begin = 0.0, .end = 1.0});
+  }
+  Run run(const ConvertCallbacks& callbacks = {}) const {
+    return convert(model, the_plan, options, callbacks);
+  }
+};
+
+TEST(Convert, GoesTheWholeWay) {
+  Setting setting;
+  setting.options.control = true;
+  setting.options.run_directory = setting.scratch / "run";
+  std::vector<double> ramp;
+  ConvertCallbacks callbacks;
+  callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
+    if (phase == "retarget") {
+      ramp.push_back(progress.t);
+    }
+  };
+  const auto run = setting.run(callbacks);
+  EXPECT_EQ(run.plan.swapped(), 2U);
+  EXPECT_TRUE(run.verification.verified);
+  EXPECT_EQ(run.original->metric, "mse");
+  EXPECT_EQ(run.original->value, 0.0);
+  EXPECT_GT(run.swap_alone->value, 0.0);
+  EXPECT_LT(run.retargeted->value, run.swap_alone->value);
+  ASSERT_TRUE(run.control);
+  EXPECT_EQ(run.epochs.size(), 2U);
+  EXPECT_EQ(run.control_epochs.size(), 2U);
+  EXPECT_EQ(run.latency.size(), 2U);
+  // t moves every step: three steps an epoch, the ramp over the first.
+  ASSERT_EQ(ramp.size(), 6U);
+  EXPECT_NEAR(ramp[1], 1.0 / 3.0, 1e-12);
+  EXPECT_EQ(ramp[3], 1.0);
+
+  const auto exported = load(setting.options.output);
+  EXPECT_EQ(plan(exported, {}).swapped(), 0U) << "sources are left in the export";
+  auto module = exported.module;
+  EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, run.retargeted->value);
+  std::ifstream record(setting.scratch / "run/run.json");
+  const auto json = nlohmann::json::parse(record);
+  EXPECT_EQ(json["sites_swapped"], 2);
+  EXPECT_EQ(json["retargeted"], run.retargeted->value);
+}
+
+TEST(Convert, SameSeedSameParameters) {
+  Setting setting;
+  setting.run();
+  const auto first = load(setting.options.output).module;
+  setting.run();
+  const auto second = load(setting.options.output).module;
+  setting.options.train.seed = 1;
+  setting.run();
+  const auto other = load(setting.options.output).module;
+  bool differs = false;
+  const auto a = distinct_parameters(first);
+  const auto b = distinct_parameters(second);
+  const auto c = distinct_parameters(other);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_TRUE(torch::equal(a[i], b[i]));
+    differs = differs || !torch::equal(a[i], c[i]);
+  }
+  EXPECT_TRUE(differs) << "another seed gave the same parameters";
+}
+
+TEST(Convert, WithoutDataIsAPlainSwap) {
+  Setting setting;
+  setting.options.train_data = nullptr;
+  setting.options.validation_data = nullptr;
+  const auto run = setting.run();
+  EXPECT_FALSE(run.trained);
+  EXPECT_TRUE(run.verification.verified);
+  EXPECT_FALSE(run.original);
+  const auto before = distinct_parameters(setting.model.module);
+  const auto after = distinct_parameters(load(setting.options.output).module);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_TRUE(torch::equal(before[i], after[i]));
+  }
+}
+
+TEST(Convert, GateKeepsABadModelFromBeingWritten) {
+  Setting setting;
+  setting.options.train_data = nullptr;
+  setting.options.max_drop = 0.0;
+  try {
+    setting.run();
+    FAIL() << "the gate let it pass";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::accuracy);
+    EXPECT_NE(std::string(error.what()).find("(from 0 to"), std::string::npos) << error.what();
+  }
+  EXPECT_TRUE(setting.scratch.list().empty());
+  setting.options.max_drop = 100.0;
+  EXPECT_NO_THROW(setting.run());
+}
+
+TEST(Convert, GateNeedsLabels) {
+  Setting setting;
+  setting.options.validation_data = nullptr;
+  setting.options.max_drop = 1.0;
+  EXPECT_THROW(setting.run(), UsageError);
+  EXPECT_TRUE(setting.scratch.list().empty());
+}
+
+TEST(Convert, StopsWhenAsked) {
+  Setting setting;
+  int asked = 0;
+  ConvertCallbacks callbacks;
+  callbacks.should_stop = [&] { return ++asked > 3; };
+  EXPECT_THROW(setting.run(callbacks), Interrupted);
+  EXPECT_TRUE(setting.scratch.list().empty());
+}
+
+}  // namespace
+}  // namespace actswap

@@ -1,0 +1,297 @@
+// actswap convert: plain swap, training, gate, and what it prints and writes.
+#include "scratch.h"
+
+#include <actswap/graph/sites.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <map>
+#include <regex>
+
+namespace tool_test {
+namespace {
+
+using Json = nlohmann::json;
+
+class Convert : public InScratch {
+ protected:
+  std::string model_ = model_file("scripted_module.pt");
+
+  /// The activation of each site of an exported file.
+  std::map<std::string, std::string> activations_in(const std::string& name) const {
+    std::map<std::string, std::string> found;
+    for (const auto& site : actswap::find_sites(actswap::load(path(name)))) {
+      found[site.id] = site.activation.to_string();
+    }
+    return found;
+  }
+};
+
+// "label   value" lines, in their order.
+std::vector<std::pair<std::string, std::string>> table_of(const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const auto& line : lines_of(text)) {
+    std::smatch parts;
+    if (std::regex_match(line, parts, std::regex("(.*?\\S)  +(\\S.*)"))) {
+      rows.emplace_back(parts[1], parts[2]);
+    } else {
+      ADD_FAILURE() << "not a line of the table: " << line;
+    }
+  }
+  return rows;
+}
+
+Words labels_of(const std::vector<std::pair<std::string, std::string>>& rows) {
+  Words labels;
+  for (const auto& [label, value] : rows) {
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
+  write_images("data.pt", 8);
+  for (const Words& more : {Words{}, Words{"--epochs", "0", "--train", "data.pt"}}) {
+    Words words = {"convert", model_, "-o", "out.pt"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = run_here(words);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "plain swap"));
+    EXPECT_EQ(outcome.err.find("epoch 1"), std::string::npos) << outcome.err;
+    const auto rows = table_of(outcome.out);
+    ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "latency, original",
+                                      "latency, exported", "verified", "written"}));
+    EXPECT_EQ(rows[0].second, "3 of 3");
+    EXPECT_EQ(rows[1].second, "1476");
+    EXPECT_TRUE(std::regex_match(rows[2].second, std::regex("[0-9.]+ ms")));
+    EXPECT_TRUE(
+        std::regex_match(rows[3].second, std::regex("[0-9.]+ ms \\([0-9.]+ of the original's\\)")));
+    EXPECT_EQ(rows[4].second.rfind("yes, ", 0), 0U) << rows[4].second;
+    EXPECT_EQ(rows[5].second, "out.pt");
+    EXPECT_EQ(files(), (Words{"data.pt", "out.pt"}));
+    for (const auto& [site, activation] : activations_in("out.pt")) {
+      EXPECT_EQ(activation, "relu") << site;
+    }
+    std::filesystem::remove(path("out.pt"));
+  }
+}
+
+TEST_F(Convert, EachSiteBecomesWhatThePlanSays) {
+  const auto model = model_file("all_modules.pt");
+  const auto outcome = run_here({"convert", model, "-o", "out.pt", "--keep", "body.3/*", "--site",
+                                 "body.1/*=relu6", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("schema"), 1);
+  EXPECT_EQ(json.at("sites_swapped"), 6);
+  EXPECT_EQ(json.at("parameters"), 15 * (6 * 6 + 6));
+  EXPECT_EQ(json.at("verified"), true);
+  EXPECT_LE(json.at("max_abs_diff"), 1e-4);
+  EXPECT_LE(json.at("max_rel_diff"), 1e-5);
+  EXPECT_EQ(json.at("trained"), false);
+  EXPECT_EQ(json.at("output"), "out.pt");
+  EXPECT_EQ(json.at("model").at("path"), model);
+  EXPECT_EQ(json.at("metric"), nullptr);
+  EXPECT_GT(json.at("latency").at("original_ms"), 0.0);
+  const auto& sites = json.at("sites");
+  ASSERT_EQ(sites.size(), 15U);
+  EXPECT_EQ(sites[0].at("target"), "relu6");
+  EXPECT_EQ(sites[1].at("target"), nullptr);
+  EXPECT_EQ(sites[2].at("target"), "relu");
+  // Of a plain swap with no data there is no record beside the file.
+  EXPECT_EQ(files(), Words{"out.pt"});
+  auto found = activations_in("out.pt");
+  EXPECT_EQ(found["body.1/forward/0"], "relu6");
+  EXPECT_EQ(found["body.3/forward/0"], "silu");
+  for (const int i : {5, 7, 9, 11, 13}) {
+    EXPECT_EQ(found["body." + std::to_string(i) + "/forward/0"], "relu") << i;
+  }
+  EXPECT_EQ(found["body.15/forward/0"], "hardswish");
+}
+
+// All nn.Mish() of a scripted model are of one class, and share their code.
+TEST_F(Convert, ModulesOfOneClassMayBecomeDifferent) {
+  const auto outcome = run_here(
+      {"convert", model_, "-o", "out.pt", "--keep", "cells.0*", "--site", "stem*=relu6", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("sites_swapped"), 2);
+  EXPECT_EQ(json.at("verified"), true);
+  const auto found = activations_in("out.pt");
+  const std::map<std::string, std::string> wanted = {{"stem.2/forward/0", "relu6"},
+                                                     {"cells.0.act/forward/0", "mish"},
+                                                     {"cells.1.act/forward/0", "relu"}};
+  EXPECT_EQ(found, wanted);
+}
+
+TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const auto json_run =
+      run_here({"convert", "model.pt", "-o", "one.pt", "--train", "data.pt", "--val", "data.pt",
+                "--epochs", "2", "--batch", "16", "--seed", "3", "--control", "--json"});
+  ASSERT_EQ(json_run.code, 0) << json_run.err;
+  const auto json = Json::parse(json_run.out);
+  EXPECT_EQ(json.at("sites_swapped"), 3);
+  EXPECT_EQ(json.at("verified"), true);
+  EXPECT_EQ(json.at("trained"), true);
+  EXPECT_EQ(json.at("metric"), "accuracy");
+  EXPECT_EQ(json.at("original"), 100.0);
+  for (const char* key : {"swap_alone", "retargeted", "control"}) {
+    EXPECT_GE(json.at(key), 0.0) << key;
+    EXPECT_LE(json.at(key), 100.0) << key;
+    EXPECT_EQ(json.at("evaluations").at(key).at("examples"), 48) << key;
+  }
+  EXPECT_EQ(json.at("run_dir"), "one.pt.run");
+  EXPECT_EQ(json.at("training").at("epochs"), 2.0);
+  EXPECT_EQ(json.at("training").at("seed"), 3);
+  EXPECT_EQ(json.at("training").at("loss"), "distil");
+  EXPECT_EQ(json.at("training").at("schedule"), "linear from 0 to 0.6 epochs");
+  for (const char* key : {"epochs", "control_epochs"}) {
+    const auto& epochs = json.at(key);
+    ASSERT_EQ(epochs.size(), 2U) << key;
+    EXPECT_EQ(epochs[0].at("step"), 3) << key;
+    EXPECT_EQ(epochs[1].at("step"), 6) << key;
+    EXPECT_EQ(epochs[1].at("t"), 1.0) << key;
+  }
+  EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/run.json"}));
+  EXPECT_EQ(Json::parse(read_file(path("one.pt.run/run.json"))), json);
+
+  // Once more for people; the same seed gives the same weights.
+  const auto table_run =
+      run_here({"convert", "model.pt", "-o", "two.pt", "--train", "data.pt", "--val", "data.pt",
+                "--epochs", "2", "--batch", "16", "--seed", "3", "--control", "--run-dir", "run"});
+  ASSERT_EQ(table_run.code, 0) << table_run.err;
+  const auto rows = table_of(table_run.out);
+  ASSERT_EQ(labels_of(rows),
+            (Words{"sites swapped", "parameters", "accuracy, original",
+                   "accuracy, after the swap alone", "accuracy, after training",
+                   "accuracy, control (original trained on)", "largest fall in a class",
+                   "latency, original", "latency, exported", "verified", "written"}));
+  EXPECT_EQ(rows[2].second, "100.00 %");
+  char wanted[32];
+  std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
+  EXPECT_EQ(rows[4].second, wanted);
+  EXPECT_TRUE(std::regex_match(rows[6].second, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %")))
+      << rows[6].second;
+  EXPECT_TRUE(std::filesystem::exists(path("run/run.json")));
+  EXPECT_FALSE(std::filesystem::exists(path("two.pt.run")));
+  const auto one = actswap::distinct_parameters(actswap::load(path("one.pt")).module);
+  const auto two = actswap::distinct_parameters(actswap::load(path("two.pt")).module);
+  const auto before = actswap::distinct_parameters(actswap::load(path("model.pt")).module);
+  ASSERT_EQ(one.size(), two.size());
+  bool moved = false;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TRUE(torch::equal(one[i], two[i])) << i;
+    moved = moved || !torch::equal(one[i], before[i]);
+  }
+  EXPECT_TRUE(moved) << "training changed nothing";
+
+  // Without a terminal: one line an epoch, no control characters.
+  for (const char* phase : {"info: retarget: epoch ", "info: control: epoch "}) {
+    const auto lines = lines_with(table_run.err, phase);
+    ASSERT_EQ(lines.size(), 2U) << table_run.err;
+    EXPECT_TRUE(std::regex_match(
+        lines[1], std::regex(std::string(phase) + "2, step 6, t 1\\.000, loss [0-9.]+, [0-9.]+ s")))
+        << lines[1];
+  }
+  EXPECT_EQ(table_run.err.find_first_of("\r\033"), std::string::npos) << table_run.err;
+}
+
+TEST_F(Convert, TheGateKeepsABadModelFromBeingWritten) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 256);
+  write("out.pt", "what was there before");
+  const Words words = {"convert", "model.pt", "-o",    "out.pt",
+                       "--to",    "hardtanh", "--val", "data.pt"};
+  auto strict = words;
+  strict.insert(strict.end(), {"--max-drop", "0"});
+  expect_failure(
+      run_here(strict), 5,
+      {"error: The accuracy fell by", "from 100", "0 allowed", "'out.pt'", "not written"});
+  EXPECT_EQ(read_file(path("out.pt")), "what was there before");
+  EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "out.pt"}));
+  auto lenient = words;
+  lenient.insert(lenient.end(), {"--max-drop", "100", "--json"});
+  const auto outcome = run_here(lenient);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  EXPECT_LT(json.at("retargeted"), 100.0);
+  EXPECT_EQ(json.at("retargeted"), json.at("swap_alone"));
+  for (const auto& [site, activation] : activations_in("out.pt")) {
+    EXPECT_EQ(activation, "hardtanh") << site;
+  }
+}
+
+TEST_F(Convert, WarnsOfWhatItCannotDo) {
+  const auto unverified = run_here({"convert", model_file("two_inputs.pt"), "-o", "two.pt"});
+  EXPECT_EQ(unverified.code, 0);
+  ASSERT_EQ(lines_with(unverified.err, "warning: not verified").size(), 1U) << unverified.err;
+  EXPECT_TRUE(contains(unverified.err, "--input"));
+  EXPECT_TRUE(contains(unverified.out, "no: no probe inputs"));
+  const auto verified = run_here(
+      {"convert", model_file("two_inputs.pt"), "-o", "two.pt", "--input", "2x4", "--input", "2x3"});
+  EXPECT_TRUE(lines_with(verified.err, "warning: ").empty()) << verified.err;
+
+  torch::manual_seed(1);
+  write_tensors(path("data.pt"), {{"x", torch::randn({8, 3, 8, 8})}});
+  const auto traced = run_here({"convert", model_file("traced_train_free.pt"), "-o", "traced.pt",
+                                "--train", "data.pt", "--batch", "4"});
+  EXPECT_EQ(traced.code, 0) << traced.err;
+  EXPECT_EQ(lines_with(traced.err, "warning: this model was traced in eval mode").size(), 1U)
+      << traced.err;
+}
+
+// What does not fit the training is the user's to put right: no trace, no "bug".
+TEST_F(Convert, DataThatDoesNotFitTheTraining) {
+  torch::manual_seed(1);
+  const auto images = torch::randn({8, 3, 8, 8});
+  write_tensors(path("unlabelled.pt"), {{"x", images}});
+  write_tensors(path("narrow.pt"), {{"x", torch::randn({8, 5})}});
+  write_tensors(path("classes.pt"), {{"x", images}, {"y", torch::arange(8)}});
+  struct Case {
+    const char* data;
+    const char* loss;
+    Words parts;
+  };
+  const Case cases[] = {
+      {"unlabelled.pt", "cross-entropy", {"target"}},
+      {"narrow.pt", "distil", {"[8, 5]"}},
+      {"classes.pt", "cross-entropy", {"class"}},
+  };
+  for (const auto& [data, loss, parts] : cases) {
+    SCOPED_TRACE(data);
+    expect_failure(
+        run_here({"convert", model_, "-o", "out.pt", "--train", data, "--loss", loss, "-q"}), 2,
+        parts);
+    EXPECT_FALSE(std::filesystem::exists(path("out.pt")));
+  }
+  expect_failure(run_here({"convert", model_file("frozen.pt"), "-o", "out.pt", "--train",
+                           "unlabelled.pt", "-q"}),
+                 2, {"frozen"});
+}
+
+TEST_F(Convert, FashionMnistFromIdxFiles) {
+  const char* folder = std::getenv("ACTSWAP_FASHION_MNIST");
+  const std::string data =
+      std::string(folder != nullptr ? folder : "/usr/share/datasets/fashion-mnist") + "/t10k-";
+  const auto pair = data + "images-idx3-ubyte.gz," + data + "labels-idx1-ubyte.gz";
+  if (!std::filesystem::exists(data + "images-idx3-ubyte.gz")) {
+    GTEST_SKIP() << "dataset-fashion-mnist is not installed";
+  }
+  const std::string model = ACTSWAP_SOURCE_DIR "/examples/fashion_mnist/model_mish.pt";
+  const auto outcome =
+      run_here({"convert", model, "-o", "out.pt", "--train", pair, "--val", pair, "--mean",
+                "0.2860", "--deviation", "0.3530", "--limit", "256", "--lr", "0.001", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("sites_swapped"), 9);
+  EXPECT_EQ(json.at("evaluations").at("original").at("examples"), 256);
+  EXPECT_GT(json.at("original"), 85.0);
+  EXPECT_GT(json.at("original"), json.at("swap_alone"));
+  EXPECT_EQ(json.at("epochs").at(0).at("step"), 4);
+}
+
+}  // namespace
+}  // namespace tool_test

@@ -1,0 +1,108 @@
+// Files that cannot be read or written: exit code 3, one line that says what they are instead.
+#include "scratch.h"
+
+namespace tool_test {
+namespace {
+
+class Files : public InScratch {
+ protected:
+  struct Case {
+    Words arguments;
+    Words parts;
+  };
+
+  void expect_file_errors(const std::vector<Case>& cases) const {
+    std::vector<Words> calls;
+    for (const auto& each : cases) {
+      calls.push_back(each.arguments);
+    }
+    const auto outcomes = run_all(calls);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      SCOPED_TRACE(::testing::PrintToString(cases[i].arguments));
+      const auto& outcome = outcomes[i];
+      expect_failure(outcome, 3, cases[i].parts);
+      EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+      EXPECT_EQ(outcome.err.rfind("error: ", 0), 0U) << outcome.err;
+    }
+  }
+};
+
+TEST_F(Files, AModelThatIsNone) {
+  std::filesystem::create_directory(path("folder.pt"));
+  std::vector<Case> cases = {{{"inspect", "folder.pt"}, {"folder.pt", "is a folder"}}};
+  const std::pair<const char*, Words> bad[] = {
+      {"missing.pt", {"no file"}},
+      {"text.pt", {"not a TorchScript file", "zip"}},
+      {"empty.pt", {"is empty"}},
+      {"truncated.pt", {"truncated"}},
+      {"state_dict.pt", {"state_dict", "torch.jit.script"}},
+      {"tensor.pt", {"torch.save"}},
+      {"exported.pt2", {"torch.export", "torch.jit"}},
+      {"newer_version.pt", {"newer", "99"}},
+      {"unknown_op.pt", {"conv99d"}},
+  };
+  for (const auto& [file, parts] : bad) {
+    cases.push_back({{"inspect", model_file(file)}, parts});
+    cases.back().parts.push_back(model_file(file));
+  }
+  expect_file_errors(cases);
+}
+
+TEST_F(Files, EverySubcommandNamesTheMissingModel) {
+  const auto model = model_file("scripted_module.pt");
+  write_images("data.pt", 4);
+  const Words parts = {"missing.pt", "no file"};
+  expect_file_errors({
+      {{"convert", "missing.pt", "-o", "out.pt"}, parts},
+      {{"eval", "missing.pt", "--data", "data.pt"}, parts},
+      {{"bench", model, "missing.pt", "--input", "2x3x8x8"}, parts},
+      {{"verify", "missing.pt"}, parts},
+      {{"verify", model, "--against", "missing.pt", "--input", "2x3x8x8"}, parts},
+  });
+  EXPECT_EQ(files(), Words{"data.pt"});
+}
+
+TEST_F(Files, DataThatCannotBeRead) {
+  const auto model = model_file("scripted_module.pt");
+  expect_file_errors({
+      {{"eval", model, "--data", "missing.pt"}, {"missing.pt", "no such file"}},
+      {{"eval", model, "--data", "images.gz,labels.gz"}, {"images.gz", "no such file"}},
+      {{"eval", model, "--data", model}, {model, "TorchScript model"}},
+      {{"convert", model, "-o", "out.pt", "--train", "missing.pt"}, {"missing.pt", "no such file"}},
+      {{"convert", model, "-o", "out.pt", "--val", model_file("text.pt")}, {"text.pt", "zip"}},
+  });
+  EXPECT_EQ(files(), Words{});
+}
+
+TEST_F(Files, WhatVerifyNeeds) {
+  expect_file_errors({{{"verify", model_file("scripted_module.pt")}, {"self-test", "--against"}}});
+}
+
+TEST_F(Files, AnOutputThatCannotBeWritten) {
+  const auto model = model_file("scripted_module.pt");
+  std::filesystem::create_directory(path("folder"));
+  expect_file_errors({
+      {{"convert", model, "-o", "folder", "-q"}, {"folder", "is a folder"}},
+      {{"convert", model, "-o", "missing/out.pt", "-q"}, {"missing", "does not exist"}},
+      {{"convert", model, "-o", "", "-q"}, {"''"}},
+  });
+  EXPECT_EQ(files(), Words{});
+}
+
+// Found out before the hours of training, not after them.
+TEST_F(Files, AnOutputThatCannotBeWrittenIsSaidBeforeTheTraining) {
+  const auto model = model_file("scripted_module.pt");
+  write_images("data.pt", 8);
+  for (const Words& more : {Words{}, Words{"--run-dir", "run"}}) {
+    Words words = {"convert", model, "-o", "missing/out.pt", "--train", "data.pt"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = run_here(words);
+    expect_failure(outcome, 3, {"missing", "does not exist"});
+    EXPECT_TRUE(lines_with(outcome.err, "info: training").empty()) << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(path("missing")));
+    std::filesystem::remove_all(path("missing"));
+  }
+}
+
+}  // namespace
+}  // namespace tool_test

@@ -1,0 +1,267 @@
+// What the command answers to a command line that makes no sense, to --help and to --version.
+#include "scratch.h"
+
+#include <actswap/activation/activation.h>
+
+#include <nlohmann/json.hpp>
+
+#include <regex>
+
+namespace tool_test {
+namespace {
+
+class Usage : public InScratch {
+ protected:
+  struct Case {
+    Words arguments;
+    Words parts;
+  };
+
+  void expect_failures(int code, const std::vector<Case>& cases) const {
+    std::vector<Words> calls;
+    for (const auto& each : cases) {
+      calls.push_back(each.arguments);
+    }
+    const auto outcomes = run_all(calls);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      SCOPED_TRACE(::testing::PrintToString(cases[i].arguments));
+      expect_failure(outcomes[i], code, cases[i].parts);
+    }
+  }
+};
+class Help : public InScratch {};
+class Streams : public InScratch {};
+
+TEST_F(Help, VersionIsOneLine) {
+  const auto outcome = run_here({"--version"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_TRUE(std::regex_match(outcome.out, std::regex("(actswap )?[0-9]+\\.[0-9]+\\.[0-9]+\n")))
+      << outcome.out;
+}
+
+TEST_F(Help, OverviewListsTheSubcommands) {
+  const auto outcome = run_here({"--help"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  for (const char* name : {"activations", "inspect", "convert", "eval", "bench", "verify"}) {
+    EXPECT_TRUE(std::regex_search(outcome.out, std::regex("\n +" + std::string(name) + " +[A-Z]")))
+        << name << " in\n"
+        << outcome.out;
+  }
+}
+
+TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
+  struct Case {
+    const char* subcommand;
+    std::vector<std::pair<std::string, std::string>> defaults;
+  };
+  const Case cases[] = {
+      {"activations", {}},
+      {"inspect", {{"--to", "relu"}}},
+      {"convert",
+       {{"--to", "relu"},
+        {"--epochs", "1"},
+        {"--batch", "64"},
+        {"--loss", "distil"},
+        {"--optimizer", "adamw"},
+        {"--lr", "0.0003"},
+        {"--curve", "linear"},
+        {"--seed", "0"}}},
+      {"eval", {{"--batch", "256"}, {"--limit", "0"}}},
+      {"bench", {{"--rounds", "20"}, {"--warmup", "3"}}},
+      {"verify", {{"--tolerance", "1e-05"}}},
+  };
+  std::vector<Words> calls;
+  for (const auto& each : cases) {
+    calls.push_back({each.subcommand, "--help"});
+  }
+  const auto outcomes = run_all(calls);
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    const auto& [subcommand, defaults] = cases[i];
+    const auto& outcome = outcomes[i];
+    EXPECT_EQ(outcome.code, 0) << subcommand;
+    EXPECT_EQ(outcome.err, "") << subcommand;
+    for (const char* option : {"--config", "--json", "--quiet", "--verbose"}) {
+      EXPECT_TRUE(contains(outcome.out, option)) << subcommand;
+    }
+    for (const auto& [option, value] : defaults) {
+      // "--epochs FLOAT=1" or "--epochs FLOAT [1]"
+      const std::regex line("\n +(-.,)?" + option + " [^\n]*(=" + value + "|\\[" + value +
+                            "\\])[ \n]");
+      EXPECT_TRUE(std::regex_search(outcome.out, line))
+          << subcommand << " " << option << " " << value << "\n"
+          << outcome.out;
+    }
+  }
+}
+
+TEST_F(Usage, NamesTheWordThatIsWrong) {
+  const auto model = model_file("scripted_module.pt");
+  expect_failures(
+      2, {
+             {{}, {"subcommand is required", "--help"}},
+             {{"convret", model, "-o", "out.pt"}, {"convret", "--help"}},
+             {{"--frobnicate"}, {"--help"}},
+             {{"convert", model, "-o", "out.pt", "--frobnicate"}, {"--frobnicate", "--help"}},
+             {{"inspect", model, "another.pt"}, {"another.pt"}},
+             {{"convert", model}, {"--output", "required"}},
+             {{"convert", "-o", "out.pt"}, {"model", "required"}},
+             {{"eval", model}, {"--data", "required"}},
+             {{"bench", model}, {"--input", "required"}},
+             {{"convert", model, "-o", "out.pt", "--epochs", "many"}, {"--epochs", "many"}},
+             {{"convert", model, "-o", "out.pt", "--ramp-unit", "hours"}, {"--ramp-unit", "hours"}},
+         });
+  EXPECT_EQ(files(), Words{});
+}
+
+TEST_F(Usage, ValuesThatMakeNoSense) {
+  write_images("data.pt", 8);
+  const auto model = model_file("scripted_module.pt");
+  const auto convert = [&](const Words& more) {
+    Words words = {"convert", model, "-o", "out.pt"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_failures(
+      2, {
+             {convert({"--to", "rellu"}), {"rellu", "did you mean 'relu'"}},
+             {convert({"--source", "mosh"}), {"mosh", "did you mean 'mish'"}},
+             {convert({"--site", "stem.2"}), {"PATTERN=TARGET", "stem.2"}},
+             {convert({"--only", "nowhere*"}), {"--only", "nowhere*", "stem.2"}},
+             {convert({"--keep", "nowhere*"}), {"--keep", "nowhere*", "stem.2"}},
+             {convert({"--site", "nowhere*=relu"}), {"--site", "nowhere*", "stem.2"}},
+             {convert({"--loss", "hinge"}), {"hinge", "cross-entropy"}},
+             {convert({"--optimizer", "lion"}), {"lion", "adamw"}},
+             {convert({"--train", "data.pt", "--curve", "circle"}), {"circle", "cosine"}},
+             {convert({"--train", "data.pt", "--epochs", "-1"}), {"epochs", "-1"}},
+             {convert({"--train", "data.pt", "--ramp-end", "2"}), {"epoch 2", "train for longer"}},
+             {convert({"--train", "data.pt", "--ramp-unit", "steps"}), {"--ramp-end"}},
+             {convert({"--input", "2x"}), {"2x", "8x3x224x224"}},
+             {convert({"--input", "2x5"}), {"[2, 5]"}},
+             {convert({"--max-drop", "-1"}), {"max-drop", "-1"}},
+             {convert({"--train", "data.pt", "--seed", "-1"}), {"--seed", "-1"}},
+             {{"bench", model, "--input", "2x3x8x8", "--rounds", "0"}, {"rounds", "0"}},
+             {{"bench", model, "--input", "2x5"}, {"[2, 5]"}},
+             {{"eval", model, "--data", "data.pt", "--batch", "0"}, {"batch", "0"}},
+             {{"eval", model, "--data", "data.pt", "--mean", "1,2"}, {"--mean", "3", "2"}},
+         });
+  EXPECT_EQ(files(), Words{"data.pt"});
+}
+
+// Found out before the hours of training, not after them.
+TEST_F(Usage, TheGateNeedsLabelsBeforeTheTraining) {
+  write_images("data.pt", 8);
+  const auto outcome = run_here({"convert", model_file("scripted_module.pt"), "-o", "out.pt",
+                                 "--train", "data.pt", "--max-drop", "1"});
+  expect_failure(outcome, 2, {"labelled validation data"});
+  EXPECT_TRUE(lines_with(outcome.err, "info: training").empty()) << outcome.err;
+}
+
+// Without data there is nothing to train on: what was asked for cannot be done.
+TEST_F(Usage, TrainingOptionsWithoutTrainingData) {
+  const auto model = model_file("scripted_module.pt");
+  expect_failure(run_here({"convert", model, "-o", "out.pt", "--epochs", "3"}), 2, {"train"});
+  expect_failure(run_here({"convert", model, "-o", "out.pt", "--control"}), 2, {"train"});
+  EXPECT_EQ(files(), Words{});
+}
+
+TEST_F(Usage, APlanThatSwapsNothingSaysWhyForEachSite) {
+  const auto model = model_file("scripted_module.pt");
+  expect_failure(run_here({"convert", model, "-o", "out.pt", "--keep", "*"}), 2,
+                 {"nothing to swap", "stem.2/forward/0", "cells.0.act/forward/0",
+                  "cells.1.act/forward/0", "kept by --keep"});
+  expect_failure(run_here({"convert", model, "-o", "out.pt", "--to", "mish"}), 2,
+                 {"nothing to swap", "is already mish"});
+  EXPECT_EQ(files(), Words{});
+}
+
+TEST_F(Usage, AModelWithoutActivationsListsItsElementwiseOperators) {
+  torch::jit::Module module("__torch__.waves");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.define("def forward(self, x):\n  return torch.sin(x) * torch.exp(x)\n");
+  module.save(path("waves.pt"));
+  for (const char* subcommand : {"inspect", "convert"}) {
+    const bool inspects = std::string(subcommand) == "inspect";
+    Words words = {subcommand, "waves.pt"};
+    Words none = {subcommand, model_file("no_activation.pt")};
+    if (!inspects) {
+      words.insert(words.end(), {"-o", "out.pt"});
+      none.insert(none.end(), {"-o", "out.pt"});
+    }
+    const auto outcome = run_here(words);
+    const auto& text = inspects ? outcome.out : outcome.err;
+    EXPECT_EQ(outcome.code, inspects ? 0 : 2);
+    EXPECT_TRUE(contains(text, "no known activation"));
+    EXPECT_TRUE(std::regex_search(text, std::regex("operators.*exp.*sin"))) << text;
+    const auto without = run_here(none);
+    EXPECT_TRUE(contains(inspects ? without.out : without.err, "none")) << subcommand;
+  }
+  EXPECT_EQ(files(), Words{"waves.pt"});
+}
+
+TEST_F(Streams, AFullDiskUnderStdoutIsAnError) {
+  auto options = here();
+  options.stdout_to = "/dev/full";
+  for (const Words& words : {Words{"activations"}, Words{"activations", "--json"},
+                             Words{"inspect", model_file("scripted_module.pt"), "--json"}}) {
+    const auto outcome = run(words, options);
+    EXPECT_EQ(outcome.code, 3) << words[0];
+    EXPECT_TRUE(contains(outcome.err, "No space left on device"));
+  }
+}
+
+// `actswap ... | head -1`: ended by the signal as any other program, or an error of its own.
+TEST_F(Streams, AClosedPipeIsNoBug) {
+  auto options = here();
+  options.closed_pipe = true;
+  const auto outcome = run({"activations"}, options);
+  EXPECT_TRUE(outcome.code == -SIGPIPE || outcome.code == 3) << outcome.code;
+  EXPECT_EQ(outcome.err.find("bug"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Streams, QuietAndVerbose) {
+  const auto model = model_file("scripted_module.pt");
+  const auto plain = run_here({"convert", model, "-o", "out.pt"});
+  const auto quiet = run_here({"convert", model, "-o", "out.pt", "-q"});
+  const auto verbose = run_here({"convert", model, "-o", "out.pt", "-v"});
+  EXPECT_EQ(plain.code, 0);
+  EXPECT_FALSE(lines_with(plain.err, "info: ").empty());
+  EXPECT_EQ(quiet.code, 0);
+  EXPECT_EQ(quiet.err, "");
+  EXPECT_TRUE(contains(quiet.out, "sites swapped"));
+  EXPECT_EQ(verbose.code, 0);
+  EXPECT_GT(lines_of(verbose.err).size(), lines_of(plain.err).size()) << "-v says nothing more";
+  // An error is said in spite of -q.
+  expect_failure(run_here({"inspect", "missing.pt", "-q"}), 3, {"missing.pt"});
+}
+
+TEST_F(Streams, ActivationsAreTheTable) {
+  const auto outcome = run_here({"activations", "--json"});
+  ASSERT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("schema"), 1);
+  ASSERT_EQ(json.at("activations").size(), actswap::activations().size());
+  const auto text = run_here({"activations"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_EQ(text.err, "");
+  const auto lines = lines_of(text.out);
+  ASSERT_EQ(lines.size(), actswap::activations().size() + 1);
+  for (std::size_t i = 0; i < json["activations"].size(); ++i) {
+    const auto& row = actswap::activations()[i];
+    const auto& entry = json["activations"][i];
+    EXPECT_EQ(entry.at("name"), row.name);
+    EXPECT_EQ(entry.at("aliases").size(), row.aliases.size());
+    EXPECT_EQ(entry.at("parameters").size(), row.parameters.size());
+    EXPECT_EQ(entry.at("role"), row.default_source   ? "source"
+                                : row.default_target ? "target"
+                                                     : "by name");
+    EXPECT_EQ(entry.at("formula"), row.formula);
+    EXPECT_EQ(lines[i + 1].rfind(row.name + " ", 0), 0U) << lines[i + 1];
+    EXPECT_TRUE(contains(lines[i + 1], row.formula));
+  }
+}
+
+}  // namespace
+}  // namespace tool_test

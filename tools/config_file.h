@@ -1,0 +1,18 @@
+// Options from a file. CLI11 reads one for the program's own options only, not for a subcommand's.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace actswap::tool {
+
+/// The arguments with what the file after --config says put in front of the subcommand's own: each
+/// key is the long name of an option ("epochs = 2") or of a positional argument ("model = 'a.pt'");
+/// what is given on the command line too is left out. Without --config: the arguments as they are.
+/// @throws FileError for a file that cannot be read, UsageError for an unknown key.
+std::vector<std::string> with_config_file(const CLI::App& app,
+                                          const std::vector<std::string>& arguments);
+
+}  // namespace actswap::tool
