@@ -27,13 +27,13 @@ int run(const CommonOptions& common, const Options& options) {
   }
   const auto inputs = make_inputs(options.inputs);
   auto rows = nlohmann::ordered_json::array();
-  if (!common.json) {
-    std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio",
-                "model");
-  }
   for (const auto setting :
        {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
     const auto results = measure_latency(models, inputs, setting, options.latency);
+    if (rows.empty() && !common.json) {
+      std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio",
+                  "model");
+    }
     for (std::size_t i = 0; i < results.size(); ++i) {
       const auto& result = results[i];
       rows.push_back({{"model", options.models[i]},

@@ -30,6 +30,7 @@ struct Options {
   std::optional<double> ramp_end;
   double hold = 0.0;
   std::vector<std::string> inputs;
+  std::optional<double> epochs;
   std::optional<std::string> run_directory;
   ConvertOptions convert;
 };
@@ -78,6 +79,15 @@ void check_names(const Model& model, const Plan& the_plan) {
   throw UsageError(message);
 }
 
+void describe(const Model& model, const Plan& the_plan) {
+  log_debug("'" + model.path + "': " + std::string(to_string(model.kind)) + ", " +
+            std::to_string(parameter_count(model.module)) + " parameters, sha256 " + model.sha256);
+  for (const auto& planned : the_plan.sites) {
+    log_debug("site " + planned.site.id + ": " + planned.site.activation.to_string() +
+              (planned.target ? " to " + planned.target->to_string() : "") + ", " + planned.reason);
+  }
+}
+
 void warn(const Model& model, const Plan& the_plan, bool trains) {
   for (const auto& planned : the_plan.sites) {
     if (!planned.site.obstacle.empty()) {
@@ -93,10 +103,14 @@ void warn(const Model& model, const Plan& the_plan, bool trains) {
 }
 
 int run(const CommonOptions& common, Options& options) {
-  // Without training data there is nothing to train on; 0 epochs says the same.
-  if (options.convert.train.epochs == 0.0) {
+  if (options.epochs.value_or(0.0) != 0.0 && options.train.empty()) {
+    throw UsageError("Expected --train DATA with --epochs");
+  }
+  // No training data and no epochs say the same.
+  if (options.epochs == 0.0) {
     options.train.clear();
   }
+  options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   options.convert.train.loss = parse_loss(options.loss);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
   if (!options.train.empty()) {
@@ -107,6 +121,7 @@ int run(const CommonOptions& common, Options& options) {
   const auto the_plan = plan(model, options.plan.resolved());
   check_names(model, the_plan);
   load_all_data(options, model);
+  describe(model, the_plan);
   warn(model, the_plan, !options.train.empty());
   options.convert.run_directory =
       options.run_directory.value_or(options.train.empty() ? "" : options.convert.output + ".run");
@@ -136,7 +151,9 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--train", options.train, "Training data: images,labels (idx) or a .pt file");
   app.add_option("--val", options.validation, "Validation data, for the figures of the summary");
   add_data_flags(app, options.data);
-  app.add_option("--epochs", train.epochs, "Epochs of fine-tuning; 0: a plain swap");
+  app.add_option("--epochs", options.epochs,
+                 "Epochs of fine-tuning, with --train; 0: a plain swap")
+      ->default_str("1");
   app.add_option("--batch", train.batch_size, "Batch size");
   app.add_option("--loss", options.loss, "distil, distil-mse, cross-entropy, mse");
   app.add_option("--temperature", train.temperature, "Of the distillation");
@@ -146,7 +163,7 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--weight-decay", train.weight_decay, "On tensors of two and more dimensions");
   app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");
   app.add_option("--warmup", train.warmup, "Share of the steps with a rising rate");
-  app.add_option("--seed", train.seed, "Of shuffling and dropout");
+  app.add_option("--seed", train.seed, "Of shuffling and dropout")->check(CLI::NonNegativeNumber);
   app.add_flag("--control", options.convert.control,
                "Train the original on as well, with the same budget, and compare");
 }
@@ -177,7 +194,8 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
                    "Probe input for verification and timing, like 8x3x224x224")
       ->allow_extra_args(false);
   subcommand->add_option("--max-drop", options->convert.max_drop,
-                         "Write nothing (exit code 5) where the metric falls by more");
+                         "Write nothing (exit code 5) where the metric falls by more")
+      ->check(CLI::NonNegativeNumber);
   subcommand->add_option("--run-dir", options->run_directory,
                          "Where run.json goes (default: OUTPUT.run when training)");
 }

@@ -6,7 +6,10 @@
 #include <actswap/base/error.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 
 namespace actswap::tool {
@@ -27,6 +30,31 @@ LogLevel level_of(const CommonOptions& common) {
 }
 
 constexpr int kOurBug = 1;
+
+// CLI11 says only that a subcommand is required.
+void check_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) {
+    return;
+  }
+  std::string known;
+  for (const auto* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (subcommand->get_name() == arguments.front()) {
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + subcommand->get_name();
+  }
+  throw UsageError("There is no subcommand '" + arguments.front() + "'; expected one of " + known +
+                   " (see --help)");
+}
+
+// Standard output may be a full disk.
+int flushed(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
+    return code;
+  }
+  throw FileError(std::string("Cannot write the result to standard output: ") +
+                  std::strerror(errno));
+}
 
 }  // namespace
 
@@ -54,6 +82,7 @@ int run(int argc, char** argv) {
   register_verify(app, common, action);
   try {
     auto arguments = with_config_file(app, {argv + 1, argv + argc});
+    check_subcommand(app, arguments);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const Error& error) {
@@ -65,7 +94,7 @@ int run(int argc, char** argv) {
   }
   set_up_log(level_of(common));
   try {
-    return action();
+    return flushed(action());
   } catch (const Error& error) {
     log_error(error.what());
     return static_cast<int>(error.kind());

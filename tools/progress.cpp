@@ -1,12 +1,24 @@
 #include "progress.h"
 #include "log/log.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 namespace actswap::tool {
+
+namespace {
+
+int columns() {
+  constexpr int kDefault = 80;
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kDefault;
+}
+
+}  // namespace
 
 ProgressDisplay::ProgressDisplay(bool quiet) : bar_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
 
@@ -28,13 +40,15 @@ void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
                        static_cast<double>(std::max<std::int64_t>(progress.total_steps, 1));
   const int filled = static_cast<int>(share * kWidth);
   const double left = share > 0.0 ? progress.seconds * (1.0 - share) / share : 0.0;
-  std::fprintf(stderr,
-               "\r\033[K%s [%s%s] epoch %.2f  step %lld/%lld  t %.3f  loss %.4f  rate %.2e  %.0f s "
-               "left",
-               phase.c_str(), std::string(static_cast<std::size_t>(filled), '#').c_str(),
-               std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), progress.epoch,
-               static_cast<long long>(progress.step), static_cast<long long>(progress.total_steps),
-               progress.t, progress.loss, progress.learning_rate, left);
+  std::array<char, 256> line{};
+  std::snprintf(line.data(), line.size(),
+                "%s [%s%s] epoch %.2f  step %lld/%lld  t %.3f  loss %.4f  rate %.2e  %.0f s left",
+                phase.c_str(), std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), progress.epoch,
+                static_cast<long long>(progress.step), static_cast<long long>(progress.total_steps),
+                progress.t, progress.loss, progress.learning_rate, left);
+  // A line that wraps cannot be erased.
+  std::fprintf(stderr, "\r\033[K%.*s", columns() - 1, line.data());
   std::fflush(stderr);
   drawn_ = true;
   last_drawn_ = progress.seconds;

@@ -10,6 +10,9 @@ namespace actswap::tool {
 class ProgressDisplay {
  public:
   explicit ProgressDisplay(bool quiet);
+  ~ProgressDisplay() { clear(); }  // an error is to stand on a line of its own
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
   void step(const std::string& phase, const Progress& progress);
   void epoch(const std::string& phase, const EpochRecord& epoch);
   void message(const std::string& text);

@@ -34,6 +34,10 @@ Verification compare(const Options& options) {
 }
 
 int run(const CommonOptions& common, const Options& options) {
+  if (!(options.tolerance >= 0.0)) {
+    throw UsageError("Expected a --tolerance of 0 or more, but got " +
+                     std::to_string(options.tolerance));
+  }
   const auto result =
       options.against.empty() ? verify_file(options.model, options.tolerance) : compare(options);
   if (common.json) {

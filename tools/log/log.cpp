@@ -22,6 +22,9 @@ void set_up_log(LogLevel level) {
   }
 }
 
+void log_debug(const std::string& text) {
+  spdlog::debug("{}", text);
+}
 void log_info(const std::string& text) {
   spdlog::info("{}", text);
 }

@@ -11,6 +11,7 @@ enum class LogLevel { error, info, debug };
 /// Before the first line.
 void set_up_log(LogLevel level);
 
+void log_debug(const std::string& text);
 void log_info(const std::string& text);
 void log_warning(const std::string& text);
 void log_error(const std::string& text);

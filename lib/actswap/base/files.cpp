@@ -59,6 +59,9 @@ std::string file_sha256(const std::string& path) {
 }
 
 void check_writable(const std::string& path) {
+  if (path.empty()) {
+    throw FileError("Cannot write '': expected the name of a file");
+  }
   const auto folder = folder_of(path);
   if (!fs::is_directory(folder)) {
     throw FileError("Cannot write '" + path + "': the folder '" + folder.string() +

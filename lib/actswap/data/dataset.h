@@ -18,8 +18,8 @@ namespace actswap {
 
 /// A batch: the model's inputs in the order of its arguments, each N x ..., and what it should say.
 struct Example {
-  std::vector<torch::Tensor> inputs;
-  torch::Tensor target;  ///< undefined where the data has none
+  std::vector<torch::Tensor> inputs = {};
+  torch::Tensor target = {};  ///< undefined where the data has none
 };
 
 class ACTSWAP_API Dataset {
@@ -43,8 +43,8 @@ class ACTSWAP_API TensorDataset : public Dataset {
   const torch::Tensor& target() const { return target_; }
 
  private:
-  std::vector<torch::Tensor> inputs_;
-  torch::Tensor target_;
+  std::vector<torch::Tensor> inputs_ = {};
+  torch::Tensor target_ = {};
 };
 
 /// The order of the examples in one epoch: a permutation of [0, size) that depends on `seed` and

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/export/export_model.h>
 #include <actswap/export/provenance.h>
 #include <actswap/graph/blend.h>
@@ -147,7 +148,8 @@ Verification export_model(Retargeter& retargeter, const std::string& path,
     try {
       finished.save(temporary, files);
     } catch (const c10::Error& error) {
-      throw FileError("Cannot write '" + path + "': " + error.what_without_backtrace());
+      throw FileError("Cannot write '" + path +
+                      "': " + libtorch_cause(error.what_without_backtrace()));
     }
     auto written = load(temporary);
     if (inputs.empty()) {

@@ -14,15 +14,15 @@
 namespace actswap {
 
 struct ExportOptions {
-  std::vector<torch::Tensor> probe_inputs;  ///< empty: guessed from the model's first layer
+  std::vector<torch::Tensor> probe_inputs = {};  ///< empty: guessed from the model's first layer
   /// Largest difference allowed, relative to the largest magnitude of the expected output.
   double tolerance = 1e-5;
-  std::map<std::string, std::string> provenance;  ///< further entries for provenance.json
+  std::map<std::string, std::string> provenance = {};  ///< further entries for provenance.json
 };
 
 struct Verification {
   bool verified = false;  ///< false with a reason where no probe input could be found
-  std::string reason;
+  std::string reason = {};
   double max_abs_diff = 0.0;
   double max_rel_diff = 0.0;  ///< max_abs_diff / max(|expected|)
   std::int64_t outputs = 0;   ///< tensors compared

@@ -1,6 +1,7 @@
 // Reading a model file, and saying what a file is instead where it is none.
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
 
@@ -16,10 +17,6 @@ namespace actswap {
 namespace {
 
 using caffe2::serialize::PyTorchStreamReader;
-
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -55,8 +52,9 @@ std::unique_ptr<PyTorchStreamReader> open_archive(const std::string& path) {
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
     if (contains(what, "maximum supported version")) {
-      throw FileError("'" + path +
-                      "' is of a newer format than this LibTorch reads: " + first_line(what));
+      const auto cause = libtorch_cause(what);
+      throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
+                      cause.substr(0, cause.find(". ")));
     }
     if (contains(what, "file in archive is not in a subdirectory") ||
         contains(what, "not in a subdirectory")) {
@@ -130,7 +128,7 @@ Model load(const std::string& path) {
     model.module = torch::jit::load(path, torch::kCPU);
   } catch (const c10::Error& error) {
     throw FileError("'" + path +
-                    "' cannot be loaded: " + first_line(error.what_without_backtrace()));
+                    "' cannot be loaded: " + libtorch_cause(error.what_without_backtrace()));
   } catch (const torch::jit::ErrorReport& error) {
     const std::string what = error.what();
     if (contains(what, "Unknown builtin op: ")) {
@@ -138,13 +136,11 @@ Model load(const std::string& path) {
                       "', which this LibTorch does not have; load the library that defines it "
                       "first, or export the model without it");
     }
-    const auto begin = what.find_first_not_of('\n');
-    throw FileError("'" + path + "' cannot be loaded: " +
-                    first_line(what.substr(begin == std::string::npos ? 0 : begin)));
+    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(what));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw FileError("'" + path + "' cannot be loaded: " + first_line(error.what()));
+    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(error.what()));
   }
   model.path = path;
   model.sha256 = file_sha256(path);

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/walk.h>
@@ -145,11 +146,11 @@ std::vector<torch::Tensor> run_model(jit::Module& module,
   try {
     collect_tensors(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())), outputs);
   } catch (const c10::Error& error) {
-    const std::string what = error.what_without_backtrace();
-    throw UsageError("The model does not accept the inputs (" + shapes(inputs) + "): " + what);
+    throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
+                     "): " + libtorch_cause(error.what_without_backtrace()));
   } catch (const std::exception& error) {
     throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
-                     "): " + error.what());
+                     "): " + libtorch_cause(error.what()));
   }
   return outputs;
 }

@@ -13,22 +13,22 @@
 namespace actswap {
 
 struct PlanOptions {
-  std::string to = "relu";           ///< the target of every selected site
-  std::vector<std::string> sources;  ///< names; empty: the rows that are sources by default
-  std::vector<std::string> only;     ///< globs over ids and module paths; empty: all
-  std::vector<std::string> keep;     ///< globs of sites to leave as they are; wins over all
+  std::string to = "relu";                ///< the target of every selected site
+  std::vector<std::string> sources = {};  ///< names; empty: the rows that are sources by default
+  std::vector<std::string> only = {};     ///< globs over ids and module paths; empty: all
+  std::vector<std::string> keep = {};     ///< globs of sites to leave as they are; wins over all
   /// Globs with a target of their own; the last that matches wins.
-  std::vector<std::pair<std::string, std::string>> rules;
+  std::vector<std::pair<std::string, std::string>> rules = {};
 };
 
 struct PlannedSite {
   Site site;
-  std::optional<ActivationSpec> target;  ///< empty: stays as it is
-  std::string reason;                    ///< why, for people
+  std::optional<ActivationSpec> target = {};  ///< empty: stays as it is
+  std::string reason = {};                    ///< why, for people
 };
 
 struct ACTSWAP_API Plan {
-  std::vector<PlannedSite> sites;
+  std::vector<PlannedSite> sites = {};
   std::size_t swapped() const;
 };
 

@@ -74,12 +74,16 @@ class Score {
 
 }  // namespace
 
-Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size) {
+Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size,
+                    const std::function<bool()>& should_stop) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
   const torch::NoGradGuard without_gradients;
   const EvalMode eval_mode(module);
   Score score;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
+    if (should_stop && should_stop()) {
+      throw Interrupted("The evaluation was stopped");
+    }
     score.add(main_output(run_model(module, batch.inputs)), batch.target);
   });
   return score.result(data.size());

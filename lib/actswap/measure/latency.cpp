@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
 
@@ -17,10 +18,6 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 // A copy of its own for each model: freezing and optimizing change graphs, the caller's module
 // keeps its mode, and no executor is measured that has specialised itself on training.
 torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting setting) {
@@ -34,10 +31,10 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
                                              : torch::jit::optimize_for_inference(copy);
   } catch (const c10::Error& error) {
     throw UsageError("The model cannot be made " + to_string(setting) + ": " +
-                     first_line(error.what_without_backtrace()));
+                     libtorch_cause(error.what_without_backtrace()));
   } catch (const std::exception& error) {
     throw UsageError("The model cannot be made " + to_string(setting) + ": " +
-                     first_line(error.what()));
+                     libtorch_cause(error.what()));
   }
 }
 

@@ -69,9 +69,9 @@ class Conversion {
     if (measurable_) {
       message("measuring the original and the swap alone");
       original_ = reload(model_.module);
-      run_.original = evaluate(original_, *options_.validation_data);
+      run_.original = measure(original_);
       swap_.set_blend(1.0);
-      run_.swap_alone = evaluate(swap_.module(), *options_.validation_data);
+      run_.swap_alone = measure(swap_.module());
     }
     if (run_.trained) {
       train_retargeted();
@@ -85,7 +85,7 @@ class Conversion {
     swap_.set_blend(1.0);
     swap_.module().eval();
     if (measurable_) {
-      run_.retargeted = evaluate(swap_.module(), *options_.validation_data);
+      run_.retargeted = measure(swap_.module());
     }
     check_gate();
     check_interruption();
@@ -116,6 +116,11 @@ class Conversion {
     if (options_.validation_data && !measurable_) {
       message("the validation data has no target: nothing is measured on it");
     }
+  }
+
+  Evaluation measure(torch::jit::Module& module) const {
+    constexpr std::int64_t kBatchSize = 256;
+    return evaluate(module, *options_.validation_data, kBatchSize, callbacks_.should_stop);
   }
 
   void check_interruption() const {
@@ -198,7 +203,7 @@ class Conversion {
         control, teacher, *options_.train_data, options_.schedule, [](double) {}, options_.train,
         training_callbacks("control", run_.control_epochs));
     if (measurable_) {
-      run_.control = evaluate(control, *options_.validation_data);
+      run_.control = measure(control);
     }
   }
 

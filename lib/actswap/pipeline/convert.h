@@ -18,15 +18,15 @@
 namespace actswap {
 
 struct ConvertOptions {
-  std::string output;                        ///< the file to write
-  std::shared_ptr<Dataset> train_data;       ///< empty: a plain swap, no training
-  std::shared_ptr<Dataset> validation_data;  ///< empty: no metrics
-  TrainOptions train;                        ///< of a run with train_data
-  Schedule schedule = Schedule::linear({});  ///< of a run with train_data
+  std::string output = {};                        ///< the file to write
+  std::shared_ptr<Dataset> train_data = {};       ///< empty: a plain swap, no training
+  std::shared_ptr<Dataset> validation_data = {};  ///< empty: no metrics
+  TrainOptions train;                             ///< of a run with train_data
+  Schedule schedule = Schedule::linear({});       ///< of a run with train_data
   bool control = false;  ///< train the original on, too, with the same budget, data and seed
-  std::optional<double> max_drop;           ///< largest fall of the metric that is accepted; >= 0
-  std::vector<torch::Tensor> probe_inputs;  ///< empty: from the data, otherwise guessed
-  std::string run_directory;                ///< where run.json goes; empty: no record is written
+  std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0
+  std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
+  std::string run_directory = {};  ///< where run.json goes; empty: no record is written
 };
 
 struct ConvertCallbacks {

@@ -17,23 +17,23 @@
 namespace actswap {
 
 struct Run {
-  std::string model_path;
+  std::string model_path = {};
   std::string model_sha256;
-  std::string output;
-  std::string run_directory;
+  std::string output = {};
+  std::string run_directory = {};
   Plan plan;
   std::int64_t parameters = 0;
   bool trained = false;
   TrainOptions train;
-  std::string schedule;             ///< in words: "linear from 0 to 0.3 epochs"
-  std::vector<EpochRecord> epochs;  ///< of the retargeted model
-  std::vector<EpochRecord> control_epochs;
-  std::optional<Evaluation> original;    ///< the metric before anything
-  std::optional<Evaluation> swap_alone;  ///< at t = 1 without training
-  std::optional<Evaluation> retargeted;  ///< of the model that is exported
-  std::optional<Evaluation> control;     ///< the original trained on with the same budget
+  std::string schedule = {};             ///< in words: "linear from 0 to 0.3 epochs"
+  std::vector<EpochRecord> epochs = {};  ///< of the retargeted model
+  std::vector<EpochRecord> control_epochs = {};
+  std::optional<Evaluation> original = {};    ///< the metric before anything
+  std::optional<Evaluation> swap_alone = {};  ///< at t = 1 without training
+  std::optional<Evaluation> retargeted = {};  ///< of the model that is exported
+  std::optional<Evaluation> control = {};     ///< the original trained on with the same budget
   Verification verification;
-  std::vector<Latency> latency;  ///< original, exported; empty where no input is known
+  std::vector<Latency> latency = {};  ///< original, exported; empty where no input is known
   double seconds = 0.0;
 };
 

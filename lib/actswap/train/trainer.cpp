@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/model.h>
 #include <actswap/train/losses.h>
@@ -230,7 +231,7 @@ class Training {
       loss.backward();
     } catch (const c10::Error& error) {
       throw UsageError(std::string("The model does not have a gradient: ") +
-                       error.what_without_backtrace());
+                       libtorch_cause(error.what_without_backtrace()));
     }
     if (options_.clip_norm > 0.0) {
       torch::nn::utils::clip_grad_norm_(parameters_, options_.clip_norm);

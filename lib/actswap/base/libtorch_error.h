@@ -1,0 +1,24 @@
+// What LibTorch's exceptions say, without what only its developers can use.
+#pragma once
+
+#include <string>
+
+namespace actswap {
+
+/// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
+/// account of who called whom, of which what the operator said is the end.
+inline std::string libtorch_cause(std::string what) {
+  static const std::string kRuntimeError = "\nRuntimeError: ";
+  if (const auto at = what.rfind(kRuntimeError); at != std::string::npos) {
+    what.erase(0, at + kRuntimeError.size());
+  }
+  static const std::string kEnforce = "[enforce fail at ";
+  static const std::string kEnd = "] . ";
+  if (const auto end = what.find(kEnd); what.starts_with(kEnforce) && end != std::string::npos) {
+    what.erase(0, end + kEnd.size());
+  }
+  what.erase(0, what.find_first_not_of('\n'));
+  return what.substr(0, what.find('\n'));
+}
+
+}  // namespace actswap
