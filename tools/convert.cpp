@@ -151,8 +151,7 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--train", options.train, "Training data: images,labels (idx) or a .pt file");
   app.add_option("--val", options.validation, "Validation data, for the figures of the summary");
   add_data_flags(app, options.data);
-  app.add_option("--epochs", options.epochs,
-                 "Epochs of fine-tuning, with --train; 0: a plain swap")
+  app.add_option("--epochs", options.epochs, "Epochs of fine-tuning, with --train; 0: a plain swap")
       ->default_str("1");
   app.add_option("--batch", train.batch_size, "Batch size");
   app.add_option("--loss", options.loss, "distil, distil-mse, cross-entropy, mse");
@@ -193,8 +192,9 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--input", options->inputs,
                    "Probe input for verification and timing, like 8x3x224x224")
       ->allow_extra_args(false);
-  subcommand->add_option("--max-drop", options->convert.max_drop,
-                         "Write nothing (exit code 5) where the metric falls by more")
+  subcommand
+      ->add_option("--max-drop", options->convert.max_drop,
+                   "Write nothing (exit code 5) where the metric falls by more")
       ->check(CLI::NonNegativeNumber);
   subcommand->add_option("--run-dir", options->run_directory,
                          "Where run.json goes (default: OUTPUT.run when training)");

@@ -125,7 +125,7 @@ TEST(Observe, ReportsEverySiteAndChangesNothing) {
     observer.after = [&](std::size_t site, const torch::Tensor&) { ++after[site]; };
     const auto outputs = observed.run(copy_tensors(io.inputs), observer);
     EXPECT_EQ(largest_difference(outputs, outputs_of(model.module, io.inputs)), 0.0) << entry.name;
-    EXPECT_EQ(before, after) << entry.name;
+    EXPECT_EQ(before, after) << entry.name << testing::PrintToString(observed.sites());
     for (std::size_t site = 0; site < before.size(); ++site) {
       // Two exceptions that forward does not reach: another method, and a branch not taken.
       if (entry.name != "methods" && entry.name != "control_flow") {

@@ -345,8 +345,8 @@ std::vector<Activation> make_table() {
 }  // namespace
 
 const std::vector<Activation>& activations() {
-  static const std::vector<Activation> table = make_table();
-  return table;
+  static const std::vector<Activation> kTable = make_table();
+  return kTable;
 }
 
 }  // namespace actswap

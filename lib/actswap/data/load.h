@@ -26,8 +26,8 @@ struct DataOptions {
   std::vector<double> deviation = {};    ///< per channel, or one for all, > 0; empty: 1
   std::vector<std::string> inputs = {};  ///< names (dict) or indices (tuple) of the inputs; empty:
                                          ///< by name, otherwise by order
-  std::string target = {};  ///< name or index of the target; empty: what is left over
-  std::int64_t limit = 0;   ///< take the first so many examples; 0: all
+  std::string target = {};               ///< name or index of the target; empty: what is left over
+  std::int64_t limit = 0;                ///< take the first so many examples; 0: all
 };
 
 /// @param spec a path, or two paths with a comma between them (idx images, idx labels)

@@ -1,11 +1,10 @@
 #include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
-
-#include <torch/csrc/jit/ir/constants.h>
+#include <actswap/graph/operators.h>
+#include <actswap/graph/pattern.h>
 
 #include <algorithm>
-#include <cmath>
-#include <unordered_map>
+#include <unordered_set>
 
 namespace actswap {
 
@@ -13,177 +12,57 @@ namespace jit = torch::jit;
 
 namespace {
 
-struct RowSpelling {
-  const Activation* row;
-  const AtenSpelling* spelling;
-};
+std::optional<Match> match_any(jit::Node* node) {
+  if (node->kind() == c10::prim::If) {
+    return match_inplace_branch(node);
+  }
+  auto pattern = match_pattern(node);
+  return pattern ? pattern : match_operator(node);
+}
 
-// Operator name to the rows it may mean, the one with most requirements first: hardtanh(0, 6) is
-// relu6 before it is a hardtanh.
-const std::unordered_map<std::string, std::vector<RowSpelling>>& rows_by_operator() {
-  static const auto index = [] {
-    std::unordered_map<std::string, std::vector<RowSpelling>> rows;
-    for (const auto& row : activations()) {
-      for (const auto& spelling : row.spellings) {
-        rows[spelling.op].push_back({&row, &spelling});
+// By them or by what is inside of them.
+bool is_used_only_by(const jit::Node* node, const std::unordered_set<const jit::Node*>& users) {
+  const auto& uses = node->output()->uses();
+  return std::all_of(uses.begin(), uses.end(), [&](const jit::Use& use) {
+    for (const jit::Node* user = use.user; user != nullptr;
+         user = user->owningBlock()->owningNode()) {
+      if (users.contains(user)) {
+        return true;
       }
     }
-    for (auto& [op, candidates] : rows) {
-      std::stable_sort(candidates.begin(), candidates.end(),
-                       [](const RowSpelling& a, const RowSpelling& b) {
-                         return a.spelling->required.size() > b.spelling->required.size();
-                       });
-    }
-    return rows;
-  }();
-  return index;
+    return false;
+  });
 }
 
-// The constant that an operator's argument has: given in the graph, or the schema's default.
-std::optional<c10::IValue> constant_argument(const jit::Node* node, const std::string& name) {
-  const auto* schema = node->maybeSchema();
-  const auto index = schema == nullptr ? std::nullopt : schema->argumentIndexWithName(name);
-  if (!index) {
-    return std::nullopt;
-  }
-  if (static_cast<std::size_t>(*index) < node->inputs().size()) {
-    return jit::toIValue(node->input(*index));
-  }
-  return schema->arguments().at(*index).default_value();
-}
-
-std::optional<double> constant_number(const jit::Node* node, const std::string& name) {
-  const auto value = constant_argument(node, name);
-  if (!value) {
-    return std::nullopt;
-  }
-  if (value->isTensor() && value->toTensor().dim() == 0) {
-    return value->toTensor().item<double>();
-  }
-  if (value->isScalar()) {
-    return value->toScalar().to<double>();
-  }
-  return std::nullopt;
-}
-
-bool meets(const jit::Node* node, const std::string& argument, const std::string& required) {
-  if (required.starts_with('\'')) {
-    const auto value = constant_argument(node, argument);
-    return value && value->isString() && "'" + value->toStringRef() + "'" == required;
-  }
-  const auto number = constant_number(node, argument);
-  return number && *number == std::stod(required);
-}
-
-struct Operator {
-  std::string name;
-  bool in_place;
-};
-
-std::optional<Operator> aten_operator(const jit::Node* node) {
-  if (node->kind().ns() != c10::Symbol::aten("x").ns() || node->outputs().size() != 1) {
-    return std::nullopt;
-  }
-  std::string name = node->kind().toUnqualString();
-  const bool in_place = name.ends_with('_');
-  if (in_place) {
-    name.pop_back();
-  }
-  return Operator{std::move(name), in_place};
-}
-
-std::optional<Match> match_operator(jit::Node* node) {
-  const auto op = aten_operator(node);
-  const auto rows = op ? rows_by_operator().find(op->name) : rows_by_operator().end();
-  if (rows == rows_by_operator().end()) {
-    return std::nullopt;
-  }
-  for (const auto& [row, spelling] : rows->second) {
-    const auto& required = spelling->required;
-    if (!std::all_of(required.begin(), required.end(), [&](const auto& argument) {
-          return meets(node, argument.first, argument.second);
-        })) {
-      continue;
-    }
-    Match match{.node = node, .input = node->input(0), .in_place = op->in_place};
-    match.activation.activation = row;
-    for (const auto& parameter : row->parameters) {
-      const auto fixed = spelling->fixed_parameters.find(parameter.name);
-      match.activation.parameters.push_back(
-          fixed == spelling->fixed_parameters.end() ? parameter.default_value : fixed->second);
-    }
-    for (std::size_t i = 0; i < spelling->parameter_arguments.size(); ++i) {
-      const auto& argument = spelling->parameter_arguments[i];
-      if (const auto number = constant_number(node, argument)) {
-        match.activation.parameters[i] = *number;
-      } else {
-        match.obstacle = "its argument '" + argument + "' is not a constant";
-      }
-    }
-    return match;
-  }
-  return std::nullopt;
-}
-
-jit::Node* only_node(jit::Block* block) {
-  jit::Node* only = nullptr;
-  for (jit::Node* node : block->nodes()) {
-    if (node->kind() == c10::prim::Constant) {
-      continue;
-    }
-    if (only != nullptr) {
-      return nullptr;
-    }
-    only = node;
-  }
-  return only;
-}
-
-// What torch.nn.functional's functions are: if inplace: aten::X_(x) else: aten::X(x).
-std::optional<Match> match_inplace_branch(jit::Node* node) {
-  if (node->kind() != c10::prim::If || node->outputs().size() != 1) {
-    return std::nullopt;
-  }
-  std::optional<Match> branches[2];
-  for (std::size_t i = 0; i < 2; ++i) {
-    jit::Block* block = node->blocks()[i];
-    jit::Node* only = only_node(block);
-    branches[i] = only == nullptr ? std::nullopt : match_operator(only);
-    if (!branches[i] || block->outputs().size() != 1 || block->outputs()[0] != only->output()) {
-      return std::nullopt;
-    }
-  }
-  const auto& [first, second] = branches;
-  if (first->activation != second->activation || first->input != second->input ||
-      first->in_place == second->in_place) {
-    return std::nullopt;
-  }
-  Match match = *first;
-  match.node = node;
-  match.form = SiteForm::function;
-  match.obstacle = first->obstacle.empty() ? second->obstacle : first->obstacle;
-  const auto condition = jit::toIValue(node->input(0));
-  // A condition that is not known may be true.
-  match.in_place = !condition || condition->toBool() == first->in_place;
-  return match;
-}
-
+// Consumers come first, so that the whole of a hand-written activation is found before its parts.
 void collect(jit::Block* block, std::vector<Match>& matches) {
-  for (jit::Node* node : block->nodes()) {
-    if (auto match = match_activation(node)) {
-      matches.push_back(std::move(*match));
+  std::unordered_set<const jit::Node*> consumed;
+  for (jit::Node* node : block->nodes().reverse()) {
+    if (consumed.contains(node)) {
+      continue;
+    }
+    auto match = match_activation(node);
+    if (!match) {
+      const auto blocks = node->blocks();
+      for (auto inner = blocks.rbegin(); inner != blocks.rend(); ++inner) {
+        collect(*inner, matches);
+      }
       continue;  // a branch's own operators belong to it
     }
-    for (jit::Block* inner : node->blocks()) {
-      collect(inner, matches);
+    consumed.insert(node);
+    for (const jit::Node* part : match->parts) {
+      if (is_used_only_by(part, consumed)) {
+        consumed.insert(part);
+      }
     }
+    matches.push_back(std::move(*match));
   }
 }
 
 }  // namespace
 
 std::optional<Match> match_activation(jit::Node* node) {
-  auto match = node->kind() == c10::prim::If ? match_inplace_branch(node) : match_operator(node);
+  auto match = match_any(node);
   if (match && match->in_place && match->obstacle.empty()) {
     match->obstacle = in_place_obstacle(match->node, match->input);
   }
@@ -193,6 +72,7 @@ std::optional<Match> match_activation(jit::Node* node) {
 std::vector<Match> match_all(jit::Graph& graph) {
   std::vector<Match> matches;
   collect(graph.block(), matches);
+  std::reverse(matches.begin(), matches.end());
   return matches;
 }
 
@@ -202,6 +82,11 @@ void replace_match(const Match& match, jit::Value* output) {
     match.input->replaceAllUsesAfterNodeWith(match.node, output);
   }
   match.node->destroy();
+  for (jit::Node* part : match.parts) {
+    if (!part->hasUses()) {
+      part->destroy();
+    }
+  }
 }
 
 }  // namespace actswap

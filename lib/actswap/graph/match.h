@@ -18,7 +18,9 @@ struct Match {
   ActivationSpec activation;
   SiteForm form = SiteForm::op;
   bool in_place = false;
-  std::string obstacle;  ///< empty, or why it cannot be replaced
+  /// Of a hand-written form: the other nodes, the nearest to `node` first.
+  std::vector<torch::jit::Node*> parts = {};
+  std::string obstacle = {};  ///< empty, or why it cannot be replaced
 };
 
 /// The activation that the node computes, if it does.

@@ -134,6 +134,7 @@ std::int64_t parameter_count(const jit::Module& module) {
 
 std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors) {
   std::vector<torch::Tensor> copies;
+  copies.reserve(tensors.size());
   for (const auto& tensor : tensors) {
     copies.push_back(tensor.clone());
   }

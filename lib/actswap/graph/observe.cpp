@@ -32,9 +32,11 @@ void insert_call(const CodeSite& code, const std::string& attribute, jit::Value*
 
 }  // namespace
 
-// Said to write to its argument, which it does not: so no pass moves it or takes it away.
+// Said to do anything it likes, so that no pass moves it or takes it away.
 TORCH_LIBRARY_FRAGMENT(actswap, library) {
-  library.def("observe(Tensor(a!) value, int site, bool after) -> ()", observe);
+  library.def(torch::schema("observe(Tensor value, int site, bool after) -> ()",
+                            c10::AliasAnalysisKind::CONSERVATIVE),
+              observe);
 }
 
 ObservedModel::ObservedModel(const Model& model) {

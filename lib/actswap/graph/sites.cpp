@@ -20,6 +20,8 @@ std::string_view to_string(SiteForm form) {
       return "function";
     case SiteForm::op:
       return "op";
+    case SiteForm::pattern:
+      return "pattern";
   }
   return "";
 }

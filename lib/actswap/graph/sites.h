@@ -15,6 +15,7 @@ enum class SiteForm {
   module,    ///< a module whose forward is the activation (nn.Mish)
   function,  ///< torch.nn.functional.mish, with its branch on inplace
   op,        ///< the operator itself (torch.relu, x.silu_())
+  pattern,   ///< written out by hand (x * torch.sigmoid(x))
 };
 ACTSWAP_API std::string_view to_string(SiteForm form);
 

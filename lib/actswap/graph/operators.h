@@ -1,0 +1,29 @@
+// Operators and constants in a graph, and the activations that one operator computes.
+#pragma once
+
+#include <actswap/graph/match.h>
+
+#include <optional>
+#include <string>
+
+namespace actswap {
+
+struct Operator {
+  std::string name;  ///< "silu" of aten::silu and of aten::silu_
+  bool in_place;
+};
+
+/// The ATen operator with one output that a node is.
+std::optional<Operator> aten_operator(const torch::jit::Node* node);
+
+/// A number that is a constant in the graph: a scalar, or, as traces have it, a tensor of dimension
+/// 0.
+std::optional<double> constant_number(torch::jit::Value* value);
+
+/// The activation that the node's operator is.
+std::optional<Match> match_operator(torch::jit::Node* node);
+
+/// The same for what torch.nn.functional's functions are: if inplace: aten::X_(x) else: aten::X(x).
+std::optional<Match> match_inplace_branch(torch::jit::Node* node);
+
+}  // namespace actswap

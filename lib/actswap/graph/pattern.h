@@ -1,0 +1,17 @@
+// Activations that are written out by hand: x * torch.sigmoid(x), and every other way to say it.
+#pragma once
+
+#include <actswap/graph/match.h>
+
+#include <optional>
+
+namespace actswap {
+
+/// The activation that the elementwise operators ending in this node compute together, if all of
+/// them depend on one tensor and on constants alone. Which one it is, is decided by value: the
+/// expression is evaluated in double and compared with the rows of the table, so that neither the
+/// order of the factors nor the way to write a constant matters. A sigmoid that gates another
+/// tensor depends on two, and is none.
+std::optional<Match> match_pattern(torch::jit::Node* node);
+
+}  // namespace actswap

@@ -1,0 +1,137 @@
+#include <actswap/graph/pattern.h>
+#include <actswap/graph/sites.h>
+
+#include <gtest/gtest.h>
+
+#include "ir.h"
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+/// The sources and forms found in a forward with this body.
+std::vector<std::string> found_in(const std::string& body) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto root = make_module(
+      unit, "Root", "def forward(self, x: Tensor, y: Tensor) -> Tensor:\n  " + body + "\n");
+  std::vector<std::string> found;
+  for (const auto& site : find_sites(adopt(root))) {
+    found.push_back(site.activation.to_string() + " " + std::string(to_string(site.form)) +
+                    (site.in_place ? "_" : ""));
+  }
+  return found;
+}
+
+using Strings = std::vector<std::string>;
+
+// Each way to write it is one site and nothing else.
+TEST(Pattern, EverySpelling) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"return x * torch.sigmoid(x)", "silu pattern"},
+      {"return torch.sigmoid(x) * x", "silu pattern"},
+      {"return x.mul(x.sigmoid())", "silu pattern"},
+      {"return x / (1 + torch.exp(-x))", "silu pattern"},
+      {"return x * torch.sigmoid(1.702 * x)", "quick_gelu pattern"},
+      {"return x * torch.sigmoid(x * 1.5)", "swish(beta=1.5) pattern"},
+      {"return x * torch.tanh(torch.softplus(x))", "mish pattern"},
+      {"return torch.tanh(torch.log(1 + torch.exp(x))) * x", "mish pattern"},
+      {"return x * torch.tanh(torch.log1p(torch.exp(x)))", "mish pattern"},
+      {"return x * 0.5 * (1.0 + torch.erf(x / 1.4142135623730951))", "gelu pattern"},
+      {"return 0.5 * (torch.erf(x * 0.7071067811865476) + 1) * x", "gelu pattern"},
+      {"return x * (torch.erf(x / 1.4142) * 0.5 + 0.5)", "gelu pattern"},
+      {"return 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))",
+       "gelu_tanh pattern"},
+      {"return 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * torch.pow(x, 3))))",
+       "gelu_tanh pattern"},
+      {"return 0.5 * x * (1 + torch.tanh(x * 0.7978845608 * (1 + 0.044715 * x * x)))",
+       "gelu_tanh pattern"},
+      {"return (1 + torch.tanh(x)) * x * 0.5", "aptx pattern"},
+      {"return 0.5 * (x * (torch.tanh(x) + 1))", "aptx pattern"},
+      {"return x * torch.sigmoid(x + torch.relu(x))", "swish_mish pattern"},
+      {"return x * torch.hardtanh(x + 3, 0, 6) / 6", "hardswish pattern"},
+      {"return x * torch.clamp(x + 3, 0, 6) / 6", "hardswish pattern"},
+      {"return 0.5 * x * torch.clamp(x + 2, 0, 2)", "hard_mish pattern"},
+      {"return 0.5 * x * torch.clamp(x + 2, min=0).clamp(max=2)", "hard_mish pattern"},
+      {"return torch.where(x > 0, x, 0.3 * (torch.exp(x) - 1))", "elu(alpha=0.3) pattern"},
+      {"return x.mul_(torch.sigmoid(x))", "silu pattern_"},
+      {"return torch.sigmoid(x).mul_(x)", "silu pattern"},
+  };
+  for (const auto& [body, expected] : cases) {
+    EXPECT_EQ(found_in(body), Strings{expected}) << body;
+  }
+}
+
+// Two tensors: a gate is no activation of either, and only its own parts are listed.
+TEST(Pattern, GatesAreNone) {
+  EXPECT_EQ(found_in("return x * torch.sigmoid(y)"), Strings{"sigmoid op"});
+  EXPECT_EQ(found_in("return x * torch.sigmoid(x.mean())"), Strings{"sigmoid op"});
+  EXPECT_EQ(found_in("return x * torch.tanh(torch.softplus(y))"),
+            (Strings{"softplus op", "tanh op"}));
+  EXPECT_EQ(found_in("return torch.sigmoid(x) * torch.tanh(x)"),
+            (Strings{"sigmoid op", "tanh op"}));
+}
+
+TEST(Pattern, ArithmeticIsNone) {
+  for (const char* body : {"return x * 0.5 + 0.0", "return (x + 1.0) * 1.0", "return x * x",
+                           "return 2 * x + 3", "return x + y", "return (x - 0.5) / 0.25",
+                           "return torch.exp(x) + 1", "return (torch.abs(x) + 1e-6) * 2"}) {
+    EXPECT_EQ(found_in(body), Strings{}) << body;
+  }
+}
+
+// The activation is applied to what the arithmetic gives, not to what that began with.
+TEST(Pattern, BeginsAtTheNearestTensor) {
+  EXPECT_EQ(found_in("z = x * 2 + 1\n  return z * torch.sigmoid(z)"), Strings{"silu pattern"});
+  EXPECT_EQ(found_in("z = torch.relu(x) + y\n  return z * torch.sigmoid(z)"),
+            (Strings{"relu op", "silu pattern"}));
+  EXPECT_EQ(found_in("return torch.relu(x * 2 + 1)"), Strings{"relu op"});
+}
+
+// A part that is used elsewhere is still there after the replacement, and is a site of its own.
+TEST(Pattern, PartsThatAreUsedElsewhereStay) {
+  EXPECT_EQ(found_in("s = torch.sigmoid(x)\n  return x * s + s"),
+            (Strings{"sigmoid op", "silu pattern"}));
+}
+
+TEST(Pattern, InPlaceOnATemporaryThatIsReadIsLeftAlone) {
+  EXPECT_EQ(found_in("s = torch.sigmoid(x)\n  z = s.mul_(x)\n  return z + s"),
+            Strings{"sigmoid op"});
+}
+
+std::string retargeted(const std::string& text) {
+  const auto graph = parse(text);
+  for (const auto& match : match_all(*graph)) {
+    auto* node = match.node;
+    const torch::jit::WithInsertPoint guard(node);
+    replace_match(match, graph->insert(c10::aten::relu, {match.input}));
+  }
+  graph->lint();
+  return graph->toString(false);
+}
+
+// As a trace writes it, with constants as tensors; nothing of the old form is left behind.
+TEST(Pattern, ReplacementTakesThePartsAway) {
+  EXPECT_EQ(retargeted(R"IR(
+graph(%x : Tensor):
+  %one : Long(device=cpu) = prim::Constant[value={1}]()
+  %half : Double(device=cpu) = prim::Constant[value={0.5}]()
+  %unit : int = prim::Constant[value=1]()
+  %root : Double(device=cpu) = prim::Constant[value={1.41421}]()
+  %a : Tensor = aten::div(%x, %root)
+  %b : Tensor = aten::erf(%a)
+  %c : Tensor = aten::add(%b, %one, %unit)
+  %d : Tensor = aten::mul(%x, %half)
+  %e : Tensor = aten::mul(%d, %c)
+  return (%e))IR"),
+            R"IR(graph(%x : Tensor):
+  %1 : Long(device=cpu) = prim::Constant[value={1}]()
+  %2 : Double(device=cpu) = prim::Constant[value={0.5}]()
+  %3 : int = prim::Constant[value=1]()
+  %4 : Double(device=cpu) = prim::Constant[value={1.41421}]()
+  %10 : Tensor = aten::relu(%x)
+  return (%10)
+)IR");
+}
+
+}  // namespace
+}  // namespace actswap
