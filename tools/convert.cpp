@@ -1,5 +1,6 @@
 // actswap convert: from a trained model to a verified export.
 #include "log/log.h"
+#include "planning.h"
 #include "progress.h"
 #include "subcommand.h"
 
@@ -59,46 +60,11 @@ void load_all_data(Options& options, const Model& model) {
   options.convert.probe_inputs = make_inputs(options.inputs);
 }
 
-void check_names(const Model& model, const Plan& the_plan) {
-  if (the_plan.swapped() > 0) {
-    return;
-  }
-  std::string message = "There is nothing to swap in '" + model.path + "'";
-  if (the_plan.sites.empty()) {
-    const auto operators = elementwise_operators(model);
-    message += ": no known activation; its elementwise operators are";
-    for (const auto& name : operators) {
-      message += " " + name;
-    }
-    message += operators.empty() ? " none" : "";
-  } else {
-    for (const auto& planned : the_plan.sites) {
-      message += "\n  " + planned.site.id + ": " + planned.reason;
-    }
-  }
-  throw UsageError(message);
-}
-
-void describe(const Model& model, const Plan& the_plan) {
-  log_debug("'" + model.path + "': " + std::string(to_string(model.kind)) + ", " +
-            std::to_string(parameter_count(model.module)) + " parameters, sha256 " + model.sha256);
-  for (const auto& planned : the_plan.sites) {
-    log_debug("site " + planned.site.id + ": " + planned.site.activation.to_string() +
-              (planned.target ? " to " + planned.target->to_string() : "") + ", " + planned.reason);
-  }
-}
-
-void warn(const Model& model, const Plan& the_plan, bool trains) {
-  for (const auto& planned : the_plan.sites) {
-    if (!planned.site.obstacle.empty()) {
-      log_warning("site " + planned.site.id + " (" + planned.site.activation.to_string() + ") " +
-                  planned.reason);
-    }
-  }
-  if (model.fixed_mode && trains) {
+void warn_of_fixed_mode(const Model& model) {
+  if (model.fixed_mode) {
     log_warning(
-        "this model was traced in eval mode: its batch norm uses fixed statistics and its "
-        "dropout is off while it trains");
+        "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
+        "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");
   }
 }
 
@@ -118,11 +84,11 @@ int run(const CommonOptions& common, Options& options) {
     options.convert.schedule = make_schedule(options);
   }
   const auto model = load(options.model);
-  const auto the_plan = plan(model, options.plan.resolved());
-  check_names(model, the_plan);
+  const auto the_plan = make_plan(model, options.plan);
   load_all_data(options, model);
-  describe(model, the_plan);
-  warn(model, the_plan, !options.train.empty());
+  if (!options.train.empty()) {
+    warn_of_fixed_mode(model);
+  }
   options.convert.run_directory =
       options.run_directory.value_or(options.train.empty() ? "" : options.convert.output + ".run");
 

@@ -77,6 +77,8 @@ int run(int argc, char** argv) {
   register_activations(app, common, action);
   register_inspect(app, common, action);
   register_convert(app, common, action);
+  register_blend(app, common, action);
+  register_collapse(app, common, action);
   register_eval(app, common, action);
   register_bench(app, common, action);
   register_verify(app, common, action);

@@ -40,6 +40,8 @@ void add_data_flags(CLI::App& app, DataOptions& options);
 void register_activations(CLI::App& app, CommonOptions& common, Action& action);
 void register_inspect(CLI::App& app, CommonOptions& common, Action& action);
 void register_convert(CLI::App& app, CommonOptions& common, Action& action);
+void register_blend(CLI::App& app, CommonOptions& common, Action& action);
+void register_collapse(CLI::App& app, CommonOptions& common, Action& action);
 void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);

@@ -138,6 +138,56 @@ TEST(Export, LeavesInputsThatTheModelWritesToAsTheyWere) {
   EXPECT_TRUE(torch::equal(options.probe_inputs[0], x));
 }
 
+// What a loop that does not know this library does: load, move t by a method, change weights, save.
+TEST(Blended, IsTrainedElsewhereAndCollapsed) {
+  const ScratchFolder scratch;
+  for (const auto& entry : test_models()) {
+    if (entry.sites == 0) {
+      continue;
+    }
+    auto swap = retargeted(entry.name);
+    ExportOptions options;
+    options.probe_inputs = recorded(entry.name).inputs;
+    EXPECT_TRUE(save_blended(swap, scratch / "blended.pt", options).verified) << entry.name;
+
+    auto trained = torch::jit::load(scratch / "blended.pt");
+    for (auto parameter : trained.parameters()) {
+      const torch::NoGradGuard no_grad;
+      parameter.mul_(1.25);
+    }
+    trained.get_method("set_blend")({2.0});  // clamped to 1
+    const auto expected = outputs_of(trained, options.probe_inputs);
+    trained.get_method("set_blend")({0.5});
+    trained.save(scratch / "trained.pt");
+
+    const auto result = export_blended(load(scratch / "trained.pt"), scratch / "out.pt", options);
+    EXPECT_TRUE(result.verified) << entry.name << ": " << result.reason;
+    const auto finished = load(scratch / "out.pt");
+    EXPECT_EQ(largest_difference(outputs_of(finished.module, options.probe_inputs), expected), 0.0)
+        << entry.name;
+    EXPECT_FALSE(finished.module.find_method("set_blend")) << entry.name;
+    const auto provenance = nlohmann::json::parse(finished.extra_files.at(kProvenance));
+    EXPECT_EQ(provenance["collapsed"]["sha256"], load(scratch / "trained.pt").sha256);
+  }
+}
+
+TEST(Blended, KeepsTheProvenanceOfTheBlendedFile) {
+  const ScratchFolder scratch;
+  auto swap = retargeted("tied");
+  save_blended(swap, scratch / "blended.pt");
+  export_blended(load(scratch / "blended.pt"), scratch / "out.pt");
+  const auto provenance =
+      nlohmann::json::parse(load(scratch / "out.pt").extra_files.at(kProvenance));
+  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("tied.pt")).sha256);
+  EXPECT_EQ(provenance["sites"][0]["source"], "mish");
+}
+
+TEST(Blended, AModelWithoutBlendsIsRefused) {
+  const ScratchFolder scratch;
+  EXPECT_THROW(export_blended(load(test_model("tied.pt")), scratch / "out.pt"), UsageError);
+  EXPECT_TRUE(scratch.list().empty());
+}
+
 TEST(Verify, NoticesChangedWeights) {
   const ScratchFolder scratch;
   auto swap = retargeted("scripted_module");

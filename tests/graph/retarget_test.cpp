@@ -155,6 +155,17 @@ TEST(Retarget, EachSiteHasItsOwnT) {
   EXPECT_LE(largest_difference(outputs_of(swap.module(), io.inputs), {expected}), 1e-6);
 }
 
+TEST(Retarget, AModelsOwnSetBlendStays) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(unit, "Root",
+                                       "def forward(self, x: Tensor) -> Tensor:\n"
+                                       "  return torch.mish(x)\n"
+                                       "def set_blend(self, x: Tensor) -> Tensor:\n"
+                                       "  return x * 2.0\n"));
+  const auto finished = Retargeter(model, plan(model, {})).finish();
+  EXPECT_EQ(finished.get_method("set_blend")({torch::ones({1})}).toTensor().item<double>(), 2.0);
+}
+
 TEST(Retarget, ClampsAndChecksT) {
   const auto model = load(test_model("tied.pt"));
   Retargeter swap(model, plan(model, {}));

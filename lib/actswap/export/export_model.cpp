@@ -5,6 +5,7 @@
 #include <actswap/export/provenance.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/insert.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +17,6 @@ namespace jit = torch::jit;
 namespace {
 
 constexpr char kSelfTest[] = "actswap/self_test.pt";
-constexpr char kProvenance[] = "actswap/provenance.json";
 
 std::vector<torch::Tensor> run_in_eval(jit::Module& module,
                                        const std::vector<torch::Tensor>& inputs) {
@@ -80,7 +80,53 @@ std::string pack_self_test(const std::vector<torch::Tensor>& inputs,
   return {bytes.begin(), bytes.end()};
 }
 
+// Writes `module`, in eval mode, loads what was written and compares it with `expected`.
+Verification write_verified(jit::Module module, jit::Module& expected,
+                            std::map<std::string, std::string> extra_files, const std::string& path,
+                            const ExportOptions& options, const std::string& what) {
+  module.eval();
+  const auto inputs = options.probe_inputs.empty() ? guess_inputs(expected) : options.probe_inputs;
+  if (!inputs.empty()) {
+    extra_files[kSelfTest] = pack_self_test(inputs, run_in_eval(expected, inputs));
+  }
+  Verification result;
+  write_atomically(path, [&](const std::string& temporary) {
+    try {
+      module.save(temporary, {extra_files.begin(), extra_files.end()});
+    } catch (const c10::Error& error) {
+      throw FileError("Cannot write '" + path +
+                      "': " + libtorch_cause(error.what_without_backtrace()));
+    }
+    auto written = load(temporary);
+    if (inputs.empty()) {
+      result.reason = "no probe inputs: none of the guessed shapes fits the model";
+      return;
+    }
+    result = compare_models(expected, written.module, inputs, options.tolerance);
+    if (!result.verified) {
+      throw VerificationError("The " + what + " differs from what it must compute: " +
+                              result.reason + "; '" + path + "' was not written");
+    }
+  });
+  return result;
+}
+
 }  // namespace
+
+double insertion_tolerance(const Plan& plan, const Model& model) {
+  constexpr double kEqual = 1e-5;
+  constexpr double kFloat = 1e-3;
+  constexpr double kHalf = 5e-2;
+  const bool has_pattern =
+      std::any_of(plan.sites.begin(), plan.sites.end(), [](const PlannedSite& planned) {
+        return planned.target && planned.site.form == SiteForm::pattern;
+      });
+  if (!has_pattern) {
+    return kEqual;
+  }
+  const auto parameters = distinct_parameters(model.module);
+  return !parameters.empty() && parameters.front().element_size() == 2 ? kHalf : kFloat;
+}
 
 std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
   const auto parameters = module.parameters();
@@ -130,39 +176,42 @@ Verification compare_models(jit::Module& model, jit::Module& other,
 
 Verification export_model(Retargeter& retargeter, const std::string& path,
                           const ExportOptions& options) {
-  auto expected_module = reload(retargeter.module());
-  for_each_blend(expected_module, [](jit::Module& blend) { blend.setattr("t", 1.0); });
-  auto finished = retargeter.finish();
-  finished.eval();
-  const auto inputs =
-      options.probe_inputs.empty() ? guess_inputs(expected_module) : options.probe_inputs;
-
-  Verification result;
+  auto expected = reload(retargeter.module());
+  for_each_blend(expected, [](jit::Module& blend) { blend.setattr("t", 1.0); });
   auto extra_files = retargeter.original().extra_files;
-  extra_files[kProvenance] = provenance_json(retargeter, options.provenance);
-  if (!inputs.empty()) {
-    extra_files[kSelfTest] = pack_self_test(inputs, run_in_eval(expected_module, inputs));
-  }
-  write_atomically(path, [&](const std::string& temporary) {
-    jit::ExtraFilesMap files(extra_files.begin(), extra_files.end());
-    try {
-      finished.save(temporary, files);
-    } catch (const c10::Error& error) {
-      throw FileError("Cannot write '" + path +
-                      "': " + libtorch_cause(error.what_without_backtrace()));
-    }
-    auto written = load(temporary);
-    if (inputs.empty()) {
-      result.reason = "no probe inputs: none of the guessed shapes fits the model";
-      return;
-    }
-    result = compare_models(expected_module, written.module, inputs, options.tolerance);
-    if (!result.verified) {
-      throw VerificationError("The export differs from the blended model at t = 1: " +
-                              result.reason + "; '" + path + "' was not written");
-    }
+  extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
+  return write_verified(retargeter.finish(), expected, extra_files, path, options, "export");
+}
+
+Verification export_blended(const Model& blended, const std::string& path,
+                            const ExportOptions& options) {
+  auto expected = reload(blended.module);
+  std::size_t blends = 0;
+  for_each_blend(expected, [&](jit::Module& blend) {
+    blend.setattr("t", 1.0);
+    ++blends;
   });
-  return result;
+  if (blends == 0) {
+    throw UsageError("'" + blended.path + "' holds no blends; expected a file of `actswap blend`");
+  }
+  const auto edited = reload(blended.module);
+  collapse_blends(edited);
+  auto extra_files = blended.extra_files;
+  extra_files[kProvenanceFile] = collapsed_provenance_json(blended, options.provenance);
+  return write_verified(reload(edited), expected, extra_files, path, options, "export");
+}
+
+Verification save_blended(Retargeter& retargeter, const std::string& path,
+                          const ExportOptions& options) {
+  auto expected = reload(retargeter.original().module);
+  auto extra_files = retargeter.original().extra_files;
+  extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
+  auto blended = reload(retargeter.module());
+  for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 0.0); });
+  auto checking = options;
+  checking.tolerance =
+      std::max(checking.tolerance, insertion_tolerance(retargeter.plan(), retargeter.original()));
+  return write_verified(blended, expected, extra_files, path, checking, "blended model");
 }
 
 Verification verify_file(const std::string& path, double tolerance) {

@@ -35,6 +35,23 @@ struct Verification {
 ACTSWAP_API Verification export_model(Retargeter& retargeter, const std::string& path,
                                       const ExportOptions& options = {});
 
+/// The same for a blended model that was loaded from a file, trained elsewhere perhaps. Its blends
+/// may be at any t.
+/// @throws UsageError where it holds no blends.
+ACTSWAP_API Verification export_blended(const Model& blended, const std::string& path,
+                                        const ExportOptions& options = {});
+
+/// Writes the model with its blends in place, for a training loop that does not know this library;
+/// checked to give the original's outputs at t = 0 where probe inputs are known.
+/// @throws as export_model
+ACTSWAP_API Verification save_blended(Retargeter& retargeter, const std::string& path,
+                                      const ExportOptions& options = {});
+
+/// How far a blended model at t = 0 may be from the original, relative to the largest output. Equal
+/// operators give equal results; where a hand-written form became ATen's operator it rounds
+/// otherwise, and layers amplify that.
+double insertion_tolerance(const Plan& plan, const Model& model);
+
 /// Replays the self-test stored in an exported file.
 /// @throws FileError where the file has none.
 ACTSWAP_API Verification verify_file(const std::string& path, double tolerance = 1e-5);

@@ -8,9 +8,16 @@
 
 namespace actswap {
 
+/// The extra file that holds it.
+inline constexpr char kProvenanceFile[] = "actswap/provenance.json";
+
 /// A JSON object: schema, versions, the original's path and hash, each site with its functions, and
 /// the entries given.
 std::string provenance_json(const Retargeter& retargeter,
                             const std::map<std::string, std::string>& entries);
+
+/// What a blended model's own says, with the file that was collapsed and the entries given.
+std::string collapsed_provenance_json(const Model& blended,
+                                      const std::map<std::string, std::string>& entries);
 
 }  // namespace actswap

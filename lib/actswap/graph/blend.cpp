@@ -8,6 +8,10 @@ namespace {
 
 constexpr char kClassName[] = "__torch__.actswap.Blend";
 
+constexpr char kSetBlend[] =
+    "def set_blend(self, t: float) -> None:\n"
+    "    self.t = min(max(t, 0.0), 1.0)\n";
+
 // The ends take the single function, so that they are exact and cost what it costs.
 std::string forward_source(const ActivationSpec& source, const ActivationSpec& target) {
   const auto from = source.torchscript();
@@ -53,6 +57,7 @@ jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpe
   set("target", c10::StringType::get(), to);
   if (is_new) {
     blend.define(forward_source(source, target));
+    blend.define(kSetBlend);
     classes_.emplace(std::make_pair(from, to), blend.type());
   }
   return blend;

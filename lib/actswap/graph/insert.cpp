@@ -9,6 +9,8 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 namespace actswap {
 
@@ -74,6 +76,46 @@ void collapse_call(jit::Node* call, const ActivationSpec& target) {
   }
 }
 
+constexpr char kSetBlend[] = "set_blend";
+
+// getattr(getattr(self, "stem"), "2"): names of modules need not be identifiers.
+std::string expression_of(const std::string& path) {
+  std::string expression = "self";
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    expression.insert(0, "getattr(").append(", \"").append(name).append("\")");
+  }
+  return expression;
+}
+
+// One call that moves all of them, for a training loop that does not know this library.
+void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths) {
+  if (root.find_method(kSetBlend)) {
+    return;  // the model's own
+  }
+  std::set<std::string> distinct;  // one blend may be the site of two methods
+  for (const auto& [site, path] : paths) {
+    distinct.insert(path);
+  }
+  std::string source = "def set_blend(self, t: float) -> None:\n";
+  for (const auto& path : distinct) {
+    source += "    " + expression_of(path) + ".set_blend(t)\n";
+  }
+  root.define(source);
+}
+
+bool moves_blends(jit::Function& method) {
+  bool found = false;
+  for_each_node(jit::toGraphFunction(method).graph()->block(), [&](jit::Node* node) {
+    const auto receiver = node->kind() == c10::prim::CallMethod
+                              ? node->input(0)->type()->cast<c10::ClassType>()
+                              : nullptr;
+    found = found ||
+            (receiver != nullptr && is_blend(receiver) && node->s(c10::attr::name) == kSetBlend);
+  });
+  return found;
+}
+
 // All objects of a class lose the slot before the class does: they find it by the class.
 void remove_child(const c10::ClassTypePtr& type, const std::string& name,
                   const std::vector<ModuleEntry>& modules) {
@@ -132,6 +174,7 @@ Insertion insert_blends(const jit::Module& root, const Plan& plan) {
       throw UsageError("The plan's site '" + planned.site.id + "' is not in this model");
     }
   }
+  define_set_blend(result.root, result.paths);
   return result;
 }
 
@@ -144,6 +187,11 @@ std::size_t collapse_blends(const jit::Module& root) {
     }
   }
   const auto types = distinct_types(modules);
+  const auto root_type = root.type();
+  if (auto* method = root_type->findMethod(kSetBlend);
+      method != nullptr && !is_blend(root_type) && moves_blends(*method)) {
+    root_type->unsafeRemoveMethod(kSetBlend);
+  }
   for (const auto& type : types) {
     for (auto* method : user_methods(type)) {
       for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {

@@ -7,7 +7,9 @@
 //              = lerp(source(x), target(x), t)      0 < t < 1
 //              = target(x)                          t >= 1
 //
-// in stock operators: it trains, saves and loads wherever TorchScript does.
+// in stock operators: it trains, saves and loads wherever TorchScript does. Each blend and the root
+// have a method set_blend(t: float) for loops that do not know this library (where the model has no
+// method of that name itself).
 #pragma once
 
 #include <actswap/base/export.h>

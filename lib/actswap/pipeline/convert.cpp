@@ -18,23 +18,6 @@ constexpr std::int64_t kProbeExamples = 8;
 // Relative to the largest output.
 constexpr double kTolerance = 1e-5;
 
-// How far the blended model at t = 0 may be from the original. Equal operators give equal results;
-// where a hand-written form became ATen's operator it rounds otherwise, and layers amplify that.
-double insertion_tolerance(const Plan& plan, const Model& model) {
-  const bool has_pattern =
-      std::any_of(plan.sites.begin(), plan.sites.end(), [](const PlannedSite& planned) {
-        return planned.target && planned.site.form == SiteForm::pattern;
-      });
-  if (!has_pattern) {
-    return kTolerance;
-  }
-  constexpr double kFloat = 1e-3;
-  constexpr double kHalf = 5e-2;
-  const auto parameters = distinct_parameters(model.module);
-  const bool is_half = !parameters.empty() && parameters.front().element_size() == 2;
-  return is_half ? kHalf : kFloat;
-}
-
 std::string number(double value) {
   std::ostringstream text;
   text << value;

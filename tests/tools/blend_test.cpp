@@ -1,0 +1,45 @@
+// actswap blend and collapse: around somebody else's training loop.
+#include "scratch.h"
+
+#include <nlohmann/json.hpp>
+
+namespace tool_test {
+namespace {
+
+class Blend : public InScratch {};
+
+TEST_F(Blend, ThereAndBack) {
+  const auto blend =
+      run_here({"blend", model_file("scripted_module.pt"), "-o", "blended.pt", "--keep", "stem*"});
+  EXPECT_EQ(blend.code, 0) << blend.err;
+  EXPECT_TRUE(contains(blend.out, "2 of 3 sites blended at t = 0, written to blended.pt"));
+  {
+    auto module = torch::jit::load(path("blended.pt"));
+    module.get_method("set_blend")({1.0});
+    module.save(path("trained.pt"));
+  }
+  const auto collapse = run_here({"collapse", "trained.pt", "-o", "out.pt", "--json"});
+  EXPECT_EQ(collapse.code, 0) << collapse.err;
+  const auto json = nlohmann::json::parse(collapse.out);
+  EXPECT_EQ(json.at("verified"), true);
+  EXPECT_EQ(json.at("output"), "out.pt");
+  EXPECT_EQ(run_here({"verify", "out.pt"}).code, 0);
+  // The same as the swap in one go.
+  EXPECT_EQ(
+      run_here({"convert", model_file("scripted_module.pt"), "-o", "swap.pt", "--keep", "stem*"})
+          .code,
+      0);
+  EXPECT_EQ(run_here({"verify", "out.pt", "--against", "swap.pt", "--tolerance", "0"}).code, 0);
+}
+
+TEST_F(Blend, MistakesAreSaid) {
+  const auto model = model_file("scripted_module.pt");
+  expect_failure(run_here({"collapse", model, "-o", "out.pt"}), 2, {"holds no blends", model});
+  expect_failure(run_here({"blend", model_file("no_activation.pt"), "-o", "out.pt"}), 2,
+                 {"nothing to swap"});
+  expect_failure(run_here({"blend", model, "-o", "missing/out.pt"}), 3, {"missing"});
+  EXPECT_EQ(files(), Words{});
+}
+
+}  // namespace
+}  // namespace tool_test

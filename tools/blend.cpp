@@ -1,0 +1,63 @@
+// actswap blend: a blended file for a training loop that does not know this library.
+#include "log/log.h"
+#include "planning.h"
+#include "subcommand.h"
+
+#include <actswap/export/export_model.h>
+#include <actswap/measure/input_spec.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string output;
+  PlanFlags plan;
+  std::vector<std::string> inputs;
+};
+
+int run(const CommonOptions& common, const Options& options) {
+  const auto model = load(options.model);
+  const auto the_plan = make_plan(model, options.plan);
+  Retargeter swap(model, the_plan);
+  ExportOptions exporting;
+  exporting.probe_inputs = make_inputs(options.inputs);
+  const auto result = save_blended(swap, options.output, exporting);
+  if (!result.verified) {
+    log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
+  }
+  if (common.json) {
+    const nlohmann::ordered_json json = {{"schema", 1},
+                                         {"output", options.output},
+                                         {"sites_swapped", the_plan.swapped()},
+                                         {"verified", result.verified},
+                                         {"max_abs_diff", result.max_abs_diff}};
+    std::printf("%s\n", json.dump(2).c_str());
+  } else {
+    std::printf("%zu of %zu sites blended at t = 0, written to %s\n", the_plan.swapped(),
+                the_plan.sites.size(), options.output.c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand = add_subcommand(
+      app, common, action, "blend",
+      "Write a blended file for your own training loop: model.set_blend(t), then collapse",
+      [&common, options] { return run(common, *options); });
+  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("-o,--output", options->output, "File to write")->required();
+  options->plan.add(*subcommand);
+  subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
+      ->allow_extra_args(false);
+}
+
+}  // namespace actswap::tool

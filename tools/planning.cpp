@@ -1,0 +1,47 @@
+#include "planning.h"
+#include "log/log.h"
+
+#include <actswap/base/error.h>
+
+namespace actswap::tool {
+
+namespace {
+
+[[noreturn]] void fail_with_reasons(const Model& model, const Plan& plan) {
+  std::string message = "There is nothing to swap in '" + model.path + "'";
+  if (plan.sites.empty()) {
+    const auto operators = elementwise_operators(model);
+    message += ": no known activation; its elementwise operators are";
+    for (const auto& name : operators) {
+      message += " " + name;
+    }
+    message += operators.empty() ? " none" : "";
+  }
+  for (const auto& planned : plan.sites) {
+    message += "\n  " + planned.site.id + ": " + planned.reason;
+  }
+  throw UsageError(message);
+}
+
+}  // namespace
+
+Plan make_plan(const Model& model, const PlanFlags& flags) {
+  auto made = plan(model, flags.resolved());
+  if (made.swapped() == 0) {
+    fail_with_reasons(model, made);
+  }
+  log_debug("'" + model.path + "': " + std::string(to_string(model.kind)) + ", " +
+            std::to_string(parameter_count(model.module)) + " parameters, sha256 " + model.sha256);
+  for (const auto& planned : made.sites) {
+    const auto name = "site " + planned.site.id + ": " + planned.site.activation.to_string();
+    if (!planned.site.obstacle.empty()) {
+      log_warning(name + " " + planned.reason);
+    } else {
+      log_debug(name + (planned.target ? " to " + planned.target->to_string() : "") + ", " +
+                planned.reason);
+    }
+  }
+  return made;
+}
+
+}  // namespace actswap::tool

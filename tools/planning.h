@@ -1,0 +1,14 @@
+// From the options of the command line to a plan that swaps something.
+#pragma once
+
+#include "subcommand.h"
+
+#include <actswap/graph/plan.h>
+
+namespace actswap::tool {
+
+/// Logs what becomes of each site, and warns of those that cannot be replaced.
+/// @throws UsageError where nothing would be swapped, with the reason for each site
+Plan make_plan(const Model& model, const PlanFlags& flags);
+
+}  // namespace actswap::tool
