@@ -369,7 +369,18 @@ def write_bad(folder: Path) -> None:
         )
 
 
-BAD = ["state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt"]
+def write_made_ready(folder: Path) -> None:
+    """Models that were quantized, optimized, or saved for mobile devices."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Mish(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).eval()
+    scripted = torch.jit.script(model)
+    scripted._save_for_lite_interpreter(str(folder / "mobile.ptl"))
+    torch.jit.optimize_for_inference(scripted).save(str(folder / "optimized.pt"))
+    quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+    torch.jit.script(quantized).save(str(folder / "quantized.pt"))
+
+
+BAD = ["mobile.ptl", "optimized.pt", "quantized.pt", "state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt"]
 DATA = ["data_dict.pt", "data_tuple.pt", "data_tensor.pt"]
 
 
@@ -391,6 +402,7 @@ def main() -> int:
     expected = write_good(folder)
     write_data(folder)
     write_bad(folder)
+    write_made_ready(folder)
     (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")  # last: it marks a complete set
     print(f"wrote {len(wanted)} files to {folder}")
     return 0

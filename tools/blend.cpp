@@ -18,11 +18,12 @@ struct Options {
   std::string model;
   std::string output;
   PlanFlags plan;
+  bool thaws = false;
   std::vector<std::string> inputs;
 };
 
 int run(const CommonOptions& common, const Options& options) {
-  const auto model = load(options.model);
+  const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
   Retargeter swap(model, the_plan);
   ExportOptions exporting;
@@ -56,6 +57,8 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand->add_option("-o,--output", options->output, "File to write")->required();
   options->plan.add(*subcommand);
+  subcommand->add_flag("--thaw", options->thaws,
+                       "Make the constant weights of a frozen model parameters, to train them");
   subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
       ->allow_extra_args(false);
 }

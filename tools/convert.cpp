@@ -32,6 +32,7 @@ struct Options {
   double hold = 0.0;
   std::vector<std::string> inputs;
   std::optional<double> epochs;
+  bool thaws = false;
   std::optional<std::string> run_directory;
   ConvertOptions convert;
 };
@@ -83,7 +84,7 @@ int run(const CommonOptions& common, Options& options) {
     options.convert.train.validate();
     options.convert.schedule = make_schedule(options);
   }
-  const auto model = load(options.model);
+  const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
   load_all_data(options, model);
   if (!options.train.empty()) {
@@ -152,6 +153,8 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand->add_option("-o,--output", options->convert.output, "File to write")->required();
   options->plan.add(*subcommand);
+  subcommand->add_flag("--thaw", options->thaws,
+                       "Make the constant weights of a frozen model parameters, to train them");
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, *options);
   subcommand

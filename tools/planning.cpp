@@ -2,6 +2,7 @@
 #include "log/log.h"
 
 #include <actswap/base/error.h>
+#include <actswap/graph/thaw.h>
 
 namespace actswap::tool {
 
@@ -24,6 +25,14 @@ namespace {
 }
 
 }  // namespace
+
+Model load_model(const std::string& path, bool thaws) {
+  auto model = load(path);
+  if (thaws) {
+    log_info(std::to_string(thaw(model)) + " constant weights are parameters again");
+  }
+  return model;
+}
 
 Plan make_plan(const Model& model, const PlanFlags& flags) {
   auto made = plan(model, flags.resolved());

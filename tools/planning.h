@@ -7,6 +7,9 @@
 
 namespace actswap::tool {
 
+/// Reads the model, and where asked makes its constant weights parameters again.
+Model load_model(const std::string& path, bool thaws);
+
 /// Logs what becomes of each site, and warns of those that cannot be replaced.
 /// @throws UsageError where nothing would be swapped, with the reason for each site
 Plan make_plan(const Model& model, const PlanFlags& flags);

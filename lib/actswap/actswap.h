@@ -10,6 +10,7 @@
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/sites.h>
+#include <actswap/graph/thaw.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/latency.h>

@@ -29,6 +29,9 @@ TEST(Load, SaysWhatAFileIsInstead) {
       {"tensor.pt", "holds tensors only (a state_dict or a tensor)"},
       {"exported.pt2", "comes from torch.export"},
       {"newer_version.pt", "is of a newer format than this LibTorch reads"},
+      {"mobile.ptl", "is a file for the mobile interpreter"},
+      {"optimized.pt", "was optimized for inference"},
+      {"quantized.pt", "is a quantized model; retarget the float model"},
       {"unknown_op.pt", "uses the operator 'aten::conv99d', which this LibTorch does not have"},
   };
   for (const auto& [file, expected] : cases) {

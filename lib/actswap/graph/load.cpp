@@ -4,8 +4,10 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
+#include <actswap/graph/walk.h>
 
 #include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
@@ -74,6 +76,12 @@ bool has_prefix(const std::vector<std::string>& records, const std::string& pref
 
 void check_is_torchscript(const std::string& path, PyTorchStreamReader& reader) {
   const auto records = reader.getAllRecords();
+  if (reader.hasRecord("bytecode.pkl")) {
+    throw FileError(
+        "'" + path +
+        "' is a file for the mobile interpreter, whose bytecode would not fit what comes "
+        "out; expected the model as torch.jit.save writes it");
+  }
   if (reader.hasRecord("constants.pkl") && has_prefix(records, "code/")) {
     return;
   }
@@ -108,6 +116,27 @@ std::map<std::string, std::string> read_extra_files(PyTorchStreamReader& reader)
   return files;
 }
 
+// Operators of a model that was already made ready for some way of running it.
+void check_is_float(const std::string& path, const Model& model) {
+  static const std::map<std::string, std::string> kInstead = {
+      {"quantized", "a quantized model; retarget the float model, then quantize that"},
+      {"mkldnn", "optimized for inference; retarget the model as it was before that"},
+      {"mkldnn_prepacked", "optimized for inference; retarget the model as it was before that"},
+      {"prepacked", "optimized for mobile devices; retarget the model as it was before that"}};
+  for (const auto& type : distinct_types(distinct_modules(model.module))) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(torch::jit::toGraphFunction(*method).graph()->block(),
+                    [&](torch::jit::Node* node) {
+                      const auto found = kInstead.find(node->kind().ns().toUnqualString());
+                      if (found != kInstead.end()) {
+                        throw FileError("'" + path + "' is " + found->second + " (it uses '" +
+                                        node->kind().toQualString() + "')");
+                      }
+                    });
+    }
+  }
+}
+
 // The line that names the operator, out of LibTorch's several.
 std::string unknown_operator(const std::string& what) {
   static const std::string kMark = "Unknown builtin op: ";
@@ -140,8 +169,15 @@ Model load(const std::string& path) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
+    // What LibTorch says of its own file: constants of oneDNN's layout are not written.
+    if (contains(error.what(), "required keyword attribute 'value' is undefined")) {
+      throw FileError("'" + path +
+                      "' was optimized for inference and saved, which cannot be loaded "
+                      "again; retarget the model as it was before that");
+    }
     throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(error.what()));
   }
+  check_is_float(path, model);
   model.path = path;
   model.sha256 = file_sha256(path);
   classify(model);

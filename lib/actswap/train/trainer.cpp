@@ -41,7 +41,7 @@ std::vector<torch::Tensor> trainable_parameters(const torch::jit::Module& module
   if (parameters.empty()) {
     throw UsageError(
         "The model has no trainable parameters (it may have been frozen); expected a model saved "
-        "before freezing, with parameters that require a gradient");
+        "before freezing, or thawed, with parameters that require a gradient");
   }
   return parameters;
 }

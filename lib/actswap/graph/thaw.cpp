@@ -1,0 +1,75 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/thaw.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <set>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+bool has_weights(const jit::Node* node) {
+  static const std::set<std::string> kOperators = {
+      "conv1d",           "conv2d",       "conv3d",        "conv_transpose1d", "conv_transpose2d",
+      "conv_transpose3d", "_convolution", "convolution",   "linear",           "addmm",
+      "matmul",           "mm",           "bmm",           "embedding",        "batch_norm",
+      "layer_norm",       "group_norm",   "instance_norm", "rms_norm"};
+  return node->kind().is_aten() && kOperators.contains(node->kind().toUnqualString());
+}
+
+// batch_norm(input, weight, bias, running_mean, running_var, ...): the statistics are no weights.
+bool is_statistic(const jit::Use& use) {
+  const std::string name = use.user->kind().toUnqualString();
+  return (name == "batch_norm" || name == "instance_norm") && (use.offset == 3 || use.offset == 4);
+}
+
+bool is_weight(jit::Node* node) {
+  if (node->kind() != c10::prim::Constant || node->outputs().size() != 1) {
+    return false;
+  }
+  const auto value = jit::toIValue(node->output());
+  if (!value || !value->isTensor() || !value->toTensor().defined() ||
+      !value->toTensor().is_floating_point() || value->toTensor().dim() == 0) {
+    return false;
+  }
+  const auto& uses = node->output()->uses();
+  return std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) {
+    return has_weights(use.user) && !is_statistic(use);
+  });
+}
+
+}  // namespace
+
+std::size_t thaw(Model& model) {
+  const auto edited = reload(model.module);
+  const auto type = edited.type();
+  std::size_t count = 0;
+  for (auto* method : user_methods(type)) {
+    auto& graph = *jit::toGraphFunction(*method).graph();
+    for_each_node(graph.block(), [&](jit::Node* node) {
+      if (!is_weight(node)) {
+        return;
+      }
+      const auto name = "thawed_" + std::to_string(count++);
+      const auto tensor = jit::toIValue(node->output())->toTensor().detach().clone();
+      jit::Module(edited).register_parameter(name, tensor.set_requires_grad(true), false);
+      const jit::WithInsertPoint guard(node);
+      node->output()->replaceAllUsesWith(graph.insertGetAttr(graph.inputs().at(0), name));
+      node->destroy();
+    });
+  }
+  if (count == 0) {
+    throw UsageError("There is nothing to thaw in '" + model.path +
+                     "': no constant weights; its parameters can be trained as they are");
+  }
+  model.module = reload(edited);
+  return count;
+}
+
+}  // namespace actswap

@@ -1,0 +1,19 @@
+// Making the weights of a frozen model trainable again.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/graph/model.h>
+
+#include <cstddef>
+
+namespace actswap {
+
+/// Freezing turns parameters into constants of the code. Those floating-point ones that
+/// convolution, linear and matrix products, embeddings and norms read become parameters of the root
+/// again, named "thawed_0", "thawed_1", ... in the order of the code; a constant that is read at
+/// several places becomes one parameter. The outputs stay as they are.
+/// @return how many
+/// @throws UsageError where there are none
+ACTSWAP_API std::size_t thaw(Model& model);
+
+}  // namespace actswap
