@@ -29,8 +29,6 @@ LogLevel level_of(const CommonOptions& common) {
   return common.quiet ? LogLevel::error : common.verbose ? LogLevel::debug : LogLevel::info;
 }
 
-constexpr int kOurBug = 1;
-
 // CLI11 says only that a subcommand is required.
 void check_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front().starts_with('-')) {
@@ -57,6 +55,8 @@ int flushed(int code) {
 }
 
 }  // namespace
+
+constexpr int kOurBug = 1;
 
 void catch_signals() {
   std::signal(SIGINT, on_signal);
@@ -103,16 +103,22 @@ int run(int argc, char** argv) {
   } catch (const Interrupted& interrupted) {
     log_error(std::string(interrupted.what()) + "; no model was written");
     return 128 + stop_signal();
-  } catch (const std::exception& error) {
-    log_error(std::string("This is a bug in actswap; please report it with the command that led "
-                          "here: ") +
-              error.what());
-    return kOurBug;
   }
 }
 
 }  // namespace actswap::tool
 
 int main(int argc, char** argv) {
-  return actswap::tool::run(argc, argv);
+  std::string what = "an exception of no known kind";
+  try {
+    return actswap::tool::run(argc, argv);
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {  // of no kind that says anything
+  }
+  std::fprintf(stderr,
+               "error: This is a bug in actswap; please report it with the command that led here: "
+               "%s\n",
+               what.c_str());
+  return actswap::tool::kOurBug;
 }

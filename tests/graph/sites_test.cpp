@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "ir.h"
 #include "models.h"
 
 namespace actswap {
@@ -111,6 +112,26 @@ TEST(Sites, InPlaceWriteToAnArgumentThatACallerReadsIsAnObstacle) {
                                     "  return self.body.forward(x * 2.0)\n",
                                     {{"body", body}});
   EXPECT_EQ(find_sites(adopt(straight)).front().obstacle, "");
+}
+
+TEST(Observe, CallsStandBeforeAndAfter) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto root = make_module(unit, "Root",
+                                "def forward(self, x: Tensor) -> Tensor:\n"
+                                "  return torch.mish(x) * x\n");
+  EXPECT_EQ(insert_observers(root), Strings{"/forward/0"});
+  EXPECT_EQ(canonical(graph_of(root)), R"IR(graph(%0 : __torch__.Root,
+      %1 : Tensor):
+  %2 : bool = prim::Constant[value=1]()
+  %3 : bool = prim::Constant[value=0]()
+  %4 : int = prim::GetAttr[name="actswap_site_0"](%0)
+   = actswap::observe(%1, %4, %3)
+  %5 : Tensor = aten::mish(%1)
+  %6 : int = prim::GetAttr[name="actswap_site_0"](%0)
+   = actswap::observe(%5, %6, %2)
+  %7 : Tensor = aten::mul(%5, %1)
+  return (%7)
+)IR");
 }
 
 TEST(Observe, ReportsEverySiteAndChangesNothing) {

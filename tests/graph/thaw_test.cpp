@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ir.h"
 #include "models.h"
 
 namespace actswap {
@@ -26,6 +27,29 @@ TEST(Thaw, MakesConstantWeightsTrainable) {
   for (const auto& parameter : swap.module().named_parameters()) {
     EXPECT_TRUE(parameter.value.grad().defined()) << parameter.name;
   }
+}
+
+TEST(Thaw, ConstantsThatAreReadAsWeightsBecomeAttributes) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  torch::jit::Module root(c10::QualifiedName("__torch__.Root"), unit, true);
+  root.register_attribute("training", c10::BoolType::get(), false);
+  root.register_parameter("weight", torch::ones({3, 2}), false);
+  root.register_parameter("scale", torch::full({2}, 0.5), false);
+  root.define(
+      "def forward(self, x: Tensor) -> Tensor:\n"
+      "  return torch.mish(torch.matmul(x, self.weight)) * self.scale\n");
+  auto model = adopt(torch::jit::freeze(root));
+  EXPECT_EQ(thaw(model), 1U) << "a factor is no weight";
+  EXPECT_EQ(canonical(graph_of(model.module)), R"IR(graph(%0 : __torch__.___torch_mangle_0.Root,
+      %1 : Tensor):
+  %2 : Tensor = prim::Constant[value= 0.5000  0.5000 [ CPUFloatType{2} ]]()
+  %3 : Tensor = prim::GetAttr[name="thawed_0"](%0)
+  %4 : Tensor = aten::matmul(%1, %3)
+  %5 : Tensor = aten::mish(%4)
+  %6 : Tensor = aten::mul(%5, %2)
+  return (%6)
+)IR");
+  EXPECT_EQ(model.module.attr("thawed_0").toTensor().sizes(), (std::vector<std::int64_t>{3, 2}));
 }
 
 TEST(Thaw, SaysThatThereIsNothingToThaw) {

@@ -32,6 +32,20 @@ TEST_F(Blend, ThereAndBack) {
   EXPECT_EQ(run_here({"verify", "out.pt", "--against", "swap.pt", "--tolerance", "0"}).code, 0);
 }
 
+TEST_F(Blend, AFrozenModelIsThawedOnRequest) {
+  const auto frozen = model_file("frozen.pt");
+  write_images("data.pt", 16);
+  expect_failure(run_here({"convert", frozen, "-o", "out.pt", "--train", "data.pt"}), 2,
+                 {"no trainable parameters", "thawed"});
+  const auto outcome =
+      run_here({"convert", frozen, "-o", "out.pt", "--train", "data.pt", "--batch", "8", "--thaw"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "8 constant weights are parameters again"));
+  EXPECT_TRUE(contains(outcome.out, "verified"));
+  expect_failure(run_here({"blend", model_file("tied.pt"), "-o", "out2.pt", "--thaw"}), 2,
+                 {"nothing to thaw"});
+}
+
 TEST_F(Blend, MistakesAreSaid) {
   const auto model = model_file("scripted_module.pt");
   expect_failure(run_here({"collapse", model, "-o", "out.pt"}), 2, {"holds no blends", model});

@@ -39,29 +39,35 @@ TORCH_LIBRARY_FRAGMENT(actswap, library) {
               observe);
 }
 
-ObservedModel::ObservedModel(const Model& model) {
-  const auto edited = reload(model.module);
-  normalise(edited);
+std::vector<std::string> insert_observers(const jit::Module& root) {
+  normalise(root);
+  std::vector<std::string> sites;
   int number = 0;
-  for (const auto& code : scan(edited)) {
+  for (const auto& code : scan(root)) {
     if (code.sites.empty()) {
       continue;
     }
     // Code is shared by the objects of a class; what differs is an attribute of the object.
     const auto attribute = "actswap_site_" + std::to_string(number++);
     code.type->addAttribute(attribute, c10::IntType::get());
-    for (const auto& entry : distinct_modules(edited)) {
+    for (const auto& entry : distinct_modules(root)) {
       if (entry.module.type() == code.type) {
         entry.module._ivalue()->setAttr(attribute, std::int64_t{-1});
       }
     }
     for (std::size_t i = 0; i < code.sites.size(); ++i) {
-      code.modules[i]._ivalue()->setAttr(attribute, static_cast<std::int64_t>(sites_.size()));
-      sites_.push_back(code.sites[i].id);
+      code.modules[i]._ivalue()->setAttr(attribute, static_cast<std::int64_t>(sites.size()));
+      sites.push_back(code.sites[i].id);
     }
     insert_call(code, attribute, code.match.input, false);
     insert_call(code, attribute, code.match.node->output(), true);
   }
+  return sites;
+}
+
+ObservedModel::ObservedModel(const Model& model) {
+  const auto edited = reload(model.module);
+  sites_ = insert_observers(edited);
   module_ = reload(edited);
   module_.eval();
 }

@@ -272,9 +272,9 @@ constexpr double kTolerance = 1e-4;
 // Meets none of the kinks, which lie on whole numbers and halves.
 const std::vector<double>& samples() {
   static const auto kSamples = [] {
-    std::vector<double> points;
-    for (int i = 0; i < 39; ++i) {
-      points.push_back(-7.03 + 0.37 * i);
+    std::vector<double> points(39);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      points[i] = -7.03 + 0.37 * static_cast<double>(i);
     }
     return points;
   }();
@@ -283,6 +283,7 @@ const std::vector<double>& samples() {
 
 std::optional<std::vector<double>> sampled(const Expression& expression, const jit::Value* x) {
   std::vector<double> values;
+  values.reserve(samples().size());
   for (const double at : samples()) {
     const auto value = expression.evaluate(x, at);
     if (!value) {

@@ -116,8 +116,8 @@ torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& te
   const auto teacher_log = torch::log_softmax(teacher / temperature, 1);
   const auto divergence =
       torch::kl_div(student_log, teacher_log, at::Reduction::Sum, /*log_target=*/true);
-  const auto distributions = static_cast<double>(student.numel() / student.size(1));
-  return divergence * (temperature * temperature / distributions);
+  const std::int64_t distributions = student.numel() / student.size(1);
+  return divergence * (temperature * temperature / static_cast<double>(distributions));
 }
 
 torch::Tensor compute_loss(const TrainOptions& options, const std::vector<torch::Tensor>& outputs,
