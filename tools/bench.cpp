@@ -22,6 +22,7 @@ struct Options {
 
 int run(const CommonOptions& common, const Options& options) {
   std::vector<torch::jit::Module> models;
+  models.reserve(options.models.size());
   for (const auto& path : options.models) {
     models.push_back(load(path).module);
   }

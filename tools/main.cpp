@@ -56,7 +56,14 @@ int flushed(int code) {
 
 }  // namespace
 
-constexpr int kOurBug = 1;
+int report_bug(const char* what) noexcept {
+  constexpr int kOurBug = 1;
+  std::fprintf(stderr,
+               "error: This is a bug in actswap; please report it with the command that led here: "
+               "%s\n",
+               what);
+  return kOurBug;
+}
 
 void catch_signals() {
   std::signal(SIGINT, on_signal);
@@ -109,16 +116,11 @@ int run(int argc, char** argv) {
 }  // namespace actswap::tool
 
 int main(int argc, char** argv) {
-  std::string what = "an exception of no known kind";
   try {
     return actswap::tool::run(argc, argv);
   } catch (const std::exception& error) {
-    what = error.what();
-  } catch (...) {  // of no kind that says anything
+    return actswap::tool::report_bug(error.what());
+  } catch (...) {
+    return actswap::tool::report_bug("an exception of no known kind");
   }
-  std::fprintf(stderr,
-               "error: This is a bug in actswap; please report it with the command that led here: "
-               "%s\n",
-               what.c_str());
-  return actswap::tool::kOurBug;
 }

@@ -4,6 +4,7 @@
 #include <actswap/graph/pattern.h>
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_set>
 
 namespace actswap {
@@ -44,8 +45,8 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
     auto match = match_activation(node);
     if (!match) {
       const auto blocks = node->blocks();
-      for (auto inner = blocks.rbegin(); inner != blocks.rend(); ++inner) {
-        collect(*inner, matches);
+      for (jit::Block* inner : std::views::reverse(blocks)) {
+        collect(inner, matches);
       }
       continue;  // a branch's own operators belong to it
     }

@@ -77,6 +77,7 @@ std::size_t Plan::swapped() const {
 Plan plan(const Model& model, const PlanOptions& options) {
   const auto target = resolve(options.to);
   std::vector<ActivationSpec> sources;
+  sources.reserve(options.sources.size());
   for (const auto& name : options.sources) {
     sources.push_back(resolve(name));
   }

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_map>
 
 namespace actswap {
@@ -79,8 +80,8 @@ c10::ivalue::Object* receiver_of(const jit::Node* call_method, c10::ivalue::Obje
     names.push_back(node->s(c10::attr::name));
     value = node->input(0);
   }
-  for (auto name = names.rbegin(); name != names.rend(); ++name) {
-    const auto attribute = self->getAttr(*name);
+  for (const auto& name : std::views::reverse(names)) {
+    const auto attribute = self->getAttr(name);
     if (!attribute.isObject()) {
       return nullptr;
     }

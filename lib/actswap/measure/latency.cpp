@@ -57,6 +57,7 @@ void validate(const LatencyOptions& options) {
 
 Latency summarise(const std::vector<double>& times, const std::vector<double>& first) {
   std::vector<double> ratios;
+  ratios.reserve(times.size());
   for (std::size_t round = 0; round < times.size(); ++round) {
     ratios.push_back(times[round] / first[round]);
   }
@@ -103,6 +104,7 @@ std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
     }
   }
   std::vector<Latency> latencies;
+  latencies.reserve(times.size());
   for (const auto& each : times) {
     latencies.push_back(summarise(each, times.front()));
   }
