@@ -40,6 +40,16 @@ TEST(Specialise, OneClassForEachLabelUpTheTree) {
   const auto b = child(changed, "b");
   EXPECT_NE(a.type(), b.type());
   EXPECT_NE(child(a, "act").type(), child(b, "act").type());
+  EXPECT_EQ(canonical(graph_of(changed)), R"IR(graph(%0 : __torch__.___torch_mangle_2.Root,
+      %1 : Tensor):
+  %2 : int = prim::Constant[value=3]()
+  %3 : int = prim::Constant[value=2]()
+  %4 : __torch__.___torch_mangle_1.Cell = prim::GetAttr[name="b"](%0)
+  %5 : __torch__.Cell = prim::GetAttr[name="a"](%0)
+  %6 : Tensor = prim::CallMethod[name="forward"](%5, %1, %3)
+  %7 : Tensor = prim::CallMethod[name="forward"](%4, %6, %2)
+  return (%7)
+)IR");
   const auto again = reload(changed);
   for (const auto& module : {changed, again}) {
     EXPECT_TRUE(torch::equal(outputs_of(module, {x})[0], outputs_of(reload(root), {x})[0]));

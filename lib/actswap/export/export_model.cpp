@@ -71,6 +71,7 @@ std::string pack_self_test(const std::vector<torch::Tensor>& inputs,
                            const std::vector<torch::Tensor>& outputs) {
   const auto tuple = [](const std::vector<torch::Tensor>& tensors) {
     std::vector<c10::IValue> values;
+    values.reserve(tensors.size());
     for (const auto& tensor : tensors) {
       values.emplace_back(tensor.detach().contiguous().clone());
     }
