@@ -79,6 +79,12 @@ TEST(Pattern, ArithmeticIsNone) {
   }
 }
 
+// A hardswish, but for the rounding.
+TEST(Pattern, ARoundedQuotientIsNone) {
+  EXPECT_EQ(found_in("return torch.div(x * torch.clamp(x + 3, 0, 6), 6, rounding_mode='floor')"),
+            Strings{});
+}
+
 // The activation is applied to what the arithmetic gives, not to what that began with.
 TEST(Pattern, BeginsAtTheNearestTensor) {
   EXPECT_EQ(found_in("z = x * 2 + 1\n  return z * torch.sigmoid(z)"), Strings{"silu pattern"});

@@ -20,7 +20,7 @@ constexpr std::size_t kMaximumNodes = 24;
 
 using Arguments = std::vector<double>;
 struct Elementwise {
-  std::size_t operands;  // how many leading arguments are read; the others must have their defaults
+  std::size_t operands;  // all the arguments it may have; div with a rounding mode is another
   double (*value)(const Arguments&);
 };
 
@@ -123,9 +123,7 @@ class Expression {
     operation.is_clamp = op->name == "clamp" || op->name == "clip";
     operation.is_cast = is_cast(op->name);
     const auto found = elementwise().find(op->name);
-    // max and min of two tensors; of one they are no elementwise operators.
-    if (found != elementwise().end() &&
-        node->inputs().size() >= std::min<std::size_t>(2, found->second.operands)) {
+    if (found != elementwise().end() && node->inputs().size() <= found->second.operands) {
       operation.elementwise = &found->second;
     }
     if (!operation.is_clamp && !operation.is_cast && operation.elementwise == nullptr) {
