@@ -26,8 +26,9 @@ inline std::string canonical(const std::shared_ptr<torch::jit::Graph>& graph) {
   const auto copy = graph->copy();
   torch::jit::EliminateDeadCode(copy);
   torch::jit::ConstantPooling(copy);
-  // Nested blocks say where their code came from all the same.
-  static const std::regex kOrigin(" # [^\n]*");
+  // Nested blocks say where their code came from all the same. What a pass notes for others is left
+  // out.
+  static const std::regex kOrigin(" # [^\n]*|, actswap_(number|tensor)=[^,\\]]*");
   return std::regex_replace(torch::jit::Canonicalize(copy, false)->toString(false), kOrigin, "");
 }
 

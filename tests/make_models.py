@@ -2,7 +2,8 @@
 """Writes the model files of the tests: make_models.py OUTDIR [--if-missing].
 
 Each good model comes with NAME.io.pt, {'inputs': [...], 'outputs': [...]} of the eager model in eval mode. expected.json says for each
-its input shapes, its dtype and the number of activation uses that are sources by default, counted by hand beside the model below.
+its input shapes, its dtype and the number of activation uses that are sources by default and can be swapped, counted by hand beside the
+model below.
 """
 
 import argparse
@@ -246,6 +247,209 @@ class Handwritten(nn.Module):
         return x.mul_(torch.sigmoid(x))
 
 
+class Apply(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x)
+
+
+def gelu_before(self, input: typing.Tuple[Tensor]) -> typing.Tuple[Tensor]:
+    return (F.gelu(input[0]),)
+
+
+def mish_after(self, input: typing.Tuple[Tensor], output: Tensor) -> Tensor:
+    return F.mish(output)
+
+
+class Hooked(nn.Module):
+    """Two submodules of one class whose forward hooks apply activations."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(6, 6)
+        self.first, self.second = Apply(), Apply()
+        for module in (self.first, self.second):
+            module.register_forward_pre_hook(gelu_before)
+            module.register_forward_hook(mish_after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(self.lin(x)))
+
+
+class Forked(nn.Module):
+    """torch.jit.fork of a submodule, of a method, of a function and of a module's function with a branch."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 6), nn.Mish())
+        self.lin = nn.Linear(6, 6)
+
+    def helper(self, x: Tensor, wide: bool) -> Tensor:
+        return F.silu(self.lin(x)) if wide else x
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = torch.jit.fork(self.body, x)
+        b = torch.jit.fork(self.helper, x, True)
+        c = torch.jit.fork(gelu_by_hand, x)
+        return torch.jit.wait(a) + torch.jit.wait(b) + torch.jit.wait(c)
+
+
+class BetaSwish(nn.Module):
+    def __init__(self, beta: float):
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.beta * x)
+
+
+class Attributes(nn.Module):
+    """Two objects of one class with different numbers, and a module whose number is an argument of an operator."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.first, self.second = BetaSwish(1.702), BetaSwish(0.7)
+        self.alpha = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.elu(self.second(self.b(self.first(self.a(x)))), self.alpha)
+
+
+class Learnt(nn.Module):
+    """A swish whose beta is learnt, which stays, and a scaled GELU, of which only the GELU is one."""
+
+    def __init__(self):
+        super().__init__()
+        self.beta = nn.Parameter(torch.tensor(1.3))
+        self.gamma = nn.Parameter(torch.ones(6))
+        self.lin = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lin(x)
+        x = x * torch.sigmoid(self.beta * x)
+        return self.gamma * F.gelu(self.lin(x))
+
+
+class Step(nn.Module):
+    def __init__(self, act: nn.Module):
+        super().__init__()
+        self.lin, self.act = nn.Linear(4, 4), act
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.lin(x))
+
+
+@torch.jit.interface
+class Layer(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        pass
+
+
+class Indexed(nn.Module):
+    """Submodules that are chosen at run time."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([Step(nn.Mish()), Step(nn.SiLU())])
+        self.named = nn.ModuleDict({"a": nn.Linear(4, 4), "act": nn.GELU()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in range(2):
+            layer: Layer = self.layers[i]
+            x = layer.forward(x)
+        for module in self.named.values():
+            x = module(x)
+        return x
+
+
+class Packed(nn.Module):
+    """Saved and loaded by code of its own, which packs its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.randn(6, 6)
+        self.scale = 2.0
+
+    @torch.jit.export
+    def __getstate__(self) -> typing.Tuple[Tensor, float, bool]:
+        return self.weight.t(), self.scale / 2.0, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: typing.Tuple[Tensor, float, bool]) -> None:
+        self.weight = state[0].t()
+        self.scale = state[1] * 2.0
+        self.training = state[2]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.mish(F.linear(x, self.weight)) * self.scale
+
+
+class Stateful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.packed, self.head = Packed(), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(self.head(self.packed(x)))
+
+
+@torch.jit.script
+class Scaler:
+    def __init__(self, factor: float):
+        self.factor = factor
+
+    def apply(self, x: Tensor) -> Tensor:
+        return F.silu(x) * self.factor
+
+
+class Attributed(nn.Module):
+    """Attributes of every kind, a submodule that is None, and an activation in the method of a class that is no module."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(4, 4)
+        self.act = nn.Mish()
+        self.norm: typing.Optional[nn.Module] = None
+        self.scaler = Scaler(1.5)
+        self.sizes: typing.Tuple[int, float] = (2, 0.5)
+        self.factors: typing.List[float] = [1.0, 2.0]
+        self.names: typing.Dict[str, int] = {"a": 3}
+        self.offset: typing.Optional[Tensor] = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.lin(x))
+        if self.norm is not None:
+            x = self.norm(x)
+        offset = self.offset
+        if offset is not None:
+            x = x + offset
+        return self.scaler.apply(x) * self.sizes[1] * self.factors[1] + self.names["a"]
+
+
+class SeveralOutputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> typing.Tuple[Tensor, typing.List[Tensor]]:
+        x = F.gelu(self.a(x))
+        return x, [F.silu(self.b(x)), x + 1.0]
+
+
+class ThroughIdentity(nn.Module):
+    """An in-place activation of what nn.Identity handed through, which is read again."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(4, 4)
+        self.through = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lin(x)
+        y = F.silu(self.through(x), inplace=True)
+        return F.mish(x + y)
+
+
 IMAGE = [[2, 3, 8, 8]]
 # name, model, how it is made, input shapes, number of uses that are sources by default, dtype
 GOOD = {
@@ -273,6 +477,18 @@ GOOD = {
     "handwritten_traced": (Handwritten, "trace", [[2, 6]], 5),
     "handwritten_half": (Handwritten, "trace", [[2, 6]], 5, torch.bfloat16),
     "extra_files": (Tied, "script", [[2, 5]], 1),
+    "hooked": (Hooked, "script", [[2, 6]], 6),  # before, in and after each of the two
+    "forked": (Forked, "script", [[2, 6]], 3),
+    "attributes": (Attributes, "script", [[2, 6]], 3),
+    "learnt": (Learnt, "script", [[2, 6]], 1),  # the other one stays
+    "indexed": (Indexed, "script", [[2, 4]], 3),
+    "stateful": (Stateful, "script", [[2, 6]], 2),
+    "attributed": (Attributed, "script", [[2, 4]], 2),
+    "several_outputs": (SeveralOutputs, "script", [[2, 4]], 2),
+    "through_identity": (ThroughIdentity, "script", [[2, 4]], 1),  # the one in place stays
+    "stateful_root": (Packed, "script", [[2, 6]], 0),  # its one stays
+    "channels_last": (lambda: ScriptedModule().to(memory_format=torch.channels_last), "script", IMAGE, 3),
+    "float16": (ScriptedModule, "script", IMAGE, 3, torch.float16),
 }
 
 

@@ -93,7 +93,9 @@ TEST_F(Inspect, ASiteThatCannotBeReplacedSaysWhy) {
   module.register_attribute("slope", c10::FloatType::get(), 0.1);
   module.define(
       "def forward(self, x):\n"
-      "  return torch.leaky_relu(torch.silu(x), self.slope)\n");
+      "  return torch.leaky_relu(torch.silu(x), self.slope)\n"
+      "def steepen(self) -> None:\n"
+      "  self.slope = 2.0 * self.slope\n");
   module.save(path("steep.pt"));
   const auto outcome = run_here({"inspect", "steep.pt", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;

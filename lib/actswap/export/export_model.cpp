@@ -87,8 +87,10 @@ Verification write_verified(jit::Module module, jit::Module& expected,
                             const ExportOptions& options, const std::string& what) {
   module.eval();
   const auto inputs = options.probe_inputs.empty() ? guess_inputs(expected) : options.probe_inputs;
+  std::vector<torch::Tensor> outputs;
   if (!inputs.empty()) {
-    extra_files[kSelfTest] = pack_self_test(inputs, run_in_eval(expected, inputs));
+    outputs = run_in_eval(expected, inputs);
+    extra_files[kSelfTest] = pack_self_test(inputs, outputs);
   }
   Verification result;
   write_atomically(path, [&](const std::string& temporary) {
@@ -98,12 +100,12 @@ Verification write_verified(jit::Module module, jit::Module& expected,
       throw FileError("Cannot write '" + path +
                       "': " + libtorch_cause(error.what_without_backtrace()));
     }
-    auto written = load(temporary);
+    auto written = jit::load(temporary, torch::kCPU);
     if (inputs.empty()) {
       result.reason = "no probe inputs: none of the guessed shapes fits the model";
       return;
     }
-    result = compare_models(expected, written.module, inputs, options.tolerance);
+    result = compare_outputs(outputs, run_in_eval(written, inputs), options.tolerance);
     if (!result.verified) {
       throw VerificationError("The " + what + " differs from what it must compute: " +
                               result.reason + "; '" + path + "' was not written");
@@ -177,16 +179,17 @@ Verification compare_models(jit::Module& model, jit::Module& other,
 
 Verification export_model(Retargeter& retargeter, const std::string& path,
                           const ExportOptions& options) {
-  auto expected = reload(retargeter.module());
+  auto expected = recompile(retargeter.module());
   for_each_blend(expected, [](jit::Module& blend) { blend.setattr("t", 1.0); });
   auto extra_files = retargeter.original().extra_files;
   extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
-  return write_verified(retargeter.finish(), expected, extra_files, path, options, "export");
+  return write_verified(collapsed(retargeter.module()), expected, extra_files, path, options,
+                        "export");
 }
 
 Verification export_blended(const Model& blended, const std::string& path,
                             const ExportOptions& options) {
-  auto expected = reload(blended.module);
+  auto expected = recompile(blended.module);
   std::size_t blends = 0;
   for_each_blend(expected, [&](jit::Module& blend) {
     blend.setattr("t", 1.0);
@@ -195,19 +198,17 @@ Verification export_blended(const Model& blended, const std::string& path,
   if (blends == 0) {
     throw UsageError("'" + blended.path + "' holds no blends; expected a file of `actswap blend`");
   }
-  const auto edited = reload(blended.module);
-  collapse_blends(edited);
   auto extra_files = blended.extra_files;
   extra_files[kProvenanceFile] = collapsed_provenance_json(blended, options.provenance);
-  return write_verified(reload(edited), expected, extra_files, path, options, "export");
+  return write_verified(collapsed(blended.module), expected, extra_files, path, options, "export");
 }
 
 Verification save_blended(Retargeter& retargeter, const std::string& path,
                           const ExportOptions& options) {
-  auto expected = reload(retargeter.original().module);
+  auto expected = recompile(retargeter.original().module);
   auto extra_files = retargeter.original().extra_files;
   extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
-  auto blended = reload(retargeter.module());
+  auto blended = recompile(retargeter.module());
   for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 0.0); });
   auto checking = options;
   checking.tolerance =

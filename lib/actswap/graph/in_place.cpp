@@ -12,6 +12,9 @@ namespace jit = torch::jit;
 
 namespace {
 
+// Whether what a method gives back may be an argument of it, or a view of one, as nn.Identity's is.
+bool returns_an_argument(const jit::Node* call_method);
+
 // A view shares memory with what it was made from; a write to one is seen through the other. What
 // is put into a list or tuple and taken out again is the same memory too.
 bool is_view(const jit::Node* node) {
@@ -24,7 +27,51 @@ bool is_view(const jit::Node* node) {
   const auto kind = node->kind();
   return kind == c10::prim::ListUnpack || kind == c10::prim::ListConstruct ||
          kind == c10::prim::TupleUnpack || kind == c10::prim::TupleConstruct ||
-         (kind.is_aten() && kViews.contains(kind.toUnqualString()));
+         kind == c10::prim::TupleIndex ||
+         (kind.is_aten() && kViews.contains(kind.toUnqualString())) ||
+         (kind == c10::prim::CallMethod && returns_an_argument(node));
+}
+
+bool may_hold_a_tensor(const c10::TypePtr& type) {
+  const auto contained = type->containedTypes();
+  return type->kind() == c10::TypeKind::TensorType ||
+         (type->kind() != c10::TypeKind::ClassType &&
+          std::any_of(contained.begin(), contained.end(), may_hold_a_tensor));
+}
+
+// What a node's outputs may share memory with: nothing unless it is a view.
+std::vector<const jit::Value*> viewed_by(const jit::Node* node) {
+  std::vector<const jit::Value*> viewed;
+  if (is_view(node)) {
+    std::copy_if(node->inputs().begin(), node->inputs().end(), std::back_inserter(viewed),
+                 [](const jit::Value* input) { return may_hold_a_tensor(input->type()); });
+  }
+  return viewed;
+}
+
+bool comes_from_an_argument(const jit::Value* value) {
+  if (value->node()->kind() == c10::prim::Param) {
+    return value->offset() > 0;  // self is none
+  }
+  const auto blocks = value->node()->blocks();
+  if (value->node()->kind() == c10::prim::If) {
+    return std::any_of(blocks.begin(), blocks.end(), [&](const jit::Block* block) {
+      return comes_from_an_argument(block->outputs()[value->offset()]);
+    });
+  }
+  const auto sources = viewed_by(value->node());
+  return std::any_of(sources.begin(), sources.end(), comes_from_an_argument);
+}
+
+bool returns_an_argument(const jit::Node* call_method) {
+  const auto type = call_method->input(0)->type()->cast<c10::ClassType>();
+  auto* method = type == nullptr ? nullptr : type->findMethod(call_method->s(c10::attr::name));
+  auto* code = method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
+  if (code == nullptr || call_method->inputs().size() < 2) {
+    return type == nullptr && call_method->inputs().size() > 1;  // an interface, which may be any
+  }
+  const auto outputs = code->graph()->outputs();
+  return std::any_of(outputs.begin(), outputs.end(), comes_from_an_argument);
 }
 
 bool is_within(const jit::Node* inner, const jit::Node* outer) {
@@ -56,8 +103,8 @@ bool is_read_after(const jit::Node* writer, const jit::Value* value, const jit::
 bool is_seen_through_a_view(const jit::Node* writer, const jit::Value* value) {
   // What the value was taken from, and other views of that.
   const jit::Value* viewed = value;
-  while (is_view(viewed->node())) {
-    const auto sources = viewed->node()->inputs();
+  for (auto sources = viewed_by(viewed->node()); !sources.empty();
+       sources = viewed_by(viewed->node())) {
     const bool is_part =
         viewed->node()->kind() == c10::prim::ListUnpack;  // the others are elsewhere
     if (!is_part && std::any_of(sources.begin(), sources.end(), [&](const jit::Value* source) {
@@ -115,6 +162,8 @@ bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
         const jit::Value* argument = node->input(index);
         found =
             is_read_elsewhere(node, argument) ||
+            (argument->node()->kind() == c10::prim::Param &&
+             argument->owningGraph() != graph.get()) ||  // what a fork was given
             (argument->node() == graph->param_node() &&
              argument_is_read_elsewhere(types, caller, code->name(), argument->offset(), visited));
       });

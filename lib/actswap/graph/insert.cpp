@@ -3,6 +3,7 @@
 #include <actswap/graph/emit.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/normalise.h>
+#include <actswap/graph/reload.h>
 #include <actswap/graph/scan.h>
 #include <actswap/graph/specialise.h>
 
@@ -59,9 +60,10 @@ std::string unused_name(const c10::ClassTypePtr& type) {
 }
 
 jit::Value* call_blend(const CodeSite& code, jit::Value* input, const std::string& name) {
-  auto& graph = *jit::toGraphFunction(*code.method).graph();
+  auto& graph = *code.match.node->owningGraph();
   const jit::WithInsertPoint guard(code.match.node);
-  jit::Value* blend = graph.insertGetAttr(graph.inputs().at(0), name);
+  jit::Value* blend =
+      graph.insertGetAttr(self_in(*jit::toGraphFunction(*code.method).graph(), &graph), name);
   jit::Node* call = graph.create(c10::prim::CallMethod, {blend, input});
   call->s_(c10::attr::name, "forward");
   return graph.insertNode(call)->output();
@@ -129,8 +131,8 @@ void remove_child(const c10::ClassTypePtr& type, const std::string& name,
 
 }  // namespace
 
-Insertion insert_blends(const jit::Module& root, const Plan& plan) {
-  normalise(root);
+Insertion insert_blends(const jit::Module& given, const Plan& plan) {
+  const auto root = normalise(given);
   Targets targets;
   for (const auto& planned : plan.sites) {
     targets.emplace(planned.site.id, planned.target);
@@ -176,6 +178,12 @@ Insertion insert_blends(const jit::Module& root, const Plan& plan) {
   }
   define_set_blend(result.root, result.paths);
   return result;
+}
+
+jit::Module collapsed(const jit::Module& root) {
+  const auto edited = recompile(root);
+  collapse_blends(edited);
+  return recompile(edited);
 }
 
 std::size_t collapse_blends(const jit::Module& root) {

@@ -19,6 +19,9 @@ struct Insertion {
 /// @throws UsageError where a planned site is not found.
 Insertion insert_blends(const torch::jit::Module& root, const Plan& plan);
 
+/// A copy without blends: see collapse_blends. It shares its tensors.
+torch::jit::Module collapsed(const torch::jit::Module& root);
+
 /// Replaces every blend by its target and removes the blend modules; the module must not have run.
 /// @return how many blends were removed
 std::size_t collapse_blends(const torch::jit::Module& root);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 namespace actswap {
 
@@ -150,6 +151,7 @@ std::string unknown_operator(const std::string& what) {
 Model load(const std::string& path) {
   check_is_archive(path);
   auto reader = open_archive(path);
+  auto sha256 = std::async(std::launch::async, [&] { return file_sha256(path); });
   Model model;
   try {
     check_is_torchscript(path, *reader);
@@ -179,7 +181,7 @@ Model load(const std::string& path) {
   }
   check_is_float(path, model);
   model.path = path;
-  model.sha256 = file_sha256(path);
+  model.sha256 = sha256.get();
   classify(model);
   return model;
 }

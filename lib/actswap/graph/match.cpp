@@ -2,6 +2,7 @@
 #include <actswap/graph/match.h>
 #include <actswap/graph/operators.h>
 #include <actswap/graph/pattern.h>
+#include <actswap/graph/walk.h>
 
 #include <algorithm>
 #include <ranges>
@@ -47,6 +48,9 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
       const auto blocks = node->blocks();
       for (jit::Block* inner : std::views::reverse(blocks)) {
         collect(inner, matches);
+      }
+      if (const auto forked = forked_graph(node)) {
+        collect(forked->block(), matches);
       }
       continue;  // a branch's own operators belong to it
     }

@@ -26,7 +26,8 @@ struct Match {
 /// The activation that the node computes, if it does.
 std::optional<Match> match_activation(torch::jit::Node* node);
 
-/// All of a graph, in program order; a branch that is an activation is one match.
+/// All of a graph and of what it forks, in program order; a branch that is an activation is one
+/// match.
 std::vector<Match> match_all(torch::jit::Graph& graph);
 
 /// Puts `output` in the place of the match's: for an in-place form also where its input is read

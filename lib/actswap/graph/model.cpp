@@ -96,12 +96,6 @@ void classify(Model& model) {
   }
 }
 
-jit::Module reload(const jit::Module& module) {
-  std::stringstream stream;
-  module.save(stream);
-  return jit::load(stream, torch::kCPU);
-}
-
 std::vector<std::string> argument_names(const jit::Module& module) {
   std::vector<std::string> names;
   if (const auto method = module.find_method("forward")) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/graph/reload.h>
 
 #include <torch/script.h>
 
@@ -32,12 +33,9 @@ struct Model {
 ///   unknown operator (which one).
 ACTSWAP_API Model load(const std::string& path);
 
-/// A model that is already in memory. The module itself is not changed: this is a copy (by way of
-/// serialisation, so that edits to its graphs take effect even where it has run before).
+/// A model that is already in memory. The module itself is not changed: this is a copy, compiled
+/// anew, so that edits to its graphs take effect even where it has run before.
 ACTSWAP_API Model adopt(const torch::jit::Module& module);
-
-/// A deep copy by way of serialisation: own parameters, own graphs, nothing cached.
-ACTSWAP_API torch::jit::Module reload(const torch::jit::Module& module);
 
 /// Names of the arguments of the module's forward, without self.
 ACTSWAP_API std::vector<std::string> argument_names(const torch::jit::Module& module);

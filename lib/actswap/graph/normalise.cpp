@@ -1,3 +1,4 @@
+#include <actswap/graph/attributes.h>
 #include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/normalise.h>
@@ -13,9 +14,25 @@ namespace jit = torch::jit;
 
 namespace {
 
-jit::GraphFunction* callee_of(jit::Node* call_function) {
-  const auto type = call_function->input(0)->type()->cast<c10::FunctionType>();
-  return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
+bool is_module(const c10::TypePtr& type) {
+  const auto class_type = type->cast<c10::ClassType>();
+  return class_type != nullptr && class_type->is_module();
+}
+
+// What a call runs, where it is a free function, a forward hook or a method of a class that can
+// have no submodule for a blend; nullptr otherwise.
+jit::GraphFunction* free_callee(jit::Node* call) {
+  if (call->kind() == c10::prim::CallFunction) {
+    const auto type = call->input(0)->type()->cast<c10::FunctionType>();
+    return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
+  }
+  const auto type = call->kind() == c10::prim::CallMethod
+                        ? call->input(0)->type()->cast<c10::ClassType>()
+                        : nullptr;
+  auto* method = type == nullptr || (type->is_module() && !saves_itself(type))
+                     ? nullptr
+                     : type->findMethod(call->s(c10::attr::name));
+  return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
 }
 
 bool applies_activation(jit::Graph& graph) {
@@ -24,26 +41,31 @@ bool applies_activation(jit::Graph& graph) {
   }
   bool found = false;
   for_each_node(graph.block(), [&](jit::Node* node) {
-    if (!found && node->kind() == c10::prim::CallFunction) {
-      auto* callee = callee_of(node);
-      found = callee != nullptr && applies_activation(*callee->graph());
-    }
+    auto* callee = found ? nullptr : free_callee(node);
+    found = found || (callee != nullptr && applies_activation(*callee->graph()));
   });
   return found;
+}
+
+// A hook is code of its module, which may become of another class.
+bool is_hook(const jit::Graph& graph) {
+  return !graph.inputs().empty() && is_module(graph.inputs()[0]->type());
 }
 
 // The graph of the function is copied in, so that other callers keep theirs.
 void inline_functions(jit::Block* block) {
   for_each_node(block, [](jit::Node* node) {
-    if (node->kind() != c10::prim::CallFunction) {
-      return;
-    }
-    auto* callee = callee_of(node);
-    if (callee == nullptr || !applies_activation(*callee->graph())) {
+    auto* callee = free_callee(node);
+    if (callee == nullptr ||
+        (!applies_activation(*callee->graph()) && !is_hook(*callee->graph()))) {
       return;
     }
     const auto body = callee->graph()->copy();
     inline_functions(body->block());
+    if (node->kind() == c10::prim::CallMethod) {
+      jit::inlineCallTo(node, callee, body.get());
+      return;
+    }
     jit::Node* function_constant = node->input(0)->node();
     node->removeInput(0);
     jit::inlineCallTo(node, callee, body.get());
@@ -57,11 +79,13 @@ void inline_functions(jit::Block* block) {
 void inline_activation_modules(const ModuleEntry& caller, const CallCounts& counts,
                                std::unordered_set<const c10::ivalue::Object*>& activation_modules) {
   for (auto* method : user_methods(caller.module.type())) {
-    for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+    const auto graph = jit::toGraphFunction(*method).graph();
+    const Bindings bindings(caller.module._ivalue().get(), *graph);
+    for_each_node(graph->block(), [&](jit::Node* node) {
       if (node->kind() != c10::prim::CallMethod) {
         return;
       }
-      const auto* receiver = receiver_of(node, caller.module._ivalue().get());
+      const auto* receiver = bindings.object_of(node->input(0));
       const auto& name = node->s(c10::attr::name);
       if (receiver == nullptr || !activation_modules.contains(receiver)) {
         return;
@@ -97,7 +121,8 @@ bool is_activation_module(const jit::Module& module) {
   return !methods.empty();
 }
 
-void normalise(const jit::Module& root) {
+jit::Module normalise(const jit::Module& given) {
+  const auto root = note_attributes(given);
   const auto modules = distinct_modules(root);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
@@ -114,6 +139,7 @@ void normalise(const jit::Module& root) {
   for (const auto& entry : modules) {
     inline_activation_modules(entry, counts, activation_modules);
   }
+  return root;
 }
 
 }  // namespace actswap

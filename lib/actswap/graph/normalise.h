@@ -5,13 +5,15 @@
 
 namespace actswap {
 
-/// Two inlinings, both in place; nothing else is changed:
-///  - a call of a free function in which an activation is applied (torch.nn.functional.mish);
+/// Notes the numbers in attributes (see note_attributes, which may split classes: the result is
+/// then another object than `root`), then inlines, in place; nothing else is changed:
+///  - a call of a free function in which an activation is applied (torch.nn.functional.mish), of
+///    such a method of a class that is no module or saves itself, or of a forward hook;
 ///  - a call of an activation module (see is_activation_module)
 ///    that is called at several places, so that each place becomes a site of its own, or that
 ///    writes in place to what its caller reads elsewhere, so that the caller's reading is seen.
 /// Must run before any method of the module has run.
-void normalise(const torch::jit::Module& root);
+torch::jit::Module normalise(const torch::jit::Module& root);
 
 /// Whether the class is an activation module: its forward applies one activation to its argument
 /// and returns it, and it has neither parameters, buffers nor children.

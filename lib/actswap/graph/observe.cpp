@@ -22,9 +22,10 @@ void observe(const torch::Tensor& value, std::int64_t site, bool after) {
 
 void insert_call(const CodeSite& code, const std::string& attribute, jit::Value* value,
                  bool after) {
-  auto& graph = *jit::toGraphFunction(*code.method).graph();
+  auto& graph = *code.match.node->owningGraph();
   const jit::WithInsertPoint guard(after ? code.match.node->next() : code.match.node);
-  jit::Value* site = graph.insertGetAttr(graph.inputs().at(0), attribute);
+  jit::Value* site =
+      graph.insertGetAttr(self_in(*jit::toGraphFunction(*code.method).graph(), &graph), attribute);
   jit::Node* call = graph.create(c10::Symbol::fromQualString("actswap::observe"),
                                  {value, site, graph.insertConstant(after)}, 0);
   graph.insertNode(call);
@@ -39,12 +40,12 @@ TORCH_LIBRARY_FRAGMENT(actswap, library) {
               observe);
 }
 
-std::vector<std::string> insert_observers(const jit::Module& root) {
-  normalise(root);
+Observed insert_observers(const jit::Module& given) {
+  const auto root = normalise(given);
   std::vector<std::string> sites;
   int number = 0;
   for (const auto& code : scan(root)) {
-    if (code.sites.empty()) {
+    if (code.sites.empty() || saves_itself(code.type)) {
       continue;
     }
     // Code is shared by the objects of a class; what differs is an attribute of the object.
@@ -62,13 +63,13 @@ std::vector<std::string> insert_observers(const jit::Module& root) {
     insert_call(code, attribute, code.match.input, false);
     insert_call(code, attribute, code.match.node->output(), true);
   }
-  return sites;
+  return {root, sites};
 }
 
 ObservedModel::ObservedModel(const Model& model) {
-  const auto edited = reload(model.module);
-  sites_ = insert_observers(edited);
-  module_ = reload(edited);
+  auto observed = insert_observers(recompile(model.module));
+  sites_ = std::move(observed.sites);
+  module_ = recompile(observed.root);
   module_.eval();
 }
 

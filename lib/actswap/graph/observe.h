@@ -17,10 +17,14 @@ struct SiteObserver {
   std::function<void(std::size_t site, const torch::Tensor& output)> after;
 };
 
+struct Observed {
+  torch::jit::Module root;         ///< another object than was given where classes were split
+  std::vector<std::string> sites;  ///< ids; a site's number, as observers get it, is its place here
+};
+
 /// Puts a call before and after each site of a module that has not run yet: "actswap::observe", an
 /// operator of this library.
-/// @return the sites' ids; a site's number, as observers get it, is its place in here
-std::vector<std::string> insert_observers(const torch::jit::Module& root);
+Observed insert_observers(const torch::jit::Module& root);
 
 /// A copy of a model that reports at every site; it computes what the model does.
 class ObservedModel {

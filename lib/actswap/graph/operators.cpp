@@ -1,3 +1,4 @@
+#include <actswap/graph/attributes.h>
 #include <actswap/graph/operators.h>
 
 #include <torch/csrc/jit/ir/constants.h>
@@ -45,7 +46,8 @@ std::optional<c10::IValue> constant_argument(const jit::Node* node, const std::s
     return std::nullopt;
   }
   if (static_cast<std::size_t>(*index) < node->inputs().size()) {
-    return jit::toIValue(node->input(*index));
+    const auto number = noted_number(node->input(*index));
+    return number ? std::optional<c10::IValue>(*number) : jit::toIValue(node->input(*index));
   }
   return schema->arguments().at(*index).default_value();
 }
@@ -92,7 +94,7 @@ jit::Node* only_node(jit::Block* block) {
 
 std::optional<double> constant_number(jit::Value* value) {
   const auto constant = jit::toIValue(value);
-  return constant ? as_number(*constant) : std::nullopt;
+  return constant ? as_number(*constant) : noted_number(value);
 }
 
 std::optional<Operator> aten_operator(const jit::Node* node) {

@@ -17,7 +17,7 @@ struct Operator {
 std::optional<Operator> aten_operator(const torch::jit::Node* node);
 
 /// A number that is a constant in the graph: a scalar, or, as traces have it, a tensor of dimension
-/// 0.
+/// 0; or an attribute that was noted to be one.
 std::optional<double> constant_number(torch::jit::Value* value);
 
 /// The activation that the node's operator is.

@@ -1,3 +1,4 @@
+#include <actswap/graph/attributes.h>
 #include <actswap/graph/in_place.h>
 #include <actswap/graph/operators.h>
 #include <actswap/graph/pattern.h>
@@ -77,10 +78,18 @@ class Expression {
   const std::vector<jit::Value*>& candidates() const { return candidates_; }
   /// Numbers that stand in it.
   const std::set<double>& constants() const { return constants_; }
+  /// Parameters and buffers that stand in it: a beta that may be learnt.
+  const std::vector<jit::Value*>& tensors() const { return tensors_; }
+  /// From now on such a tensor is taken to be a number, and to be this one.
+  void assume(jit::Value* tensor, double number) {
+    assumed_[tensor] = number;
+    constants_.insert(number);
+  }
 
   /// The value for x = `at`; empty where another tensor than x is needed.
   std::optional<double> evaluate(const jit::Value* x, double at) const {
-    std::unordered_map<const jit::Value*, std::optional<double>> known = {{x, at}};
+    auto known = assumed_;
+    known[x] = at;
     return evaluate(root_->output(), known);
   }
 
@@ -152,6 +161,9 @@ class Expression {
       return;
     }
     jit::Node* node = value->node();
+    if (noted_tensor(value)) {
+      tensors_.push_back(value);
+    }
     if (node != root_ && value->type()->isSubtypeOf(*c10::TensorType::get())) {
       candidates_.push_back(value);
     }
@@ -239,7 +251,9 @@ class Expression {
   std::vector<jit::Node*> nodes_;
   std::unordered_map<jit::Node*, Operation> operations_;
   std::vector<jit::Value*> candidates_;
+  std::vector<jit::Value*> tensors_;
   std::set<double> constants_;
+  std::unordered_map<const jit::Value*, std::optional<double>> assumed_;
 };
 
 // Parameters that a row may be meant with: its own, those of its aliases, and for a row with one
@@ -326,6 +340,34 @@ std::optional<ActivationSpec> identify(const Expression& expression, const jit::
   return std::nullopt;
 }
 
+struct Identified {
+  ActivationSpec spec;
+  bool has_tensor_parameter = false;
+};
+
+// Where a tensor of the model stands in the place of a parameter, the expression must be the same
+// row for other values of it too: gamma gelu(x) is a gelu only while gamma is 1.
+std::optional<Identified> identify_any(Expression expression, const jit::Value* x) {
+  if (const auto spec = identify(expression, x)) {
+    return Identified{*spec};
+  }
+  std::optional<ActivationSpec> spec;
+  if (expression.tensors().empty()) {
+    return std::nullopt;
+  }
+  for (const double change : {0.37, 0.0}) {  // what stands there now comes last
+    for (jit::Value* tensor : expression.tensors()) {
+      expression.assume(tensor, *noted_tensor(tensor) + change);
+    }
+    const auto found = identify(expression, x);
+    if (!found || (spec && (spec->activation != found->activation || *spec == *found))) {
+      return std::nullopt;
+    }
+    spec = found;
+  }
+  return Identified{*spec, true};
+}
+
 // The last operator of a hand-written activation; a cast after it is not a part of it.
 bool may_be_last(const jit::Node* node) {
   const auto op = aten_operator(node);
@@ -343,8 +385,8 @@ std::optional<Match> match_pattern(jit::Node* node) {
     return std::nullopt;
   }
   for (jit::Value* x : expression.candidates()) {
-    const auto spec = identify(expression, x);
-    if (!spec) {
+    const auto identified = identify_any(expression, x);
+    if (!identified) {
       continue;
     }
     Match match;
@@ -354,8 +396,13 @@ std::optional<Match> match_pattern(jit::Node* node) {
     }
     match.node = node;
     match.input = x;
-    match.activation = *spec;
+    match.activation = identified->spec;
     match.form = SiteForm::pattern;
+    if (identified->has_tensor_parameter) {
+      match.obstacle = "its parameter is a tensor of the model, '" +
+                       expression.tensors().front()->node()->s(c10::attr::name) +
+                       "', which may be learnt";
+    }
     // x.mul_(torch.sigmoid(x)) writes to x; torch.sigmoid(x).mul_(x) only to what nobody else sees.
     match.in_place = aten_operator(node)->in_place && node->input(0) == x;
     if (aten_operator(node)->in_place && !match.in_place &&

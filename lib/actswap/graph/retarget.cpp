@@ -23,14 +23,14 @@ jit::Module module_at(const jit::Module& root, const std::string& path) {
 
 }  // namespace
 
-Retargeter::Retargeter(const Model& model, const Plan& plan) : original_(model), plan_(plan) {
+Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors)
+    : original_(model), plan_(plan) {
   if (plan.swapped() == 0) {
     throw UsageError("The plan swaps nothing: " + std::to_string(plan.sites.size()) +
                      " sites, none selected (actswap inspect says why for each)");
   }
-  const auto inserted = insert_blends(reload(model.module), plan);
-  // Loading what was edited gives a module in which nothing is cached from before the edit.
-  module_ = reload(inserted.root);
+  const auto inserted = insert_blends(recompile(model.module), plan);
+  module_ = tensors == Tensors::shared ? recompile(inserted.root) : reload(inserted.root);
   for (const auto& [id, path] : inserted.paths) {
     blends_.emplace(id, module_at(module_, path));
   }
@@ -62,9 +62,7 @@ double Retargeter::blend(const std::string& site_id) const {
 }
 
 jit::Module Retargeter::finish() const {
-  const auto edited = reload(module_);
-  collapse_blends(edited);
-  return reload(edited);
+  return reload(collapsed(module_));
 }
 
 }  // namespace actswap

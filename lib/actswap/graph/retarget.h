@@ -21,11 +21,16 @@
 
 namespace actswap {
 
+enum class Tensors {
+  copied,  ///< parameters start equal, training moves the copy's
+  shared,  ///< the model's own: costs no memory, where nothing is trained
+};
+
 class ACTSWAP_API Retargeter {
  public:
-  /// Works on a copy of the model; parameters start equal, training moves the copy's.
+  /// Works on a copy of the model.
   /// @throws UsageError for a plan that swaps nothing or does not belong to this model.
-  Retargeter(const Model& model, const Plan& plan);
+  Retargeter(const Model& model, const Plan& plan, Tensors tensors = Tensors::copied);
 
   /// The blended module: forward, parameters, train, eval, save as with any other.
   torch::jit::Module& module() { return module_; }

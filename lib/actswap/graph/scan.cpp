@@ -31,6 +31,10 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modu
     site.in_place = code.match.in_place;
     site.shared_with = entry.aliases;
     site.obstacle = code.match.obstacle;
+    if (site.obstacle.empty() && saves_itself(code.type)) {
+      site.obstacle =
+          "its module is saved by code of its own (__getstate__), which would lose a blend";
+    }
     code.sites.push_back(std::move(site));
     code.modules.push_back(entry.module);
   }
@@ -39,8 +43,13 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modu
 // What the graph of the method alone cannot tell.
 std::string caller_obstacle(const CodeSite& code, const std::vector<c10::ClassTypePtr>& types) {
   const auto* input = code.match.input;
-  if (!code.match.in_place || input->node()->kind() != c10::prim::Param ||
-      !argument_is_read_elsewhere(types, code.type, code.method->name(), input->offset())) {
+  if (!code.match.in_place || input->node()->kind() != c10::prim::Param) {
+    return "";
+  }
+  if (input->owningGraph() != jit::toGraphFunction(*code.method).graph().get()) {
+    return "it writes in place to what torch.jit.fork was given";
+  }
+  if (!argument_is_read_elsewhere(types, code.type, code.method->name(), input->offset())) {
     return "";
   }
   return "it writes in place to an argument that a caller reads elsewhere";

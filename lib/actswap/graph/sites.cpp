@@ -27,8 +27,7 @@ std::string_view to_string(SiteForm form) {
 }
 
 std::vector<Site> find_sites(const Model& model) {
-  const auto root = reload(model.module);
-  normalise(root);
+  const auto root = normalise(recompile(model.module));
   std::vector<Site> sites;
   for (auto& code : scan(root)) {
     std::move(code.sites.begin(), code.sites.end(), std::back_inserter(sites));

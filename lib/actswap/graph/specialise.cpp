@@ -87,16 +87,26 @@ class Specialiser {
     unit_->register_type(clone);
     for (jit::Function* method : type->methods()) {
       if (auto* code = jit::tryToGraphFunction(*method)) {
-        clone_method(*code, clone);
+        clone->addMethod(clone_function(*code, clone));
       }
+    }
+    for (jit::Function* hook : type->getForwardPreHooks()) {
+      clone->addForwardPreHook(clone_function(jit::toGraphFunction(*hook), clone));
+    }
+    for (jit::Function* hook : type->getForwardHooks()) {
+      clone->addForwardHook(clone_function(jit::toGraphFunction(*hook), clone));
     }
     return clone;
   }
 
-  void clone_method(jit::GraphFunction& method, const c10::ClassTypePtr& type) {
+  jit::Function* clone_function(jit::GraphFunction& method, const c10::ClassTypePtr& type) {
     const auto graph = method.graph()->copy();
     graph->inputs().at(0)->setType(type);
     for_each_node(graph->block(), [](jit::Node* node) {
+      const auto forked = forked_graph(node);
+      for (std::size_t i = 0; forked != nullptr && i < node->inputs().size(); ++i) {
+        forked->inputs().at(i)->setType(node->input(i)->type());
+      }
       if (node->kind() != c10::prim::GetAttr) {
         return;
       }
@@ -109,12 +119,12 @@ class Specialiser {
     });
     auto* function =
         unit_->create_function(c10::QualifiedName(type->name().value(), method.name()), graph);
-    type->addMethod(function);
     // Names and defaults of the arguments stay.
     const auto& schema = method.getSchema();
     auto arguments = schema.arguments();
     arguments.at(0) = arguments.at(0).cloneWithType(type);
     function->setSchema(schema.cloneWithArguments(std::move(arguments)));
+    return function;
   }
 
   std::shared_ptr<jit::CompilationUnit> unit_;

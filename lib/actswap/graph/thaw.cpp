@@ -47,12 +47,12 @@ bool is_weight(jit::Node* node) {
 }  // namespace
 
 std::size_t thaw(Model& model) {
-  const auto edited = reload(model.module);
+  const auto edited = recompile(model.module);
   const auto type = edited.type();
   std::size_t count = 0;
   for (auto* method : user_methods(type)) {
-    auto& graph = *jit::toGraphFunction(*method).graph();
-    for_each_node(graph.block(), [&](jit::Node* node) {
+    auto& code = *jit::toGraphFunction(*method).graph();
+    for_each_node(code.block(), [&](jit::Node* node) {
       if (!is_weight(node)) {
         return;
       }
@@ -60,7 +60,8 @@ std::size_t thaw(Model& model) {
       const auto tensor = jit::toIValue(node->output())->toTensor().detach().clone();
       jit::Module(edited).register_parameter(name, tensor.set_requires_grad(true), false);
       const jit::WithInsertPoint guard(node);
-      node->output()->replaceAllUsesWith(graph.insertGetAttr(graph.inputs().at(0), name));
+      auto& graph = *node->owningGraph();
+      node->output()->replaceAllUsesWith(graph.insertGetAttr(self_in(code, &graph), name));
       node->destroy();
     });
   }
@@ -68,7 +69,7 @@ std::size_t thaw(Model& model) {
     throw UsageError("There is nothing to thaw in '" + model.path +
                      "': no constant weights; its parameters can be trained as they are");
   }
-  model.module = reload(edited);
+  model.module = recompile(edited);
   return count;
 }
 

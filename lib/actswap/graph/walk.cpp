@@ -3,7 +3,6 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
-#include <ranges>
 #include <unordered_map>
 
 namespace actswap {
@@ -43,8 +42,43 @@ void for_each_node(jit::Block* block, const std::function<void(jit::Node*)>& vis
     for (jit::Block* inner : node->blocks()) {
       for_each_node(inner, visit);
     }
+    const auto forked = forked_graph(node);
     visit(node);
+    if (forked != nullptr) {
+      for_each_node(forked->block(), visit);
+    }
   }
+}
+
+std::shared_ptr<jit::Graph> forked_graph(const jit::Node* node) {
+  return node->kind() == c10::prim::fork && node->hasAttribute(c10::attr::Subgraph)
+             ? node->g(c10::attr::Subgraph)
+             : nullptr;
+}
+
+jit::Value* self_in(jit::Graph& method, const jit::Graph* where) {
+  jit::Value* self = method.inputs().at(0);
+  if (&method == where) {
+    return self;
+  }
+  jit::Value* handed_over = nullptr;
+  for_each_node(method.block(), [&](jit::Node* node) {
+    const auto forked = forked_graph(node);
+    if (forked.get() != where) {
+      return;
+    }
+    jit::Value* outer = self_in(method, node->owningGraph());
+    const auto given = node->inputs();
+    const auto known = std::find(given.begin(), given.end(), outer);
+    if (known != given.end()) {
+      handed_over = forked->inputs().at(known - given.begin());
+      return;
+    }
+    node->addInput(outer);
+    handed_over = forked->addInput();
+    handed_over->setType(outer->type());
+  });
+  return handed_over;
 }
 
 std::vector<jit::Function*> user_methods(const c10::ClassTypePtr& type) {
@@ -54,7 +88,14 @@ std::vector<jit::Function*> user_methods(const c10::ClassTypePtr& type) {
       methods.push_back(method);
     }
   }
+  for (const auto* hooks : {&type->getForwardPreHooks(), &type->getForwardHooks()}) {
+    methods.insert(methods.end(), hooks->begin(), hooks->end());
+  }
   return methods;
+}
+
+bool saves_itself(const c10::ClassTypePtr& type) {
+  return type->findMethod("__setstate__") != nullptr;
 }
 
 std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& modules) {
@@ -68,29 +109,40 @@ std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& mo
   return types;
 }
 
-c10::ivalue::Object* receiver_of(const jit::Node* call_method, c10::ivalue::Object* self) {
-  std::vector<std::string> names;
-  const jit::Value* value = call_method->input(0);
-  const jit::Value* root = call_method->owningGraph()->inputs().at(0);
-  while (value != root) {
-    const jit::Node* node = value->node();
-    if (node->kind() != c10::prim::GetAttr) {
-      return nullptr;
+Bindings::Bindings(c10::ivalue::Object* self, jit::Graph& method) {
+  inputs_.emplace(method.inputs().at(0), self);
+  bind_forks(method.block());
+}
+
+void Bindings::bind_forks(jit::Block* block) {
+  for (jit::Node* node : block->nodes()) {
+    for (jit::Block* inner : node->blocks()) {
+      bind_forks(inner);
     }
-    names.push_back(node->s(c10::attr::name));
-    value = node->input(0);
-  }
-  for (const auto& name : std::views::reverse(names)) {
-    const auto attribute = self->getAttr(name);
-    if (!attribute.isObject()) {
-      return nullptr;
+    const auto forked = forked_graph(node);
+    for (std::size_t i = 0; forked != nullptr && i < node->inputs().size(); ++i) {
+      if (auto* object = object_of(node->input(i))) {
+        inputs_.emplace(forked->inputs().at(i), object);
+      }
     }
-    self = attribute.toObjectRef().type()->is_module() ? attribute.toObject().get() : nullptr;
-    if (self == nullptr) {
-      return nullptr;
+    if (forked != nullptr) {
+      bind_forks(forked->block());
     }
   }
-  return self;
+}
+
+c10::ivalue::Object* Bindings::object_of(const jit::Value* value) const {
+  const jit::Node* node = value->node();
+  if (node->kind() != c10::prim::GetAttr) {
+    const auto known = inputs_.find(value);
+    return known == inputs_.end() ? nullptr : known->second;
+  }
+  const auto* owner = object_of(node->input(0));
+  if (owner == nullptr) {
+    return nullptr;
+  }
+  const auto attribute = owner->getAttr(node->s(c10::attr::name));
+  return attribute.isModule() ? attribute.toObject().get() : nullptr;
 }
 
 CallCounts::CallCounts(const std::vector<ModuleEntry>& modules) : modules_(modules) {
@@ -112,24 +164,27 @@ void CallCounts::call(c10::ivalue::Object* object, const std::string& method) {
 }
 
 void CallCounts::visit(c10::ivalue::Object* object, const std::string& method) {
-  auto* function = object->type()->findMethod(method);
+  const auto type = object->type();
+  auto* function = type->findMethod(method) ? type->findMethod(method) : type->findHook(method);
   auto* code = function == nullptr ? nullptr : jit::tryToGraphFunction(*function);
   if (code == nullptr) {
     return;
   }
+  const Bindings bindings(object, *code->graph());
   for_each_node(code->graph()->block(), [&](jit::Node* node) {
     if (node->kind() != c10::prim::CallMethod) {
       return;
     }
     const auto& callee = node->s(c10::attr::name);
-    if (auto* receiver = receiver_of(node, object)) {
+    if (auto* receiver = bindings.object_of(node->input(0))) {
       call(receiver, callee);
       return;
     }
-    // Through an interface: it may be any module with such a method. Each counts as called once.
+    // Through an interface: it may be any module that has it. Each counts as called once.
+    const auto type = node->input(0)->type();
     for (const auto& entry : modules_) {
       auto* candidate = entry.module._ivalue().get();
-      if (candidate->type()->findMethod(callee) != nullptr && of(candidate, callee) == 0) {
+      if (candidate->type()->isSubtypeOf(*type) && of(candidate, callee) == 0) {
         call(candidate, callee);
       }
     }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,17 +22,41 @@ struct ModuleEntry {
 /// Every distinct module object, the root first, in the order of the tree.
 std::vector<ModuleEntry> distinct_modules(const torch::jit::Module& root);
 
-/// Calls `visit` for every node of the graph, those of nested blocks included, in program order.
-/// The visited node may be destroyed by the visitor.
+/// Calls `visit` for every node of the block, in program order: those of nested blocks, which come
+/// before the node that holds them, and those that torch.jit.fork runs, which come after it and are
+/// in a graph of their own. The visited node may be destroyed by the visitor.
 void for_each_node(torch::jit::Block* block, const std::function<void(torch::jit::Node*)>& visit);
 
-/// The methods of a class that are code of the user's: all but __getstate__ and the like.
+/// The graph that a node of torch.jit.fork runs; nullptr for another node.
+std::shared_ptr<torch::jit::Graph> forked_graph(const torch::jit::Node* node);
+
+/// The value that is self in `where`: in the graph of a method itself its first input, in a graph
+/// that it forks one that is handed over, if need be by a new input.
+torch::jit::Value* self_in(torch::jit::Graph& method, const torch::jit::Graph* where);
+
+/// What a class holds of the user's code: its methods but __getstate__ and the like, and its
+/// forward hooks.
 std::vector<torch::jit::Function*> user_methods(const c10::ClassTypePtr& type);
+
+/// Whether objects of the class are saved and loaded by its own __getstate__ and __setstate__: it
+/// can be given no attributes.
+bool saves_itself(const c10::ClassTypePtr& type);
 
 /// Distinct class types of the modules, in order of first appearance.
 std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& modules);
 
-/// The module object that a CallMethod is made on, where it is a chain of attributes from self;
+/// Which module object each value of a method's code is, where self is the given one.
+class Bindings {
+ public:
+  Bindings(c10::ivalue::Object* self, torch::jit::Graph& method);
+  /// Of a value that is a chain of attributes from self, handed to a fork or not; nullptr otherwise
+  /// (an interface, an argument).
+  c10::ivalue::Object* object_of(const torch::jit::Value* value) const;
+
+ private:
+  void bind_forks(torch::jit::Block* block);
+  std::map<const torch::jit::Value*, c10::ivalue::Object*> inputs_;
+};
 /// nullptr otherwise (an interface, an argument).
 c10::ivalue::Object* receiver_of(const torch::jit::Node* call_method, c10::ivalue::Object* self);
 

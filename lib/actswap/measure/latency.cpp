@@ -18,10 +18,10 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
-// A copy of its own for each model: freezing and optimizing change graphs, the caller's module
+// Code of its own for each model: freezing and optimizing change graphs, the caller's module
 // keeps its mode, and no executor is measured that has specialised itself on training.
 torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting setting) {
-  auto copy = reload(module);
+  auto copy = recompile(module);
   copy.eval();
   if (setting == RuntimeSetting::plain) {
     return copy;

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/convert.h>
 
@@ -50,7 +51,10 @@ class Conversion {
  public:
   Conversion(const Model& model, const Plan& plan, const ConvertOptions& options,
              const ConvertCallbacks& callbacks)
-      : options_(options), callbacks_(callbacks), model_(model), swap_(model, plan) {
+      : options_(options),
+        callbacks_(callbacks),
+        model_(model),
+        swap_(model, plan, options.train_data ? Tensors::copied : Tensors::shared) {
     run_.model_path = model.path;
     run_.model_sha256 = model.sha256;
     run_.output = options.output;
@@ -68,7 +72,7 @@ class Conversion {
     check_insertion();
     if (measurable_) {
       message("measuring the original and the swap alone");
-      original_ = reload(model_.module);
+      original_ = recompile(model_.module);
       run_.original = measure(original_);
       swap_.set_blend(1.0);
       run_.swap_alone = measure(swap_.module());
@@ -166,12 +170,13 @@ class Conversion {
     probe_inputs_ = options_.probe_inputs;
     if (probe_inputs_.empty()) {
       const auto& data = options_.validation_data ? options_.validation_data : options_.train_data;
+      is_probe_given_ = data != nullptr;
       probe_inputs_ = data ? probe_from(*data) : guess_inputs(swap_.module());
     }
     if (probe_inputs_.empty()) {
       return;
     }
-    auto original = reload(model_.module);
+    auto original = recompile(model_.module);
     const auto result = compare_models(original, swap_.module(), probe_inputs_,
                                        insertion_tolerance(run_.plan, model_));
     if (!result.verified) {
@@ -185,7 +190,7 @@ class Conversion {
     swap_.set_blend(0.0);
     std::optional<torch::jit::Module> teacher;
     if (!needs_target(options_.train.loss)) {
-      teacher = reload(model_.module);
+      teacher = recompile(model_.module);
     }
     train(
         swap_.module(), teacher, *options_.train_data, options_.schedule,
@@ -198,7 +203,7 @@ class Conversion {
     auto control = reload(model_.module);
     std::optional<torch::jit::Module> teacher;
     if (!needs_target(options_.train.loss)) {
-      teacher = reload(model_.module);
+      teacher = recompile(model_.module);
     }
     train(
         control, teacher, *options_.train_data, options_.schedule, [](double) {}, options_.train,
@@ -235,10 +240,10 @@ class Conversion {
     }
     message("collapsing, verifying, writing");
     run_.verification = export_model(swap_, run_.output, exporting);
-    if (!exporting.probe_inputs.empty()) {
+    if (is_probe_given_) {
       LatencyOptions latency;
       latency.rounds = 10;
-      run_.latency = measure_latency({reload(model_.module), load(run_.output).module},
+      run_.latency = measure_latency({model_.module, collapsed(swap_.module())},
                                      exporting.probe_inputs, RuntimeSetting::plain, latency);
     }
   }
@@ -251,6 +256,7 @@ class Conversion {
   std::vector<torch::Tensor> probe_inputs_;
   Run run_;
   bool measurable_ = false;
+  bool is_probe_given_ = true;  // otherwise it was guessed
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 

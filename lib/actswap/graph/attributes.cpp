@@ -1,0 +1,147 @@
+#include <actswap/graph/attributes.h>
+#include <actswap/graph/specialise.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+const auto kNumber = c10::Symbol::attr("actswap_number");
+const auto kTensor = c10::Symbol::attr("actswap_tensor");
+
+using Attribute = std::pair<c10::ClassTypePtr, std::string>;
+
+std::optional<Attribute> attribute_of(const jit::Node* node, c10::Symbol kind) {
+  const auto owner =
+      node->kind() == kind ? node->input(0)->type()->cast<c10::ClassType>() : nullptr;
+  return owner == nullptr ? std::nullopt
+                          : std::optional(Attribute(owner, node->s(c10::attr::name)));
+}
+
+bool is_number(const c10::TypePtr& type) {
+  return type->kind() == c10::TypeKind::FloatType || type->kind() == c10::TypeKind::IntType;
+}
+
+bool is_read_by_a_tensor_operator(const jit::Node* node) {
+  const auto& uses = node->output()->uses();
+  return std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) {
+    return use.user->kind().is_aten() && use.user->outputs().size() == 1 &&
+           use.user->output()->type()->isSubtypeOf(*c10::TensorType::get());
+  });
+}
+
+struct Attributes {
+  std::set<Attribute> set;       // by code of the model
+  std::set<Attribute> computed;  // numbers that tensor operators read
+};
+
+Attributes attributes_in(const std::vector<ModuleEntry>& modules) {
+  Attributes found;
+  for (const auto& type : distinct_types(modules)) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+        if (const auto written = attribute_of(node, c10::prim::SetAttr)) {
+          found.set.insert(*written);
+        }
+        const auto read = attribute_of(node, c10::prim::GetAttr);
+        if (read && is_number(node->output()->type()) && is_read_by_a_tensor_operator(node)) {
+          found.computed.insert(*read);
+        }
+      });
+    }
+  }
+  return found;
+}
+
+double number_of(const c10::IValue& value) {
+  return value.toScalar().to<double>();
+}
+
+ObjectLabels labels_of(const std::vector<ModuleEntry>& modules, const Attributes& attributes) {
+  ObjectLabels labels;
+  for (const auto& entry : modules) {
+    std::ostringstream label;
+    label.precision(17);
+    for (const auto& [type, name] : attributes.computed) {
+      if (type == entry.module.type() && !attributes.set.contains({type, name})) {
+        label << name << '=' << number_of(entry.module.attr(name)) << ';';
+      }
+    }
+    labels.emplace(entry.module._ivalue().get(), label.str());
+  }
+  return labels;
+}
+
+// The value that the attribute has in all objects of the class.
+std::optional<c10::IValue> common_value(const std::vector<ModuleEntry>& modules,
+                                        const Attribute& attribute) {
+  std::optional<c10::IValue> common;
+  for (const auto& entry : modules) {
+    if (entry.module.type() != attribute.first) {
+      continue;
+    }
+    const auto value = entry.module.attr(attribute.second);
+    if (common && value.isScalar() && number_of(value) != number_of(*common)) {
+      return std::nullopt;
+    }
+    common = common ? common : std::optional(value);
+  }
+  return common;
+}
+
+void note(jit::Node* node, const c10::IValue& value) {
+  if (value.isDouble() || value.isInt()) {
+    node->f_(kNumber, number_of(value));
+  } else if (value.isTensor() && value.toTensor().defined() && value.toTensor().numel() > 0 &&
+             value.toTensor().is_floating_point()) {
+    node->f_(kTensor, value.toTensor().flatten()[0].item<double>());
+  }
+}
+
+std::optional<double> noted(const jit::Value* value, c10::Symbol kind) {
+  const jit::Node* node = value->node();
+  return node->kind() == c10::prim::GetAttr && node->hasAttribute(kind)
+             ? std::optional(node->f(kind))
+             : std::nullopt;
+}
+
+}  // namespace
+
+jit::Module note_attributes(const jit::Module& given) {
+  auto modules = distinct_modules(given);
+  const auto root = specialise(given, labels_of(modules, attributes_in(modules)));
+  modules = distinct_modules(root);
+  const auto attributes = attributes_in(modules);
+  for (const auto& type : distinct_types(modules)) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+        const auto read = attribute_of(node, c10::prim::GetAttr);
+        if (!read || attributes.set.contains(*read)) {
+          return;
+        }
+        if (const auto value = common_value(modules, *read)) {
+          note(node, *value);
+        }
+      });
+    }
+  }
+  return root;
+}
+
+std::optional<double> noted_number(const jit::Value* value) {
+  return noted(value, kNumber);
+}
+
+std::optional<double> noted_tensor(const jit::Value* value) {
+  return noted(value, kTensor);
+}
+
+}  // namespace actswap
