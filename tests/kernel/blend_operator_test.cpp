@@ -1,0 +1,442 @@
+// The operator against ATen's own functions and autograd, over rows, types, layouts and parameters.
+#include <ATen/autocast_mode.h>
+#include <actswap/activation/activation.h>
+#include <actswap/base/error.h>
+#include <actswap/kernel/blend_kernel.h>
+#include <actswap/kernel/blend_operator.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+namespace {
+
+using torch::Tensor;
+
+struct Calibration {
+  std::optional<Tensor> a, d, b;
+  std::int64_t channel_dim = 1;
+};
+
+Tensor row(const std::string& name, const Tensor& x) {
+  const auto unit = torch::jit::compile("def f(x: Tensor) -> Tensor:\n    return " +
+                                        resolve(name).torchscript() + "\n");
+  return unit->run_method("f", x).toTensor();
+}
+
+// The formula in stock operators.
+Tensor reference(const Tensor& x, double t, const std::string& source, const std::string& target,
+                 const Calibration& with = {}) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  const auto beside = [&](const Tensor& parameter) {
+    shape[static_cast<std::size_t>(with.channel_dim < 0 ? with.channel_dim + x.dim()
+                                                        : with.channel_dim)] = -1;
+    return parameter.reshape(shape);
+  };
+  auto y = row(target, with.d ? x + beside(*with.d) : x);
+  y = with.a ? y * beside(*with.a) : y;
+  y = with.b ? y + beside(*with.b) : y;
+  return (1.0 - t) * row(source, x) + t * y;
+}
+
+Tensor run(const Tensor& x, double t, const std::string& source, const std::string& target,
+           const Calibration& with = {}) {
+  return blend(x, t, source, target, with.a, with.d, with.b, with.channel_dim);
+}
+
+struct Both {
+  Tensor value;
+  Tensor gradient;
+};
+
+Both differentiate(const Tensor& x, const Tensor& weight,
+                   const std::function<Tensor(const Tensor&)>& f) {
+  const auto leaf = x.detach().requires_grad_();
+  const auto y = f(leaf);
+  return {y.detach(), torch::autograd::grad({y}, {leaf}, {weight})[0]};
+}
+
+void expect_close(const Tensor& actual, const Tensor& expected, double tolerance,
+                  const std::string& what) {
+  EXPECT_EQ(actual.sizes(), expected.sizes()) << what;
+  EXPECT_TRUE(torch::allclose(actual.to(torch::kDouble), expected.to(torch::kDouble), tolerance,
+                              tolerance, true))
+      << what << ": off by up to "
+      << (actual.to(torch::kDouble) - expected.to(torch::kDouble)).abs().nan_to_num(0.0).max();
+}
+
+std::vector<std::string> kernel_sources() {
+  std::vector<std::string> names = {"silu", "quick_gelu"};
+  for (const auto& activation : activations()) {
+    if (has_source_kernel(activation)) {
+      names.push_back(activation.name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> kernel_targets() {
+  std::vector<std::string> names;
+  for (const auto& activation : activations()) {
+    if (has_target_kernel(activation)) {
+      names.push_back(activation.name);
+    }
+  }
+  return names;
+}
+
+// Most of them in the middle, the rest far out; none on a kink, of which a type of 8 bits meets
+// many.
+Tensor sample(torch::ScalarType type) {
+  torch::manual_seed(11);
+  const auto middle = 3.0 * torch::randn({997}, torch::kDouble);
+  const auto tails = torch::tensor(
+      {100.0, -100.0, 1000.0, -1000.0, 44.5, -44.5, 20.5, -20.5, 0.25, -0.25}, torch::kDouble);
+  auto x = torch::cat({middle, tails}).to(type);
+  for (const double kink : {-3.0, -2.0, 0.0, 3.0, 6.0}) {
+    x = torch::where((x - kink).abs() < 1e-5, 0.7, x);
+  }
+  return x.to(type);
+}
+
+double tolerance(torch::ScalarType type) {
+  return type == torch::kDouble  ? 1e-9
+         : type == torch::kFloat ? 2e-6
+         : type == torch::kHalf  ? 4e-3
+                                 : 3e-2;
+}
+
+TEST(BlendOperator, IsAtenInEveryRowAndType) {
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
+    const auto x = sample(type);
+    const auto weight = torch::randn(x.sizes(), torch::kDouble).to(type);
+    for (const auto& source : kernel_sources()) {
+      for (const auto& target : kernel_targets()) {
+        for (const double t : {0.0, 0.3, 1.0}) {
+          const auto actual = differentiate(
+              x, weight, [&](const Tensor& in) { return run(in, t, source, target); });
+          // Half types are held to double, from the same inputs.
+          const auto expected =
+              differentiate(x.to(torch::kDouble), weight.to(torch::kDouble),
+                            [&](const Tensor& in) { return reference(in, t, source, target); });
+          const auto what = source + " to " + target + " in " + torch::toString(type) + " at t " +
+                            std::to_string(t);
+          EXPECT_EQ(actual.value.scalar_type(), type) << what;
+          EXPECT_EQ(actual.gradient.scalar_type(), type) << what;
+          // ATen holds celu's 1 / alpha in single precision.
+          const double extra = source == "celu" || source == "hardswish" ? 1e-7 : 0.0;
+          expect_close(actual.value, expected.value, tolerance(type) + extra, what);
+          expect_close(actual.gradient, expected.gradient, tolerance(type) + extra,
+                       "derivative of " + what);
+        }
+      }
+    }
+  }
+}
+
+TEST(BlendOperator, KeepsLayouts) {
+  const auto check = [](const Tensor& x, const std::string& what) {
+    const auto weight = torch::randn(x.sizes());
+    const auto actual = differentiate(
+        x, weight, [](const Tensor& in) { return run(in, 0.4, "mish", "hard_mish"); });
+    const auto expected = differentiate(
+        x, weight, [](const Tensor& in) { return reference(in, 0.4, "mish", "hard_mish"); });
+    expect_close(actual.value, expected.value, 1e-6, what);
+    expect_close(actual.gradient, expected.gradient, 2e-6, what);
+    EXPECT_EQ(actual.value.strides(), torch::empty_like(x).strides()) << what;
+  };
+  const auto image = torch::randn({3, 5, 7, 9});
+  check(image, "contiguous");
+  check(image.contiguous(torch::MemoryFormat::ChannelsLast), "channels last");
+  check(torch::randn({2, 3, 4, 5, 6}).contiguous(torch::MemoryFormat::ChannelsLast3d),
+        "channels last 3d");
+  check(image.permute({2, 0, 3, 1}), "permuted");
+  check(image.slice(3, 0, 9, 2), "strided");
+  check(image.slice(1, 1, 3), "narrowed");
+  check(torch::randn({5, 1, 7}).expand({5, 4, 7}), "expanded");
+  check(torch::randn({4, 6}).t(), "transposed");
+  check(torch::randn({}), "of dimension 0");
+  check(torch::randn({0, 3}), "empty");
+  check(torch::randn({1}), "of one element");
+  check(torch::randn({100003}), "long");
+}
+
+TEST(BlendOperator, GradientMayBeLaidOutOtherwise) {
+  const auto x = torch::randn({2, 8, 5, 5}).contiguous(torch::MemoryFormat::ChannelsLast);
+  for (const auto& weight : {torch::randn({2, 8, 5, 5}), torch::ones({}).expand({2, 8, 5, 5})}) {
+    const auto actual =
+        differentiate(x, weight, [](const Tensor& in) { return run(in, 0.4, "gelu", "relu"); });
+    const auto expected = differentiate(
+        x, weight, [](const Tensor& in) { return reference(in, 0.4, "gelu", "relu"); });
+    expect_close(actual.gradient, expected.gradient, 2e-6, "gradient");
+  }
+}
+
+TEST(BlendOperator, CalibrationIsTheFormula) {
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16}) {
+    for (const auto& shape : std::vector<std::vector<std::int64_t>>{
+             {4, 6, 9, 9}, {3, 40, 2, 3}, {64, 6}, {2, 6, 50}, {1, 1, 1}, {0, 4, 3}}) {
+      for (const bool channels_last : {false, true}) {
+        if (channels_last && shape.size() != 4) {
+          continue;
+        }
+        for (const double t : {0.0, 0.6, 1.0}) {
+          for (int absent = 0; absent < 4; ++absent) {  // 3: none
+            torch::manual_seed(absent);
+            auto x = torch::randn(shape, torch::kDouble).to(type);
+            if (channels_last) {
+              x = x.contiguous(torch::MemoryFormat::ChannelsLast);
+            }
+            const auto parameter = [&](int number) {
+              auto value = torch::randn({shape[1]}, torch::kDouble);
+              return number == absent ? std::optional<Tensor>()
+                                      : std::optional<Tensor>(value.requires_grad_());
+            };
+            const Calibration with{parameter(0), parameter(1), parameter(2)};
+            const auto weight = torch::randn(shape, torch::kDouble).to(type);
+            const auto all = [&](const Tensor& in) {
+              torch::autograd::variable_list inputs = {in};
+              for (const auto& p : {with.a, with.d, with.b}) {
+                if (p) {
+                  inputs.push_back(*p);
+                }
+              }
+              return inputs;
+            };
+            const auto leaf = x.detach().requires_grad_();
+            const auto exact = x.to(torch::kDouble).detach().requires_grad_();
+            const auto y = run(leaf, t, "silu", "hard_mish", with);
+            const auto z = reference(exact, t, "silu", "hard_mish", with);
+            expect_close(y, z, tolerance(type), "value");
+            const auto actual = torch::autograd::grad({y}, all(leaf), {weight});
+            const auto expected = torch::autograd::grad(
+                {z}, all(exact), {weight.to(torch::kDouble)}, {}, false, true);
+            for (std::size_t i = 0; i < expected.size(); ++i) {
+              const auto sum = expected[i].defined() ? expected[i] : torch::zeros_like(actual[i]);
+              expect_close(actual[i], sum, 20 * tolerance(type),
+                           "gradient " + std::to_string(i) + " at t " + std::to_string(t));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(BlendOperator, ChannelsMayBeAnyDimension) {
+  const auto x = torch::randn({3, 4, 5});
+  for (const std::int64_t dim : {0, 1, 2, -1}) {
+    const Calibration with{torch::randn({x.size(dim)}), torch::randn({x.size(dim)}),
+                           torch::randn({x.size(dim)}), dim};
+    expect_close(run(x, 0.5, "mish", "relu", with), reference(x, 0.5, "mish", "relu", with), 2e-6,
+                 "dimension " + std::to_string(dim));
+  }
+  EXPECT_THROW(run(x, 0.5, "mish", "relu", {torch::ones({3})}), c10::Error);
+  EXPECT_THROW(run(x, 0.5, "mish", "relu", {torch::ones({4, 1})}), c10::Error);
+}
+
+// Central differences in double, off the kinks.
+TEST(BlendOperator, GradientIsTheSlope) {
+  const auto x = sample(torch::kDouble).slice(0, 0, 400);
+  constexpr double kStep = 1e-6;
+  for (const auto& source : kernel_sources()) {
+    for (const auto& target : kernel_targets()) {
+      const auto f = [&](const Tensor& in) { return run(in, 0.35, source, target); };
+      const auto slope = (f(x + kStep) - f(x - kStep)) / (2.0 * kStep);
+      const auto analytic = differentiate(x, torch::ones_like(x), f).gradient;
+      expect_close(analytic, slope, 1e-6, source + " to " + target);
+    }
+  }
+}
+
+TEST(BlendOperator, SecondDerivativesAreAtens) {
+  const auto second = [](const Tensor& x, const Calibration& with,
+                         const std::function<Tensor(const Tensor&)>& f) {
+    const auto leaf = x.detach().requires_grad_();
+    const auto first = torch::autograd::grad({f(leaf).pow(2).sum()}, {leaf}, {}, true, true)[0];
+    torch::autograd::variable_list inputs = {leaf};
+    if (with.a) {
+      inputs.insert(inputs.end(), {*with.a, *with.d, *with.b});
+    }
+    return torch::autograd::grad({first.pow(2).sum()}, inputs);
+  };
+  const auto x = torch::randn({6, 5}, torch::kDouble);
+  const auto parameter = [] { return torch::randn({5}, torch::kDouble).requires_grad_(); };
+  for (const auto& with : {Calibration{}, Calibration{parameter(), parameter(), parameter()}}) {
+    for (const char* source : {"mish", "silu", "gelu", "tanh"}) {
+      const auto actual = second(
+          x, with, [&](const Tensor& in) { return run(in, 0.4, source, "hard_mish", with); });
+      const auto expected = second(
+          x, with, [&](const Tensor& in) { return reference(in, 0.4, source, "hard_mish", with); });
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        expect_close(actual[i], expected[i], 1e-9, source);
+      }
+    }
+  }
+}
+
+TEST(BlendOperator, InfinityAndNan) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const auto x = torch::tensor({kInfinity, -kInfinity, std::nanf("")});
+  for (const double t : {0.0, 0.5}) {
+    const auto y = run(x, t, "mish", "relu");
+    EXPECT_EQ(y[0].item<float>(), kInfinity);
+    EXPECT_EQ(y[1].item<float>(), 0.0F);
+    EXPECT_TRUE(std::isnan(y[2].item<float>()));
+  }
+  for (const auto type : {torch::kHalf, torch::kBFloat16}) {
+    // What a type cannot hold is infinite in it, and its largest number is not.
+    const auto ends = torch::tensor({65504.0, -65504.0, 3e38}, torch::kDouble).to(type);
+    EXPECT_TRUE(torch::equal(run(ends, 1.0, "mish", "relu"), torch::relu(ends)));
+    EXPECT_TRUE(run(x.to(type), 0.5, "mish", "relu")[2].isnan().item<bool>());
+  }
+}
+
+// Every number of 16 bits.
+TEST(BlendOperator, HalfTypesAreReadAndRoundedRight) {
+  const auto bits = torch::arange(-32768, 32768, torch::kInt).to(torch::kShort);
+  for (const auto type : {torch::kHalf, torch::kBFloat16}) {
+    const auto x = bits.view(type);
+    const auto y = run(x, 0.0, "relu", "relu");
+    EXPECT_TRUE(torch::equal(y.nan_to_num(7.0), torch::relu(x).nan_to_num(7.0)));
+    const auto z = run(x, 0.0, "leaky_relu(0.3)", "relu");
+    EXPECT_TRUE(torch::equal(z.nan_to_num(7.0),
+                             torch::leaky_relu(x.to(torch::kFloat), 0.3).to(type).nan_to_num(7.0)));
+  }
+}
+
+TEST(BlendOperator, ThreadsChangeNoElement) {
+  const auto x = torch::randn({16, 24, 61, 61});
+  const Calibration with{torch::randn({24}), torch::randn({24}), torch::randn({24})};
+  const auto all = [&] {
+    const auto leaf = x.detach().requires_grad_();
+    const auto a = with.a->detach().requires_grad_();
+    const auto y = run(leaf, 0.3, "mish", "relu", {a, with.d, with.b});
+    const auto gradients = torch::autograd::grad({y}, {leaf, a}, {x});
+    return std::vector<Tensor>{y.detach(), gradients[0], gradients[1]};
+  };
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto one = all();
+  at::set_num_threads(2);
+  const auto two = all();
+  at::set_num_threads(before);
+  EXPECT_TRUE(torch::equal(one[0], two[0]));
+  EXPECT_TRUE(torch::equal(one[1], two[1]));
+  expect_close(one[2], two[2], 1e-5, "sum");
+}
+
+TEST(BlendOperator, WhatHasNoKernelIsComposed) {
+  const auto x = torch::randn({50}, torch::kDouble);
+  const auto weight = torch::randn({50}, torch::kDouble);
+  for (const auto& [source, target] :
+       {std::pair<std::string, std::string>{"softsign", "relu"}, {"mish", "silu"}}) {
+    for (const double t : {0.0, 0.4, 1.0}) {
+      const auto actual =
+          differentiate(x, weight, [&](const Tensor& in) { return run(in, t, source, target); });
+      const auto expected = differentiate(
+          x, weight, [&](const Tensor& in) { return reference(in, t, source, target); });
+      expect_close(actual.value, expected.value, 1e-12, source);
+      expect_close(actual.gradient, expected.gradient, 1e-12, source);
+    }
+  }
+  EXPECT_THROW(run(torch::ones({3}, torch::kInt), 0.5, "mish", "relu"), c10::Error);
+}
+
+// The memory that a graph keeps alive is x's own: writing to x is noticed, writing to y is not.
+TEST(BlendOperator, SavesTheInputAlone) {
+  const auto change = [](const Tensor& tensor) {
+    const torch::NoGradGuard no_grad;
+    tensor.add_(1.0);
+  };
+  const auto x = torch::randn({1000}).requires_grad_();
+  const auto y = run(x, 0.5, "mish", "relu");
+  change(y);
+  EXPECT_NO_THROW(y.sum().backward({}, true));
+  change(x);
+  EXPECT_THROW(y.sum().backward(), c10::Error);
+}
+
+// Makes "actswap" in TorchScript source the namespace of the operator.
+struct Namespace : torch::jit::Resolver {
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(
+      const std::string& name, torch::jit::GraphFunction& method,
+      const torch::jit::SourceRange& at) override {
+    return name == "actswap" ? std::make_shared<torch::jit::BuiltinModule>("actswap")
+                             : torch::jit::nativeResolver()->resolveValue(name, method, at);
+  }
+};
+
+TEST(BlendOperator, RunsInTorchScript) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  unit->define(std::nullopt, R"(
+def f(x: Tensor, t: float, a: Tensor) -> Tensor:
+    y = actswap.blend(x, t, "mish", "relu")
+    return actswap.blend(y, t, "silu", "hard_mish", a)
+)",
+               std::make_shared<Namespace>(), nullptr);
+  const auto a = torch::randn({7}).requires_grad_();
+  for (int repeat = 0; repeat < 4; ++repeat) {  // the executor optimises what it has seen
+    const auto x = torch::randn({5, 7}).requires_grad_();
+    const auto y = unit->run_method("f", x, 0.3, a).toTensor();
+    const auto z = reference(reference(x, 0.3, "mish", "relu"), 0.3, "silu", "hard_mish", {a});
+    expect_close(y, z, 1e-5, "value");
+    expect_close(torch::autograd::grad({y.sum()}, {x, a}, {}, true)[0],
+                 torch::autograd::grad({z.sum()}, {x, a}, {}, true)[0], 1e-5, "gradient");
+  }
+}
+
+TEST(BlendOperator, RunsUnderAutocast) {
+  const auto weight = torch::randn({8, 8}).requires_grad_();
+  const auto x = torch::randn({4, 8});
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  at::autocast::set_autocast_dtype(at::kCPU, torch::kBFloat16);
+  const auto y = run(torch::mm(x, weight), 0.5, "mish", "relu", {torch::ones({8})});
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  at::autocast::clear_cache();
+  EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+  y.sum().backward();
+  expect_close(y, reference(torch::mm(x, weight), 0.5, "mish", "relu"), 0.1, "value");
+  EXPECT_EQ(weight.grad().scalar_type(), torch::kFloat);
+}
+
+// As a checkpoint does it: forward without gradients, and again when backward comes.
+TEST(BlendOperator, CanBeRecomputed) {
+  const auto x = torch::randn({100});
+  Tensor first;
+  {
+    const torch::NoGradGuard no_grad;
+    first = run(x, 0.5, "mish", "relu");
+  }
+  const auto again = run(x.detach().requires_grad_(), 0.5, "mish", "relu");
+  EXPECT_FALSE(first.requires_grad());
+  EXPECT_TRUE(again.requires_grad());
+  EXPECT_TRUE(torch::equal(first, again.detach()));
+}
+
+TEST(BlendOperator, HasShapesOnMeta) {
+  const auto y = run(torch::empty({2, 3}, torch::kMeta), 0.5, "mish", "relu");
+  EXPECT_EQ(y.sizes(), torch::IntArrayRef({2, 3}));
+  EXPECT_TRUE(y.is_meta());
+  const auto x = torch::empty({2, 3}, torch::kMeta).requires_grad_();
+  run(x, 0.5, "mish", "relu").sum().backward();
+  EXPECT_EQ(x.grad().sizes(), x.sizes());
+}
+
+TEST(BlendOperator, SaysWhichNameIsUnknown) {
+  EXPECT_THROW(run(torch::ones({1}), 0.5, "mishh", "relu"), UsageError);
+}
+
+}  // namespace
+}  // namespace actswap
