@@ -199,21 +199,20 @@ HWY_NOINLINE void blend_gradient(const Row& given_row, const Place& given_place,
   const Place place = given_place;
   Sums sums = given_sums;
   const Vector rest = constant(1.0F - place.t);
-  for_whole_vectors(pointers, n,
-                    [&](const Pointers& p, std::size_t offset, std::size_t count) HWY_ATTR {
-                      for (std::size_t i = 0; i < count; i += hn::Lanes(Tag())) {
-                        const std::size_t at = offset + i;
-                        const Vector x = place.shifted(at, hn::LoadU(Tag(), p.x + i));
-                        const Vector g = hn::LoadU(Tag(), p.gradient + i);
-                        const Vector target = row.derivative(x);
-                        const Vector source = hn::Mul(hn::LoadU(Tag(), p.source + i), rest);
-                        const Vector slope = hn::MulAdd(target, place.factor(at), source);
-                        if constexpr (!std::is_same_v<Sums, NoSums>) {
-                          sums.add(at, g, row.value(x), target);
-                        }
-                        hn::StoreU(hn::Mul(g, slope), Tag(), p.out + i);
-                      }
-                    });
+  for_whole_vectors(
+      pointers, n, [&](const Pointers& p, std::size_t offset, std::size_t count) HWY_ATTR {
+        for (std::size_t i = 0; i < count; i += hn::Lanes(Tag())) {
+          const std::size_t at = offset + i;
+          const Vector x = place.shifted(at, hn::LoadU(Tag(), p.x + i));
+          const Vector g = hn::LoadU(Tag(), p.gradient + i);
+          const Vector target = row.slope(x, place.factor(at));
+          const Vector slope = hn::MulAdd(hn::LoadU(Tag(), p.source + i), rest, target);
+          if constexpr (!std::is_same_v<Sums, NoSums>) {
+            sums.add(at, g, row.value(x), row.derivative(x));
+          }
+          hn::StoreU(hn::Mul(g, slope), Tag(), p.out + i);
+        }
+      });
   given_sums = sums;
 }
 

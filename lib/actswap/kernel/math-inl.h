@@ -116,8 +116,8 @@ HWY_INLINE Reduced reduce(Vector x) {
 
 // e^r 2^k
 HWY_INLINE Vector exp(Reduced x) {
-  Vector p = constant(8.31252696e-3F);
-  p = hn::MulAdd(p, x.r, constant(4.18901163e-2F));
+  Vector p = constant(8.31252505e-3F);
+  p = hn::MulAdd(p, x.r, constant(4.18901134e-2F));
   p = hn::MulAdd(p, x.r, constant(1.66671145e-1F));
   p = hn::MulAdd(p, x.r, constant(4.99992318e-1F));
   p = hn::MulAdd(p, x.r, constant(1.0F));
@@ -134,8 +134,8 @@ HWY_INLINE Vector expm1(Vector x) {
   const Reduced reduced = reduce(x);
   const Vector r = reduced.r;
   // e^r - 1 = r p(r), to more digits than e^r: nothing is added to it where k = 0
-  Vector p = constant(1.38825214e-3F);
-  p = hn::MulAdd(p, r, constant(8.36651402e-3F));
+  Vector p = constant(1.38825170e-3F);
+  p = hn::MulAdd(p, r, constant(8.36651426e-3F));
   p = hn::MulAdd(p, r, constant(4.16671997e-2F));
   p = hn::MulAdd(p, r, constant(1.66665437e-1F));
   p = hn::MulAdd(p, r, constant(4.99999982e-1F));
@@ -146,13 +146,13 @@ HWY_INLINE Vector expm1(Vector x) {
 
 // log(1 + z) for z in [0, 1].
 HWY_INLINE Vector log1p(Vector z) {
-  Vector p = constant(5.23262396e-3F);
-  p = hn::MulAdd(p, z, constant(-2.95049571e-2F));
-  p = hn::MulAdd(p, z, constant(7.82254931e-2F));
-  p = hn::MulAdd(p, z, constant(-1.36632069e-1F));
-  p = hn::MulAdd(p, z, constant(1.91059885e-1F));
-  p = hn::MulAdd(p, z, constant(-2.48429775e-1F));
-  p = hn::MulAdd(p, z, constant(3.33190962e-1F));
+  Vector p = constant(5.23268788e-3F);
+  p = hn::MulAdd(p, z, constant(-2.95052132e-2F));
+  p = hn::MulAdd(p, z, constant(7.82259102e-2F));
+  p = hn::MulAdd(p, z, constant(-1.36632423e-1F));
+  p = hn::MulAdd(p, z, constant(1.91060051e-1F));
+  p = hn::MulAdd(p, z, constant(-2.48429818e-1F));
+  p = hn::MulAdd(p, z, constant(3.33190968e-1F));
   p = hn::MulAdd(p, z, constant(-4.99994931e-1F));
   p = hn::MulAdd(p, z, constant(9.99999970e-1F));
   return hn::Mul(p, z);

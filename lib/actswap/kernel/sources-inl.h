@@ -28,10 +28,12 @@ struct Gate {
   float lowest;
   float highest;
 
-  Gate(float beta_, float scale_, float offset_) : beta(beta_), scale(scale_), offset(offset_) {
-    lowest = offset == 0.0F && beta > 0.0F ? -kLargest : -kInfinity;
-    highest = offset == 0.0F && beta < 0.0F ? kLargest : kInfinity;
-  }
+  Gate(float given_beta, float given_scale, float given_offset)
+      : beta(given_beta),
+        scale(given_scale),
+        offset(given_offset),
+        lowest(offset == 0.0F && beta > 0.0F ? -kLargest : -kInfinity),
+        highest(offset == 0.0F && beta < 0.0F ? kLargest : kInfinity) {}
 
   HWY_INLINE Vector value(Vector x) const {
     const Vector factor =
@@ -75,7 +77,7 @@ struct Silu {
 struct TwoSidedSwish {
   float left;
 
-  explicit TwoSidedSwish(float left_) : left(left_) {}
+  explicit TwoSidedSwish(float given_left) : left(given_left) {}
 
   HWY_INLINE Vector factor(Vector x) const {
     return hn::IfThenElse(hn::Gt(x, hn::Zero(Tag())), constant(1.0F), constant(left));
