@@ -19,6 +19,7 @@ constexpr double kRampShare = 0.3;
 
 struct Options {
   std::string model;
+  std::string calibrate;
   std::string train;
   std::string validation;
   DataOptions data;
@@ -52,6 +53,9 @@ Schedule make_schedule(const Options& options) {
 
 void load_all_data(Options& options, const Model& model) {
   const auto names = argument_names(model.module);
+  if (!options.calibrate.empty()) {
+    options.convert.calibration_data = load_data(options.calibrate, names, options.data);
+  }
   if (!options.train.empty()) {
     options.convert.train_data = load_data(options.train, names, options.data);
   }
@@ -90,8 +94,8 @@ int run(const CommonOptions& common, Options& options) {
   if (!options.train.empty()) {
     warn_of_fixed_mode(model);
   }
-  options.convert.run_directory =
-      options.run_directory.value_or(options.train.empty() ? "" : options.convert.output + ".run");
+  options.convert.run_directory = options.run_directory.value_or(
+      options.train.empty() && options.calibrate.empty() ? "" : options.convert.output + ".run");
 
   catch_signals();
   ProgressDisplay display(common.quiet);
@@ -134,6 +138,14 @@ void add_training_flags(CLI::App& app, Options& options) {
                "Train the original on as well, with the same budget, and compare");
 }
 
+void add_calibration_flags(CLI::App& app, Options& options) {
+  auto& calibration = options.convert.calibration;
+  app.add_option("--calibrate", options.calibrate,
+                 "Inputs to fit the swapped model on before training; needs no labels");
+  app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");
+  app.add_option("--calibrate-batch", calibration.batch_size, "At a time; bounds the memory");
+}
+
 void add_ramp_flags(CLI::App& app, Options& options) {
   app.add_option("--curve", options.curve, "How t rises: linear, cosine, cubic, step");
   app.add_option("--ramp-begin", options.ramp_begin, "Where t leaves 0");
@@ -155,6 +167,7 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   options->plan.add(*subcommand);
   subcommand->add_flag("--thaw", options->thaws,
                        "Make the constant weights of a frozen model parameters, to train them");
+  add_calibration_flags(*subcommand, *options);
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, *options);
   subcommand

@@ -54,7 +54,8 @@ class Conversion {
       : options_(options),
         callbacks_(callbacks),
         model_(model),
-        swap_(model, plan, options.train_data ? Tensors::copied : Tensors::shared) {
+        swap_(model, plan,
+              options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared) {
     run_.model_path = model.path;
     run_.model_sha256 = model.sha256;
     run_.output = options.output;
@@ -63,7 +64,7 @@ class Conversion {
     run_.parameters = parameter_count(model.module);
     run_.trained = options.train_data != nullptr;
     run_.train = options.train;
-    run_.schedule = in_words(options.schedule);
+    run_.schedule = options.calibration_data ? "t = 1 from the start" : in_words(options.schedule);
     measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
   }
 
@@ -77,12 +78,15 @@ class Conversion {
       swap_.set_blend(1.0);
       run_.swap_alone = measure(swap_.module());
     }
+    if (options_.calibration_data) {
+      calibrate_retargeted();
+    }
     if (run_.trained) {
       train_retargeted();
       if (options_.control) {
         train_control();
       }
-    } else {
+    } else if (!options_.calibration_data) {
       message("a plain swap: no training data, the parameters stay as they are");
     }
     check_interruption();
@@ -169,7 +173,9 @@ class Conversion {
   void check_insertion() {
     probe_inputs_ = options_.probe_inputs;
     if (probe_inputs_.empty()) {
-      const auto& data = options_.validation_data ? options_.validation_data : options_.train_data;
+      const auto& training_data =
+          options_.train_data ? options_.train_data : options_.calibration_data;
+      const auto& data = options_.validation_data ? options_.validation_data : training_data;
       is_probe_given_ = data != nullptr;
       probe_inputs_ = data ? probe_from(*data) : guess_inputs(swap_.module());
     }
@@ -185,16 +191,42 @@ class Conversion {
     }
   }
 
+  void calibrate_retargeted() {
+    options_.calibration.validate();
+    const auto& data = *options_.calibration_data;
+    auto order = shuffled_indices(data.size(), options_.train.seed, 0);
+    order.resize(static_cast<std::size_t>(std::min(options_.calibration.inputs, data.size())));
+    message("calibrating on " + std::to_string(order.size()) + " inputs");
+    std::vector<std::vector<torch::Tensor>> batches;
+    const std::span<const std::int64_t> indices(order);
+    const auto batch_size = static_cast<std::size_t>(options_.calibration.batch_size);
+    for (std::size_t i = 0; i < indices.size(); i += batch_size) {
+      batches.push_back(
+          data.get(indices.subspan(i, std::min(batch_size, indices.size() - i))).inputs);
+    }
+    swap_.set_blend(0.0);
+    run_.calibration =
+        calibrate(swap_.module(), batches, options_.calibration, callbacks_.should_stop);
+    for (const auto& reason : run_.calibration->left_out) {
+      message("not calibrated: " + reason);
+    }
+    if (measurable_) {
+      run_.calibrated = measure(swap_.module());
+    }
+    record();
+  }
+
   void train_retargeted() {
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
-    swap_.set_blend(0.0);
+    const bool moves = !run_.calibration;
+    swap_.set_blend(moves ? 0.0 : 1.0);
     std::optional<torch::jit::Module> teacher;
     if (!needs_target(options_.train.loss)) {
       teacher = recompile(model_.module);
     }
     train(
         swap_.module(), teacher, *options_.train_data, options_.schedule,
-        [this](double t) { swap_.set_blend(t); }, options_.train,
+        [this, moves](double t) { swap_.set_blend(moves ? t : 1.0); }, options_.train,
         training_callbacks("retarget", run_.epochs));
   }
 

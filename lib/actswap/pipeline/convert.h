@@ -3,6 +3,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/calibrate/calibrate.h>
 #include <actswap/data/dataset.h>
 #include <actswap/graph/plan.h>
 #include <actswap/report/run.h>
@@ -18,11 +19,14 @@
 namespace actswap {
 
 struct ConvertOptions {
-  std::string output = {};                        ///< the file to write
-  std::shared_ptr<Dataset> train_data = {};       ///< empty: a plain swap, no training
-  std::shared_ptr<Dataset> validation_data = {};  ///< empty: no metrics
-  TrainOptions train;                             ///< of a run with train_data
-  Schedule schedule = Schedule::linear({});       ///< of a run with train_data
+  std::string output = {};                         ///< the file to write
+  std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
+  CalibrationOptions calibration;                  ///< of a run with calibration_data
+  std::shared_ptr<Dataset> train_data = {};        ///< empty: no training
+  std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
+  TrainOptions train;                              ///< of a run with train_data
+  /// Of a run with train_data. After a calibration, which fits the model to t = 1, t stays there.
+  Schedule schedule = Schedule::linear({});
   bool control = false;  ///< train the original on, too, with the same budget, data and seed
   std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
@@ -36,7 +40,7 @@ struct ConvertCallbacks {
   std::function<bool()> should_stop;
 };
 
-/// Retargets, trains where there is data, collapses, verifies, writes, measures.
+/// Retargets, calibrates and trains where there is data, collapses, verifies, writes, measures.
 /// @throws what its parts throw; Error of kind accuracy, with nothing written, where max_drop is
 /// not
 ///   met

@@ -62,6 +62,25 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
   return list;
 }
 
+Json calibration_json(const Calibration& calibration) {
+  Json sites = Json::array();
+  for (const auto& site : calibration.sites) {
+    sites.push_back({{"blend", site.blend},
+                     {"producer", site.producer.empty() ? Json() : Json(site.producer)},
+                     {"mean_shift", site.mean_shift}});
+  }
+  Json layers = Json::array();
+  for (const auto& layer : calibration.layers) {
+    layers.push_back({{"name", layer.name},
+                      {"error_before", layer.error_before},
+                      {"error_after", layer.error_after}});
+  }
+  return {{"inputs", calibration.inputs},
+          {"sites", sites},
+          {"layers", layers},
+          {"left_out", calibration.left_out}};
+}
+
 Json value_of(const std::optional<Evaluation>& evaluation) {
   return evaluation ? Json(evaluation->value) : Json();
 }
@@ -156,6 +175,9 @@ std::string to_json(const Run& run) {
   json["verified"] = run.verification.verified;
   json["max_abs_diff"] = run.verification.max_abs_diff;
   json["max_rel_diff"] = run.verification.max_rel_diff;
+  if (run.calibration) {
+    json["calibration"] = calibration_json(*run.calibration);
+  }
   json["trained"] = run.trained;
   if (run.trained) {
     json["training"] = {{"epochs", run.train.epochs},
@@ -176,12 +198,14 @@ std::string to_json(const Run& run) {
   json["metric"] = run.original ? Json(run.original->metric) : Json();
   json["original"] = value_of(run.original);
   json["swap_alone"] = value_of(run.swap_alone);
+  json["calibrated"] = value_of(run.calibrated);
   json["retargeted"] = value_of(run.retargeted);
   json["control"] = value_of(run.control);
   json["evaluations"] = Json::object();
   const std::pair<const char*, const std::optional<Evaluation>*> evaluations[] = {
       {"original", &run.original},
       {"swap_alone", &run.swap_alone},
+      {"calibrated", &run.calibrated},
       {"retargeted", &run.retargeted},
       {"control", &run.control}};
   for (const auto& [name, evaluation] : evaluations) {
@@ -209,6 +233,9 @@ std::string summary_table(const Run& run) {
     table.row(name + ", original", metric_text(*run.original));
     if (run.swap_alone) {
       table.row(name + ", after the swap alone", metric_text(*run.swap_alone));
+    }
+    if (run.calibrated) {
+      table.row(name + ", after calibration", metric_text(*run.calibrated));
     }
     if (run.trained && run.retargeted) {
       table.row(name + ", after training", metric_text(*run.retargeted));

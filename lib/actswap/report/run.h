@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/calibrate/calibrate.h>
 #include <actswap/export/export_model.h>
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
@@ -23,6 +24,7 @@ struct Run {
   std::string run_directory = {};
   Plan plan;
   std::int64_t parameters = 0;
+  std::optional<Calibration> calibration = {};
   bool trained = false;
   TrainOptions train;
   std::string schedule = {};             ///< in words: "linear from 0 to 0.3 epochs"
@@ -30,6 +32,7 @@ struct Run {
   std::vector<EpochRecord> control_epochs = {};
   std::optional<Evaluation> original = {};    ///< the metric before anything
   std::optional<Evaluation> swap_alone = {};  ///< at t = 1 without training
+  std::optional<Evaluation> calibrated = {};  ///< after the calibration, before training
   std::optional<Evaluation> retargeted = {};  ///< of the model that is exported
   std::optional<Evaluation> control = {};     ///< the original trained on with the same budget
   Verification verification;

@@ -1,0 +1,65 @@
+// The start without training: fit the new functions, and the layers behind them, to the old ones on
+// a few inputs. No gradient, no label, and nothing is added to the model.
+//
+// Blend after blend, in the order of the data, with the earlier ones already moved:
+//
+//  - the input of the blend is shifted, channel by channel, so that target(x + d) is most nearly a
+//    linear function of what the original's source gives for the same inputs. d goes into the bias
+//    of the layer or norm before the blend, where that reaches nothing else;
+//  - the blend moves to t = 1;
+//  - the linear and convolution layers behind it get a correction of weight and bias, by ridge
+//    regression of what their outputs lack against the original's (Regression).
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct CalibrationOptions {
+  std::int64_t inputs = 1024;     ///< examples of the data that are looked at, > 0
+  std::int64_t batch_size = 128;  ///< > 0; bounds the memory
+  /// A layer whose outputs are computed from more values than this is left as it is: the matrix of
+  /// the regression has so many rows and columns, in double.
+  std::int64_t max_features = 4608;
+
+  /// @throws UsageError for a value outside its range.
+  void validate() const;
+};
+
+struct CalibratedSite {
+  std::string blend;          ///< path of the blend module
+  std::string producer = {};  ///< what took the shift; empty: nothing could
+  double mean_shift = 0.0;    ///< of |d| over the channels
+};
+
+struct CalibratedLayer {
+  std::string name;
+  double error_before = 0.0;  ///< root mean square of what it lacked, on inputs held out
+  double error_after = 0.0;   ///< the same where no correction helped there: none was made
+};
+
+struct Calibration {
+  std::int64_t inputs = 0;
+  std::vector<CalibratedSite> sites;
+  std::vector<CalibratedLayer> layers;
+  std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why
+};
+
+/// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.
+/// @param blended with blends at t = 0; of a Retargeter
+/// @param batches inputs of forward, each N x ...
+/// @param should_stop asked between layers; the calibration then throws Interrupted
+/// @throws UsageError where there is no batch or the model does not accept one.
+ACTSWAP_API Calibration calibrate(torch::jit::Module& blended,
+                                  const std::vector<std::vector<torch::Tensor>>& batches,
+                                  const CalibrationOptions& options,
+                                  const std::function<bool()>& should_stop = {});
+
+}  // namespace actswap

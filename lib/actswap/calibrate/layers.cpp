@@ -1,0 +1,358 @@
+#include <actswap/calibrate/layers.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+constexpr std::int64_t kLast = -1;
+
+bool is_aten(const jit::Node* node, const char* name) {
+  return node->kind() == c10::Symbol::aten(name);
+}
+
+bool is_blend_call(const jit::Node* node) {
+  if (node->kind() != c10::prim::CallMethod) {
+    return false;
+  }
+  const auto type = node->input(0)->type()->cast<c10::ClassType>();
+  return type != nullptr && is_blend(type);
+}
+
+// "body.0.conv.weight" of a chain of attributes from self.
+std::optional<std::string> attribute_path(const jit::Value* value) {
+  std::string path;
+  for (; value->node()->kind() == c10::prim::GetAttr; value = value->node()->input(0)) {
+    const auto& name = value->node()->s(c10::attr::name);
+    path.insert(0, path.empty() ? name : name + ".");
+  }
+  const bool from_self = value->node()->kind() == c10::prim::Param && value->offset() == 0;
+  return from_self && !path.empty() ? std::optional(path) : std::nullopt;
+}
+
+std::optional<std::vector<std::int64_t>> constant_ints(jit::Value* value) {
+  const auto constant = jit::toIValue(value);
+  if (!constant) {
+    return std::nullopt;
+  }
+  if (constant->isInt()) {
+    return std::vector<std::int64_t>{constant->toInt()};
+  }
+  return constant->isIntList() ? std::optional(constant->toIntVector()) : std::nullopt;
+}
+
+bool is_constant_false(jit::Value* value) {
+  const auto constant = jit::toIValue(value);
+  return constant && constant->isBool() && !constant->toBool();
+}
+
+class Analysis {
+ public:
+  explicit Analysis(Program& program) : program_(program), graph_(program.graph()) {
+    for_each_node(graph_.block(), [&](jit::Node* node) {
+      for (const jit::Value* input : node->inputs()) {
+        const auto tensor = tensor_of(input);
+        if (tensor.defined()) {
+          ++reads_[tensor.unsafeGetTensorImpl()];
+        }
+      }
+    });
+  }
+
+  Neighbourhood run() {
+    Neighbourhood found;
+    std::map<const jit::Node*, std::size_t> reached;  // layer to its last site
+    for (jit::Node* node : graph_.nodes()) {
+      if (is_blend_call(node)) {
+        found.sites.push_back(site(node));
+        std::set<const jit::Value*> visited;
+        reach(node->output(), found.sites.size() - 1, reached, visited);
+      }
+    }
+    for (jit::Node* node : graph_.nodes()) {
+      const auto entry = reached.find(node);
+      if (entry == reached.end()) {
+        continue;
+      }
+      std::string reason;
+      auto layer = make_layer(node, reason);
+      if (layer) {
+        layer->last_site = entry->second;
+        found.layers.push_back(std::move(*layer));
+      } else {
+        found.left_out.push_back(name_of(node) + ": " + reason);
+      }
+    }
+    return found;
+  }
+
+ private:
+  // A parameter, buffer or constant.
+  torch::Tensor tensor_of(const jit::Value* value) const {
+    const jit::Node* node = value->node();
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == jit::AttributeKind::t) {
+      return node->t(c10::attr::value);
+    }
+    const auto path = attribute_path(value);
+    if (!path || !value->type()->isSubtypeOf(*c10::TensorType::get())) {
+      return {};
+    }
+    const auto attribute = object_at(*path);
+    return attribute.isTensor() ? attribute.toTensor() : torch::Tensor();
+  }
+
+  bool is_none(const jit::Value* value) const {
+    const auto path = attribute_path(value);
+    return value->mustBeNone() || (path && object_at(*path).isNone());
+  }
+
+  c10::IValue object_at(const std::string& path) const {
+    c10::IValue value = program_.module()._ivalue();
+    std::size_t begin = 0;
+    while (begin <= path.size()) {
+      const auto end = std::min(path.find('.', begin), path.size());
+      value = value.toObjectRef().getAttr(path.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return value;
+  }
+
+  // Undefined where something else reads it too.
+  torch::Tensor own_tensor(const jit::Value* value) const {
+    const auto tensor = tensor_of(value);
+    const bool is_own = tensor.defined() && reads_.at(tensor.unsafeGetTensorImpl()) == 1 &&
+                        tensor.is_floating_point();
+    return is_own ? tensor : torch::Tensor();
+  }
+
+  static bool is_layer(const jit::Node* node) {
+    return is_aten(node, "linear") || is_aten(node, "conv1d") || is_aten(node, "conv2d") ||
+           is_aten(node, "conv3d") || is_aten(node, "_convolution") ||
+           is_aten(node, "convolution") || is_aten(node, "conv_transpose1d") ||
+           is_aten(node, "conv_transpose2d") || is_aten(node, "conv_transpose3d") ||
+           is_aten(node, "lstm") || is_aten(node, "gru");
+  }
+
+  std::string name_of(const jit::Node* layer) const {
+    const auto path = layer->inputs().size() > 1 ? attribute_path(layer->input(1)) : std::nullopt;
+    if (!path) {
+      return std::string(layer->kind().toUnqualString()) + " with constant weights";
+    }
+    const auto dot = path->rfind('.');
+    return dot == std::string::npos ? *path : path->substr(0, dot);
+  }
+
+  // The outermost node that holds it.
+  const jit::Node* outermost(const jit::Node* node) const {
+    while (node->owningBlock() != graph_.block()) {
+      node = node->owningBlock()->owningNode();
+    }
+    return node;
+  }
+
+  // Through anything but layers and blends.
+  void reach(const jit::Value* value, std::size_t site_number,
+             std::map<const jit::Node*, std::size_t>& reached,
+             std::set<const jit::Value*>& visited) const {
+    if (!visited.insert(value).second) {
+      return;
+    }
+    for (const auto& use : value->uses()) {
+      if (use.user->owningBlock() == graph_.block() && is_layer(use.user)) {
+        if (use.offset == 0) {
+          reached[use.user] = site_number;
+        }
+        continue;
+      }
+      if (is_blend_call(use.user) || use.user == graph_.return_node()) {
+        continue;
+      }
+      for (const jit::Value* output : outermost(use.user)->outputs()) {
+        reach(output, site_number, reached, visited);
+      }
+    }
+  }
+
+  // The node that alone reads the value, if it is of the outermost block.
+  jit::Node* sole_reader(const jit::Value* value) const {
+    return value->uses().size() == 1 && value->uses()[0].user->owningBlock() == graph_.block()
+               ? value->uses()[0].user
+               : nullptr;
+  }
+
+  static bool is_sum(const jit::Node* node) {
+    if (!is_aten(node, "add") && !is_aten(node, "add_")) {
+      return false;
+    }
+    const auto alpha = node->inputs().size() == 3 ? jit::toIValue(node->input(2)) : std::nullopt;
+    return node->inputs().size() == 3 && alpha && alpha->isScalar() &&
+           alpha->toScalar().to<double>() == 1.0 &&
+           node->input(0)->type()->isSubtypeOf(*c10::TensorType::get()) &&
+           node->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
+  }
+
+  // batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn)
+  static bool is_fixed_batch_norm(jit::Node* node) {
+    return is_aten(node, "batch_norm") && is_constant_false(node->input(5));
+  }
+
+  static bool is_identity_in_eval(jit::Node* node) {
+    return (is_aten(node, "dropout") || is_aten(node, "dropout_")) &&
+           is_constant_false(node->input(2));
+  }
+
+  std::optional<Layer> make_layer(jit::Node* node, std::string& reason) const {
+    Layer layer;
+    layer.name = name_of(node);
+    layer.input = node->input(0);
+    layer.is_convolution = !is_aten(node, "linear");
+    if (layer.is_convolution && !read_geometry(node, layer)) {
+      reason = "no fit for this kind of layer (" + std::string(node->kind().toUnqualString()) + ")";
+      return std::nullopt;
+    }
+    layer.weight = own_tensor(node->input(1));
+    if (!layer.weight.defined() || layer.weight.dim() < 2) {
+      reason = "its weight is computed, or shared with another layer";
+      return std::nullopt;
+    }
+    if (!is_none(node->input(2))) {
+      layer.bias = own_tensor(node->input(2));
+      if (!layer.bias.defined()) {
+        reason = "its bias is computed, or shared with another layer";
+        return std::nullopt;
+      }
+    }
+    compare_at(node, layer);
+    return layer;
+  }
+
+  // conv2d(x, weight, bias, stride, padding, dilation, groups);
+  // _convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups,
+  // ...)
+  static bool read_geometry(jit::Node* node, Layer& layer) {
+    const bool is_general = is_aten(node, "_convolution") || is_aten(node, "convolution");
+    if (!is_general && !is_aten(node, "conv1d") && !is_aten(node, "conv2d")) {
+      return false;
+    }
+    if (is_general && !is_constant_false(node->input(6))) {
+      return false;
+    }
+    const auto stride = constant_ints(node->input(3));
+    const auto padding = constant_ints(node->input(4));
+    const auto dilation = constant_ints(node->input(5));
+    const auto groups = constant_ints(node->input(is_general ? 8 : 6));
+    if (!stride || !padding || !dilation || !groups || stride->size() > 2) {
+      return false;
+    }
+    layer.stride = *stride;
+    layer.padding = *padding;
+    layer.dilation = *dilation;
+    layer.groups = groups->front();
+    return true;
+  }
+
+  void compare_at(jit::Node* node, Layer& layer) const {
+    layer.compared = node->output();
+    jit::Node* reader = sole_reader(layer.compared);
+    if (reader != nullptr && is_fixed_batch_norm(reader)) {
+      const auto variance = tensor_of(reader->input(4));
+      const auto eps = jit::toIValue(reader->input(7));
+      const auto weight = tensor_of(reader->input(1));
+      if (!variance.defined() || !eps) {
+        return;
+      }
+      layer.scale = (variance + eps->toDouble()).rsqrt();
+      if (weight.defined()) {
+        layer.scale = layer.scale * weight;
+      }
+      if (!layer.bias.defined()) {
+        layer.running_mean = own_tensor(reader->input(3));
+      }
+      layer.compared = reader->output();
+      reader = sole_reader(layer.compared);
+    }
+    if (reader != nullptr && is_identity_in_eval(reader)) {
+      layer.compared = reader->output();
+      reader = sole_reader(layer.compared);
+    }
+    if (reader != nullptr && is_sum(reader)) {
+      layer.compared = reader->output();
+    }
+  }
+
+  BlendSite site(jit::Node* call) const {
+    BlendSite site;
+    site.path = attribute_path(call->input(0)).value_or("");
+    site.input = call->input(1);
+    site.output = call->output();
+    const auto& uses = site.output->uses();
+    site.feeds_sum =
+        std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) { return is_sum(use.user); });
+    find_producer(site.input, call, site);
+    return site;
+  }
+
+  // A bias that reaches nothing but the reader.
+  void find_producer(const jit::Value* value, const jit::Node* reader, BlendSite& site) const {
+    if (sole_reader(value) != reader) {
+      return;
+    }
+    jit::Node* node = const_cast<jit::Node*>(value->node());
+    if (node->owningBlock() != graph_.block()) {
+      return;
+    }
+    std::size_t bias = 0;
+    if (is_layer(node)) {
+      Layer geometry;
+      if (!is_aten(node, "linear") && !read_geometry(node, geometry)) {
+        return;
+      }
+      bias = 2;
+      site.channel_dim = is_aten(node, "linear") ? kLast : 1;
+    } else if (is_fixed_batch_norm(node)) {
+      bias = 2;
+      site.channel_dim = 1;
+    } else if (is_aten(node, "group_norm") || is_aten(node, "layer_norm")) {
+      bias = 3;
+      site.channel_dim = is_aten(node, "layer_norm") ? kLast : 1;
+    } else if (is_identity_in_eval(node)) {
+      find_producer(node->input(0), node, site);
+      return;
+    } else if (is_sum(node)) {
+      for (std::size_t i = 0; i < 2 && !site.bias.defined(); ++i) {
+        find_producer(node->input(i), node, site);
+      }
+      return;
+    } else {
+      return;
+    }
+    const auto tensor = own_tensor(node->input(bias));
+    if (tensor.defined() && tensor.dim() == 1) {
+      site.bias = tensor;
+      site.producer = name_of(node);
+    }
+  }
+
+  Program& program_;
+  jit::Graph& graph_;
+  std::unordered_map<const c10::TensorImpl*, int> reads_;
+};
+
+}  // namespace
+
+Neighbourhood find_neighbours(Program& program) {
+  return Analysis(program).run();
+}
+
+}  // namespace actswap

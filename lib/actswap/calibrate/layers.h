@@ -1,0 +1,57 @@
+// Which layers stand before and after each blend: what can be fitted anew, and where a shift goes.
+#pragma once
+
+#include <actswap/calibrate/program.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+/// A linear or convolution layer whose weights stand in one place and are read by it alone.
+struct Layer {
+  std::string name;  ///< path of its module; of a constant "constant"
+  const torch::jit::Value* input = nullptr;
+  torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k)
+  torch::Tensor bias;    ///< undefined where it has none
+  /// Where a layer without bias takes an offset instead: of the batch norm that alone reads it,
+  /// whose mean is moved the other way. Undefined where there is none.
+  torch::Tensor running_mean;
+  /// Where the layer is compared with the original: its output, or that of the batch norm behind
+  /// it, or the residual sum that one of them goes into alone, so that it makes up for what went
+  /// wrong in the other branches.
+  const torch::jit::Value* compared = nullptr;
+  torch::Tensor scale;  ///< what that batch norm multiplies each channel by; undefined: 1
+  bool is_convolution = false;
+  std::vector<std::int64_t> stride = {};
+  std::vector<std::int64_t> padding = {};
+  std::vector<std::int64_t> dilation = {};
+  std::int64_t groups = 1;
+  std::size_t last_site = 0;  ///< of the blends whose output reaches it: the last of the program
+};
+
+/// A blend, in the order of the program.
+struct BlendSite {
+  std::string path;  ///< of the blend module
+  const torch::jit::Value* input = nullptr;
+  const torch::jit::Value* output = nullptr;
+  /// Its output goes into a sum as it is, where no layer can scale it.
+  bool feeds_sum = false;
+  /// The bias that shifts its input alone; undefined where there is none.
+  torch::Tensor bias;
+  std::string producer = {};     ///< whose bias that is
+  std::int64_t channel_dim = 1;  ///< of its input
+};
+
+struct Neighbourhood {
+  std::vector<BlendSite> sites;
+  std::vector<Layer> layers;  ///< those that blends reach
+  std::vector<std::string> left_out =
+      {};  ///< layers that blends reach and that are not fitted: why
+};
+
+Neighbourhood find_neighbours(Program& program);
+
+}  // namespace actswap

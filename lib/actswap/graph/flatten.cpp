@@ -1,0 +1,68 @@
+#include <actswap/graph/blend.h>
+#include <actswap/graph/flatten.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/lower_tuples.h>
+#include <torch/csrc/jit/passes/peephole.h>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+jit::GraphFunction* callee_of(jit::Node* call) {
+  if (call->kind() == c10::prim::CallFunction) {
+    const auto type = call->input(0)->type()->cast<c10::FunctionType>();
+    return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
+  }
+  const auto type = call->kind() == c10::prim::CallMethod
+                        ? call->input(0)->type()->cast<c10::ClassType>()
+                        : nullptr;
+  auto* method =
+      type == nullptr || is_blend(type) ? nullptr : type->findMethod(call->s(c10::attr::name));
+  return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
+}
+
+void inline_calls(jit::Block* block) {
+  for_each_node(block, [](jit::Node* node) {
+    auto* callee = callee_of(node);
+    if (callee == nullptr) {
+      return;
+    }
+    const auto body = callee->graph()->copy();
+    inline_calls(body->block());
+    if (node->kind() == c10::prim::CallFunction) {
+      node->removeInput(0);
+    }
+    jit::inlineCallTo(node, callee, body.get());
+  });
+}
+
+void fix_eval_mode(jit::Graph& graph) {
+  for_each_node(graph.block(), [&](jit::Node* node) {
+    if (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "training") {
+      const jit::WithInsertPoint guard(node);
+      node->output()->replaceAllUsesWith(node->owningGraph()->insertConstant(false));
+      node->destroy();
+    }
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<jit::Graph> flatten(const jit::Module& module) {
+  auto graph = jit::toGraphFunction(module.get_method("forward").function()).graph()->copy();
+  inline_calls(graph->block());
+  fix_eval_mode(*graph);
+  jit::ConstantPropagation(graph);
+  jit::PeepholeOptimize(graph);
+  jit::LowerSimpleTuples(graph);
+  jit::EliminateDeadCode(graph);
+  return graph;
+}
+
+}  // namespace actswap
