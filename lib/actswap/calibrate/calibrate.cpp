@@ -1,5 +1,4 @@
 #include <actswap/base/error.h>
-#include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
@@ -7,11 +6,12 @@
 #include <actswap/calibrate/shift.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/walk.h>
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 #include <sstream>
 
 namespace actswap {
@@ -22,8 +22,9 @@ namespace {
 
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
-// Of each channel, for the shift: more tells no more.
-constexpr std::int64_t kSamples = 4096;
+// Of each channel, from so many examples: more tells no more.
+constexpr std::int64_t kSamples = 8192;
+constexpr std::int64_t kExamples = 256;
 
 jit::Module module_at(const jit::Module& root, const std::string& path) {
   jit::Module module = root;
@@ -61,11 +62,12 @@ class Calibrator {
     for (const auto& batch : batches_) {
       result_.inputs += batch.front().size(0);
     }
+    move_inner_blends();
     for (std::size_t i = 0; i < neighbours_.sites.size(); ++i) {
       check_interruption();
       const auto& site = neighbours_.sites[i];
       auto blend = module_at(blended_, site.path);
-      shift(site, blend_target(blend));
+      change_input(site, blend_target(blend));
       blend.setattr("t", 1.0);
       for (const auto& layer : neighbours_.layers) {
         if (layer.last_site == i) {
@@ -78,42 +80,83 @@ class Calibrator {
   }
 
  private:
+  // Those in a branch, in a loop, or in what torch.jit.fork runs.
+  void move_inner_blends() {
+    std::set<std::string> outer;
+    for (const auto& site : neighbours_.sites) {
+      outer.insert(site.path);
+    }
+    for (const auto& entry : distinct_modules(blended_)) {
+      if (is_blend(entry.module.type()) && !outer.contains(entry.path)) {
+        jit::Module(entry.module).setattr("t", 1.0);
+        result_.left_out.push_back(entry.path + ": a blend that does not run in every pass");
+      }
+    }
+  }
+
   void check_interruption() const {
     if (should_stop_ && should_stop_()) {
       throw Interrupted("The calibration was stopped");
     }
   }
 
-  void shift(const BlendSite& site, const ActivationSpec& target) {
+  ActivationSamples samples_of(const BlendSite& site) const {
+    std::vector<torch::Tensor> x;
+    std::vector<torch::Tensor> x_original;
+    std::vector<torch::Tensor> y;
+    std::int64_t examples = 0;
+    std::int64_t samples = 0;
+    for (const auto& batch : batches_) {
+      const auto now = program_.run({site.input}, batch);
+      const auto before = program_.run_original({site.input, site.output}, batch);
+      const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
+        into.push_back(thinned(per_channel(values, site.channel_dim), kSamples));
+      };
+      take(now[0], x);
+      take(before[0], x_original);
+      take(before[1], y);
+      examples += batch.front().size(0);
+      samples += x.back().size(1);
+      if (examples >= kExamples && samples >= kSamples) {
+        break;
+      }
+    }
+    return {torch::cat(x, 1), torch::cat(x_original, 1), torch::cat(y, 1)};
+  }
+
+  // x becomes scale * x + shift by way of what produces it.
+  void change_input(const BlendSite& site, const ActivationSpec& target) {
     CalibratedSite record{.blend = site.path};
-    if (site.bias.defined()) {
-      const auto each =
-          std::max<std::int64_t>(1, kSamples / static_cast<std::int64_t>(batches_.size()));
-      std::vector<torch::Tensor> x;
-      std::vector<torch::Tensor> x_original;
-      std::vector<torch::Tensor> y;
-      for (const auto& batch : batches_) {
-        const auto sampled = [&](const torch::Tensor& values) {
-          return thinned(per_channel(values, site.channel_dim), each);
-        };
-        const auto now = program_.run({site.input}, batch);
-        const auto before = program_.run_original({site.input, site.output}, batch);
-        x.push_back(sampled(now[0]));
-        x_original.push_back(sampled(before[0]));
-        y.push_back(sampled(before[1]));
+    const auto samples = site.bias.defined() ? samples_of(site) : ActivationSamples();
+    if (site.bias.defined() && samples.x.size(0) == site.bias.numel()) {
+      const auto function = compiled(target);
+      const auto behind = !site.reaches_layer || site.past_layers ? Behind::nothing
+                          : site.feeds_sum                        ? Behind::sum
+                                                                  : Behind::layers;
+      const bool may_scale =
+          site.weight.defined() && behind == Behind::layers && !is_homogeneous(function);
+      const auto change = best_input_change(samples, function, behind, may_scale);
+      const auto scale = change.scale.to(site.bias.dtype());
+      torch::Tensor(site.bias).mul_(scale).add_(change.shift.to(site.bias.dtype()));
+      if (may_scale) {
+        std::vector<std::int64_t> shape(static_cast<std::size_t>(site.weight.dim()), 1);
+        shape[0] = -1;
+        torch::Tensor(site.weight).mul_(scale.reshape(shape));
       }
-      if (x.front().size(0) == site.bias.numel()) {
-        const auto d = best_shift(torch::cat(x, 1), torch::cat(x_original, 1), torch::cat(y, 1),
-                                  site.feeds_sum, apply(target));
-        torch::Tensor(site.bias).add_(d.to(site.bias.dtype()));
-        record.producer = site.producer;
-        record.mean_shift = d.abs().mean().item<double>();
-      }
+      record.producer = site.producer;
+      record.mean_shift = change.shift.abs().mean().item<double>();
+      record.mean_scale = change.scale.mean().item<double>();
     }
     result_.sites.push_back(std::move(record));
   }
 
-  static std::function<torch::Tensor(const torch::Tensor&)> apply(const ActivationSpec& target) {
+  // Scaling the input of ReLU scales its output, which the layers behind can do as well.
+  static bool is_homogeneous(const std::function<torch::Tensor(const torch::Tensor&)>& function) {
+    const auto x = torch::linspace(-4.0, 4.0, 33);
+    return torch::allclose(function(2.0 * x), 2.0 * function(x));
+  }
+
+  static std::function<torch::Tensor(const torch::Tensor&)> compiled(const ActivationSpec& target) {
     const auto unit =
         jit::compile("def f(x: Tensor) -> Tensor:\n    return " + target.torchscript() + "\n");
     return [unit](const torch::Tensor& x) { return unit->run_method("f", x).toTensor(); };
@@ -192,12 +235,7 @@ Calibration calibrate(jit::Module& blended, const Batches& batches,
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
   const EvalMode eval(blended);
-  try {
-    return Calibrator(blended, batches, options, should_stop).run();
-  } catch (const c10::Error& error) {
-    throw UsageError("The model cannot be calibrated on these inputs: " +
-                     libtorch_cause(error.what_without_backtrace()));
-  }
+  return Calibrator(blended, batches, options, should_stop).run();
 }
 
 }  // namespace actswap

@@ -3,9 +3,9 @@
 //
 // Blend after blend, in the order of the data, with the earlier ones already moved:
 //
-//  - the input of the blend is shifted, channel by channel, so that target(x + d) is most nearly a
-//    linear function of what the original's source gives for the same inputs. d goes into the bias
-//    of the layer or norm before the blend, where that reaches nothing else;
+//  - the input of the blend is shifted and scaled, channel by channel, so that the target follows
+//    best what the original's source gives for the same inputs (best_input_change). Both go into
+//    weight and bias of the layer or norm before the blend, where that reaches nothing else;
 //  - the blend moves to t = 1;
 //  - the linear and convolution layers behind it get a correction of weight and bias, by ridge
 //    regression of what their outputs lack against the original's (Regression).
@@ -36,7 +36,8 @@ struct CalibrationOptions {
 struct CalibratedSite {
   std::string blend;          ///< path of the blend module
   std::string producer = {};  ///< what took the shift; empty: nothing could
-  double mean_shift = 0.0;    ///< of |d| over the channels
+  double mean_shift = 0.0;    ///< of |shift| over the channels
+  double mean_scale = 1.0;
 };
 
 struct CalibratedLayer {

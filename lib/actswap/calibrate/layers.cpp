@@ -29,15 +29,14 @@ bool is_blend_call(const jit::Node* node) {
   return type != nullptr && is_blend(type);
 }
 
-// "body.0.conv.weight" of a chain of attributes from self.
-std::optional<std::string> attribute_path(const jit::Value* value) {
+// "body.0.conv.weight" of a chain of attributes; what it begins with is not looked at.
+std::string attribute_path(const jit::Value* value) {
   std::string path;
   for (; value->node()->kind() == c10::prim::GetAttr; value = value->node()->input(0)) {
     const auto& name = value->node()->s(c10::attr::name);
     path.insert(0, path.empty() ? name : name + ".");
   }
-  const bool from_self = value->node()->kind() == c10::prim::Param && value->offset() == 0;
-  return from_self && !path.empty() ? std::optional(path) : std::nullopt;
+  return path;
 }
 
 std::optional<std::vector<std::int64_t>> constant_ints(jit::Value* value) {
@@ -58,7 +57,8 @@ bool is_constant_false(jit::Value* value) {
 
 class Analysis {
  public:
-  explicit Analysis(Program& program) : program_(program), graph_(program.graph()) {
+  explicit Analysis(Program& program)
+      : graph_(program.graph()), bindings_(program.module()._ivalue().get(), graph_) {
     for_each_node(graph_.block(), [&](jit::Node* node) {
       for (const jit::Value* input : node->inputs()) {
         const auto tensor = tensor_of(input);
@@ -71,12 +71,13 @@ class Analysis {
 
   Neighbourhood run() {
     Neighbourhood found;
-    std::map<const jit::Node*, std::size_t> reached;  // layer to its last site
+    std::map<const jit::Node*, std::vector<std::size_t>> reached;  // layers, by which sites
     for (jit::Node* node : graph_.nodes()) {
       if (is_blend_call(node)) {
         found.sites.push_back(site(node));
         std::set<const jit::Value*> visited;
-        reach(node->output(), found.sites.size() - 1, reached, visited);
+        reach(node->output(), found.sites.size() - 1, reached, visited, false,
+              found.sites.back().past_layers);
       }
     }
     for (jit::Node* node : graph_.nodes()) {
@@ -87,7 +88,10 @@ class Analysis {
       std::string reason;
       auto layer = make_layer(node, reason);
       if (layer) {
-        layer->last_site = entry->second;
+        layer->last_site = entry->second.back();
+        for (const std::size_t number : entry->second) {
+          found.sites[number].reaches_layer = true;
+        }
         found.layers.push_back(std::move(*layer));
       } else {
         found.left_out.push_back(name_of(node) + ": " + reason);
@@ -104,28 +108,22 @@ class Analysis {
         node->kindOf(c10::attr::value) == jit::AttributeKind::t) {
       return node->t(c10::attr::value);
     }
-    const auto path = attribute_path(value);
-    if (!path || !value->type()->isSubtypeOf(*c10::TensorType::get())) {
-      return {};
-    }
-    const auto attribute = object_at(*path);
-    return attribute.isTensor() ? attribute.toTensor() : torch::Tensor();
+    const auto attribute = attribute_of(value);
+    return attribute && attribute->isTensor() ? attribute->toTensor() : torch::Tensor();
   }
 
   bool is_none(const jit::Value* value) const {
-    const auto path = attribute_path(value);
-    return value->mustBeNone() || (path && object_at(*path).isNone());
+    const auto attribute = attribute_of(value);
+    return value->mustBeNone() || (attribute && attribute->isNone());
   }
 
-  c10::IValue object_at(const std::string& path) const {
-    c10::IValue value = program_.module()._ivalue();
-    std::size_t begin = 0;
-    while (begin <= path.size()) {
-      const auto end = std::min(path.find('.', begin), path.size());
-      value = value.toObjectRef().getAttr(path.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    return value;
+  // What a read of an attribute gives.
+  std::optional<c10::IValue> attribute_of(const jit::Value* value) const {
+    const jit::Node* node = value->node();
+    const auto* owner =
+        node->kind() == c10::prim::GetAttr ? bindings_.object_of(node->input(0)) : nullptr;
+    return owner == nullptr ? std::nullopt
+                            : std::optional(owner->getAttr(node->s(c10::attr::name)));
   }
 
   // Undefined where something else reads it too.
@@ -145,12 +143,11 @@ class Analysis {
   }
 
   std::string name_of(const jit::Node* layer) const {
-    const auto path = layer->inputs().size() > 1 ? attribute_path(layer->input(1)) : std::nullopt;
-    if (!path) {
-      return std::string(layer->kind().toUnqualString()) + " with constant weights";
+    const auto path = layer->inputs().size() > 1 ? attribute_path(layer->input(1)) : "";
+    if (path.empty()) {
+      return std::string(layer->kind().toUnqualString()) + " without parameters";
     }
-    const auto dot = path->rfind('.');
-    return dot == std::string::npos ? *path : path->substr(0, dot);
+    return path.substr(0, path.rfind('.'));
   }
 
   // The outermost node that holds it.
@@ -163,23 +160,24 @@ class Analysis {
 
   // Through anything but layers and blends.
   void reach(const jit::Value* value, std::size_t site_number,
-             std::map<const jit::Node*, std::size_t>& reached,
-             std::set<const jit::Value*>& visited) const {
+             std::map<const jit::Node*, std::vector<std::size_t>>& reached,
+             std::set<const jit::Value*>& visited, bool through_sum, bool& past_layers) const {
     if (!visited.insert(value).second) {
       return;
     }
     for (const auto& use : value->uses()) {
       if (use.user->owningBlock() == graph_.block() && is_layer(use.user)) {
         if (use.offset == 0) {
-          reached[use.user] = site_number;
+          reached[use.user].push_back(site_number);
         }
         continue;
       }
       if (is_blend_call(use.user) || use.user == graph_.return_node()) {
+        past_layers = past_layers || !through_sum;
         continue;
       }
       for (const jit::Value* output : outermost(use.user)->outputs()) {
-        reach(output, site_number, reached, visited);
+        reach(output, site_number, reached, visited, through_sum || is_sum(use.user), past_layers);
       }
     }
   }
@@ -293,7 +291,7 @@ class Analysis {
 
   BlendSite site(jit::Node* call) const {
     BlendSite site;
-    site.path = attribute_path(call->input(0)).value_or("");
+    site.path = attribute_path(call->input(0));
     site.input = call->input(1);
     site.output = call->output();
     const auto& uses = site.output->uses();
@@ -333,6 +331,7 @@ class Analysis {
       for (std::size_t i = 0; i < 2 && !site.bias.defined(); ++i) {
         find_producer(node->input(i), node, site);
       }
+      site.weight = torch::Tensor();  // it scales one of the terms
       return;
     } else {
       return;
@@ -340,12 +339,13 @@ class Analysis {
     const auto tensor = own_tensor(node->input(bias));
     if (tensor.defined() && tensor.dim() == 1) {
       site.bias = tensor;
+      site.weight = own_tensor(node->input(bias - 1));
       site.producer = name_of(node);
     }
   }
 
-  Program& program_;
   jit::Graph& graph_;
+  Bindings bindings_;
   std::unordered_map<const c10::TensorImpl*, int> reads_;
 };
 

@@ -32,15 +32,21 @@ struct Layer {
   std::size_t last_site = 0;  ///< of the blends whose output reaches it: the last of the program
 };
 
-/// A blend, in the order of the program.
+/// A blend of the outermost block, in the order of the program.
 struct BlendSite {
   std::string path;  ///< of the blend module
   const torch::jit::Value* input = nullptr;
   const torch::jit::Value* output = nullptr;
+  bool reaches_layer = false;  ///< one that is fitted, before another blend
+  /// It also reaches another blend or the model's output with neither a layer nor a sum between.
+  bool past_layers = false;
   /// Its output goes into a sum as it is, where no layer can scale it.
   bool feeds_sum = false;
   /// The bias that shifts its input alone; undefined where there is none.
   torch::Tensor bias;
+  /// The weight that together with the bias scales its input alone: its first dimension is the
+  /// channels. Undefined where there is none.
+  torch::Tensor weight;
   std::string producer = {};     ///< whose bias that is
   std::int64_t channel_dim = 1;  ///< of its input
 };

@@ -1,3 +1,5 @@
+#include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/flatten.h>
@@ -57,7 +59,11 @@ std::vector<torch::Tensor> run_graph(jit::Graph& program, const jit::Module& mod
     stack.emplace_back(input.clone());
   }
   const jit::Code code(up_to(values, program), "actswap_probe");
-  jit::InterpreterState(code).run(stack);
+  try {
+    jit::InterpreterState(code).run(stack);
+  } catch (const std::exception& error) {
+    throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
   std::vector<torch::Tensor> tensors;
   for (const auto& value : stack) {
     tensors.push_back(value.toTensor());

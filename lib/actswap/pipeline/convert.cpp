@@ -53,6 +53,8 @@ class Conversion {
              const ConvertCallbacks& callbacks)
       : options_(options),
         callbacks_(callbacks),
+        // Calibration fits the model to t = 1.
+        schedule_(options.calibration_data ? Schedule::step({}) : options.schedule),
         model_(model),
         swap_(model, plan,
               options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared) {
@@ -64,7 +66,7 @@ class Conversion {
     run_.parameters = parameter_count(model.module);
     run_.trained = options.train_data != nullptr;
     run_.train = options.train;
-    run_.schedule = options.calibration_data ? "t = 1 from the start" : in_words(options.schedule);
+    run_.schedule = in_words(schedule_);
     measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
   }
 
@@ -218,15 +220,14 @@ class Conversion {
 
   void train_retargeted() {
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
-    const bool moves = !run_.calibration;
-    swap_.set_blend(moves ? 0.0 : 1.0);
+    swap_.set_blend(schedule_.at(0.0));
     std::optional<torch::jit::Module> teacher;
     if (!needs_target(options_.train.loss)) {
       teacher = recompile(model_.module);
     }
     train(
-        swap_.module(), teacher, *options_.train_data, options_.schedule,
-        [this, moves](double t) { swap_.set_blend(moves ? t : 1.0); }, options_.train,
+        swap_.module(), teacher, *options_.train_data, schedule_,
+        [this](double t) { swap_.set_blend(t); }, options_.train,
         training_callbacks("retarget", run_.epochs));
   }
 
@@ -282,6 +283,7 @@ class Conversion {
 
   const ConvertOptions& options_;
   const ConvertCallbacks& callbacks_;
+  const Schedule schedule_;
   const Model& model_;
   Retargeter swap_;
   torch::jit::Module original_;

@@ -67,7 +67,8 @@ Json calibration_json(const Calibration& calibration) {
   for (const auto& site : calibration.sites) {
     sites.push_back({{"blend", site.blend},
                      {"producer", site.producer.empty() ? Json() : Json(site.producer)},
-                     {"mean_shift", site.mean_shift}});
+                     {"mean_shift", site.mean_shift},
+                     {"mean_scale", site.mean_scale}});
   }
   Json layers = Json::array();
   for (const auto& layer : calibration.layers) {

@@ -1,0 +1,114 @@
+#include <actswap/calibrate/regression.h>
+
+#include <torch/torch.h>
+
+#include <gtest/gtest.h>
+
+namespace actswap {
+namespace {
+
+Layer linear_layer(std::int64_t outputs, std::int64_t inputs) {
+  Layer layer;
+  layer.weight = torch::zeros({outputs, inputs});
+  layer.bias = torch::zeros({outputs});
+  return layer;
+}
+
+Layer convolution(std::vector<std::int64_t> shape, std::int64_t groups) {
+  Layer layer;
+  layer.weight = torch::zeros(shape);
+  layer.bias = torch::zeros({shape[0]});
+  layer.is_convolution = true;
+  layer.stride = {2};
+  layer.padding = {1};
+  layer.dilation = {1};
+  layer.groups = groups;
+  return layer;
+}
+
+constexpr double kClose = 2e-3;  // the ridge pulls a little
+
+double distance(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+// What a layer lacks is what another layer gives: that one is found.
+TEST(Regression, FindsALinearLayer) {
+  torch::manual_seed(0);
+  const auto layer = linear_layer(3, 5);
+  const auto weight = torch::randn({3, 5});
+  const auto bias = torch::randn({3});
+  Regression regression(layer);
+  for (int i = 0; i < 4; ++i) {
+    const auto x = torch::randn({16, 7, 5}) + 2.0;
+    regression.add(x, torch::linear(x, weight, bias), 1000);
+  }
+  const auto found = regression.solve();
+  EXPECT_LT(distance(found.weight, weight), kClose);
+  EXPECT_LT(distance(found.offset, bias), kClose * 5);
+  EXPECT_LT(found.error_after, found.error_before * kClose);
+}
+
+// LibTorch's own convolution says what belongs to which place, at the border too.
+TEST(Regression, FindsAConvolution) {
+  torch::manual_seed(1);
+  for (const std::int64_t groups : {1, 2, 4}) {
+    const auto layer = convolution({8, 4 / groups, 3, 3}, groups);
+    const auto weight = torch::randn(layer.weight.sizes());
+    const auto bias = torch::randn({8});
+    Regression regression(layer);
+    for (int i = 0; i < 4; ++i) {
+      const auto x = torch::randn({16, 4, 7, 9}) + 1.0;
+      regression.add(x, torch::conv2d(x, weight, bias, 2, 1, 1, groups), 100000);
+    }
+    const auto found = regression.solve();
+    EXPECT_LT(distance(found.weight, weight), kClose) << groups;
+    EXPECT_LT(distance(found.offset, bias), kClose * 5) << groups;
+  }
+}
+
+TEST(Regression, FindsAConvolutionInOneDimension) {
+  torch::manual_seed(2);
+  const auto layer = convolution({6, 4, 5}, 1);
+  const auto weight = torch::randn({6, 4, 5});
+  Regression regression(layer);
+  const auto x = torch::randn({64, 4, 30});
+  regression.add(x, torch::conv1d(x, weight, {}, 2, 1), 100000);
+  EXPECT_LT(distance(regression.solve().weight, weight), kClose);
+}
+
+TEST(Regression, ALayerWithoutBiasGetsNoOffset) {
+  torch::manual_seed(3);
+  auto layer = linear_layer(2, 3);
+  layer.bias = torch::Tensor();
+  Regression regression(layer);
+  const auto x = torch::randn({64, 3}) + 1.0;
+  regression.add(x, torch::linear(x, torch::ones({2, 3})) + 5.0, 1000);
+  EXPECT_EQ(regression.solve().offset.abs().max().item<double>(), 0.0);
+}
+
+// More weights than examples, and nothing to learn: what fits them helps nothing on others.
+TEST(Regression, LeavesNoiseAlone) {
+  torch::manual_seed(4);
+  const auto layer = linear_layer(4, 200);
+  Regression regression(layer);
+  regression.add(torch::randn({64, 200}), torch::randn({64, 4}), 1000);
+  const auto found = regression.solve();
+  EXPECT_LE(found.error_after, found.error_before);
+  EXPECT_LT(found.weight.norm().item<double>(), 1.0);
+}
+
+TEST(Regression, DeadInputsAreNoMatter) {
+  torch::manual_seed(5);
+  const auto layer = linear_layer(2, 4);
+  Regression regression(layer);
+  auto x = torch::randn({64, 4});
+  x.select(1, 2).zero_();
+  regression.add(x, torch::ones({64, 2}), 1000);
+  const auto found = regression.solve();
+  EXPECT_TRUE(found.weight.isfinite().all().item<bool>());
+  EXPECT_NEAR(found.offset[0].item<double>(), 1.0, kClose);
+}
+
+}  // namespace
+}  // namespace actswap
