@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/activation/activation.h>
+#include <actswap/kernel/blend_kernel.h>
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,13 @@ std::string role(const Activation& row) {
   return row.default_source ? "source" : row.default_target ? "target" : "by name";
 }
 
+// As what a row has a kernel in a fused blend; one without is composed of stock operators.
+std::string kernel(const Activation& row) {
+  const bool is_source = has_source_kernel(row);
+  const bool is_target = has_target_kernel(row);
+  return is_source && is_target ? "both" : is_source ? "source" : is_target ? "target" : "composed";
+}
+
 Json row_json(const Activation& row) {
   Json parameters = Json::object();
   for (const auto& parameter : row.parameters) {
@@ -26,20 +34,25 @@ Json row_json(const Activation& row) {
   for (const auto& alias : row.aliases) {
     aliases.push_back(alias.name);
   }
-  return {{"name", row.name},          {"aliases", aliases},     {"parameters", parameters},
-          {"role", role(row)},         {"formula", row.formula}, {"torchscript", row.torchscript},
+  return {{"name", row.name},
+          {"aliases", aliases},
+          {"parameters", parameters},
+          {"role", role(row)},
+          {"kernel", kernel(row)},
+          {"formula", row.formula},
+          {"torchscript", row.torchscript},
           {"reference", row.reference}};
 }
 
 void print_table() {
-  std::printf("%-12s %-18s %-8s %s\n", "name", "aliases", "role", "value");
+  std::printf("%-12s %-18s %-8s %-9s %s\n", "name", "aliases", "role", "kernel", "value");
   for (const auto& row : activations()) {
     std::string aliases;
     for (const auto& alias : row.aliases) {
       aliases += (aliases.empty() ? "" : ", ") + alias.name;
     }
-    std::printf("%-12s %-18s %-8s %s\n", row.name.c_str(), aliases.c_str(), role(row).c_str(),
-                row.formula.c_str());
+    std::printf("%-12s %-18s %-8s %-9s %s\n", row.name.c_str(), aliases.c_str(), role(row).c_str(),
+                kernel(row).c_str(), row.formula.c_str());
   }
 }
 

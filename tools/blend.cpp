@@ -25,7 +25,7 @@ struct Options {
 int run(const CommonOptions& common, const Options& options) {
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
-  Retargeter swap(model, the_plan);
+  Retargeter swap(model, the_plan, Tensors::shared, BlendCode::stock);
   ExportOptions exporting;
   exporting.probe_inputs = make_inputs(options.inputs);
   const auto result = save_blended(swap, options.output, exporting);

@@ -174,6 +174,30 @@ TEST(Blended, IsTrainedElsewhereAndCollapsed) {
   }
 }
 
+// Trained in this process with the operator, then written for somebody else's loop.
+TEST(Blended, FilesHoldStockOperatorsAlone) {
+  const ScratchFolder scratch;
+  std::string arguments = std::string(ACTSWAP_SOURCE_DIR) + "/tests/replay.py";
+  for (const char* target : {"relu", "hard_mish"}) {
+    PlanOptions options;
+    options.to = target;
+    auto swap = retargeted("scripted_module", options);
+    const auto path = scratch / (std::string(target) + ".pt");
+    EXPECT_TRUE(save_blended(swap, path).verified);
+    arguments += " " + path;
+  }
+  const auto replayed = run_python(arguments);
+  ASSERT_EQ(replayed.size(), 2U) << "plain PyTorch does not load them";
+  for (const auto& line : replayed) {
+    const auto names = line["operators"].get<std::vector<std::string>>();
+    EXPECT_TRUE(std::find(names.begin(), names.end(), "aten::lerp") != names.end());
+    for (const auto& name : names) {
+      EXPECT_TRUE(name.starts_with("aten::") || name.starts_with("prim::")) << name;
+    }
+    EXPECT_LE(line["max_abs_diff"].get<double>(), 1e-6);
+  }
+}
+
 TEST(Blended, KeepsTheProvenanceOfTheBlendedFile) {
   const ScratchFolder scratch;
   auto swap = retargeted("tied");

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/insert.h>
+#include <actswap/kernel/blend_operator.h>
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ Plan plan_for(const torch::jit::Module& root, const PlanOptions& options = {}) {
 
 TEST(Insert, EachSiteCallsAChildModule) {
   const auto root = make_root();
-  const auto inserted = insert_blends(root, plan_for(root));
+  const auto inserted = insert_blends(root, plan_for(root), BlendCode::stock);
   EXPECT_EQ(inserted.paths,
             (std::map<std::string, std::string>{{"/forward/0", "actswap_blend_0"},
                                                 {"act/forward/0", "act.actswap_blend_0"}}));
@@ -47,7 +48,7 @@ TEST(Insert, EachSiteCallsAChildModule) {
 
 TEST(Insert, BlendTakesOneFunctionAtEachEnd) {
   const auto root = make_root();
-  insert_blends(root, plan_for(root));
+  insert_blends(root, plan_for(root), BlendCode::stock);
   const auto blend = root.attr("actswap_blend_0").toModule();
   EXPECT_EQ(canonical(graph_of(blend)), R"IR(graph(%0 : __torch__.actswap.Blend,
       %1 : Tensor):
@@ -75,6 +76,94 @@ TEST(Insert, BlendTakesOneFunctionAtEachEnd) {
 )IR");
 }
 
+// In train mode the operator does the beginning, too, and the end where ATen has no operator for
+// it.
+TEST(Insert, FusedBlendsCallTheOperator) {
+  const auto root = make_root();
+  insert_blends(root, plan_for(root), BlendCode::fused);
+  const auto blend = root.attr("actswap_blend_0").toModule();
+  EXPECT_EQ(canonical(graph_of(blend)), R"IR(graph(%0 : __torch__.actswap.Blend,
+      %1 : Tensor):
+  %2 : float = prim::Constant[value=0.]()
+  %3 : float = prim::Constant[value=1.]()
+  %4 : bool = prim::Constant[value=0]()
+  %5 : str = prim::Constant[value="silu"]()
+  %6 : str = prim::Constant[value="relu"]()
+  %7 : NoneType = prim::Constant()
+  %8 : int = prim::Constant[value=1]()
+  %9 : float = prim::GetAttr[name="t"](%0)
+  %10 : bool = aten::ge(%9, %3)
+  %11 : Tensor = prim::If(%10)
+    block0():
+      %y.1 : Tensor = aten::relu(%1)
+      -> (%y.1)
+    block1():
+      %13 : bool = aten::le(%9, %2)
+      %14 : bool = prim::If(%13)
+        block0():
+          %training : bool = prim::GetAttr[name="training"](%0)
+          %16 : bool = aten::__not__(%training)
+          -> (%16)
+        block1():
+          -> (%4)
+      %y.25 : Tensor = prim::If(%14)
+        block0():
+          %y.3 : Tensor = aten::silu(%1)
+          -> (%y.3)
+        block1():
+          %y.5 : Tensor = actswap::blend(%1, %9, %5, %6, %7, %7, %7, %8)
+          -> (%y.5)
+      -> (%y.25)
+  return (%11)
+)IR");
+}
+
+// In eval mode both are exact; in train mode the operator spares a target of several operators.
+TEST(Insert, EndsOfFusedBlends) {
+  BlendFactory factory(std::make_shared<CompilationUnit>(), BlendCode::fused);
+  auto blend = factory.make(resolve("silu"), resolve("hard_mish"), false);
+  const auto x = torch::linspace(-3, 3, 1001);
+  const auto at = [&](double t, bool training) {
+    blend.setattr("t", t);
+    blend.train(training);
+    return blend.forward({x}).toTensor();
+  };
+  const auto hard_mish = x * torch::clamp(x * 0.5 + 1.0, 0.0, 1.0);
+  EXPECT_TRUE(torch::equal(at(0.0, false), torch::silu(x)));
+  EXPECT_TRUE(torch::equal(at(1.0, false), hard_mish));
+  EXPECT_TRUE(torch::equal(at(0.0, true), actswap::blend(x, 0.0, "silu", "hard_mish")));
+  EXPECT_TRUE(torch::equal(at(1.0, true), actswap::blend(x, 1.0, "silu", "hard_mish")));
+  EXPECT_TRUE(torch::allclose(at(0.0, true), torch::silu(x), 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(at(1.0, true), hard_mish, 1e-5, 1e-6));
+}
+
+// The first has no kernel as a target, the second none as a source.
+TEST(Insert, FusedBlendsWithoutAKernelAreStock) {
+  for (const auto& [source, target] : {std::pair("mish", "silu"), std::pair("softsign", "relu")}) {
+    const auto graph = [&, from = resolve(source), to = resolve(target)](BlendCode code) {
+      BlendFactory factory(std::make_shared<CompilationUnit>(), code);
+      return canonical(graph_of(factory.make(from, to, true)));
+    };
+    EXPECT_EQ(graph(BlendCode::fused), graph(BlendCode::stock)) << source;
+  }
+}
+
+TEST(Insert, CodeOfBlendsCanBeChanged) {
+  const auto graph = [](const torch::jit::Module& root) {
+    return canonical(graph_of(root.attr("act").toModule().attr("actswap_blend_0").toModule()));
+  };
+  for (const auto code : {BlendCode::fused, BlendCode::stock}) {
+    const auto root = make_root();
+    insert_blends(root, plan_for(root), code);
+    const auto before = graph(root);
+    set_code(root, code == BlendCode::fused ? BlendCode::stock : BlendCode::fused);
+    EXPECT_NE(graph(root), before);
+    set_code(root, code);
+    EXPECT_EQ(graph(root), before);
+    EXPECT_EQ(collapse_blends(root), 2U);
+  }
+}
+
 // The input of the second is the output of the first, which is replaced before it.
 TEST(Insert, ActivationsInARow) {
   const auto unit = std::make_shared<CompilationUnit>();
@@ -82,7 +171,7 @@ TEST(Insert, ActivationsInARow) {
                                 "def forward(self, x: Tensor) -> Tensor:\n"
                                 "  y = torch.silu_(torch.mish(x))\n"
                                 "  return torch.mish(y) + y\n");
-  EXPECT_EQ(insert_blends(root, plan_for(root)).paths.size(), 3U);
+  EXPECT_EQ(insert_blends(root, plan_for(root), BlendCode::stock).paths.size(), 3U);
   EXPECT_EQ(collapse_blends(root), 3U);
   EXPECT_EQ(canonical(graph_of(root)), R"IR(graph(%0 : __torch__.Root,
       %1 : Tensor):
@@ -100,7 +189,7 @@ TEST(Insert, LeavesWhatThePlanKeeps) {
   const auto before = canonical(graph_of(root));
   PlanOptions options;
   options.keep = {"/forward/0"};
-  insert_blends(root, plan_for(root, options));
+  insert_blends(root, plan_for(root, options), BlendCode::stock);
   EXPECT_EQ(canonical(graph_of(root)), before);
   EXPECT_FALSE(root.hasattr("actswap_blend_0"));
   EXPECT_TRUE(root.attr("act").toModule().hasattr("actswap_blend_0"));
@@ -108,7 +197,7 @@ TEST(Insert, LeavesWhatThePlanKeeps) {
 
 TEST(Insert, CollapsePutsTheTargetInItsPlace) {
   const auto root = make_root();
-  insert_blends(root, plan_for(root));
+  insert_blends(root, plan_for(root), BlendCode::stock);
   EXPECT_EQ(collapse_blends(root), 2U);
   EXPECT_EQ(canonical(graph_of(root)), R"IR(graph(%0 : __torch__.Root,
       %1 : Tensor):
@@ -140,7 +229,7 @@ TEST(Insert, RefusesAPlanOfAnotherModel) {
   auto plan = plan_for(root);
   plan.sites[0].site.id = "elsewhere/forward/0";
   try {
-    insert_blends(root, plan);
+    insert_blends(root, plan, BlendCode::stock);
     FAIL() << "the plan was accepted";
   } catch (const UsageError& error) {
     EXPECT_STREQ(error.what(), "The plan's site 'elsewhere/forward/0' is not in this model");

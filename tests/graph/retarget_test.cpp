@@ -41,6 +41,18 @@ void expect_same_state(const torch::jit::Module& a, const torch::jit::Module& b,
   }
 }
 
+// Whether any code of the tree calls actswap::blend.
+bool contains_operator(const torch::jit::Module& root) {
+  for (const auto& module : root.modules()) {
+    for (const auto& method : module.get_methods()) {
+      if (method.graph()->toString().find("actswap::blend") != std::string::npos) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 std::set<std::string> method_names(const torch::jit::Module& module) {
   std::set<std::string> names;
   for (const auto& method : module.get_methods()) {
@@ -211,6 +223,133 @@ TEST(Retarget, GradientsFlowThroughTheBlend) {
       EXPECT_TRUE(torch::allclose(x.grad(), y.grad(), 1e-12, 1e-12)) << t;
     }
   }
+}
+
+struct Step {
+  torch::Tensor output;
+  std::map<std::string, torch::Tensor> gradients;  // of the parameters, by name
+};
+
+// The same dropout each time.
+Step train_step(Retargeter& swap, const std::vector<torch::Tensor>& inputs, double t) {
+  swap.set_blend(t);
+  swap.module().train();
+  for (auto parameter : swap.module().parameters()) {
+    parameter.mutable_grad() = torch::Tensor();
+  }
+  torch::manual_seed(5);
+  Step step;
+  step.output = run_model(swap.module(), copy_tensors(inputs)).front();
+  step.output.pow(2).mean().backward();
+  for (const auto& parameter : swap.module().named_parameters()) {
+    if (parameter.value.grad().defined()) {
+      step.gradients.emplace(parameter.name, parameter.value.grad().clone());
+    }
+  }
+  return step;
+}
+
+// Of the larger one's largest element.
+double relative_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  const auto scale = std::max(b.abs().max().item<double>(), 1e-30);
+  return (a.to(torch::kDouble) - b.to(torch::kDouble)).abs().max().item<double>() / scale;
+}
+
+void expect_same_step(const Step& a, const Step& b, double tolerance, const std::string& what) {
+  EXPECT_LE(relative_difference(a.output, b.output), tolerance) << what;
+  ASSERT_EQ(a.gradients.size(), b.gradients.size()) << what;
+  EXPECT_FALSE(a.gradients.empty()) << what;
+  double largest = 1e-30;
+  for (const auto& [name, gradient] : b.gradients) {
+    largest = std::max(largest, gradient.abs().max().item<double>());
+  }
+  for (const auto& [name, gradient] : a.gradients) {
+    EXPECT_EQ(gradient.scalar_type(), b.gradients.at(name).scalar_type()) << what << " " << name;
+    // A bias in front of a norm has a gradient of nothing but rounding.
+    EXPECT_LE((gradient - b.gradients.at(name)).abs().max().item<double>(), tolerance * largest)
+        << what << " " << name;
+  }
+}
+
+TEST(Retarget, FusedAndStockCodeTrainAlike) {
+  for (const char* name : {"scripted_module", "scripted_functional", "traced_reused", "tied",
+                           "two_inputs", "methods", "dropout_bn", "handwritten", "double"}) {
+    const auto model = load(test_model(std::string(name) + ".pt"));
+    const auto io = recorded(name);
+    for (const char* target : {"relu", "hard_mish"}) {
+      PlanOptions options;
+      options.to = target;
+      const auto the_plan = plan(model, options);
+      Retargeter fused(model, the_plan);
+      Retargeter stock(model, the_plan, Tensors::copied, BlendCode::stock);
+      for (const double t : {0.0, 0.3, 1.0}) {
+        expect_same_step(train_step(fused, io.inputs, t), train_step(stock, io.inputs, t), 1e-5,
+                         std::string(name) + " to " + target + " at t " + std::to_string(t));
+      }
+    }
+  }
+}
+
+// Trained on, the model's finished form is the blended one at t = 1 to the last bit, in types where
+// the operator's rounding differs much from ATen's as well.
+TEST(Retarget, TrainsInOtherTypesAndLayouts) {
+  struct Case {
+    torch::ScalarType type;
+    torch::MemoryFormat format;
+    double tolerance;
+  };
+  const auto contiguous = torch::MemoryFormat::Contiguous;
+  const auto channels_last = torch::MemoryFormat::ChannelsLast;
+  for (const auto& [type, format, tolerance] :
+       {Case{torch::kBFloat16, contiguous, 0.1}, Case{torch::kDouble, contiguous, 1e-10},
+        Case{torch::kFloat, channels_last, 1e-5}}) {
+    auto model = load(test_model("scripted_module.pt"));
+    model.module.to(type);
+    std::vector<torch::Tensor> inputs;
+    for (const auto& input : recorded("scripted_module").inputs) {
+      inputs.push_back(input.to(type).contiguous(format));
+    }
+    PlanOptions options;
+    options.to = "hard_mish";
+    Retargeter swap(model, plan(model, options));
+    Retargeter stock(model, plan(model, options), Tensors::copied, BlendCode::stock);
+    const std::string what = torch::toString(type);
+    for (const double t : {0.0, 0.3, 1.0}) {
+      expect_same_step(train_step(swap, inputs, t), train_step(stock, inputs, t), tolerance, what);
+    }
+    const auto first = train_step(swap, inputs, 0.5).output.pow(2).mean().item<double>();
+    for (int step = 0; step < 5; ++step) {
+      train_step(swap, inputs, 0.5);
+      const torch::NoGradGuard no_grad;
+      for (auto parameter : swap.module().parameters()) {
+        parameter.sub_(parameter.grad(), 0.01);
+      }
+    }
+    EXPECT_LT(train_step(swap, inputs, 0.5).output.pow(2).mean().item<double>(), first) << what;
+    swap.set_blend(1.0);
+    swap.module().eval();
+    const auto finished = swap.finish();
+    EXPECT_EQ(largest_difference(outputs_of(swap.module(), inputs), outputs_of(finished, inputs)),
+              0.0)
+        << what;
+    EXPECT_TRUE(contains_operator(swap.module())) << what;
+    EXPECT_FALSE(contains_operator(finished)) << what;
+  }
+}
+
+// The source that a file holds is compiled again when it is loaded.
+TEST(Retarget, FusedCodeIsFoundWhenLoaded) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  swap.set_blend(0.5);
+  std::stringstream file;
+  swap.module().save(file);
+  const auto loaded = torch::jit::load(file);
+  EXPECT_TRUE(contains_operator(loaded));
+  const auto inputs = recorded("scripted_module").inputs;
+  EXPECT_EQ(largest_difference(outputs_of(swap.module(), inputs), outputs_of(loaded, inputs)), 0.0);
+  const Retargeter stock(model, plan(model, {}), Tensors::shared, BlendCode::stock);
+  EXPECT_FALSE(contains_operator(stock.module()));
 }
 
 TEST(Retarget, TrainsAndBatchNormMoves) {

@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include <actswap/activation/activation.h>
+#include <actswap/kernel/blend_kernel.h>
 
 #include <nlohmann/json.hpp>
 
@@ -257,6 +258,10 @@ TEST_F(Streams, ActivationsAreTheTable) {
     EXPECT_EQ(entry.at("role"), row.default_source   ? "source"
                                 : row.default_target ? "target"
                                                      : "by name");
+    const auto kernel = entry.at("kernel").get<std::string>();
+    EXPECT_EQ(kernel == "both" || kernel == "source", actswap::has_source_kernel(row)) << row.name;
+    EXPECT_EQ(kernel == "both" || kernel == "target", actswap::has_target_kernel(row)) << row.name;
+    EXPECT_TRUE(contains(lines[i + 1], " " + kernel + " ")) << lines[i + 1];
     EXPECT_EQ(entry.at("formula"), row.formula);
     EXPECT_EQ(lines[i + 1].rfind(row.name + " ", 0), 0U) << lines[i + 1];
     EXPECT_TRUE(contains(lines[i + 1], row.formula));

@@ -209,6 +209,7 @@ Verification save_blended(Retargeter& retargeter, const std::string& path,
   auto extra_files = retargeter.original().extra_files;
   extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
   auto blended = recompile(retargeter.module());
+  set_code(blended, BlendCode::stock);
   for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 0.0); });
   auto checking = options;
   checking.tolerance =

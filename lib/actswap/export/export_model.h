@@ -41,8 +41,9 @@ ACTSWAP_API Verification export_model(Retargeter& retargeter, const std::string&
 ACTSWAP_API Verification export_blended(const Model& blended, const std::string& path,
                                         const ExportOptions& options = {});
 
-/// Writes the model with its blends in place, for a training loop that does not know this library;
-/// checked to give the original's outputs at t = 0 where probe inputs are known.
+/// Writes the model with its blends in place, in stock operators whatever the retargeter's are, for
+/// a training loop that does not know this library; checked to give the original's outputs at t = 0
+/// where probe inputs are known.
 /// @throws as export_model
 ACTSWAP_API Verification save_blended(Retargeter& retargeter, const std::string& path,
                                       const ExportOptions& options = {});

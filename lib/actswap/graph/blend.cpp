@@ -1,4 +1,10 @@
 #include <actswap/graph/blend.h>
+#include <actswap/kernel/blend_kernel.h>
+
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
+
+#include <set>
 
 namespace actswap {
 
@@ -12,8 +18,43 @@ constexpr char kSetBlend[] =
     "def set_blend(self, t: float) -> None:\n"
     "    self.t = min(max(t, 0.0), 1.0)\n";
 
+// Makes "actswap" in source text the operators of this library.
+struct WithOperators : jit::Resolver {
+  std::shared_ptr<jit::SugaredValue> resolveValue(const std::string& name,
+                                                  jit::GraphFunction& method,
+                                                  const jit::SourceRange& at) override {
+    return name == "actswap" ? std::make_shared<jit::BuiltinModule>("actswap")
+                             : jit::nativeResolver()->resolveValue(name, method, at);
+  }
+};
+
+// In eval mode the ends are ATen's single functions, so that they are exact. In train mode they are
+// up to rounding: ATen's mish takes several times as long as the kernel, and a target of several
+// operators keeps a tensor for each. A target of one operator stays ATen's there too: its relu
+// keeps its output, which the next layer keeps anyway, where the blend would keep its input.
+std::string fused_source(const ActivationSpec& source, const ActivationSpec& target) {
+  const bool is_one_operator = !target.activation->spellings.empty();
+  return "def forward(self, x: Tensor) -> Tensor:\n"
+         "    t = self.t\n"
+         "    if t >= 1.0" +
+         std::string(is_one_operator ? "" : " and not self.training") +
+         ":\n"
+         "        y = " +
+         target.torchscript() +
+         "\n"
+         "    elif t <= 0.0 and not self.training:\n"
+         "        y = " +
+         source.torchscript() +
+         "\n"
+         "    else:\n"
+         "        y = actswap.blend(x, t, \"" +
+         source.to_string() + "\", \"" + target.to_string() +
+         "\")\n"
+         "    return y\n";
+}
+
 // The ends take the single function, so that they are exact and cost what it costs.
-std::string forward_source(const ActivationSpec& source, const ActivationSpec& target) {
+std::string stock_source(const ActivationSpec& source, const ActivationSpec& target) {
   const auto from = source.torchscript();
   const auto to = target.torchscript();
   return "def forward(self, x: Tensor) -> Tensor:\n"
@@ -33,11 +74,22 @@ std::string forward_source(const ActivationSpec& source, const ActivationSpec& t
          "    return y\n";
 }
 
+void define_forward(jit::Module& blend, const ActivationSpec& source, const ActivationSpec& target,
+                    BlendCode code) {
+  if (code == BlendCode::fused && BlendKernel::find(source, target)) {
+    blend.define(fused_source(source, target), std::make_shared<WithOperators>());
+  } else {
+    blend.define(stock_source(source, target));
+  }
+}
+
 }  // namespace
 
-BlendFactory::BlendFactory(std::shared_ptr<jit::CompilationUnit> unit) : unit_(std::move(unit)) {}
+BlendFactory::BlendFactory(std::shared_ptr<jit::CompilationUnit> unit, BlendCode code)
+    : unit_(std::move(unit)), code_(code) {}
 
-jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpec& target) {
+jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpec& target,
+                               bool training) {
   const auto from = source.to_string();
   const auto to = target.to_string();
   const auto known = classes_.find({from, to});
@@ -51,12 +103,12 @@ jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpe
       blend.setattr(name, value);
     }
   };
-  set("training", c10::BoolType::get(), true);
+  set("training", c10::BoolType::get(), training);
   set("t", c10::FloatType::get(), 0.0);
   set("source", c10::StringType::get(), from);
   set("target", c10::StringType::get(), to);
   if (is_new) {
-    blend.define(forward_source(source, target));
+    define_forward(blend, source, target, code_);
     blend.define(kSetBlend);
     classes_.emplace(std::make_pair(from, to), blend.type());
   }
@@ -77,6 +129,19 @@ void for_each_blend(const jit::Module& root, const std::function<void(jit::Modul
       visit(module);
     }
   }
+}
+
+void set_code(const jit::Module& root, BlendCode code) {
+  std::set<c10::ClassTypePtr> done;
+  for_each_blend(root, [&](jit::Module& blend) {
+    if (!done.insert(blend.type()).second) {
+      return;
+    }
+    const auto name = blend.get_method("forward").function().qualname();
+    blend.type()->unsafeRemoveMethod("forward");
+    blend._ivalue()->compilation_unit()->unsafeRemoveMethod(name);
+    define_forward(blend, resolve(blend.attr("source").toStringRef()), blend_target(blend), code);
+  });
 }
 
 ActivationSpec blend_target(const jit::Module& blend) {

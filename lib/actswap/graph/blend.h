@@ -13,15 +13,26 @@
 
 namespace actswap {
 
+/// What a blend's forward is made of.
+enum class BlendCode {
+  /// The operator actswap::blend, where both functions have a kernel, and stock operators where
+  /// not: for training in this process. What is saved needs this library to be loaded.
+  fused,
+  /// Stock operators alone, for any PyTorch.
+  stock,
+};
+
 /// Makes blend modules in one compilation unit: one class for each pair of functions.
 class BlendFactory {
  public:
-  explicit BlendFactory(std::shared_ptr<torch::jit::CompilationUnit> unit);
+  BlendFactory(std::shared_ptr<torch::jit::CompilationUnit> unit, BlendCode code);
   /// A new blend at t = 0, of the pair's class.
-  torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target);
+  torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target,
+                          bool training);
 
  private:
   std::shared_ptr<torch::jit::CompilationUnit> unit_;
+  BlendCode code_;
   std::map<std::pair<std::string, std::string>, c10::ClassTypePtr> classes_;
 };
 
@@ -31,6 +42,10 @@ bool is_blend(const c10::ClassTypePtr& type);
 /// Calls `visit` with every blend module of the tree.
 void for_each_blend(const torch::jit::Module& root,
                     const std::function<void(torch::jit::Module&)>& visit);
+
+/// Gives every blend of the tree this code. The module must not have run, and is to be compiled
+/// anew before it does.
+void set_code(const torch::jit::Module& root, BlendCode code);
 
 /// The function that a blend moves to.
 ActivationSpec blend_target(const torch::jit::Module& blend);

@@ -1,5 +1,4 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/blend.h>
 #include <actswap/graph/emit.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/normalise.h>
@@ -49,6 +48,11 @@ std::optional<ActivationSpec> target_of_uncalled(const CodeSite& code, const Pla
     }
   }
   return std::nullopt;
+}
+
+// A frozen module has no mode: it is as in eval mode.
+bool in_train_mode(const jit::Module& module) {
+  return module.hasattr("training") && module.is_training();
 }
 
 std::string unused_name(const c10::ClassTypePtr& type) {
@@ -131,7 +135,7 @@ void remove_child(const c10::ClassTypePtr& type, const std::string& name,
 
 }  // namespace
 
-Insertion insert_blends(const jit::Module& given, const Plan& plan) {
+Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode blend_code) {
   const auto root = normalise(given);
   Targets targets;
   for (const auto& planned : plan.sites) {
@@ -140,7 +144,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan) {
   Insertion result;
   result.root = specialise(root, label_objects(scan(root), targets));
   const auto modules = distinct_modules(result.root);
-  BlendFactory factory(result.root._ivalue()->compilation_unit());
+  BlendFactory factory(result.root._ivalue()->compilation_unit(), blend_code);
   for (const auto& code : scan(result.root)) {
     // What was put in before may have changed the input of this one.
     const auto match = match_activation(code.match.node).value();
@@ -160,7 +164,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan) {
       if (entry.module.type() != code.type) {
         continue;
       }
-      auto blend = factory.make(match.activation, *target);
+      auto blend = factory.make(match.activation, *target, in_train_mode(entry.module));
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }

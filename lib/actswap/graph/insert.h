@@ -1,6 +1,7 @@
 // Inserting blends, and taking them out again.
 #pragma once
 
+#include <actswap/graph/blend.h>
 #include <actswap/graph/plan.h>
 
 #include <torch/script.h>
@@ -17,7 +18,7 @@ struct Insertion {
 
 /// Puts a blend module at every planned site of a module that has not run yet.
 /// @throws UsageError where a planned site is not found.
-Insertion insert_blends(const torch::jit::Module& root, const Plan& plan);
+Insertion insert_blends(const torch::jit::Module& root, const Plan& plan, BlendCode code);
 
 /// A copy without blends: see collapse_blends. It shares its tensors.
 torch::jit::Module collapsed(const torch::jit::Module& root);

@@ -34,6 +34,7 @@ const std::unordered_map<std::string, Elementwise>& elementwise() {
       {"add", {3, [](const Arguments& a) { return a[0] + a[1] * a[2]; }}},
       {"sub", {3, [](const Arguments& a) { return a[0] - a[1] * a[2]; }}},
       {"rsub", {3, [](const Arguments& a) { return a[1] - a[0] * a[2]; }}},
+      {"addcmul", {4, [](const Arguments& a) { return a[0] + a[3] * a[1] * a[2]; }}},
       {"pow", {2, [](const Arguments& a) { return std::pow(a[0], a[1]); }}},
       {"maximum", {2, [](const Arguments& a) { return std::max(a[0], a[1]); }}},
       {"minimum", {2, [](const Arguments& a) { return std::min(a[0], a[1]); }}},

@@ -23,13 +23,13 @@ jit::Module module_at(const jit::Module& root, const std::string& path) {
 
 }  // namespace
 
-Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors)
+Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors, BlendCode code)
     : original_(model), plan_(plan) {
   if (plan.swapped() == 0) {
     throw UsageError("The plan swaps nothing: " + std::to_string(plan.sites.size()) +
                      " sites, none selected (actswap inspect says why for each)");
   }
-  const auto inserted = insert_blends(recompile(model.module), plan);
+  const auto inserted = insert_blends(recompile(model.module), plan, code);
   module_ = tensors == Tensors::shared ? recompile(inserted.root) : reload(inserted.root);
   for (const auto& [id, path] : inserted.paths) {
     blends_.emplace(id, module_at(module_, path));

@@ -7,12 +7,16 @@
 //              = lerp(source(x), target(x), t)      0 < t < 1
 //              = target(x)                          t >= 1
 //
-// in stock operators: it trains, saves and loads wherever TorchScript does. Each blend and the root
-// have a method set_blend(t: float) for loops that do not know this library (where the model has no
-// method of that name itself).
+// For training in this process that is the operator actswap::blend, one pass over memory each way,
+// where both functions have a kernel. In eval mode its ends are stock operators, so that they are
+// exact; in train mode they are up to rounding. Files for any PyTorch are of stock operators alone:
+// save_blended writes them, or a Retargeter with BlendCode::stock; module().save() of a fused one
+// writes a file that needs this library. Each blend and the root have a method set_blend(t: float)
+// for loops that do not know this library (where the model has no method of that name itself).
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/graph/blend.h>
 #include <actswap/graph/plan.h>
 
 #include <map>
@@ -30,7 +34,8 @@ class ACTSWAP_API Retargeter {
  public:
   /// Works on a copy of the model.
   /// @throws UsageError for a plan that swaps nothing or does not belong to this model.
-  Retargeter(const Model& model, const Plan& plan, Tensors tensors = Tensors::copied);
+  Retargeter(const Model& model, const Plan& plan, Tensors tensors = Tensors::copied,
+             BlendCode code = BlendCode::fused);
 
   /// The blended module: forward, parameters, train, eval, save as with any other.
   torch::jit::Module& module() { return module_; }
