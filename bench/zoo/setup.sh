@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# What the zoo needs beside the project's own set-up: torchvision and timm, without a second PyTorch.
+# What the zoo needs beside the project's own set-up, torchvision, timm and ONNX Runtime, without a second PyTorch:
+# bench/zoo/setup.sh [options of scripts/setup.sh]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-scripts/setup.sh
-pip=(build/venv/bin/python -m pip install --disable-pip-version-check -q)
+scripts/setup.sh "$@"
+python=build/venv/bin/python
+"$python" -c 'import torch' 2>/dev/null || {
+  echo "bench/zoo/setup.sh: expected PyTorch in build/venv, where scripts/setup.sh puts it, but there is none;" \
+    "run without ACTSWAP_LIBTORCH and CMAKE_PREFIX_PATH" >&2
+  exit 1
+}
+pip=("$python" -m pip install --disable-pip-version-check -q)
 "${pip[@]}" --no-deps torchvision==0.28.0 timm==1.0.31
-"${pip[@]}" pillow pyyaml safetensors huggingface_hub
+"${pip[@]}" pillow pyyaml safetensors huggingface_hub onnx onnxruntime

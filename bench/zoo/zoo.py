@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Retargets real architectures and compares with PyTorch: zoo.py [--cut] [NAME...]
+"""Retargets real architectures and compares with PyTorch: zoo.py [--cut] [--table] [NAME...]
 
 Each model of models.txt, with random weights and small inputs, is scripted and traced, blended and collapsed by the command, and checked:
 
-  sites     as many as activations that PyTorch's dispatcher runs in one forward of the eager model
+  calls     the sites run as often in one forward as activations that PyTorch's dispatcher runs for the eager model
+  sites     as many as these calls; a scripted model has those too that evaluation does not reach, such as auxiliary heads and the other
+            branch of an option, so there as many as activations in the code that PyTorch scripted, counted module by module
   t = 0     the blended file gives the eager model's outputs
   t = 1     the blended file gives the outputs of the eager model with its activations replaced in the dispatcher
   export    so does the collapsed one, in plain PyTorch
+  onnx      torch.onnx's TorchScript exporter converts the collapsed one, and ONNX Runtime gives the outputs that LibTorch gives
 
-Results go to build/zoo/results.jsonl; what stands there already is not done again. Models that PyTorch itself cannot script or trace are
-listed apart. Needs torchvision 0.28.0, timm and what they import: bench/zoo/setup.sh.
+Results go to build/zoo/results.jsonl; what stands there already is not done again. What PyTorch itself cannot do with the original,
+scripting, tracing or exporting to ONNX, is listed apart. --table writes docs/zoo.md out of the results and runs nothing. Needs torchvision
+0.28.0, timm and what they import: bench/zoo/setup.sh.
 """
 
 import argparse
@@ -19,14 +23,24 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "build/zoo/results.jsonl"
+TABLE = ROOT / "docs/zoo.md"
 SOURCES = ["mish", "silu", "gelu", "gelu_tanh", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"]
+NAMES = {"mish", "silu", "gelu", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"}
 TARGET = "hard_mish"
-TOLERANCE = 1e-4  # relative to the largest output: replaced activations round otherwise in the dispatcher
-TIMEOUT = 600
+TOLERANCE = 1e-5  # relative to the largest output; the same operators run on both sides
+ONNX_TOLERANCE = 1e-4  # ONNX Runtime has kernels of its own, which round otherwise
+VISIBLE = 1e-3  # the least that the swap must change the outputs by, or the comparisons say nothing: a hundred times the tolerance
+TIMEOUT = 600  # seconds a model
+OPSET = 17
+# Smaller images would be enlarged again by an adaptive pool, which ONNX has no operator for.
+WHOLE = ("alexnet", "vgg")
 
 
 def build(name: str):
@@ -43,18 +57,51 @@ def build(name: str):
 
         options = {"init_weights": False} if model_name in ("googlenet", "inception_v3") else {}
         model = torchvision.models.get_model(model_name, weights=None, **options)
-        side = 299 if model_name == "inception_v3" else 224 if "vit" in model_name or "maxvit" in model_name else 96
+        side = 299 if model_name == "inception_v3" else 224 if "vit" in model_name or any(part in model_name for part in WHOLE) else 96
     else:
         import timm
 
         model = timm.create_model(model_name, pretrained=False)
-        fixed = getattr(model, "pretrained_cfg", {}).get("fixed_input_size", False)
-        side = model.pretrained_cfg["input_size"][-1] if fixed else 96
+        config = model.pretrained_cfg
+        whole = config.get("fixed_input_size") or any(part in model_name for part in WHOLE) or not runs(model.eval(), 96)
+        side = config["input_size"][-1] if whole else 96
+    randomise(model)
+    return model.eval(), torch.randn(1, 3, side, side), library
+
+
+def runs(model, side: int) -> bool:
+    """Whether the model takes images of this size; many take one size only, and say so in their own ways."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, 3, side, side))
+    except (AssertionError, RuntimeError, ValueError):
+        return False
+    return True
+
+
+def randomise(model) -> None:
+    """Gives statistics, scales and biases other values than the constants they begin with, and tiny weights a size.
+
+    A branch that ends in a scale of 0 or 1e-6, as many do, would hide all that happens in it; so would a head of weights of 1e-5.
+    """
+    import torch
+
     for module in model.modules():
         if getattr(module, "running_var", None) is not None:
             torch.nn.init.normal_(module.running_mean, 0.0, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model.eval(), torch.randn(1, 3, side, side), library
+    for name, parameter in model.named_parameters():
+        constant = bool((parameter == parameter.flatten()[0]).all())
+        if not constant and parameter.std() > 1e-3:
+            continue
+        if "bias" in name:
+            torch.nn.init.normal_(parameter, 0.0, 0.1)
+        elif parameter.numel() == max(parameter.shape, default=1):
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)
+        else:
+            torch.nn.init.normal_(parameter, 0.0, 0.02)
 
 
 def flat(output) -> list:
@@ -98,6 +145,49 @@ def dispatch_mode(replace: bool):
     return Mode()
 
 
+def in_code(scripted) -> int:
+    """The activations in the code that forward leads to, whether they run or not: once for each object that has the code.
+
+    A module of activations alone, without weights and children, counts once for each place that calls it instead.
+    """
+    seen = set()
+
+    def is_bare(module) -> bool:
+        return not any(True for _ in (*module.parameters(), *module.buffers(), *module.children()))
+
+    def module_of(value, owner):
+        """The module that a value holds: the method's self, or what its attributes lead to."""
+        node = value.node()
+        if node.kind() == "prim::Param":
+            return owner
+        if node.kind() != "prim::GetAttr":
+            raise ValueError(f"expected a module that is called to be an attribute, but got it from {node.kind()}")
+        return getattr(module_of(next(node.inputs()), owner), node.s("name"))
+
+    def in_method(module, name: str) -> int:
+        if not is_bare(module):
+            if (module, name) in seen:
+                return 0
+            seen.add((module, name))
+        return in_block(module._c._get_method(name).graph, module)
+
+    def in_block(block, owner) -> int:
+        total = 0
+        for node in block.nodes():
+            inputs = list(node.inputs())
+            if node.kind() == "prim::CallMethod":
+                total += in_method(module_of(inputs[0], owner), node.s("name"))
+                continue
+            is_call = node.kind() == "prim::CallFunction"
+            name = inputs.pop(0).node().s("name") if is_call else node.kind()
+            name = name.removeprefix("aten::").removesuffix("_")
+            total += name in NAMES or name == "hardtanh" and [value.toIValue() for value in inputs[1:3]] == [0, 6]
+            total += sum(in_block(inner, owner) for inner in node.blocks())
+        return total
+
+    return in_method(scripted, "forward")
+
+
 def difference(found, expected) -> float:
     found, expected = flat(found), flat(expected)
     if len(found) != len(expected):
@@ -106,6 +196,9 @@ def difference(found, expected) -> float:
     for a, b in zip(found, expected):
         if not bool(b.isfinite().all()):
             raise ValueError("the model itself gives no finite outputs")
+        if a.shape != b.shape or not bool(a.isfinite().all()):
+            kind = "a finite one" if bool(a.isfinite().all()) else "one that is not finite"
+            raise ValueError(f"expected a finite output of shape {list(b.shape)}, but got {kind} of {list(a.shape)}")
         worst = max(worst, ((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item())
     return worst
 
@@ -117,6 +210,62 @@ def run_command(command: str, *arguments) -> dict:
     return json.loads(done.stdout)
 
 
+def first_line(error: Exception, *folders: Path) -> str:
+    """What went wrong in one line, without the folders of this machine."""
+    text = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
+    for folder in (*folders, ROOT):
+        text = text.replace(f"{folder}/", "")
+    return text[:200]
+
+
+def onnx_excess(model, x, path: Path) -> float:
+    """By how much ONNX Runtime differs from LibTorch, once torch.onnx has converted the model, in multiples of what is allowed.
+
+    Where a division by nearly nothing amplifies rounding, as in linear attention whose ReLU is no longer positive, no two runtimes agree.
+    So LibTorch's own answer to an input that differs in the last bit allows ten times as much.
+    """
+    import onnxruntime
+    import torch
+
+    class OfOneArgument(torch.nn.Module):
+        """The exporter wants all arguments of a TorchScript module, and none of them None as the others' defaults are."""
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return self.model(x)
+
+    if len(model.forward.schema.arguments) > 2:
+        model = torch.jit.script(OfOneArgument().eval())
+    torch.onnx.export(model, (x,), str(path), dynamo=False, opset_version=OPSET, input_names=["x"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    outputs = [output for output in session.run(None, {"x": x.numpy()}) if output is not None]
+    expected = model(x.clone())
+    last_bit = difference(model(torch.nextafter(x, 2 * x)), expected)
+    return difference([torch.from_numpy(output) for output in outputs], expected) / max(ONNX_TOLERANCE, 10 * last_bit)
+
+
+def check_onnx(x, folder: Path) -> str:
+    import torch
+
+    reasons = []
+    for name in ("out.pt", "model.pt"):
+        try:
+            found = onnx_excess(torch.jit.load(folder / name).eval(), x, folder / "model.onnx")
+            if found <= 1.0:
+                break
+            reasons.append(f"ONNX Runtime differs by {found:.2g} times what is allowed")
+        except Exception as error:  # the exporter's and ONNX Runtime's, of which there are many kinds
+            reasons.append(first_line(error, folder))
+    if not reasons:
+        return "passed"
+    return ("failed: " if len(reasons) == 1 else "not by PyTorch: ") + reasons[0]
+
+
 def check(command: str, scripted, x, expected: dict, folder: Path) -> dict:
     import torch
 
@@ -126,17 +275,21 @@ def check(command: str, scripted, x, expected: dict, folder: Path) -> dict:
     blended = run_command(command, "blend", folder / "model.pt", "-o", folder / "blended.pt", "--to", TARGET, "--input", spec, "--json", "-q",
                           *sources)  # fmt: skip
     collapsed = run_command(command, "collapse", folder / "blended.pt", "-o", folder / "out.pt", "--input", spec, "--json", "-q")
+    inspected = run_command(command, "inspect", folder / "model.pt", "--input", spec, "--to", TARGET, "--json", "-q", *sources)
     model = torch.jit.load(folder / "blended.pt").eval()
-    result = {"sites": blended["sites_swapped"], "verified": blended["verified"] and collapsed["verified"]}
+    calls = sum(site.get("calls", 0) for site in inspected["sites"] if site["selected"])
+    result = {"calls": calls, "sites": blended["sites_swapped"], "verified": blended["verified"] and collapsed["verified"]}
     model.set_blend(0.0)
     result["at 0"] = difference(model(x.clone()), expected["original"])
     model.set_blend(1.0)
     result["at 1"] = difference(model(x.clone()), expected["replaced"])
     result["export"] = difference(torch.jit.load(folder / "out.pt").eval()(x.clone()), expected["replaced"])
-    wrong = [key for key in ("at 0", "at 1", "export") if not result[key] <= TOLERANCE]
-    if result["sites"] != expected["count"]:
-        wrong.append(f"{result['sites']} sites instead of {expected['count']}")
-    result["status"] = "failed: " + ", ".join(wrong) if wrong or not result["verified"] else "passed"
+    result["onnx"] = check_onnx(x, folder)
+    wrong = [f"{key} differs by {result[key]:.2g}" for key in ("at 0", "at 1", "export") if not result[key] <= TOLERANCE]
+    wrong += [f"{result[key]} {key} instead of {expected[key]}" for key in ("calls", "sites") if result[key] != expected[key]]
+    if not result["verified"]:
+        wrong.append("not verified by the command")
+    result["status"] = "failed: " + ", ".join(wrong) if wrong else "passed"
     return result
 
 
@@ -152,20 +305,29 @@ def one(name: str, command: str) -> None:
             original = model(x.clone())
         with replacing:
             replaced = model(x.clone())
-        expected = {"original": original, "replaced": replaced, "count": counting.count}
-        for how, make in (("scripted", lambda: torch.jit.script(model)), ("traced", lambda: torch.jit.trace(model, x, check_trace=False, strict=False))):
-            result = {"model": name, "how": how}
+        visible = difference(replaced, original)
+        if visible < VISIBLE:
+            raise ValueError(f"expected the swap to change the outputs by {VISIBLE} at least, but it does by {visible:.2g}")
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        ways = {
+            "scripted": lambda: torch.jit.script(model),
+            "traced": lambda: torch.jit.trace(model, x, check_trace=False, strict=False),
+        }
+        expected = {"original": original, "replaced": replaced, "calls": counting.count}
+        for how, make in ways.items():
+            result = {"model": name, "how": how, "parameters": parameters}
             try:
                 made = make()
             except Exception as error:  # PyTorch's, of which there are many kinds
-                result["status"] = "not " + how + " by PyTorch: " + str(error).strip().split("\n")[0][:120]
+                result["status"] = f"not {how} by PyTorch: {first_line(error)}"
                 print(json.dumps(result), flush=True)
                 continue
+            expected["sites"] = in_code(made) if how == "scripted" else counting.count
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     result.update(check(command, made, x, expected, Path(folder)))
                 except (RuntimeError, ValueError) as error:
-                    result["status"] = "failed: " + str(error)[:400]
+                    result["status"] = "failed: " + first_line(error, Path(folder))
             print(json.dumps(result), flush=True)
 
 
@@ -173,20 +335,91 @@ def run_one(name: str, command: str) -> list:
     try:
         done = subprocess.run([sys.executable, __file__, "--one", name, "--command", command], capture_output=True, text=True, timeout=TIMEOUT,
                               env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return [{"model": name, "how": "both", "status": f"failed: more than {TIMEOUT} s"}]
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0:
-        rows.append({"model": name, "how": "both", "status": "failed: " + done.stderr.strip().split("\n")[-1][:300]})
+        output, problem = done.stdout, f"exit code {done.returncode}: {done.stderr.strip().split(chr(10))[-1][:300]}" if done.returncode else ""
+    except subprocess.TimeoutExpired as late:
+        output, problem = (late.stdout or b"").decode(), f"more than {TIMEOUT} s"
+    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    if problem:
+        made = {row["how"] for row in rows}
+        rows += [{"model": name, "how": how, "status": "failed: " + problem} for how in ("scripted", "traced") if how not in made]
     return rows
+
+
+def ways_and_reasons(rows: list) -> list:
+    """One line a model: [model, ways, reason], where the ways of one reason are together."""
+    merged = {}
+    for model, how, reason in rows:
+        merged.setdefault((model, reason.replace("|", "\\|").replace("<", "&lt;")), []).append(how)
+    return [[model, ", ".join(hows), reason] for (model, reason), hows in sorted(merged.items())]
+
+
+def markdown_table(head: list, lines: list) -> list:
+    return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)]
+
+
+def table(rows: list, names: list) -> str:
+    """The results as docs/zoo.md."""
+    packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime"]
+    libraries = ["torchvision", "timm"]
+    columns = [(library, how) for library in libraries for how in ("scripted", "traced")]
+
+    def counts(title: str, holds) -> list:
+        found = [sum(row["model"].startswith(library + ":") and row["how"] == how and holds(row) for row in rows) for library, how in columns]
+        return [title, *found, sum(found)]
+
+    def listed(key: str, start: str) -> list:
+        return ways_and_reasons([(row["model"], row["how"], row[key].split(": ", 1)[1]) for row in rows if row.get(key, "").startswith(start)])
+
+    status, onnx = ({key: lambda row, key=key, field=field: row.get(field, "").startswith(key) for key in ("passed", "failed", "not ")}
+                    for field in ("status", "onnx"))  # fmt: skip
+    done = {row["model"] for row in rows}
+    lines = [
+        "# The zoo",
+        "",
+        "What `bench/zoo/zoo.py` found; its head says what it checks. Made by",
+        "",
+        "    bench/zoo/setup.sh",
+        "    build/venv/bin/python bench/zoo/zoo.py",
+        "    build/venv/bin/python bench/zoo/zoo.py --table",
+        "",
+        f"with {', '.join(f'{package} {version(package)}' for package in packages)}. Do not edit it.",
+        "",
+        *markdown_table(
+            [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"],
+            [
+                counts("passed", status["passed"]),
+                counts("failed", status["failed"]),
+                counts("not made by PyTorch", status["not "]),
+                counts("sites swapped", lambda row: row.get("sites", 0)),
+                counts("ONNX passed", onnx["passed"]),
+                counts("ONNX failed", onnx["failed"]),
+                counts("ONNX: the original is not exported either", onnx["not "]),
+            ],
+        ),
+    ]
+    sections = [
+        ("Failed", "reason", listed("status", "failed")),
+        ("ONNX failed", "reason", listed("onnx", "failed")),
+        ("Not run", "reason", [[name, "both", "not in the results"] for name in names if name not in done]),
+        ("What PyTorch cannot script or trace", "what PyTorch says", listed("status", "not ")),
+        ("What PyTorch's exporter to ONNX cannot do with the original either", "what it says", listed("onnx", "not ")),
+    ]
+    for title, what, found in sections:
+        lines += ["", f"## {title}", "", *(markdown_table(["model", "how", what], found) if found else ["None."])]
+    passed = ways_and_reasons([(row["model"], row["how"], "") for row in rows if row["status"] == "passed"])
+    lines += ["", "## Passed", "", f"<details><summary>{len(passed)} models</summary>", ""]
+    lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>"]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*", help="models, as in models.txt")
     parser.add_argument("--cut", action="store_true", help="the models marked with * in models.txt only")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
     parser.add_argument("--command", default=str(ROOT / "build/release/bin/actswap"))
-    parser.add_argument("--out", type=Path, default=ROOT / "build/zoo/results.jsonl")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true", help="write docs/zoo.md out of the results, and run nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -196,18 +429,26 @@ def main() -> int:
     names = options.names or [line.rstrip(" *") for line in lines if line.endswith("*") or not options.cut]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    if options.table:
+        TABLE.write_text(table([row for row in rows if row["model"] in names], names))
+        print(TABLE.relative_to(ROOT))
+        return 0
     done = {row["model"] for row in rows}
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as workers, options.out.open("a") as file:
+    with ThreadPoolExecutor(max_workers=options.jobs) as workers, options.out.open("a") as file:
         for result in workers.map(lambda name: run_one(name, options.command), [name for name in names if name not in done]):
             for row in result:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 rows.append(row)
-                print(f"{row['model']:45} {row['how']:9} {row['status']}", flush=True)
+                print(f"{row['model']:45} {row['how']:9} {row['status']}; ONNX {row.get('onnx', 'not run')}", flush=True)
     rows = [row for row in rows if row["model"] in names]
-    failed = [row for row in rows if row["status"].startswith("failed")]
-    passed = sum(row["status"] == "passed" for row in rows)
-    print(f"{len(names)} models: {passed} passed, {len(failed)} failed, {len(rows) - passed - len(failed)} that PyTorch cannot make")
+    failed = False
+    for key, cannot in (("status", "that PyTorch cannot make"), ("onnx", "that PyTorch cannot export")):
+        kinds = Counter(row[key].split(":")[0] for row in rows if key in row)
+        failed = failed or kinds["failed"] > 0
+        others = kinds.total() - kinds["passed"] - kinds["failed"]
+        title = f"{len(names)} models" if key == "status" else "ONNX"
+        print(f"{title}: {kinds['passed']} passed, {kinds['failed']} failed, {others} {cannot}")
     return 1 if failed else 0
 
 

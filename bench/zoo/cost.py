@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""What a plain swap costs beside loading and saving the file alone: cost.py [--pairs N]
+
+Takes the largest model of the zoo, by parameters, scripted. Each pair runs, one right after the other,
+
+  convert   actswap convert MODEL -o OUT --to hard_mish --epochs 0, without data and without --input
+  bare      torch.jit.load(MODEL) and torch.jit.save(OUT) in plain PyTorch, which is LibTorch's own code
+
+and what a process takes before it reaches the model is measured in the same pair and taken off: `actswap activations` for the command;
+for the bare one the clock starts after the import. Prints each pair's ratio of the times and the peak memory of convert, the whole
+process's, as a factor of the file. Ends with exit code 1 where the medians are above the targets: 2 times the time, 2.5 times the file.
+
+Needs what zoo.py needs: bench/zoo/setup.sh.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+
+import zoo
+
+MODEL = "torchvision:vgg11_bn"  # 132.9 million parameters
+TIME_TARGET = 2.0
+MEMORY_TARGET = 2.5
+
+
+def run(command: list) -> tuple:
+    """The seconds that a process takes, its peak memory in bytes, and what it prints."""
+    begin = time.monotonic()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"expected exit code 0, but got {process.returncode} from {' '.join(map(str, command))}")
+    return seconds, usage.ru_maxrss * 1024, output
+
+
+def load_and_save(model: str, out: str) -> None:
+    begin = time.monotonic()
+    torch.jit.load(model).save(out)
+    print(time.monotonic() - begin)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--command", default=str(zoo.ROOT / "build/release/bin/actswap"))
+    parser.add_argument("--bare", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bare:
+        load_and_save(*options.bare)
+        return 0
+    # On the build's disk: a temporary folder may be in memory, where saving costs nothing.
+    zoo.RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=zoo.RESULTS.parent) as name:
+        folder = Path(name)
+        model, out = folder / "model.pt", folder / "out.pt"
+        eager, _, _library = zoo.build(MODEL)
+        torch.jit.script(eager).save(model)
+        size = model.stat().st_size
+        print(f"{MODEL}, {sum(parameter.numel() for parameter in eager.parameters())} parameters, {size / 1e6:.0f} MB")
+        print("pair  start, s  convert, s  bare, s  ratio  memory of convert, files")
+        ratios, factors = [], []
+        # The first pair warms the disk's cache and does not count.
+        for pair in range(options.pairs + 1):
+            start, _, _ = run([options.command, "activations"])
+            converting, peak, _ = run([options.command, "convert", model, "-o", out, "--to", zoo.TARGET, "--source", "relu", "--epochs", "0", "-q"])
+            out.unlink()
+            bare = float(run([sys.executable, __file__, "--bare", model, out])[2])
+            out.unlink()
+            if pair > 0:
+                ratios.append((converting - start) / bare)
+                factors.append(peak / size)
+                print(f"{pair:4}  {start:8.2f}  {converting:10.2f}  {bare:7.2f}  {ratios[-1]:5.2f}  {factors[-1]:24.2f}", flush=True)
+    met = median(ratios) <= TIME_TARGET and median(factors) <= MEMORY_TARGET
+    print(f"median: {median(ratios):.2f} times the time (target {TIME_TARGET}), {median(factors):.2f} times the file (target {MEMORY_TARGET})")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
