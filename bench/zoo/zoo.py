@@ -139,7 +139,7 @@ def dispatch_mode(replace: bool):
             if not replace:
                 return function(*args, **(kwargs or {}))
             x = args[0]
-            y = x * torch.clamp(x * 0.5 + 1.0, 0.0, 1.0)
+            y = x * torch.nn.functional.hardsigmoid(x * 3.0 + 3.0)
             return x.copy_(y) if packet in in_place or packet is aten.hardtanh_ else y
 
     return Mode()

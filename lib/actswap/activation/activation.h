@@ -61,6 +61,8 @@ struct Activation {
   /// What is wrong with parameters that make no such function (celu's alpha = 0); "" if nothing is,
   /// null where every finite value will do.
   std::string (*fault)(ParameterValues parameters) = nullptr;
+  /// The expression for inference, where another is better there; empty: `torchscript`.
+  std::string inference = {};
 };
 
 /// The table, in the order in which it is printed.
@@ -79,6 +81,8 @@ struct ACTSWAP_API ActivationSpec {
   std::string to_string() const;
   /// The TorchScript expression over `x`, parameters written out to full precision.
   std::string torchscript() const;
+  /// The same for a model that is not trained on: what an exported model holds.
+  std::string inference_torchscript() const;
   bool operator==(const ActivationSpec&) const = default;
 };
 

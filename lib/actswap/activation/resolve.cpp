@@ -185,6 +185,17 @@ std::string with_parameters(const ActivationSpec& spec, bool all) {
   return arguments.empty() ? spec.activation->name : spec.activation->name + "(" + arguments + ")";
 }
 
+// An expression with the parameters in the places of their names.
+std::string filled_in(std::string text, const ActivationSpec& spec) {
+  for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
+    const auto placeholder = "{" + spec.activation->parameters[i].name + "}";
+    for (auto at = text.find(placeholder); at != std::string::npos; at = text.find(placeholder)) {
+      text.replace(at, placeholder.size(), float_literal(spec.parameters[i]));
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 ActivationSpec resolve(std::string_view text) {
@@ -223,15 +234,13 @@ std::string ActivationSpec::to_string() const {
 
 std::string ActivationSpec::torchscript() const {
   const auto* alias = alias_of(*this);
-  std::string text = alias != nullptr && !alias->torchscript.empty() ? alias->torchscript
-                                                                     : activation->torchscript;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const auto placeholder = "{" + activation->parameters[i].name + "}";
-    for (auto at = text.find(placeholder); at != std::string::npos; at = text.find(placeholder)) {
-      text.replace(at, placeholder.size(), float_literal(parameters[i]));
-    }
-  }
-  return text;
+  return filled_in(alias != nullptr && !alias->torchscript.empty() ? alias->torchscript
+                                                                   : activation->torchscript,
+                   *this);
+}
+
+std::string ActivationSpec::inference_torchscript() const {
+  return activation->inference.empty() ? torchscript() : filled_in(activation->inference, *this);
 }
 
 }  // namespace actswap

@@ -11,6 +11,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <sstream>
 
@@ -235,7 +236,10 @@ Calibration calibrate(jit::Module& blended, const Batches& batches,
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
   const EvalMode eval(blended);
-  return Calibrator(blended, batches, options, should_stop).run();
+  const auto begin = std::chrono::steady_clock::now();
+  auto result = Calibrator(blended, batches, options, should_stop).run();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
 }
 
 }  // namespace actswap

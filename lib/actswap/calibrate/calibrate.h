@@ -48,6 +48,7 @@ struct CalibratedLayer {
 
 struct Calibration {
   std::int64_t inputs = 0;
+  double seconds = 0.0;
   std::vector<CalibratedSite> sites;
   std::vector<CalibratedLayer> layers;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why

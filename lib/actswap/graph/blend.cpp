@@ -40,7 +40,7 @@ std::string fused_source(const ActivationSpec& source, const ActivationSpec& tar
          std::string(is_one_operator ? "" : " and not self.training") +
          ":\n"
          "        y = " +
-         target.torchscript() +
+         target.inference_torchscript() +
          "\n"
          "    elif t <= 0.0 and not self.training:\n"
          "        y = " +
@@ -57,12 +57,16 @@ std::string fused_source(const ActivationSpec& source, const ActivationSpec& tar
 std::string stock_source(const ActivationSpec& source, const ActivationSpec& target) {
   const auto from = source.torchscript();
   const auto to = target.torchscript();
+  const auto inference = target.inference_torchscript();
+  const std::string end = inference == to ? ""
+                                          : "    elif t >= 1.0 and not self.training:\n"
+                                            "        y = " +
+                                                inference + "\n";
   return "def forward(self, x: Tensor) -> Tensor:\n"
          "    t = self.t\n"
          "    if t <= 0.0:\n"
          "        y = " +
-         from +
-         "\n"
+         from + "\n" + end +
          "    elif t >= 1.0:\n"
          "        y = " +
          to +

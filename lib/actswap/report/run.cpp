@@ -77,6 +77,7 @@ Json calibration_json(const Calibration& calibration) {
                       {"error_after", layer.error_after}});
   }
   return {{"inputs", calibration.inputs},
+          {"seconds", calibration.seconds},
           {"sites", sites},
           {"layers", layers},
           {"left_out", calibration.left_out}};
