@@ -5,6 +5,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/base/memory.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/convert.h>
 
@@ -19,6 +20,7 @@ constexpr double kRampShare = 0.3;
 
 struct Options {
   std::string model;
+  std::string recipe = "auto";
   std::string calibrate;
   std::string train;
   std::string validation;
@@ -26,11 +28,11 @@ struct Options {
   PlanFlags plan;
   std::string loss = "distil";
   std::string optimizer = "adamw";
-  std::string curve = "linear";
-  std::string ramp_unit = "epochs";
-  double ramp_begin = 0.0;
+  std::optional<std::string> curve;
+  std::optional<std::string> ramp_unit;
+  std::optional<double> ramp_begin;
   std::optional<double> ramp_end;
-  double hold = 0.0;
+  std::optional<double> hold;
   std::vector<std::string> inputs;
   std::optional<double> epochs;
   bool thaws = false;
@@ -39,7 +41,10 @@ struct Options {
 };
 
 Schedule make_schedule(const Options& options) {
-  ScheduleOptions ramp{.begin = options.ramp_begin, .hold = options.hold};
+  if (options.recipe == "hard") {
+    return Schedule::step({});
+  }
+  ScheduleOptions ramp{.begin = options.ramp_begin.value_or(0.0), .hold = options.hold.value_or(0.0)};
   if (options.ramp_unit == "steps") {
     ramp.unit = ScheduleUnit::steps;
     if (!options.ramp_end) {
@@ -47,8 +52,24 @@ Schedule make_schedule(const Options& options) {
     }
   }
   ramp.end = options.ramp_end.value_or(
-      std::max(options.ramp_begin, kRampShare * options.convert.train.epochs));
-  return {parse_curve(options.curve), ramp};
+      std::max(ramp.begin, kRampShare * options.convert.train.epochs));
+  return {parse_curve(options.curve.value_or("linear")), ramp};
+}
+
+// What the evidence says is best (docs/recovery.md), unless something else is asked for.
+void choose_recipe(Options& options) {
+  const bool has_ramp = options.curve || options.ramp_begin || options.ramp_end || options.hold ||
+                        options.ramp_unit;
+  if (options.recipe == "auto") {
+    options.recipe = has_ramp && options.calibrate.empty() ? "ramp" : "calibrated";
+  }
+  if (has_ramp && options.recipe != "ramp") {
+    throw UsageError("Expected no ramp with the recipe '" + options.recipe +
+                     "', whose t is 1 from the start");
+  }
+  if (!options.calibrate.empty() && options.recipe != "calibrated") {
+    throw UsageError("Expected no --calibrate with the recipe '" + options.recipe + "'");
+  }
 }
 
 void load_all_data(Options& options, const Model& model) {
@@ -58,6 +79,9 @@ void load_all_data(Options& options, const Model& model) {
   }
   if (!options.train.empty()) {
     options.convert.train_data = load_data(options.train, names, options.data);
+  }
+  if (options.recipe == "calibrated" && options.calibrate.empty()) {
+    options.convert.calibration_data = options.convert.train_data;
   }
   if (!options.validation.empty()) {
     options.convert.validation_data = load_data(options.validation, names, options.data);
@@ -81,6 +105,7 @@ int run(const CommonOptions& common, Options& options) {
   if (options.epochs == 0.0) {
     options.train.clear();
   }
+  choose_recipe(options);
   options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   options.convert.train.loss = parse_loss(options.loss);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
@@ -92,6 +117,7 @@ int run(const CommonOptions& common, Options& options) {
   const auto the_plan = make_plan(model, options.plan);
   load_all_data(options, model);
   if (!options.train.empty()) {
+    keep_freed_memory();
     warn_of_fixed_mode(model);
   }
   options.convert.run_directory = options.run_directory.value_or(
@@ -140,18 +166,25 @@ void add_training_flags(CLI::App& app, Options& options) {
 
 void add_calibration_flags(CLI::App& app, Options& options) {
   auto& calibration = options.convert.calibration;
+  app.add_option("--recipe", options.recipe,
+                 "calibrated: fit the swapped model to the original without gradients, then train "
+                 "at t = 1; ramp: let t rise while training; hard: train at t = 1; auto: "
+                 "calibrated, or ramp where one is described")
+      ->check(CLI::IsMember({"auto", "calibrated", "ramp", "hard"}));
   app.add_option("--calibrate", options.calibrate,
-                 "Inputs to fit the swapped model on before training; needs no labels");
+                 "Inputs to calibrate on (default: the training data); needs no labels");
   app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");
   app.add_option("--calibrate-batch", calibration.batch_size, "At a time; bounds the memory");
 }
 
 void add_ramp_flags(CLI::App& app, Options& options) {
-  app.add_option("--curve", options.curve, "How t rises: linear, cosine, cubic, step");
-  app.add_option("--ramp-begin", options.ramp_begin, "Where t leaves 0");
+  app.add_option("--curve", options.curve, "How t rises: linear, cosine, cubic, step")
+      ->default_str("linear");
+  app.add_option("--ramp-begin", options.ramp_begin, "Where t leaves 0")->default_str("0");
   app.add_option("--ramp-end", options.ramp_end, "Where t reaches 1 (default: 0.3 of the epochs)");
-  app.add_option("--hold", options.hold, "How long t must stay at 1 at least");
+  app.add_option("--hold", options.hold, "How long t must stay at 1 at least")->default_str("0");
   app.add_option("--ramp-unit", options.ramp_unit, "Unit of the three")
+      ->default_str("epochs")
       ->check(CLI::IsMember({"epochs", "steps"}));
 }
 

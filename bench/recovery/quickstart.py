@@ -50,8 +50,8 @@ def convert(command: Path, original: Path, name: str, options: list) -> dict:
 
 def one_seed(seed: int, folder: Path, command: Path) -> dict:
     original = train_original(seed, folder)
-    ramp = convert(command, original, "ramp", ["--control", "--seed", str(seed)])
-    hard = convert(command, original, "hard", ["--curve", "step", "--ramp-end", "0", "--seed", str(seed)])
+    ramp = convert(command, original, "ramp", ["--recipe", "ramp", "--control", "--seed", str(seed)])
+    hard = convert(command, original, "hard", ["--recipe", "hard", "--seed", str(seed)])
     return {
         "original": ramp["original"],
         "swap alone": ramp["swap_alone"],

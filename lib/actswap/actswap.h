@@ -3,6 +3,8 @@
 
 #include <actswap/activation/activation.h>
 #include <actswap/base/error.h>
+#include <actswap/base/memory.h>
+#include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
 #include <actswap/export/export_model.h>
@@ -11,6 +13,7 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/sites.h>
 #include <actswap/graph/thaw.h>
+#include <actswap/kernel/blend_operator.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/latency.h>

@@ -145,7 +145,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(json.at("trained"), true);
   EXPECT_EQ(json.at("metric"), "accuracy");
   EXPECT_EQ(json.at("original"), 100.0);
-  for (const char* key : {"swap_alone", "retargeted", "control"}) {
+  for (const char* key : {"swap_alone", "calibrated", "retargeted", "control"}) {
     EXPECT_GE(json.at(key), 0.0) << key;
     EXPECT_LE(json.at(key), 100.0) << key;
     EXPECT_EQ(json.at("evaluations").at(key).at("examples"), 48) << key;
@@ -154,7 +154,10 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(json.at("training").at("epochs"), 2.0);
   EXPECT_EQ(json.at("training").at("seed"), 3);
   EXPECT_EQ(json.at("training").at("loss"), "distil");
-  EXPECT_EQ(json.at("training").at("schedule"), "linear from 0 to 0.6 epochs");
+  EXPECT_EQ(json.at("training").at("schedule"), "t = 1 from the start");
+  EXPECT_EQ(json.at("calibration").at("inputs"), 48);
+  EXPECT_EQ(json.at("calibration").at("sites").size(), 3U);
+  EXPECT_EQ(json.at("calibration").at("layers").size(), 3U);
   for (const char* key : {"epochs", "control_epochs"}) {
     const auto& epochs = json.at(key);
     ASSERT_EQ(epochs.size(), 2U) << key;
@@ -173,15 +176,16 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   const auto rows = table_of(table_run.out);
   ASSERT_EQ(labels_of(rows),
             (Words{"sites swapped", "parameters", "accuracy, original",
-                   "accuracy, after the swap alone", "accuracy, after training",
+                   "accuracy, after the swap alone", "accuracy, after calibration",
+                   "accuracy, after training",
                    "accuracy, control (original trained on)", "largest fall in a class",
                    "latency, original", "latency, exported", "verified", "written"}));
   EXPECT_EQ(rows[2].second, "100.00 %");
   char wanted[32];
   std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
-  EXPECT_EQ(rows[4].second, wanted);
-  EXPECT_TRUE(std::regex_match(rows[6].second, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %")))
-      << rows[6].second;
+  EXPECT_EQ(rows[5].second, wanted);
+  EXPECT_TRUE(std::regex_match(rows[7].second, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %")))
+      << rows[7].second;
   EXPECT_TRUE(std::filesystem::exists(path("run/run.json")));
   EXPECT_FALSE(std::filesystem::exists(path("two.pt.run")));
   const auto one = actswap::distinct_parameters(actswap::load(path("one.pt")).module);
@@ -204,6 +208,33 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
         << lines[1];
   }
   EXPECT_EQ(table_run.err.find_first_of("\r\033"), std::string::npos) << table_run.err;
+}
+
+// Without labels, without training; what --recipe leaves out is left out.
+TEST_F(Convert, Recipes) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const auto run_with = [&](Words more) {
+    Words words = {"convert", "model.pt", "-o", "out.pt", "--to", "hard_mish", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = run_here(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out);
+  };
+  const auto calibrated = run_with({"--calibrate", "data.pt", "--calibrate-inputs", "32"});
+  EXPECT_EQ(calibrated.at("calibration").at("inputs"), 32);
+  EXPECT_EQ(calibrated.at("trained"), false);
+  EXPECT_EQ(calibrated.at("verified"), true);
+  const Words training = {"--train", "data.pt", "--batch", "16", "--recipe"};
+  const std::pair<const char*, const char*> schedules[] = {{"ramp", "linear from 0 to 0.3 epochs"},
+                                                           {"hard", "t = 1 from the start"}};
+  for (const auto& [recipe, schedule] : schedules) {
+    auto words = training;
+    words.push_back(recipe);
+    const auto json = run_with(words);
+    EXPECT_EQ(json.at("training").at("schedule"), schedule);
+    EXPECT_FALSE(json.contains("calibration")) << recipe;
+  }
 }
 
 TEST_F(Convert, TheGateKeepsABadModelFromBeingWritten) {

@@ -55,6 +55,7 @@ class ProgressBar : public InScratch {
     write_images("data.pt", 64);
     Words words = {"convert",  model_file("scripted_module.pt"),
                    "-o",       "out.pt",
+                   "--recipe", "ramp",
                    "--train",  "data.pt",
                    "--epochs", "3",
                    "--batch",  "4"};
