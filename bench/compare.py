@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Prints what a blend costs as a table in Markdown, against the goals that were set for it.
+"""Prints what blends and exported models cost as tables in Markdown, against the goals that were set for them.
 
-    bench/compare.py BUILD_FOLDER [--repetitions N] [--min-time SECONDS] [--without SETS]
+    bench/compare.py BUILD_FOLDER [--repetitions N] [--min-time SECONDS] [--parts kernels,avx2,steps,exports,spellings]
 
-BUILD_FOLDER was configured with -DACTSWAP_BUILD_BENCHMARKS=ON. Every figure is a ratio of the least
-times of two benchmarks of one run, whose repetitions are interleaved, so that what else the machine does
-falls on both: processor time with one thread, elapsed time with two. --without AVX3 leaves AVX-512 out.
+BUILD_FOLDER was configured with -DACTSWAP_BUILD_BENCHMARKS=ON; Python has PyTorch. docs/performance.md is what it prints. Every figure
+is a ratio of the least times of two benchmarks of one run, whose repetitions are interleaved, so that what else the machine does falls on
+both: processor time with one thread, elapsed time with two. A goal that is missed stands beside its figure in bold.
 """
 
 import argparse
@@ -15,81 +15,194 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 SIZES = {2**14: "2^14", 2**20: "2^20", 2**24: "2^24"}
 ROWS = ["mish", "silu", "gelu", "gelu_tanh", "aptx", "swish_mish", "elu", "softplus", "tanh", "hardswish"]
 SOURCE_GOALS = {"mish": 0.12, "silu": 0.85, "gelu": 0.75}
+LERP_GOALS = collections.defaultdict(lambda: 0.30, mish=0.10)
 RELU_GOALS = {2**20: 2.5, 2**24: 1.5}
+THREADS_GOAL = 1.7
+STEP_GOALS = {"mish": 0.85, "silu": 1.02, "gelu": 1.02}
+MEMORY_GOAL = 1.0
+EXPORT_GOAL = (0.98, 1.02)
+SHAPES = {"narrow": [64, 1, 28, 28], "wide": [32, 3, 32, 32]}
+PARTS = ["kernels", "avx2", "steps", "exports", "spellings"]
+REFERENCE_SPELLING = "x * torch.clamp(x * 0.5 + 1.0, 0.0, 1.0)"
+INFINITY = float("inf")
 
 
-def run(arguments):
-    """Least time in microseconds by (what, row, size, threads), and the run's context."""
-    environment = dict(os.environ)
-    if arguments.without:
-        environment["ACTSWAP_WITHOUT"] = arguments.without
-    program = os.path.join(arguments.build, "bin", "blend_benchmark")
-    output = subprocess.run(
-        [program, "--benchmark_format=json", "--benchmark_enable_random_interleaving=true",
-         f"--benchmark_repetitions={arguments.repetitions}",
-         f"--benchmark_min_time={arguments.min_time}", f"--benchmark_filter={arguments.filter}"],
-        check=True, stdout=subprocess.PIPE, env=environment).stdout
-    report = json.loads(output)
-    times = collections.defaultdict(lambda: float("inf"))
-    for entry in report["benchmarks"]:
-        if entry.get("run_type") == "iteration":
-            what, row, size, threads = entry["name"].split("/")[:4]
-            key = (what, row, int(size), int(threads))
-            times[key] = min(times[key], entry["cpu_time" if key[3] == 1 else "real_time"])
-    return times, report["context"]
+class Benchmarks:
+    def __init__(self, arguments):
+        self.folder = Path(arguments.build) / "bin"
+        self.options = ["--benchmark_format=json", "--benchmark_enable_random_interleaving=true",
+                        f"--benchmark_repetitions={arguments.repetitions}", f"--benchmark_min_time={arguments.min_time}"]  # fmt: skip
+
+    def run(self, program: str, *words, **environment) -> tuple:
+        """The runs of each benchmark by name, and the context."""
+        command = [self.folder / program, *words, *self.options]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment}).stdout
+        report = json.loads(output)
+        runs = collections.defaultdict(list)
+        for entry in report["benchmarks"]:
+            if entry.get("run_type") == "iteration":
+                runs[entry["run_name"]].append(entry)
+        return runs, report["context"]
+
+    def command(self, *words, **environment) -> dict:
+        command = [self.folder / "actswap", *words, "--json", "-q"]
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment}).stdout)
 
 
-def processor():
+def least(runs: list, key: str = "cpu_time") -> float:
+    return min((run[key] for run in runs), default=INFINITY)
+
+
+def cell(numerator: float, denominator: float, goal=None, at_least: bool = False) -> str:
+    if INFINITY in (numerator, denominator):
+        return ""
+    ratio = round(numerator / denominator, 2)
+    if goal is None:
+        return f"{ratio:.2f}"
+    met = goal[0] <= ratio <= goal[1] if isinstance(goal, tuple) else ratio >= goal if at_least else ratio <= goal
+    wanted = " to ".join(f"{bound:.2f}" for bound in goal) if isinstance(goal, tuple) else f"{goal:.2f}"
+    return f"{ratio:.2f}" if met else f"**{ratio:.2f}** ({wanted})"
+
+
+def print_table(header: list, rows: list) -> None:
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def processor() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
 
-def ratio_cell(numerator, denominator, goal=None, at_least=False):
-    if numerator == float("inf") or denominator == float("inf"):
-        return "-"
-    ratio = numerator / denominator
-    if goal is None:
-        return f"{ratio:.2f}"
-    met = ratio >= goal if at_least else ratio <= goal
-    return f"{ratio:.2f}" if met else f"**{ratio:.2f}** (goal {goal})"
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def main():
+def kernels(benchmarks: Benchmarks, slack: float = 1.0, **environment) -> None:
+    begin = load()
+    runs, context = benchmarks.run("blend_benchmark", **environment)
+    times = collections.defaultdict(lambda: INFINITY)
+    for name, entries in runs.items():
+        what, row, size, threads = name.split("/")[:4]
+        times[what, row, int(size), int(threads)] = least(entries, "cpu_time" if threads == "1" else "real_time")
+    print(f"## The operator, {context['instruction_set']}\n")
+    print("Forward and backward of a blend to relu at t = 0.5, float32, one thread, against ATen's source, lerp of ATen's source and relu,")
+    print(f"and ATen's relu alone, all of them with that instruction set. LibTorch {context['libtorch']}; {begin}.\n")
+
+    def bound(goal):
+        return goal and goal * slack
+
+    table = []
+    for row in ROWS:
+        for size, text in SIZES.items():
+            blend = times["blend", row, size, 1]
+            table.append([row, text, f"{blend:.0f}", cell(blend, times["aten", row, size, 1], bound(SOURCE_GOALS.get(row))),
+                          cell(blend, times["lerp", row, size, 1], bound(LERP_GOALS[row])),
+                          cell(blend, times["relu", "relu", size, 1], bound(RELU_GOALS.get(size)))])  # fmt: skip
+    print_table(["from", "elements", "microseconds", "/ source", "/ lerp", "/ relu"], table)
+    if not environment:
+        print("Two threads against one, 2^24 elements:\n")
+        print_table(["from", "times as fast"], [
+            [row, cell(least(runs[f"blend/{row}/{2**24}/1/real_time"], "real_time"), times["blend", row, 2**24, 2],
+                       THREADS_GOAL, at_least=True)] for row in ROWS])  # fmt: skip
+
+
+def steps(benchmarks: Benchmarks, models: Path) -> None:
+    print("## Training steps\n")
+    print("Forward, cross-entropy, backward and SGD of a residual CNN (bench/training/models.py) with blends to relu, against the same step of")
+    print("the original; float32, one thread. Stock is the same blend in stock operators, as a blended file has it. Memory is the most that")
+    print("a step has at a time beside the parameters, against the original's; it varies by some 2 % from step to step, the least is shown.")
+    print(f"{load().capitalize()}.\n")
+    table = []
+    for kept, environment in (("kept", {}), ("given back", {"ACTSWAP_GIVE_BACK": "1"})):
+        for size, shape in SHAPES.items():
+            for activation, goal in STEP_GOALS.items():
+                name = f"{size}_{activation}"
+                runs, _ = benchmarks.run("step_benchmark", models / f"{name}.pt", ",".join(map(str, shape)), name, **environment)
+                time = {what: least(runs[f"step/{name}/{what}"]) for what in ("original", "fused_0.5", "fused_1", "stock_0.5")}
+                memory = {what: least(runs[f"step/{name}/{what}"], "peak_memory") for what in time}
+                original = time["original"]
+                table.append([f"{size}, {activation}", kept, f"{original:.1f}",
+                              cell(time["fused_0.5"], original, goal), cell(time["fused_1"], original, goal),
+                              cell(time["stock_0.5"], original), cell(memory["fused_0.5"], memory["original"], MEMORY_GOAL),
+                              cell(memory["fused_1"], memory["original"], MEMORY_GOAL),
+                              cell(memory["stock_0.5"], memory["original"])])  # fmt: skip
+    print_table(["network", "freed memory", "original, ms", "t = 0.5", "t = 1", "stock, t = 0.5",
+                 "memory, t = 0.5", "memory, t = 1", "memory, stock"], table)  # fmt: skip
+
+
+def exports(benchmarks: Benchmarks, models: Path) -> None:
+    print("## Exported models\n")
+    print("The export to relu of each Mish network against the same network built with nn.ReLU, and that one against itself, which says how far")
+    print("the figures can be trusted: the median of the ratios of 60 rounds, `actswap bench`, one thread.")
+    print(f"{load().capitalize()}.\n")
+    table = []
+    for size, shape in SHAPES.items():
+        exported, built = models / f"{size}_exported.pt", models / f"{size}_relu.pt"
+        benchmarks.command("convert", models / f"{size}_mish.pt", "-o", exported, "--to", "relu")
+        report = benchmarks.command("bench", built, exported, built, "--rounds", "60", "--input", "x".join(map(str, shape)), OMP_NUM_THREADS="1")
+        for setting in ("plain", "frozen"):
+            first, second, third = (row for row in report["results"] if row["setting"] == setting)
+            table.append([size, setting, f"{first['median_ms']:.1f}", cell(second["ratio_to_first"], 1.0, EXPORT_GOAL),
+                          cell(third["ratio_to_first"], 1.0)])  # fmt: skip
+    print_table(["network", "setting", "built with ReLU, ms", "exported", "built, again"], table)
+
+
+def spellings(benchmarks: Benchmarks) -> None:
+    print("## Spellings of hard_mish\n")
+    print("Forward in the interpreter without gradients, 32x64x28x28, float32, one thread, against the formula as it stands:")
+    print(f"`{REFERENCE_SPELLING}`. {load().capitalize()}.\n")
+    runs, _ = benchmarks.run("spelling_benchmark")
+    times = collections.defaultdict(dict)
+    for name, entries in runs.items():
+        layout, expression = name.split("/", 1)
+        times[expression][layout] = least(entries)
+    reference = times[REFERENCE_SPELLING]
+    print_table(["expression", "contiguous", "channels last"], [
+        [f"`{expression}`", *(cell(time[layout], reference[layout]) for layout in ("contiguous", "channels_last"))]
+        for expression, time in sorted(times.items(), key=lambda item: item[1]["contiguous"])])  # fmt: skip
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
     parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--min-time", type=float, default=0.05)
-    parser.add_argument("--without", default="")
-    parser.add_argument("--filter", default=".*")
+    parser.add_argument("--parts", default=",".join(PARTS), help="those to run, in this order")
     arguments = parser.parse_args()
-    times, context = run(arguments)
-
-    print(f"{processor()}, {context['num_cpus']} cores, {context['instruction_set']}; "
-          f"LibTorch {context['libtorch']}; least of {arguments.repetitions} repetitions; "
-          f"load {', '.join(f'{load:.1f}' for load in context.get('load_avg', []))}\n")
-    print("Forward and backward of a blend to relu at t = 0.5, float32, one thread; bold misses its goal.\n")
-    print("| from | elements | microseconds | / ATen's source | / lerp of ATen's two | / ATen's relu |")
-    print("|---|---|---|---|---|---|")
-    for row in ROWS:
-        for size, text in SIZES.items():
-            blend = times["blend", row, size, 1]
-            if blend == float("inf"):
-                continue
-            lerp_goal = 0.10 if row == "mish" else 0.30
-            print(f"| {row} | {text} | {blend:.0f} "
-                  f"| {ratio_cell(blend, times['aten', row, size, 1], SOURCE_GOALS.get(row))} "
-                  f"| {ratio_cell(blend, times['lerp', row, size, 1], lerp_goal)} "
-                  f"| {ratio_cell(blend, times['relu', 'relu', size, 1], RELU_GOALS.get(size))} |")
-    print("\n| from | two threads against one, 2^24 |\n|---|---|")
-    for row in ROWS:
-        one, two = times["blend", row, 2**24, 1], times["blend", row, 2**24, 2]
-        if two != float("inf"):
-            print(f"| {row} | {ratio_cell(one, two, 1.7, at_least=True)} |")
+    parts = arguments.parts.split(",")
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"expected parts among {', '.join(PARTS)}, but got {', '.join(sorted(unknown))}")
+    benchmarks = Benchmarks(arguments)
+    print("# Performance\n\nPrinted by `bench/compare.py`, which says how it is measured. A figure in bold misses its goal, which stands in")
+    print("brackets.\n")
+    print(f"{processor()}, {os.cpu_count()} cores. Least of {arguments.repetitions} repetitions.\n", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        models = Path(name)
+        if {"steps", "exports"} & set(parts):
+            subprocess.run([sys.executable, HERE / "training" / "models.py", models], check=True)
+        for part in parts:
+            if part == "kernels":
+                kernels(benchmarks)
+            elif part == "avx2":
+                kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2")
+            elif part == "steps":
+                steps(benchmarks, models)
+            elif part == "exports":
+                exports(benchmarks, models)
+            else:
+                spellings(benchmarks)
     return 0
 
 

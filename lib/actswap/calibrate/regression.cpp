@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace actswap {
@@ -10,6 +11,8 @@ namespace {
 
 // Of the mean square deviation of x.
 constexpr double kRidges[] = {1e-3, 1e-2, 1e-1, 1.0};
+// At most so many values of patches at a time, unless one example has more.
+constexpr std::int64_t kPatchElements = std::int64_t{1} << 24;
 // One of so many examples is held out.
 constexpr std::int64_t kHeldOut = 8;
 
@@ -84,8 +87,23 @@ void Regression::add(const torch::Tensor& input, const torch::Tensor& lacking, s
   }
 }
 
+// A few examples at a time: the patches of a large image take many times its memory.
 void Regression::add_to(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
                         std::int64_t rows) const {
+  const auto examples = input.size(0);
+  const auto places = std::max<std::int64_t>(
+      1, lacking.numel() / std::max<std::int64_t>(1, examples * outputs_ * layer_.groups));
+  const auto step =
+      std::clamp<std::int64_t>(kPatchElements / (layer_.groups * features_ * places), 1, examples);
+  for (std::int64_t begin = 0; begin < examples; begin += step) {
+    const auto count = std::min(step, examples - begin);
+    add_some(sums, input.narrow(0, begin, count), lacking.narrow(0, begin, count),
+             rows * count / examples + 1);
+  }
+}
+
+void Regression::add_some(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
+                          std::int64_t rows) const {
   const auto all =
       layer_.is_convolution
           ? lacking.flatten(2).permute({1, 0, 2}).reshape({layer_.groups, outputs_, -1})

@@ -55,6 +55,8 @@ class Regression {
   torch::Tensor patches(const torch::Tensor& input) const;
   void add_to(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
               std::int64_t rows) const;
+  void add_some(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
+                std::int64_t rows) const;
   Solution solve(double ridge) const;
   double error(const Sums& sums, const Solution& solution) const;
 
