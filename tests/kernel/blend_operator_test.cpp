@@ -12,6 +12,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <ctime>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -335,6 +336,43 @@ TEST(BlendOperator, ThreadsChangeNoElement) {
   EXPECT_TRUE(torch::equal(one[0], two[0]));
   EXPECT_TRUE(torch::equal(one[1], two[1]));
   expect_close(one[2], two[2], 1e-5, "sum");
+}
+
+double seconds_of(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// By processor time, which a busy machine does not change.
+TEST(BlendOperator, RunsOnSeveralThreads) {
+  const auto x = torch::randn({1 << 22});
+  const auto gradient = torch::ones_like(x);
+  const int before = at::get_num_threads();
+  for (const bool backward : {false, true}) {
+    const auto share_of_others = [&](int threads) {
+      at::set_num_threads(threads);
+      double mine = 0.0;
+      double all = 0.0;
+      for (int i = 0; i < 5; ++i) {
+        const auto leaf = x.detach().requires_grad_(backward);
+        auto y = run(leaf, 0.3, "mish", "relu");
+        mine -= seconds_of(CLOCK_THREAD_CPUTIME_ID);
+        all -= seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+        if (backward) {
+          torch::autograd::grad({y}, {leaf}, {gradient});
+        } else {
+          y = run(leaf, 0.3, "mish", "relu");
+        }
+        mine += seconds_of(CLOCK_THREAD_CPUTIME_ID);
+        all += seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+      }
+      return 1.0 - mine / all;
+    };
+    EXPECT_LT(share_of_others(1), 0.1) << backward;
+    EXPECT_GT(share_of_others(2), 0.25) << backward;
+  }
+  at::set_num_threads(before);
 }
 
 TEST(BlendOperator, WhatHasNoKernelIsComposed) {

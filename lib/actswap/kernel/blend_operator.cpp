@@ -3,6 +3,7 @@
 #include <actswap/kernel/composed_blend.h>
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -119,6 +120,27 @@ std::optional<Channels> channels_of(const Tensor& x, double t,
                   inner, std::clamp(t, 0.0, 1.0));
 }
 
+// Calls work(begin, end) for parts of a dense tensor's elements, on as many threads as ATen would
+// take. at::parallel_for is a template that is serial unless the compiler's OpenMP is switched on,
+// and clang's would be another than LibTorch's; the loop of a TensorIterator lies in LibTorch.
+template <class Work>
+void in_parallel(const Tensor& dense_tensor, const Work& work) {
+  const auto numel = dense_tensor.numel();
+  if (numel <= kGrain || at::get_num_threads() == 1 || at::in_parallel_region()) {
+    return work(std::int64_t{0}, numel);
+  }
+  auto flat = dense_tensor.as_strided({numel}, {1});
+  auto iterator = at::TensorIterator::nullary_op(flat);
+  const auto* const first = static_cast<const char*>(dense_tensor.const_data_ptr());
+  const auto size = static_cast<std::int64_t>(dense_tensor.element_size());
+  iterator.for_each(
+      [&](char** data, const std::int64_t*, std::int64_t count) {
+        const std::int64_t begin = (data[0] - first) / size;
+        work(begin, begin + count);
+      },
+      kGrain);
+}
+
 // The CPU's kernels ---------------------------------------------------------------------------
 
 Tensor blend_cpu(const Tensor& x, double t, c10::string_view source, c10::string_view target,
@@ -134,7 +156,7 @@ Tensor blend_cpu(const Tensor& x, double t, c10::string_view source, c10::string
   const auto channels = channels_of(from, t, calibration);
   const void* const in_memory = from.const_data_ptr();
   void* const out_memory = out.mutable_data_ptr();
-  at::parallel_for(0, from.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  in_parallel(out, [&](std::int64_t begin, std::int64_t end) {
     pair.kernel->forward(*element_of(from), t, channels ? &*channels : nullptr, in_memory,
                          out_memory, begin, end);
   });
@@ -163,7 +185,7 @@ Gradients blend_backward_cpu(const Tensor& grad_out, const Tensor& x, double t,
   const void* const x_memory = from.const_data_ptr();
   const void* const gradient_memory = gradient.const_data_ptr();
   void* const out_memory = out.mutable_data_ptr();
-  at::parallel_for(0, from.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  in_parallel(out, [&](std::int64_t begin, std::int64_t end) {
     auto* const sum = channels ? &sums.at(static_cast<std::size_t>(at::get_thread_num())) : nullptr;
     pair.kernel->backward(*element_of(from), t, channels ? &*channels : nullptr, x_memory,
                           gradient_memory, out_memory, sum, begin, end);

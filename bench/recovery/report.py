@@ -1,0 +1,226 @@
+"""Tables and plots out of the results, put into a page between two marks."""
+
+import math
+from pathlib import Path
+from statistics import mean, stdev
+
+import plot
+from methods import BUDGETS, CALIBRATION, METHODS, TARGETS
+from quickstart import STUDENT
+from tasks import TASKS
+
+BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
+NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)", "cosine": "cosine to the original's embedding"}
+DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
+COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73"}
+SHARE_GOAL = 97.0  # percent of the loss
+GOALS = {("accuracy", "2 %"): 0.2, ("accuracy", "10 %"): 0.1, ("nats", "2 %"): 0.01, ("nats", "10 %"): 0.005}  # against the control
+RECIPE = "calibrated, distilled"  # what the goals are held against
+
+
+class Cells:
+    """The results by task, target, method and budget: in each a row by seed."""
+
+    def __init__(self, rows: list):
+        self.rows, self.controls = {}, {}
+        for row in rows:
+            self.rows.setdefault((row["task"], row["target"], row["method"], row["budget"]), {})[row["seed"]] = row
+            if "control" in row:
+                self.controls[row["task"], row["budget"], row["seed"]] = row["control"]
+
+    def of(self, task: str, target: str, method: str, budget: str) -> dict:
+        return self.rows.get((task, target, method, budget), {})
+
+    def values(self, task: str, target: str, method: str, budget: str, key: str = "retargeted") -> list:
+        return [row[key] for _, row in sorted(self.of(task, target, method, budget).items()) if key in row]
+
+    def steps(self, task: str, budget: str) -> list:
+        return sorted({row["steps"] for (name, _, _, at), rows in self.rows.items() if (name, at) == (task, budget) for row in rows.values()})
+
+    def control(self, task: str, budget: str, row: dict) -> float | None:
+        # Without training it is the original, and so it is where the original's own outputs are what is learnt.
+        return row["original"] if budget == "none" or TASKS[task].published else self.controls.get((task, budget, row["seed"]))
+
+    def against_control(self, task: str, target: str, method: str, budget: str, key: str = "retargeted") -> list:
+        rows = [row for _, row in sorted(self.of(task, target, method, budget).items())]
+        pairs = [(row[key], self.control(task, budget, row)) for row in rows]
+        return [value - control for value, control in pairs if control is not None]
+
+    def against(self, task: str, target: str, budget: str, method: str, other: str) -> list:
+        """Paired over the seeds that both have."""
+        ours, theirs = self.of(task, target, method, budget), self.of(task, target, other, budget)
+        return [ours[seed]["retargeted"] - theirs[seed]["retargeted"] for seed in sorted(ours.keys() & theirs.keys())]
+
+
+def half_interval(values: list) -> float:
+    """Of the mean, at 95 %; of one value nothing is known."""
+    return STUDENT[len(values) - 1] * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+
+
+def is_zero_possible(values: list) -> bool:
+    return len(values) > 1 and abs(mean(values)) <= half_interval(values)
+
+
+def interval(values: list, digits: int) -> str:
+    if not values:
+        return "not run"
+    return f"{mean(values):.{digits}f}" + (f" ± {half_interval(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def table(head: list, lines: list) -> list:
+    return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
+
+
+def share(row: dict) -> float:
+    return 100 * (row["calibrated"] - row["swap_alone"]) / (row["original"] - row["swap_alone"])
+
+
+def without_training(cells: Cells) -> list:
+    lines, left_out = [], {}
+    for task, what in TASKS.items():
+        for target in TARGETS:
+            rows = cells.of(task, target, CALIBRATION, "none")
+            if not rows:
+                continue
+            digits = DIGITS[what.metric]
+            columns = [interval([row[key] for row in rows.values()], digits) for key in ("original", "swap_alone", "calibrated")]
+            shares = [share(row) for row in rows.values()]
+            fitted = " to ".join(str(count) for count in sorted({row["fitted"] for row in rows.values()}))
+            lines.append([what.title, NAMES[what.metric], target, len(rows), *columns, interval(shares, 1), fitted,
+                          f"{max(row['calibration_seconds'] for row in rows.values()):.0f}"])  # fmt: skip
+            for row in rows.values():
+                left_out.update({(what.title, reason): None for reason in row["left_out"]})
+    head = ["task", "metric", "to", "seeds", "original", "swap alone", "calibrated", "share of the loss that comes back, %", "layers fitted",
+            "seconds at most"]  # fmt: skip
+    reasons = [f"- {title}: {reason}" for title, reason in left_out]
+    return ["### Without training", "", *table(head, lines), "Layers behind an activation that were not fitted:", "",
+            *(reasons or ["- none"]), ""]  # fmt: skip
+
+
+def best_of(cells: Cells, task: str, target: str, budget: str) -> str | None:
+    sign = -1 if TASKS[task].metric == "nats" else 1
+    means = {method: sign * mean(values) for method in METHODS if (values := cells.values(task, target, method, budget))}
+    return max(means, key=means.get) if means else None
+
+
+def marked(cells: Cells, task: str, target: str, budget: str, method: str) -> str:
+    text = interval(cells.values(task, target, method, budget), DIGITS[TASKS[task].metric])
+    best = best_of(cells, task, target, budget)
+    if text == "not run" or best is None:
+        return text
+    if method == best:
+        return f"**{text}**"
+    behind = cells.against(task, target, budget, method, best)
+    return f"{text} ≈" if is_zero_possible(behind) else text
+
+
+def with_training(cells: Cells, folder: str) -> list:
+    if all(row["budget"] == "none" for rows in cells.rows.values() for row in rows.values()):
+        return []
+    lines = ["### With training", "", "**Bold** is the best mean, ≈ what cannot be told from it (paired over the seeds, 95 %).", ""]
+    for task, what in TASKS.items():
+        budgets = [budget for budget in BUDGETS if budget != "none" and cells.steps(task, budget)]
+        run = [target for target in TARGETS if any(cells.of(task, target, method, budget) for method in METHODS for budget in budgets)]
+        if run:
+            lines += [f"#### {what.title}", "", f"![{what.title}]({folder}/{task}.svg)", ""]
+        for target in run:
+            head, body = [f"to {target}: {NAMES[what.metric]}"], []
+            for budget in budgets:
+                head += [f"{budget}: {' or '.join(map(str, cells.steps(task, budget)))} steps", "against the control"]
+            if what.metric == "accuracy":
+                head.append(f"largest fall in a class, {budgets[-1]}")
+            for method in METHODS:
+                if method == CALIBRATION or METHODS[method].labels and what.published:
+                    continue
+                columns = [method]
+                for budget in budgets:
+                    columns += [marked(cells, task, target, budget, method),
+                                interval(cells.against_control(task, target, method, budget), DIGITS[what.metric])]  # fmt: skip
+                if what.metric == "accuracy":
+                    columns.append(interval(cells.values(task, target, method, budgets[-1], "largest_fall"), 1))
+                body.append(columns)
+            controls = [[value for (name, at, _), value in cells.controls.items() if (name, at) == (task, budget)] for budget in budgets]
+            if not what.published:
+                body.append(["control", *(part for values in controls for part in (interval(values, DIGITS[what.metric]), ""))])
+                body[-1] += [""] * (len(head) - len(body[-1]))
+            lines += table(head, body)
+    return lines
+
+
+def ramp_or_hard(cells: Cells) -> list:
+    lines = []
+    for task, what in TASKS.items():
+        sign = -1 if what.metric == "nats" else 1
+        for target in TARGETS:
+            for budget in BUDGETS:
+                for signal in ("labels", "distilled"):
+                    gains = [sign * gain for gain in cells.against(task, target, budget, f"ramp, {signal}", f"hard, {signal}")]
+                    if gains:
+                        better = "not told apart" if is_zero_possible(gains) else "ramp" if mean(gains) > 0 else "hard swap"
+                        better = better if len(gains) > 1 else "one seed"
+                        lines.append([what.title, target, budget, signal, interval(gains, DIGITS[what.metric]), better])
+    if not lines:
+        return []
+    return ["### Ramp or hard swap", "", "What the ramp gains over the hard swap, paired over the seeds; positive is better, in nats as well.", "",
+            *table(["task", "to", "budget", "learnt from", "gain of the ramp", "better"], lines)]  # fmt: skip
+
+
+def goals(cells: Cells) -> list:
+    lines = []
+    for task, what in TASKS.items():
+        rows = cells.of(task, "relu", CALIBRATION, "none")
+        if rows:
+            found = mean(share(row) for row in rows.values())
+            lines.append([what.title, "none", f"at least {SHARE_GOAL:.0f} % of the loss back", f"{found:.1f} %",
+                          "yes" if found >= SHARE_GOAL else "no"])  # fmt: skip
+        for budget in BUDGETS:
+            bound = GOALS.get((what.metric, budget))
+            differences = cells.against_control(task, "relu", RECIPE, budget)
+            if bound is None or not differences:
+                continue
+            worse = mean(differences) * (1 if what.metric == "nats" else -1)
+            same = ", not told apart from it" if is_zero_possible(differences) else ""
+            lines.append([what.title, budget, f"at most {bound} worse than the control", interval(differences, DIGITS[what.metric]) + same,
+                          "yes" if worse <= bound else "no"])  # fmt: skip
+    return ["### The goals", "", f"To relu; with training, of the method *{RECIPE}*.", "", *table(["task", "budget", "goal", "found", "met"], lines)]
+
+
+def picture(cells: Cells, task: str) -> str:
+    panels, shown = {}, []
+    for target in TARGETS:
+        panels[f"to {target}"] = []
+        for method, how in METHODS.items():
+            if method == CALIBRATION or how.labels and TASKS[task].published:
+                continue
+            points = []
+            for budget in BUDGETS:
+                # Before training there is the calibrated model, or the swap alone.
+                at, key = (CALIBRATION, "calibrated" if how.recipe == "calibrated" else "swap_alone") if budget == "none" else (method, "retargeted")
+                values = cells.against_control(task, target, at, budget, key)
+                point = (mean(values), half_interval(values) if len(values) > 1 else 0.0) if values else None
+                points.append(point)
+                if point and key != "swap_alone":
+                    shown.append(point)
+            panels[f"to {target}"].append(plot.Series(method, COLORS[how.recipe], how.labels, points))
+    low, high = min(mean - half for mean, half in shown), max(mean + half for mean, half in shown)
+    low, high = min(low, 0), max(high, 0)
+    margin = 0.06 * (high - low or 1)
+    title = f"{NAMES[TASKS[task].metric].split(' (')[0]}, difference to the control"
+    return plot.svg(title, panels, list(BUDGETS), (low - margin, high + margin))
+
+
+def write(rows: list, page: Path) -> None:
+    cells = Cells(rows)
+    text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        found = f"{text.count(BEGIN)} and {text.count(END)}"
+        raise SystemExit(f"report.py: expected the lines '{BEGIN}' and '{END}' once each in {page}, but found {found}")
+    folder = page.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for task in dict.fromkeys(row["task"] for row in rows):
+        (folder / f"{task}.svg").write_text(picture(cells, task))
+    seeds = sorted({row["seed"] for row in rows})
+    intro = f"Seeds: {', '.join(map(str, seeds))}. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
+    lines = [intro, "", *goals(cells), *without_training(cells), *with_training(cells, folder.name), *ramp_or_hard(cells)]
+    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+    page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""How much of a model comes back, by which method, on five tasks? All of it takes up to 10 hours on 2 cores.
+
+    bench/recovery/setup.sh
+    build/venv/bin/python bench/recovery/run.py
+
+For each seed it trains the originals (tasks.py), converts them by every method, to every target, with every budget (methods.py), and
+writes tables and plots into docs/recovery.md (report.py). Each result is a line of results.jsonl; what has one is not done again, so
+that Ctrl-C loses no more than what is running.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+import report
+from methods import BUDGETS, METHODS, TARGETS, Cell, arguments, cells, steps
+from quickstart import STUDENT
+from tasks import ROOT, TASKS
+
+MOST_SEEDS = max(STUDENT) + 1
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+# What --short does: tasks that need no more than the quickstart does.
+SHORT_TASKS, SHORT_BUDGETS, SHORT_SEEDS = ["residual", "convnext"], ["none", "2 %"], [0]
+
+
+class Stopped(Exception):
+    """By Ctrl-C, which the commands get as well."""
+
+
+stopped = threading.Event()
+
+
+class Results:
+    """The lines of a file, one for each cell; the file is written line by line."""
+
+    def __init__(self, path: Path):
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        if lines and not lines[-1].endswith("\n"):  # cut off by a power failure, say
+            path.write_text("".join(lines[:-1]))
+            lines.pop()
+        self.rows = [json.loads(line) for line in lines]
+        self.path = path
+        self.lock = threading.Lock()
+
+    def done(self) -> set:
+        return {Cell(*(row[key] for key in ("task", "seed", "target", "method", "budget"))) for row in self.rows}
+
+    def add(self, row: dict) -> None:
+        with self.lock, self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+            self.rows.append(row)
+
+
+def run(command: list) -> str:
+    if stopped.is_set():
+        raise Stopped
+    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True, env=ONE_THREAD)
+    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+        stopped.set()
+        raise Stopped
+    if done.returncode:
+        raise RuntimeError(f"exit code {done.returncode} of {' '.join(str(part) for part in command)}\n{done.stderr.strip()[-1000:]}")
+    return done.stdout
+
+
+def make_original(name: str, seed: int, options: argparse.Namespace) -> None:
+    folder = options.out / name
+    if not (folder / f"original_{seed}.pt").exists():
+        short = ["--short"] if options.short else []
+        run([sys.executable, Path(__file__).with_name("tasks.py"), name, "--seed", seed, "--out", folder, *short])
+        print(f"{name}, seed {seed}: original trained", flush=True)
+
+
+def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Results) -> None:
+    task, folder = options.chosen[cell.task], options.out / cell.task
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        told = arguments(cell, task, folder, examples)
+        record = json.loads(run([options.command, "convert", *told, "-o", Path(scratch) / "out.pt", "--json", "-q"]))
+    evaluations = record["evaluations"]
+    values = {name: task.value(evaluation) for name, evaluation in evaluations.items()}
+    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": record["seconds"]}
+    if task.metric == "accuracy":
+        before, after = evaluations["original"]["per_class"], evaluations["retargeted"]["per_class"]
+        row["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
+    if "calibration" in record:
+        calibration = record["calibration"]
+        row.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=calibration["seconds"])
+    results.add(row)
+    print(f"{cell.task}, seed {cell.seed}, {cell.target}, {cell.method}, budget {cell.budget}: {task.metric} {row['retargeted']:.4f} of "
+          f"{row['original']:.4f} in {row['seconds']:.0f} s", flush=True)  # fmt: skip
+
+
+def all_of(jobs: int, function: Callable, items: list) -> int:
+    """How many failed."""
+    failed = 0
+    with ThreadPoolExecutor(max_workers=jobs) as workers:
+        try:
+            for future in as_completed([workers.submit(function, item) for item in items]):
+                error = future.exception()
+                if isinstance(error, Stopped):
+                    raise KeyboardInterrupt
+                if error:
+                    failed += 1
+                    print(f"run.py: {error}", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
+    return failed
+
+
+def one_seed(seed: int, options: argparse.Namespace, results: Results) -> int:
+    done = results.done()
+    wanted = [cell for cell in cells(options.chosen, seed) if cell not in done
+              and cell.target in options.targets and cell.method in options.methods and cell.budget in options.budgets]  # fmt: skip
+    names = list(dict.fromkeys(cell.task for cell in wanted))
+    failed = all_of(options.jobs, lambda name: make_original(name, seed, options), names)
+    there = [name for name in names if (options.out / name / f"original_{seed}.pt").exists()]
+    sizes = {name: len(torch.load(options.out / name / "train.pt", weights_only=True, mmap=True)["x"]) for name in there}
+    possible = [cell for cell in wanted if cell.task in there]
+    return failed + all_of(options.jobs, lambda cell: convert(cell, options, sizes[cell.task], results), possible)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--short", action="store_true", help="one seed, two tasks, few steps: shows that everything runs, and no more")
+    parser.add_argument("--seeds", type=int, nargs="+", help="0 1 2 3 4 by default")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS)
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--budgets", nargs="+", choices=BUDGETS)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="commands at a time, each with one thread")
+    parser.add_argument("--out", type=Path, help="where results.jsonl and the originals go (build/recovery, with --short build/recovery/short)")
+    parser.add_argument("--page", type=Path, help="the page to write the report into (docs/recovery.md, with --short one in --out)")
+    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
+    options = parser.parse_args()
+    names = options.tasks or (SHORT_TASKS if options.short else list(TASKS))
+    options.seeds = options.seeds or (SHORT_SEEDS if options.short else range(5))
+    if len(set(options.seeds)) != len(options.seeds) or len(options.seeds) > MOST_SEEDS:
+        parser.error(f"expected at most {MOST_SEEDS} seeds, each once, but found {' '.join(map(str, options.seeds))}")
+    options.budgets = options.budgets or (SHORT_BUDGETS if options.short else list(BUDGETS))
+    options.chosen = {name: TASKS[name].short() if options.short else TASKS[name] for name in names}
+    options.out = options.out or ROOT / ("build/recovery/short" if options.short else "build/recovery")
+    options.out.mkdir(parents=True, exist_ok=True)
+    results = Results(options.out / "results.jsonl")
+    failed = 0
+    for seed in options.seeds:
+        failed += one_seed(seed, options, results)
+    report.write(results.rows, options.page or (options.out / "recovery.md" if options.short else ROOT / "docs/recovery.md"))
+    if failed:
+        print(f"run.py: {failed} failed; run it again to try them again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
