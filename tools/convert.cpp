@@ -44,22 +44,23 @@ Schedule make_schedule(const Options& options) {
   if (options.recipe == "hard") {
     return Schedule::step({});
   }
-  ScheduleOptions ramp{.begin = options.ramp_begin.value_or(0.0), .hold = options.hold.value_or(0.0)};
+  ScheduleOptions ramp{.begin = options.ramp_begin.value_or(0.0),
+                       .hold = options.hold.value_or(0.0)};
   if (options.ramp_unit == "steps") {
     ramp.unit = ScheduleUnit::steps;
     if (!options.ramp_end) {
       throw UsageError("Expected --ramp-end with --ramp-unit steps");
     }
   }
-  ramp.end = options.ramp_end.value_or(
-      std::max(ramp.begin, kRampShare * options.convert.train.epochs));
+  ramp.end =
+      options.ramp_end.value_or(std::max(ramp.begin, kRampShare * options.convert.train.epochs));
   return {parse_curve(options.curve.value_or("linear")), ramp};
 }
 
 // What the evidence says is best (docs/recovery.md), unless something else is asked for.
 void choose_recipe(Options& options) {
-  const bool has_ramp = options.curve || options.ramp_begin || options.ramp_end || options.hold ||
-                        options.ramp_unit;
+  const bool has_ramp =
+      options.curve || options.ramp_begin || options.ramp_end || options.hold || options.ramp_unit;
   if (options.recipe == "auto") {
     options.recipe = has_ramp && options.calibrate.empty() ? "ramp" : "calibrated";
   }

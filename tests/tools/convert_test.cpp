@@ -174,12 +174,12 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
                 "--epochs", "2", "--batch", "16", "--seed", "3", "--control", "--run-dir", "run"});
   ASSERT_EQ(table_run.code, 0) << table_run.err;
   const auto rows = table_of(table_run.out);
-  ASSERT_EQ(labels_of(rows),
-            (Words{"sites swapped", "parameters", "accuracy, original",
-                   "accuracy, after the swap alone", "accuracy, after calibration",
-                   "accuracy, after training",
-                   "accuracy, control (original trained on)", "largest fall in a class",
-                   "latency, original", "latency, exported", "verified", "written"}));
+  ASSERT_EQ(
+      labels_of(rows),
+      (Words{"sites swapped", "parameters", "accuracy, original", "accuracy, after the swap alone",
+             "accuracy, after calibration", "accuracy, after training",
+             "accuracy, control (original trained on)", "largest fall in a class",
+             "latency, original", "latency, exported", "verified", "written"}));
   EXPECT_EQ(rows[2].second, "100.00 %");
   char wanted[32];
   std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
