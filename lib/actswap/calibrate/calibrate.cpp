@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
-#include <sstream>
 
 namespace actswap {
 
@@ -26,15 +25,6 @@ using Batches = std::vector<std::vector<torch::Tensor>>;
 // Of each channel, from so many examples: more tells no more.
 constexpr std::int64_t kSamples = 8192;
 constexpr std::int64_t kExamples = 256;
-
-jit::Module module_at(const jit::Module& root, const std::string& path) {
-  jit::Module module = root;
-  std::istringstream names(path);
-  for (std::string name; std::getline(names, name, '.');) {
-    module = module.attr(name).toModule();
-  }
-  return module;
-}
 
 torch::Tensor per_channel(const torch::Tensor& values, std::int64_t channel_dim) {
   const auto rows = values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
@@ -179,17 +169,18 @@ class Calibrator {
   }
 
   void fit(const Layer& layer) {
-    Regression regression(layer);
-    if (regression.features() > options_.max_features) {
+    const auto features = layer.weight.numel() / layer.weight.size(0);
+    if (features > options_.max_features) {
       result_.left_out.push_back(layer.name + ": its outputs are computed from " +
-                                 std::to_string(regression.features()) + " values, more than " +
+                                 std::to_string(features) + " values, more than " +
                                  std::to_string(options_.max_features));
       return;
     }
+    Regression regression(layer);  // takes memory for the square of them
     // Enough for the matrix to be well determined, no more: their number is what takes the time.
-    const auto rows = std::max<std::int64_t>(32768, 16 * regression.features()) /
-                          static_cast<std::int64_t>(batches_.size()) +
-                      1;
+    const auto rows =
+        std::max<std::int64_t>(32768, 16 * features) / static_cast<std::int64_t>(batches_.size()) +
+        1;
     for (const auto& batch : batches_) {
       const auto now = program_.run({layer.input, layer.compared}, batch);
       const auto original = program_.run_original({layer.compared}, batch);

@@ -20,8 +20,6 @@ class Regression {
  public:
   explicit Regression(const Layer& layer);
 
-  /// Values that one output is computed from.
-  std::int64_t features() const { return features_; }
   /// @param input of the layer, N x C x ... or N x ... x features
   /// @param lacking of the shape of the layer's output
   /// @param rows at most so many of the places where the layer is computed, evenly spread

@@ -14,23 +14,17 @@ namespace jit = torch::jit;
 
 namespace {
 
-jit::GraphFunction* callee_of(jit::Node* call) {
-  if (call->kind() == c10::prim::CallFunction) {
-    const auto type = call->input(0)->type()->cast<c10::FunctionType>();
-    return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
-  }
-  const auto type = call->kind() == c10::prim::CallMethod
-                        ? call->input(0)->type()->cast<c10::ClassType>()
+bool is_blend_call(const jit::Node* node) {
+  const auto type = node->kind() == c10::prim::CallMethod
+                        ? node->input(0)->type()->cast<c10::ClassType>()
                         : nullptr;
-  auto* method =
-      type == nullptr || is_blend(type) ? nullptr : type->findMethod(call->s(c10::attr::name));
-  return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
+  return type != nullptr && is_blend(type);
 }
 
 void inline_calls(jit::Block* block) {
   for_each_node(block, [](jit::Node* node) {
     auto* callee = callee_of(node);
-    if (callee == nullptr) {
+    if (callee == nullptr || is_blend_call(node)) {
       return;
     }
     const auto body = callee->graph()->copy();

@@ -22,17 +22,10 @@ bool is_module(const c10::TypePtr& type) {
 // What a call runs, where it is a free function, a forward hook or a method of a class that can
 // have no submodule for a blend; nullptr otherwise.
 jit::GraphFunction* free_callee(jit::Node* call) {
-  if (call->kind() == c10::prim::CallFunction) {
-    const auto type = call->input(0)->type()->cast<c10::FunctionType>();
-    return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
-  }
-  const auto type = call->kind() == c10::prim::CallMethod
-                        ? call->input(0)->type()->cast<c10::ClassType>()
-                        : nullptr;
-  auto* method = type == nullptr || (type->is_module() && !saves_itself(type))
-                     ? nullptr
-                     : type->findMethod(call->s(c10::attr::name));
-  return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
+  const bool is_method = call->kind() == c10::prim::CallMethod;
+  const auto type = is_method ? call->input(0)->type()->cast<c10::ClassType>() : nullptr;
+  const bool can_have_blend = type != nullptr && type->is_module() && !saves_itself(type);
+  return can_have_blend ? nullptr : callee_of(call);
 }
 
 bool applies_activation(jit::Graph& graph) {

@@ -1,27 +1,14 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/graph/walk.h>
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 namespace actswap {
 
 namespace jit = torch::jit;
-
-namespace {
-
-jit::Module module_at(const jit::Module& root, const std::string& path) {
-  jit::Module module = root;
-  std::istringstream names(path);
-  for (std::string name; std::getline(names, name, '.');) {
-    module = module.attr(name).toModule();
-  }
-  return module;
-}
-
-}  // namespace
 
 Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors, BlendCode code)
     : original_(model), plan_(plan) {

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
+#include <sstream>
 #include <unordered_map>
 
 namespace actswap {
@@ -33,6 +34,15 @@ std::vector<ModuleEntry> distinct_modules(const jit::Module& root) {
   std::unordered_map<const c10::ivalue::Object*, std::size_t> known;
   collect(root, "", known, entries);
   return entries;
+}
+
+jit::Module module_at(const jit::Module& root, const std::string& path) {
+  jit::Module module = root;
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    module = module.attr(name).toModule();
+  }
+  return module;
 }
 
 void for_each_node(jit::Block* block, const std::function<void(jit::Node*)>& visit) {
@@ -107,6 +117,18 @@ std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& mo
     }
   }
   return types;
+}
+
+jit::GraphFunction* callee_of(const jit::Node* call) {
+  if (call->kind() == c10::prim::CallFunction) {
+    const auto type = call->input(0)->type()->cast<c10::FunctionType>();
+    return type == nullptr ? nullptr : jit::tryToGraphFunction(*type->function());
+  }
+  const auto type = call->kind() == c10::prim::CallMethod
+                        ? call->input(0)->type()->cast<c10::ClassType>()
+                        : nullptr;
+  auto* method = type == nullptr ? nullptr : type->findMethod(call->s(c10::attr::name));
+  return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
 }
 
 Bindings::Bindings(c10::ivalue::Object* self, jit::Graph& method) {

@@ -3,6 +3,8 @@
 
 #include <actswap/graph/model.h>
 
+#include <torch/csrc/jit/api/function_impl.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +23,9 @@ struct ModuleEntry {
 
 /// Every distinct module object, the root first, in the order of the tree.
 std::vector<ModuleEntry> distinct_modules(const torch::jit::Module& root);
+
+/// The submodule at a path ("layer1.0.conv"); empty: the root.
+torch::jit::Module module_at(const torch::jit::Module& root, const std::string& path);
 
 /// Calls `visit` for every node of the block, in program order: those of nested blocks, which come
 /// before the node that holds them, and those that torch.jit.fork runs, which come after it and are
@@ -44,6 +49,10 @@ bool saves_itself(const c10::ClassTypePtr& type);
 
 /// Distinct class types of the modules, in order of first appearance.
 std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& modules);
+
+/// The code that a call of a function or of a method runs; nullptr where it is not known (an
+/// interface), and for another node.
+torch::jit::GraphFunction* callee_of(const torch::jit::Node* call);
 
 /// Which module object each value of a method's code is, where self is the given one.
 class Bindings {
