@@ -40,8 +40,16 @@ struct Options {
   ConvertOptions convert;
 };
 
+bool has_ramp(const std::string& recipe) {
+  return recipe == "ramp" || recipe == "calibrated-ramp";
+}
+
+bool has_calibration(const std::string& recipe) {
+  return recipe == "calibrated" || recipe == "calibrated-ramp";
+}
+
 Schedule make_schedule(const Options& options) {
-  if (options.recipe == "hard") {
+  if (!has_ramp(options.recipe)) {
     return Schedule::step({});
   }
   ScheduleOptions ramp{.begin = options.ramp_begin.value_or(0.0),
@@ -59,16 +67,17 @@ Schedule make_schedule(const Options& options) {
 
 // What the evidence says is best (docs/recovery.md), unless something else is asked for.
 void choose_recipe(Options& options) {
-  const bool has_ramp =
+  const bool is_ramp_described =
       options.curve || options.ramp_begin || options.ramp_end || options.hold || options.ramp_unit;
   if (options.recipe == "auto") {
-    options.recipe = has_ramp && options.calibrate.empty() ? "ramp" : "calibrated";
+    const std::string ramp = options.calibrate.empty() ? "ramp" : "calibrated-ramp";
+    options.recipe = is_ramp_described ? ramp : "calibrated";
   }
-  if (has_ramp && options.recipe != "ramp") {
+  if (is_ramp_described && !has_ramp(options.recipe)) {
     throw UsageError("Expected no ramp with the recipe '" + options.recipe +
                      "', whose t is 1 from the start");
   }
-  if (!options.calibrate.empty() && options.recipe != "calibrated") {
+  if (!options.calibrate.empty() && !has_calibration(options.recipe)) {
     throw UsageError("Expected no --calibrate with the recipe '" + options.recipe + "'");
   }
 }
@@ -81,7 +90,7 @@ void load_all_data(Options& options, const Model& model) {
   if (!options.train.empty()) {
     options.convert.train_data = load_data(options.train, names, options.data);
   }
-  if (options.recipe == "calibrated" && options.calibrate.empty()) {
+  if (has_calibration(options.recipe) && options.calibrate.empty()) {
     options.convert.calibration_data = options.convert.train_data;
   }
   if (!options.validation.empty()) {
@@ -169,9 +178,10 @@ void add_calibration_flags(CLI::App& app, Options& options) {
   auto& calibration = options.convert.calibration;
   app.add_option("--recipe", options.recipe,
                  "calibrated: fit the swapped model to the original without gradients, then train "
-                 "at t = 1; ramp: let t rise while training; hard: train at t = 1; auto: "
-                 "calibrated, or ramp where one is described")
-      ->check(CLI::IsMember({"auto", "calibrated", "ramp", "hard"}));
+                 "at t = 1; ramp: let t rise while training; calibrated-ramp: what the fit changed "
+                 "moves in with t; hard: train at t = 1; auto: calibrated, or a ramp where one is "
+                 "described")
+      ->check(CLI::IsMember({"auto", "calibrated", "calibrated-ramp", "ramp", "hard"}));
   app.add_option("--calibrate", options.calibrate,
                  "Inputs to calibrate on (default: the training data); needs no labels");
   app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");

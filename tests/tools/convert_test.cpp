@@ -235,6 +235,10 @@ TEST_F(Convert, Recipes) {
     EXPECT_EQ(json.at("training").at("schedule"), schedule);
     EXPECT_FALSE(json.contains("calibration")) << recipe;
   }
+  const auto both =
+      run_with({"--train", "data.pt", "--batch", "16", "--recipe", "calibrated-ramp"});
+  EXPECT_EQ(both.at("training").at("schedule"), "linear from 0 to 0.3 epochs");
+  EXPECT_EQ(both.at("calibration").at("inputs"), 48);
 }
 
 TEST_F(Convert, TheGateKeepsABadModelFromBeingWritten) {

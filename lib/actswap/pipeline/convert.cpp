@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/calibrate/calibrated_ramp.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/convert.h>
@@ -56,8 +57,7 @@ class Conversion {
              const ConvertCallbacks& callbacks)
       : options_(options),
         callbacks_(callbacks),
-        // Calibration fits the model to t = 1.
-        schedule_(options.calibration_data ? Schedule::step({}) : options.schedule),
+        schedule_(options.schedule),
         model_(model),
         swap_(model, plan,
               options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared) {
@@ -210,6 +210,10 @@ class Conversion {
           data.get(indices.subspan(i, std::min(batch_size, indices.size() - i))).inputs);
     }
     swap_.set_blend(0.0);
+    const bool is_ramp = run_.trained && schedule_.at(0.0) < 1.0;
+    if (is_ramp) {
+      calibrated_ramp_.emplace(swap_.module());
+    }
     run_.calibration =
         calibrate(swap_.module(), batches, options_.calibration, callbacks_.should_stop);
     for (const auto& reason : run_.calibration->left_out) {
@@ -218,20 +222,29 @@ class Conversion {
     if (measurable_) {
       run_.calibrated = measure(swap_.module());
     }
+    if (is_ramp) {
+      calibrated_ramp_->rewind();
+    }
     record();
+  }
+
+  void move_to(double t) {
+    swap_.set_blend(t);
+    if (calibrated_ramp_) {
+      calibrated_ramp_->move(t);
+    }
   }
 
   void train_retargeted() {
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
-    swap_.set_blend(schedule_.at(0.0));
+    move_to(schedule_.at(0.0));
     std::optional<torch::jit::Module> teacher;
     if (!needs_target(options_.train.loss)) {
       teacher = recompile(model_.module);
     }
     train(
-        swap_.module(), teacher, *options_.train_data, schedule_,
-        [this](double t) { swap_.set_blend(t); }, options_.train,
-        training_callbacks("retarget", run_.epochs));
+        swap_.module(), teacher, *options_.train_data, schedule_, [this](double t) { move_to(t); },
+        options_.train, training_callbacks("retarget", run_.epochs));
   }
 
   void train_control() {
@@ -289,6 +302,7 @@ class Conversion {
   const Schedule schedule_;
   const Model& model_;
   Retargeter swap_;
+  std::optional<CalibratedRamp> calibrated_ramp_;  // where t rises after a calibration
   torch::jit::Module original_;
   std::vector<torch::Tensor> probe_inputs_;
   Run run_;

@@ -25,7 +25,8 @@ struct ConvertOptions {
   std::shared_ptr<Dataset> train_data = {};        ///< empty: no training
   std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
   TrainOptions train;                              ///< of a run with train_data
-  /// Of a run with train_data. After a calibration, which fits the model to t = 1, t stays there.
+  /// Of a run with train_data; by default t is 1 from the start. Where t rises after a calibration,
+  /// what that changed moves in with t (CalibratedRamp).
   Schedule schedule = Schedule::linear({});
   bool control = false;  ///< train the original on, too, with the same budget, data and seed
   std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0

@@ -1,0 +1,65 @@
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibrated_ramp.h>
+#include <actswap/graph/retarget.h>
+
+#include <torch/torch.h>
+
+#include <gtest/gtest.h>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+double error(const torch::Tensor& found, const torch::Tensor& expected) {
+  return (found - expected).square().mean().item<double>();
+}
+
+TEST(CalibratedRamp, GoesFromTheOriginalToTheCalibrated) {
+  const auto model = load(test_model("scripted_module.pt"));
+  const auto io = recorded("scripted_module");
+  auto shape = io.inputs[0].sizes().vec();
+  shape[0] = 256;
+  torch::manual_seed(1);
+  const std::vector<std::vector<torch::Tensor>> batches = {{torch::randn(shape)}};
+  const auto outputs_at = [&](Retargeter& swap, double t) {
+    swap.set_blend(t);
+    return outputs_of(swap.module(), io.inputs)[0];
+  };
+
+  Retargeter plain(model, plan(model, {}));
+  const double without = error(outputs_at(plain, 0.5), io.outputs[0]);
+  Retargeter swap(model, plan(model, {}));
+  CalibratedRamp ramp(swap.module());
+  calibrate(swap.module(), batches, CalibrationOptions());
+  const auto calibrated = outputs_at(swap, 1.0);
+
+  ramp.rewind();
+  EXPECT_TRUE(torch::equal(outputs_at(swap, 0.0), io.outputs[0]));
+  ramp.move(0.5);
+  EXPECT_LT(error(outputs_at(swap, 0.5), io.outputs[0]), 0.5 * without);
+  ramp.move(0.25);  // back, as a closed loop may
+  ramp.move(1.0);
+  EXPECT_TRUE(torch::allclose(outputs_at(swap, 1.0), calibrated, 1e-5, 1e-6));
+  ramp.move(0.0);
+  EXPECT_TRUE(torch::allclose(outputs_at(swap, 0.0), io.outputs[0], 1e-5, 1e-6));
+}
+
+// What training adds on the way stays.
+TEST(CalibratedRamp, KeepsWhatTrainingDid) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  const auto parameter = distinct_parameters(swap.module()).front();
+  const auto before = parameter.detach().clone();
+  CalibratedRamp ramp(swap.module());
+  const torch::NoGradGuard no_grad;
+  torch::Tensor(parameter).add_(2.0);  // as a calibration would
+  ramp.rewind();
+  EXPECT_TRUE(torch::equal(parameter, before));
+  torch::Tensor(parameter).sub_(0.5);  // as a step would
+  ramp.move(1.0);
+  EXPECT_TRUE(torch::allclose(parameter, before + 1.5));
+}
+
+}  // namespace
+}  // namespace actswap
