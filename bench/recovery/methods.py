@@ -1,6 +1,6 @@
 """How a model is retargeted: the methods, the budgets, and what the command is told for each."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from tasks import Task
@@ -12,8 +12,13 @@ RATE = 0.1  # of the original's peak learning rate
 
 @dataclass(frozen=True)
 class Method:
-    recipe: str  # the command's; only with ramp does t not begin at 1
+    recipe: str  # the command's
     labels: bool = False  # otherwise the original's outputs
+    options: tuple = ()  # of the command, beside
+
+    @property
+    def calibrated(self) -> bool:
+        return self.recipe.startswith("calibrated")
 
 
 # Without a budget there is but one: what it was calibrated from, the swap alone, is measured on the way.
@@ -23,12 +28,27 @@ METHODS = {
     "hard, labels": Method("hard", labels=True),
     "ramp, labels": Method("ramp", labels=True),
     "calibrated, labels": Method("calibrated", labels=True),
+    "calibrated ramp, labels": Method("calibrated-ramp", labels=True),
     "hard, distilled": Method("hard"),
     "ramp, distilled": Method("ramp"),
     "calibrated, distilled": Method("calibrated"),
+    "calibrated ramp, distilled": Method("calibrated-ramp"),
 }
+# What the command does by itself where it has training data.
+AUTO = "calibrated, distilled"
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
+
+# Where does a ramp pay? Longer budgets, higher rates, no normalisation and a deeper net, the order of the sites.
+LONG = "30 %"
+HIGH_RATE = 0.4
+ORDERS = {
+    "ramp forward, distilled": Method("ramp", options=("--order", "forward")),
+    "ramp backward, distilled": Method("ramp", options=("--order", "backward")),
+}
+STUDY_TASKS = ["residual", "deep"]
+STUDY_TARGET = "relu"
+HARD, RAMP = "hard, distilled", "ramp, distilled"
 
 
 @dataclass(frozen=True)
@@ -38,29 +58,57 @@ class Cell:
     target: str
     method: str
     budget: str
+    rate: float = RATE
+
+    @classmethod
+    def of(cls, row: dict) -> "Cell":
+        return cls(*(row[field.name] for field in fields(cls)))
+
+    def __str__(self) -> str:
+        task, seed, target, method, budget, rate = astuple(self)
+        return f"{task}, seed {seed}, {target}, {method}, budget {budget}, rate {rate}"
+
+
+def find_method(name: str) -> Method:
+    return METHODS.get(name) or ORDERS[name]
 
 
 def cells(tasks: dict, seed: int) -> list:
     found = []
     for name, task in tasks.items():
-        for budget in BUDGETS:
-            for target in TARGETS:
+        if task.only_study:
+            continue
+        for target in TARGETS:
+            for budget in BUDGETS:
                 for method, what in METHODS.items():
                     if (method == CALIBRATION) == (budget == "none") and not (what.labels and task.published):
                         found.append(Cell(name, seed, target, method, budget))
     return found
 
 
+def study(tasks: dict, seed: int) -> list:
+    """What the main table does not have."""
+    found = []
+    for name in STUDY_TASKS:
+        if name in tasks:
+            for budget in ("10 %", LONG):
+                for rate in (RATE, HIGH_RATE):
+                    methods = [HARD, RAMP, *(ORDERS if (budget, rate) == ("10 %", HIGH_RATE) else ())]
+                    found += [Cell(name, seed, STUDY_TARGET, method, budget, rate) for method in methods]
+    known = set(cells(tasks, seed))
+    return [cell for cell in found if cell not in known]
+
+
 def steps(task: Task, budget: str) -> int:
-    return round(BUDGETS[budget] * task.steps)
+    return round({**BUDGETS, LONG: 0.3}[budget] * task.steps)
 
 
 def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     """Of `actswap convert`, without the output. examples: in the training data."""
-    method = METHODS[cell.method]
+    method = find_method(cell.method)
     found = [folder / f"original_{cell.seed}.pt", "--to", cell.target, "--seed", cell.seed, "--val", folder / "val.pt", *task.options]
-    found += ["--recipe", method.recipe]
-    if method.recipe == "calibrated":
+    found += ["--recipe", method.recipe, *method.options]
+    if method.calibrated:
         found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration]
     if cell.budget == "none":
         return [*found, "--epochs", 0]
@@ -69,7 +117,7 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
         loss = "cross-entropy"
     else:
         loss = "distil-mse" if task.published else "distil"
-    found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", RATE * task.rate]
+    found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", cell.rate * task.rate]
     found += ["--epochs", budget / (examples // task.batch)]
     if (cell.method, cell.target) == WITH_CONTROL:
         found.append("--control")

@@ -77,6 +77,31 @@ class ConvNeXt(nn.Module):
         return self.head(self.norm(self.features(x).mean([2, 3])))
 
 
+class Deep(nn.Module):
+    """Sixteen residual blocks with nothing that normalises; what the blocks add begins small."""
+
+    def __init__(self, blocks: int = 16, channels: int = 16):
+        super().__init__()
+        self.stem = nn.Conv2d(1, channels, 3, 2, 1)
+        self.blocks = nn.Sequential(*(DeepBlock(channels, blocks**-0.5) for _ in range(blocks)))
+        self.act = nn.GELU()
+        self.head = nn.Linear(channels, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.blocks(self.stem(x))).mean([2, 3]))
+
+
+class DeepBlock(nn.Module):
+    def __init__(self, channels: int, gain: float):
+        super().__init__()
+        self.body = nn.Sequential(nn.GELU(), nn.Conv2d(channels, channels, 3, 1, 1), nn.GELU(), nn.Conv2d(channels, channels, 3, 1, 1))
+        with torch.no_grad():
+            self.body[3].weight.mul_(gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
 class TransformerBlock(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()

@@ -5,25 +5,27 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import BUDGETS, CALIBRATION, METHODS, TARGETS
+from methods import AUTO, BUDGETS, CALIBRATION, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS
 from quickstart import STUDENT
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
 NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)", "cosine": "cosine to the original's embedding"}
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
-COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73"}
+COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
+MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 SHARE_GOAL = 97.0  # percent of the loss
 GOALS = {("accuracy", "2 %"): 0.2, ("accuracy", "10 %"): 0.1, ("nats", "2 %"): 0.01, ("nats", "10 %"): 0.005}  # against the control
-RECIPE = "calibrated, distilled"  # what the goals are held against
 
 
 class Cells:
-    """The results by task, target, method and budget: in each a row by seed."""
+    """The results at one rate by task, target, method and budget: in each a row by seed."""
 
-    def __init__(self, rows: list):
+    def __init__(self, rows: list, rate: float = RATE):
         self.rows, self.controls = {}, {}
         for row in rows:
+            if row["rate"] != rate:
+                continue
             self.rows.setdefault((row["task"], row["target"], row["method"], row["budget"]), {})[row["seed"]] = row
             if "control" in row:
                 self.controls[row["task"], row["budget"], row["seed"]] = row["control"]
@@ -77,7 +79,7 @@ def share(row: dict) -> float:
 
 def without_training(cells: Cells) -> list:
     lines, left_out = [], {}
-    for task, what in TASKS.items():
+    for task, what in MAIN.items():
         for target in TARGETS:
             rows = cells.of(task, target, CALIBRATION, "none")
             if not rows:
@@ -118,7 +120,7 @@ def with_training(cells: Cells, folder: str) -> list:
     if all(row["budget"] == "none" for rows in cells.rows.values() for row in rows.values()):
         return []
     lines = ["### With training", "", "**Bold** is the best mean, ≈ what cannot be told from it (paired over the seeds, 95 %).", ""]
-    for task, what in TASKS.items():
+    for task, what in MAIN.items():
         budgets = [budget for budget in BUDGETS if budget != "none" and cells.steps(task, budget)]
         run = [target for target in TARGETS if any(cells.of(task, target, method, budget) for method in METHODS for budget in budgets)]
         if run:
@@ -147,27 +149,63 @@ def with_training(cells: Cells, folder: str) -> list:
     return lines
 
 
-def ramp_or_hard(cells: Cells) -> list:
+def ramp_or_hard(cells: Cells, fast: Cells) -> list:
     lines = []
     for task, what in TASKS.items():
         sign = -1 if what.metric == "nats" else 1
         for target in TARGETS:
-            for budget in BUDGETS:
-                for signal in ("labels", "distilled"):
-                    gains = [sign * gain for gain in cells.against(task, target, budget, f"ramp, {signal}", f"hard, {signal}")]
+            for budget in [*BUDGETS, LONG]:
+                for signal, of_rate, rate in [("labels", cells, RATE), ("distilled", cells, RATE), ("distilled", fast, HIGH_RATE)]:
+                    gains = [sign * gain for gain in of_rate.against(task, target, budget, f"ramp, {signal}", f"hard, {signal}")]
                     if gains:
-                        better = "not told apart" if is_zero_possible(gains) else "ramp" if mean(gains) > 0 else "hard swap"
-                        better = better if len(gains) > 1 else "one seed"
-                        lines.append([what.title, target, budget, signal, interval(gains, DIGITS[what.metric]), better])
+                        lines.append([what.title, target, budget, signal, rate, len(gains), interval(gains, DIGITS[what.metric]), verdict(gains)])
     if not lines:
         return []
-    return ["### Ramp or hard swap", "", "What the ramp gains over the hard swap, paired over the seeds; positive is better, in nats as well.", "",
-            *table(["task", "to", "budget", "learnt from", "gain of the ramp", "better"], lines)]  # fmt: skip
+    head = ["task", "to", "budget", "learnt from", "rate", "seeds", "gain of the ramp", "better"]
+    return ["### Ramp or hard swap", "", "What the ramp gains over the hard swap, paired over the seeds; positive is better, in nats as well. The rate is a "
+            "share of the original's peak rate.", "", *table(head, lines), *orders(fast)]  # fmt: skip
+
+
+def verdict(gains: list) -> str:
+    if len(gains) < 2:
+        return "one seed"
+    return "not told apart" if is_zero_possible(gains) else "ramp" if mean(gains) > 0 else "hard swap"
+
+
+def orders(fast: Cells) -> list:
+    lines = []
+    for task in STUDY_TASKS:
+        for order in ORDERS:
+            gains = fast.against(task, STUDY_TARGET, "10 %", order, RAMP)
+            if gains:
+                lines.append([TASKS[task].title, order, len(gains), interval(gains, 2), verdict(gains).replace("hard swap", "all at once")])
+    if not lines:
+        return []
+    return [f"Site after site against all at once, to {STUDY_TARGET}, 10 %, at the rate {HIGH_RATE}:", "",
+            *table(["task", "order", "seeds", "gain", "better"], lines)]  # fmt: skip
+
+
+def recipe(cells: Cells) -> list:
+    lines = []
+    for task, what in MAIN.items():
+        for target in TARGETS:
+            for budget in BUDGETS:
+                best = best_of(cells, task, target, budget)
+                mine = cells.values(task, target, AUTO, budget)
+                if budget == "none" or best is None or not mine:
+                    continue
+                behind = cells.against(task, target, budget, AUTO, best)
+                found = "best" if best == AUTO else "not told apart" if is_zero_possible(behind) else "no"
+                lines.append([what.title, target, budget, interval(mine, DIGITS[what.metric]), best, interval(behind, DIGITS[what.metric]), found])
+    if not lines:
+        return []
+    head = ["task", "to", "budget", AUTO, "best mean", "difference to it, paired", "best"]
+    return ["### What the command does by itself", "", f"With training data that is *{AUTO}*; without, the calibration alone.", "", *table(head, lines)]
 
 
 def goals(cells: Cells) -> list:
     lines = []
-    for task, what in TASKS.items():
+    for task, what in MAIN.items():
         rows = cells.of(task, "relu", CALIBRATION, "none")
         if rows:
             found = mean(share(row) for row in rows.values())
@@ -175,14 +213,14 @@ def goals(cells: Cells) -> list:
                           "yes" if found >= SHARE_GOAL else "no"])  # fmt: skip
         for budget in BUDGETS:
             bound = GOALS.get((what.metric, budget))
-            differences = cells.against_control(task, "relu", RECIPE, budget)
+            differences = cells.against_control(task, "relu", AUTO, budget)
             if bound is None or not differences:
                 continue
             worse = mean(differences) * (1 if what.metric == "nats" else -1)
             same = ", not told apart from it" if is_zero_possible(differences) else ""
             lines.append([what.title, budget, f"at most {bound} worse than the control", interval(differences, DIGITS[what.metric]) + same,
                           "yes" if worse <= bound else "no"])  # fmt: skip
-    return ["### The goals", "", f"To relu; with training, of the method *{RECIPE}*.", "", *table(["task", "budget", "goal", "found", "met"], lines)]
+    return ["### The goals", "", f"To relu; with training, of the method *{AUTO}*.", "", *table(["task", "budget", "goal", "found", "met"], lines)]
 
 
 def picture(cells: Cells, task: str) -> str:
@@ -195,7 +233,7 @@ def picture(cells: Cells, task: str) -> str:
             points = []
             for budget in BUDGETS:
                 # Before training there is the calibrated model, or the swap alone.
-                at, key = (CALIBRATION, "calibrated" if how.recipe == "calibrated" else "swap_alone") if budget == "none" else (method, "retargeted")
+                at, key = (CALIBRATION, "calibrated" if how.calibrated else "swap_alone") if budget == "none" else (method, "retargeted")
                 values = cells.against_control(task, target, at, budget, key)
                 point = (mean(values), half_interval(values) if len(values) > 1 else 0.0) if values else None
                 points.append(point)
@@ -210,17 +248,18 @@ def picture(cells: Cells, task: str) -> str:
 
 
 def write(rows: list, page: Path) -> None:
-    cells = Cells(rows)
+    cells, fast = Cells(rows), Cells(rows, HIGH_RATE)
     text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         found = f"{text.count(BEGIN)} and {text.count(END)}"
         raise SystemExit(f"report.py: expected the lines '{BEGIN}' and '{END}' once each in {page}, but found {found}")
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    for task in dict.fromkeys(row["task"] for row in rows):
+    for task in dict.fromkeys(row["task"] for row in rows if row["task"] in MAIN):
         (folder / f"{task}.svg").write_text(picture(cells, task))
     seeds = sorted({row["seed"] for row in rows})
     intro = f"Seeds: {', '.join(map(str, seeds))}. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
-    lines = [intro, "", *goals(cells), *without_training(cells), *with_training(cells, folder.name), *ramp_or_hard(cells)]
+    lines = [intro, "", *goals(cells), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
+             *ramp_or_hard(cells, fast)]  # fmt: skip
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How much of a model comes back, by which method, on five tasks? All of it takes up to 10 hours on 2 cores.
+"""How much of a model comes back, by which method, on five tasks, and where does a ramp pay? All of it takes up to 10 hours on 2 cores.
 
     bench/recovery/setup.sh
     build/venv/bin/python bench/recovery/run.py
 
 For each seed it trains the originals (tasks.py), converts them by every method, to every target, with every budget (methods.py), and
-writes tables and plots into docs/recovery.md (report.py). Each result is a line of results.jsonl; what has one is not done again, so
-that Ctrl-C loses no more than what is running.
+writes tables and plots into docs/recovery.md (report.py). Each result is a line of docs/recovery/results.jsonl, with the commit that it
+was made at; what has one is not done again, so that Ctrl-C loses no more than what is running. --redo does it again, after a change of
+the command that moves figures.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from pathlib import Path
 import torch
 
 import report
-from methods import BUDGETS, METHODS, TARGETS, Cell, arguments, cells, steps
+from methods import BUDGETS, LONG, METHODS, ORDERS, TARGETS, Cell, arguments, cells, steps, study
 from quickstart import STUDENT
 from tasks import ROOT, TASKS
 
@@ -52,10 +53,17 @@ class Results:
             lines.pop()
         self.rows = [json.loads(line) for line in lines]
         self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
 
     def done(self) -> set:
-        return {Cell(*(row[key] for key in ("task", "seed", "target", "method", "budget"))) for row in self.rows}
+        return {Cell.of(row) for row in self.rows}
+
+    def forget(self, cells: set) -> None:
+        self.rows = [row for row in self.rows if Cell.of(row) not in cells]
+        unfinished = self.path.with_suffix(".tmp")
+        unfinished.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        unfinished.rename(self.path)
 
     def add(self, row: dict) -> None:
         with self.lock, self.path.open("a") as file:
@@ -75,6 +83,11 @@ def run(command: list) -> str:
     return done.stdout
 
 
+def commit() -> str:
+    found = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], check=False, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
 def make_original(name: str, seed: int, options: argparse.Namespace) -> None:
     folder = options.out / name
     if not (folder / f"original_{seed}.pt").exists():
@@ -90,16 +103,15 @@ def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Res
         record = json.loads(run([options.command, "convert", *told, "-o", Path(scratch) / "out.pt", "--json", "-q"]))
     evaluations = record["evaluations"]
     values = {name: task.value(evaluation) for name, evaluation in evaluations.items()}
-    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": record["seconds"]}
+    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": round(record["seconds"], 1), "commit": options.commit}
     if task.metric == "accuracy":
         before, after = evaluations["original"]["per_class"], evaluations["retargeted"]["per_class"]
         row["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
     if "calibration" in record:
         calibration = record["calibration"]
-        row.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=calibration["seconds"])
+        row.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=round(calibration["seconds"], 1))
     results.add(row)
-    print(f"{cell.task}, seed {cell.seed}, {cell.target}, {cell.method}, budget {cell.budget}: {task.metric} {row['retargeted']:.4f} of "
-          f"{row['original']:.4f} in {row['seconds']:.0f} s", flush=True)  # fmt: skip
+    print(f"{cell}: {task.metric} {row['retargeted']:.4f} of {row['original']:.4f} in {row['seconds']:.0f} s", flush=True)
 
 
 def all_of(jobs: int, function: Callable, items: list) -> int:
@@ -120,10 +132,14 @@ def all_of(jobs: int, function: Callable, items: list) -> int:
     return failed
 
 
+def chosen(options: argparse.Namespace, seed: int) -> list:
+    found = cells(options.chosen, seed) + (study(options.chosen, seed) if options.study else [])
+    return [cell for cell in found if cell.target in options.targets and cell.method in options.methods and cell.budget in options.budgets]
+
+
 def one_seed(seed: int, options: argparse.Namespace, results: Results) -> int:
     done = results.done()
-    wanted = [cell for cell in cells(options.chosen, seed) if cell not in done
-              and cell.target in options.targets and cell.method in options.methods and cell.budget in options.budgets]  # fmt: skip
+    wanted = [cell for cell in chosen(options, seed) if cell not in done]
     names = list(dict.fromkeys(cell.task for cell in wanted))
     failed = all_of(options.jobs, lambda name: make_original(name, seed, options), names)
     there = [name for name in names if (options.out / name / f"original_{seed}.pt").exists()]
@@ -138,10 +154,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", help="0 1 2 3 4 by default")
     parser.add_argument("--tasks", nargs="+", choices=TASKS)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--budgets", nargs="+", choices=BUDGETS)
+    parser.add_argument("--methods", nargs="+", choices=[*METHODS, *ORDERS], default=[*METHODS, *ORDERS])
+    parser.add_argument("--budgets", nargs="+", choices=[*BUDGETS, LONG])
+    parser.add_argument("--no-study", dest="study", action="store_false", help="leave out where a ramp pays: other rates, longer budgets, orders")
+    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="commands at a time, each with one thread")
-    parser.add_argument("--out", type=Path, help="where results.jsonl and the originals go (build/recovery, with --short build/recovery/short)")
+    parser.add_argument("--out", type=Path, help="where the originals and the data go (build/recovery, with --short build/recovery/short)")
+    parser.add_argument("--results", type=Path, help="the file of the results (docs/recovery/results.jsonl, with --short one in --out)")
     parser.add_argument("--page", type=Path, help="the page to write the report into (docs/recovery.md, with --short one in --out)")
     parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
     options = parser.parse_args()
@@ -149,11 +168,15 @@ def main() -> int:
     options.seeds = options.seeds or (SHORT_SEEDS if options.short else range(5))
     if len(set(options.seeds)) != len(options.seeds) or len(options.seeds) > MOST_SEEDS:
         parser.error(f"expected at most {MOST_SEEDS} seeds, each once, but found {' '.join(map(str, options.seeds))}")
-    options.budgets = options.budgets or (SHORT_BUDGETS if options.short else list(BUDGETS))
+    options.budgets = options.budgets or (SHORT_BUDGETS if options.short else [*BUDGETS, LONG])
+    options.study = options.study and not options.short
+    options.commit = commit()
     options.chosen = {name: TASKS[name].short() if options.short else TASKS[name] for name in names}
     options.out = options.out or ROOT / ("build/recovery/short" if options.short else "build/recovery")
     options.out.mkdir(parents=True, exist_ok=True)
-    results = Results(options.out / "results.jsonl")
+    results = Results(options.results or (options.out if options.short else ROOT / "docs/recovery") / "results.jsonl")
+    if options.redo:
+        results.forget({cell for seed in options.seeds for cell in chosen(options, seed)})
     failed = 0
     for seed in options.seeds:
         failed += one_seed(seed, options, results)

@@ -45,6 +45,7 @@ class Task:
     published: bool = False  # its weights are there, and no labels
     calibration: int = 1024  # inputs that it is calibrated on
     options: tuple = ()  # of the command
+    only_study: bool = False  # not in the main table
 
     def short(self) -> "Task":
         return replace(self, steps=100, examples={"train": 2000, "val": 500}, calibration=64)
@@ -98,7 +99,8 @@ TASKS = {
     "convnext": Task("ConvNeXt-like, GELU, no batch norm", "accuracy", nets.ConvNeXt, fashion, 2400, 64, 3e-3, ALL, options=IMAGES),
     "text": Task("character transformer, GELU", "nats", lambda: nets.CharacterTransformer(len(vocabulary()), LENGTH), characters, 2500, 32, 2e-3,
                  {"train": None, "val": 2000}),
-    "encoder": Task("all-MiniLM-L6-v2, GELU", "cosine", encoder.build, sentences, 2000, 16, 1e-3, {"train": 8192, "val": 500}, published=True),
+    "encoder": Task("all-MiniLM-L6-v2, GELU", "cosine", encoder.build, sentences, 1000, 16, 1e-3, {"train": 8192, "val": 500}, published=True),
+    "deep": Task("16 residual blocks, GELU, no normalisation", "accuracy", nets.Deep, fashion, 2000, 64, 2e-3, ALL, options=IMAGES, only_study=True),
 }  # fmt: skip
 
 
