@@ -101,6 +101,10 @@ void write_atomically(const std::string& path,
   }
 }
 
+std::future<void> flush_in_background(const std::string& path) {
+  return std::async(std::launch::async, [path] { sync_to_disk(path); });
+}
+
 void write_text_atomically(const std::string& path, const std::string& text) {
   write_atomically(path, [&](const std::string& temporary) {
     std::ofstream file(temporary, std::ios::binary);

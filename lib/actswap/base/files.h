@@ -4,6 +4,7 @@
 #include <actswap/base/export.h>
 
 #include <functional>
+#include <future>
 #include <string>
 
 namespace actswap {
@@ -23,7 +24,11 @@ ACTSWAP_API void check_writable(const std::string& path);
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);
 
-/// The same for text.
+/// Begins to write to the disk what the system holds back of a file that is complete, so that the
+/// flush of write_atomically finds little to do. What it returns waits for the end when destroyed.
+[[nodiscard]] ACTSWAP_API std::future<void> flush_in_background(const std::string& path);
+
+/// write_atomically for text.
 ACTSWAP_API void write_text_atomically(const std::string& path, const std::string& text);
 
 }  // namespace actswap

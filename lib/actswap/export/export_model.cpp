@@ -2,6 +2,7 @@
 #include <actswap/base/files.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/export/export_model.h>
+#include <actswap/export/mapped_load.h>
 #include <actswap/export/provenance.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
@@ -86,10 +87,10 @@ Verification write_verified(jit::Module module, jit::Module& expected,
                             std::map<std::string, std::string> extra_files, const std::string& path,
                             const ExportOptions& options, const std::string& what) {
   module.eval();
-  const auto inputs = options.probe_inputs.empty() ? guess_inputs(expected) : options.probe_inputs;
-  std::vector<torch::Tensor> outputs;
+  const auto [inputs, outputs] = options.probe_inputs.empty()
+                                     ? guess_probe(expected)
+                                     : run_probe(expected, options.probe_inputs);
   if (!inputs.empty()) {
-    outputs = run_in_eval(expected, inputs);
     extra_files[kSelfTest] = pack_self_test(inputs, outputs);
   }
   Verification result;
@@ -100,7 +101,8 @@ Verification write_verified(jit::Module module, jit::Module& expected,
       throw FileError("Cannot write '" + path +
                       "': " + libtorch_cause(error.what_without_backtrace()));
     }
-    auto written = jit::load(temporary, torch::kCPU);
+    const auto flushing = flush_in_background(temporary);
+    auto written = load_mapped(temporary);
     if (inputs.empty()) {
       result.reason = "no probe inputs: none of the guessed shapes fits the model";
       return;
@@ -131,7 +133,7 @@ double insertion_tolerance(const Plan& plan, const Model& model) {
   return !parameters.empty() && parameters.front().element_size() == 2 ? kHalf : kFloat;
 }
 
-std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
+Probe guess_probe(jit::Module& module) {
   const auto parameters = module.parameters();
   if (argument_names(module).size() != 1 || parameters.size() == 0) {
     return {};
@@ -162,8 +164,9 @@ std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
   }
   for (const auto& guess : guesses) {
     try {
-      if (!run_in_eval(module, {guess}).empty()) {
-        return {guess};
+      auto outputs = run_in_eval(module, {guess});
+      if (!outputs.empty()) {
+        return {{guess}, std::move(outputs)};
       }
     } catch (const UsageError&) {
       continue;  // the next guess
@@ -172,9 +175,21 @@ std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
   return {};
 }
 
+std::vector<torch::Tensor> guess_inputs(jit::Module& module) {
+  return guess_probe(module).inputs;
+}
+
+Probe run_probe(jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  return {inputs, run_in_eval(module, inputs)};
+}
+
+Verification compare_with(const Probe& expected, jit::Module& model, double tolerance) {
+  return compare_outputs(expected.outputs, run_in_eval(model, expected.inputs), tolerance);
+}
+
 Verification compare_models(jit::Module& model, jit::Module& other,
                             const std::vector<torch::Tensor>& inputs, double tolerance) {
-  return compare_outputs(run_in_eval(model, inputs), run_in_eval(other, inputs), tolerance);
+  return compare_with(run_probe(model, inputs), other, tolerance);
 }
 
 Verification export_model(Retargeter& retargeter, const std::string& path,

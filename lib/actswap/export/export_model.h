@@ -57,12 +57,28 @@ double insertion_tolerance(const Plan& plan, const Model& model);
 /// @throws FileError where the file has none.
 ACTSWAP_API Verification verify_file(const std::string& path, double tolerance = 1e-5);
 
+/// Inputs, and what a model gives for them in eval mode.
+struct Probe {
+  std::vector<torch::Tensor> inputs = {};
+  std::vector<torch::Tensor> outputs = {};
+};
+
+/// @throws UsageError where the model rejects the inputs.
+ACTSWAP_API Probe run_probe(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs);
+
+/// Compares what the model gives with what another gave.
+ACTSWAP_API Verification compare_with(const Probe& expected, torch::jit::Module& model,
+                                      double tolerance);
+
 /// Compares two models on the same inputs.
 ACTSWAP_API Verification compare_models(torch::jit::Module& model, torch::jit::Module& other,
                                         const std::vector<torch::Tensor>& inputs, double tolerance);
 
-/// Inputs that the model accepts, guessed from its first parameter; empty where none of the guesses
-/// runs.
+/// Inputs that the model accepts, guessed from its first parameter, and its outputs; empty where
+/// none of the guesses runs.
+ACTSWAP_API Probe guess_probe(torch::jit::Module& module);
+
+/// The inputs alone.
 ACTSWAP_API std::vector<torch::Tensor> guess_inputs(torch::jit::Module& module);
 
 }  // namespace actswap

@@ -176,20 +176,22 @@ class Conversion {
 
   // The blends must not change what the model computes before t moves.
   void check_insertion() {
-    probe_inputs_ = options_.probe_inputs;
-    if (probe_inputs_.empty()) {
+    auto original = recompile(model_.module);
+    Probe probe;
+    if (!options_.probe_inputs.empty()) {
+      probe = run_probe(original, options_.probe_inputs);
+    } else {
       const auto& training_data =
           options_.train_data ? options_.train_data : options_.calibration_data;
       const auto& data = options_.validation_data ? options_.validation_data : training_data;
       is_probe_given_ = data != nullptr;
-      probe_inputs_ = data ? probe_from(*data) : guess_inputs(swap_.module());
+      probe = data ? run_probe(original, probe_from(*data)) : guess_probe(original);
     }
+    probe_inputs_ = probe.inputs;
     if (probe_inputs_.empty()) {
       return;
     }
-    auto original = recompile(model_.module);
-    const auto result = compare_models(original, swap_.module(), probe_inputs_,
-                                       insertion_tolerance(run_.plan, model_));
+    const auto result = compare_with(probe, swap_.module(), insertion_tolerance(run_.plan, model_));
     if (!result.verified) {
       throw VerificationError("The model with blends at t = 0 differs from the original: " +
                               result.reason + "; this is a bug in actswap, nothing was written");
