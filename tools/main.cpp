@@ -88,6 +88,7 @@ int run(int argc, char** argv) {
   register_collapse(app, common, action);
   register_eval(app, common, action);
   register_bench(app, common, action);
+  register_sensitivity(app, common, action);
   register_verify(app, common, action);
   try {
     auto arguments = with_config_file(app, {argv + 1, argv + argc});

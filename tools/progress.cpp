@@ -29,29 +29,43 @@ void ProgressDisplay::clear() {
   }
 }
 
-void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
+void ProgressDisplay::draw(const std::string& phase, double share, double seconds,
+                           const std::string& text) {
   constexpr double kInterval = 0.1;
-  const bool last = progress.step == progress.total_steps;
-  if (!bar_ || (!last && drawn_ && progress.seconds - last_drawn_ < kInterval)) {
+  if (!bar_ || (share < 1.0 && drawn_ && seconds - last_drawn_ < kInterval)) {
     return;
   }
   constexpr int kWidth = 24;
-  const double share = static_cast<double>(progress.step) /
-                       static_cast<double>(std::max<std::int64_t>(progress.total_steps, 1));
   const int filled = static_cast<int>(share * kWidth);
-  const double left = share > 0.0 ? progress.seconds * (1.0 - share) / share : 0.0;
+  const double left = share > 0.0 ? seconds * (1.0 - share) / share : 0.0;
   std::array<char, 256> line{};
-  std::snprintf(line.data(), line.size(),
-                "%s [%s%s] epoch %.2f  step %lld/%lld  t %.3f  loss %.4f  rate %.2e  %.0f s left",
-                phase.c_str(), std::string(static_cast<std::size_t>(filled), '#').c_str(),
-                std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), progress.epoch,
-                static_cast<long long>(progress.step), static_cast<long long>(progress.total_steps),
-                progress.t, progress.loss, progress.learning_rate, left);
+  std::snprintf(line.data(), line.size(), "%s [%s%s] %s  %.0f s left", phase.c_str(),
+                std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), text.c_str(),
+                left);
   // A line that wraps cannot be erased.
   std::fprintf(stderr, "\r\033[K%.*s", columns() - 1, line.data());
   std::fflush(stderr);
   drawn_ = true;
-  last_drawn_ = progress.seconds;
+  last_drawn_ = seconds;
+}
+
+void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(),
+                "epoch %.2f  step %lld/%lld  t %.3f  loss %.4f  rate %.2e", progress.epoch,
+                static_cast<long long>(progress.step), static_cast<long long>(progress.total_steps),
+                progress.t, progress.loss, progress.learning_rate);
+  draw(phase,
+       static_cast<double>(progress.step) /
+           static_cast<double>(std::max<std::int64_t>(progress.total_steps, 1)),
+       progress.seconds, text.data());
+}
+
+void ProgressDisplay::count(const std::string& phase, std::int64_t done, std::int64_t all) {
+  draw(phase, static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(all, 1)),
+       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(),
+       std::to_string(done) + "/" + std::to_string(all));
 }
 
 void ProgressDisplay::epoch(const std::string& phase, const EpochRecord& epoch) {

@@ -3,6 +3,8 @@
 
 #include <actswap/train/trainer.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace actswap::tool {
@@ -16,13 +18,19 @@ class ProgressDisplay {
   void step(const std::string& phase, const Progress& progress);
   void epoch(const std::string& phase, const EpochRecord& epoch);
   void message(const std::string& text);
+  /// So many of all are done.
+  void count(const std::string& phase, std::int64_t done, std::int64_t all);
+  /// Takes the bar away, before results are printed.
+  void end() { clear(); }
 
  private:
   void clear();
+  void draw(const std::string& phase, double share, double seconds, const std::string& text);
 
   bool bar_;
   bool drawn_ = false;
   double last_drawn_ = 0.0;  ///< seconds of training at which the bar was drawn
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace actswap::tool

@@ -44,6 +44,7 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action);
 void register_collapse(CLI::App& app, CommonOptions& common, Action& action);
 void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
+void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 
 /// From now on the first SIGINT or SIGTERM only sets stop_signal(); a second ends the program.

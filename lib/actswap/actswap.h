@@ -7,6 +7,7 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
+#include <actswap/data/sample.h>
 #include <actswap/export/export_model.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/plan.h>
@@ -16,7 +17,9 @@
 #include <actswap/kernel/blend_operator.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/input_spec.h>
+#include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/sensitivity.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/report/run.h>
 #include <actswap/schedule/schedule.h>

@@ -73,6 +73,65 @@ TEST(Evaluate, MeanSquaredErrorWeighsASmallLastBatch) {
   EXPECT_TRUE(evaluation.per_class.empty());
 }
 
+// One character model in two layouts: classes along dimension 1, and along the last.
+TEST(Evaluate, ClassesMayBeTheLastDimension) {
+  auto module = make_identity();
+  torch::manual_seed(1);
+  const auto second = torch::randn({5, 4, 7});
+  const auto last = second.movedim(1, -1).contiguous();
+  const auto target = torch::randint(4, {5, 7});
+  const auto a = evaluate(module, TensorDataset({second}, target), 2);
+  const auto b = evaluate(module, TensorDataset({last}, target), 2);
+  EXPECT_EQ(a.metric, "accuracy");
+  EXPECT_EQ(a.value, b.value);
+  EXPECT_NEAR(a.mean_loss, b.mean_loss, 1e-6);
+  EXPECT_NEAR(
+      b.mean_loss,
+      torch::nn::functional::cross_entropy(last.flatten(0, 1), target.flatten()).item<double>(),
+      1e-6);
+  EXPECT_EQ(a.per_class.size(), 4U);
+}
+
+TEST(Evaluate, KeepsWhatEachExampleGives) {
+  auto module = make_identity();
+  torch::manual_seed(1);
+  const auto logits = torch::randn({7, 3, 2});
+  const auto target = torch::randint(3, {7, 2});
+  const auto evaluation = evaluate(module, TensorDataset({logits}, target), 3);
+  ASSERT_EQ(evaluation.example_values.sizes(), torch::IntArrayRef({7}));
+  EXPECT_NEAR(evaluation.example_values.mean().item<double>(), evaluation.value, 1e-4);
+  EXPECT_NEAR(evaluation.example_losses.mean().item<double>(), evaluation.mean_loss, 1e-6);
+  for (std::int64_t i = 0; i < 7; ++i) {
+    const auto right = (logits[i].argmax(0) == target[i]).to(torch::kFloat32).mean();
+    EXPECT_EQ(evaluation.example_values[i].item<double>(), 100.0 * right.item<double>());
+    EXPECT_NEAR(evaluation.example_losses[i].item<double>(),
+                torch::nn::functional::cross_entropy(logits[i].t(), target[i]).item<double>(),
+                1e-6);
+  }
+}
+
+// scipy 1.17.1: d = [0, 100, -100, 100, 0, 100, 0, 0]; stats.t.interval(0.95, 7, d.mean(),
+// stats.sem(d)) is 25 -+ 59.11560
+TEST(Evaluate, PairedDifference) {
+  Evaluation a;
+  Evaluation b;
+  a.example_values = torch::tensor({100.0F, 100.0F, 0.0F, 100.0F, 0.0F, 100.0F, 100.0F, 0.0F});
+  b.example_values = torch::tensor({100.0F, 0.0F, 100.0F, 0.0F, 0.0F, 0.0F, 100.0F, 0.0F});
+  const auto interval = paired_difference(a, b);
+  EXPECT_EQ(interval.count, 8);
+  EXPECT_NEAR(interval.mean, 25.0, 1e-12);
+  EXPECT_NEAR(interval.half_width, 59.1156062898196, 1e-9);
+  b.example_values = b.example_values.slice(0, 0, 4);
+  EXPECT_THROW(paired_difference(a, b), UsageError);
+  EXPECT_THROW(paired_difference(a, {}), UsageError);
+}
+
+TEST(Evaluate, ADropIsPositiveWhereItIsWorse) {
+  EXPECT_EQ(drop({.metric = "accuracy", .value = 90.0}, {.metric = "accuracy", .value = 88.5}),
+            1.5);
+  EXPECT_EQ(drop({.metric = "mse", .value = 0.5}, {.metric = "mse", .value = 0.75}), 0.25);
+}
+
 TEST(Evaluate, RestoresTheModeOfEverySubmodule) {
   auto part = make_identity();
   torch::jit::Module module("__torch__.top");

@@ -5,6 +5,8 @@
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/library.h>
 
+#include <algorithm>
+
 namespace actswap {
 
 namespace jit = torch::jit;
@@ -20,10 +22,23 @@ void observe(const torch::Tensor& value, std::int64_t site, bool after) {
   }
 }
 
+// The first node of the activation: of a hand-written one the first that reads its input.
+jit::Node* first_node(const Match& match) {
+  jit::Node* first = match.node;
+  for (jit::Node* part : match.parts) {
+    const auto inputs = part->inputs();
+    const bool reads = std::find(inputs.begin(), inputs.end(), match.input) != inputs.end();
+    if (reads && part->owningBlock() == match.node->owningBlock() && part->isBefore(first)) {
+      first = part;
+    }
+  }
+  return first;
+}
+
 void insert_call(const CodeSite& code, const std::string& attribute, jit::Value* value,
                  bool after) {
   auto& graph = *code.match.node->owningGraph();
-  const jit::WithInsertPoint guard(after ? code.match.node->next() : code.match.node);
+  const jit::WithInsertPoint guard(after ? code.match.node->next() : first_node(code.match));
   jit::Value* site =
       graph.insertGetAttr(self_in(*jit::toGraphFunction(*code.method).graph(), &graph), attribute);
   jit::Node* call = graph.create(c10::Symbol::fromQualString("actswap::observe"),

@@ -3,6 +3,7 @@
 
 #include <actswap/base/export.h>
 #include <actswap/data/dataset.h>
+#include <actswap/measure/statistics.h>
 
 #include <torch/script.h>
 
@@ -21,14 +22,28 @@ struct Evaluation {
   std::int64_t examples = 0;
   std::vector<double> per_class =
       {};  ///< accuracy of each class in percent (NaN for one without examples)
+  /// The metric and the loss of each example, whose means are `value` and `mean_loss`: float32 of
+  /// shape examples. In the order of the data.
+  torch::Tensor example_values = {};
+  torch::Tensor example_losses = {};
   bool higher_is_better() const { return metric == "accuracy"; }
 };
 
 /// Evaluates in eval mode without gradients (the module's mode is restored).
+///
+/// The classes are along dimension 1 of the output, or along the last where only that fits the
+/// target: an output N x L x C with a target N x L.
 /// @param should_stop asked before each batch; true ends with Interrupted
 /// @throws UsageError where the data has no target or the shapes do not fit; Interrupted
 ACTSWAP_API Evaluation evaluate(torch::jit::Module& module, const Dataset& data,
                                 std::int64_t batch_size = 256,
                                 const std::function<bool()>& should_stop = {});
+
+/// How much worse `after` is than `before` by the metric: positive where it is worse.
+ACTSWAP_API double drop(const Evaluation& before, const Evaluation& after);
+
+/// The metric of `a` less that of `b`, example by example. Both are of the same data.
+/// @throws UsageError where they are not of as many examples
+ACTSWAP_API Interval paired_difference(const Evaluation& a, const Evaluation& b);
 
 }  // namespace actswap

@@ -2,6 +2,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/median.h>
 
 #include <torch/torch.h>
 
@@ -11,12 +12,6 @@
 namespace actswap {
 
 namespace {
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const auto half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-}
 
 // Code of its own for each model: freezing and optimizing change graphs, the caller's module
 // keeps its mode, and no executor is measured that has specialised itself on training.

@@ -1,7 +1,7 @@
 #include <actswap/graph/observe.h>
+#include <actswap/measure/median.h>
 #include <actswap/measure/site_cost.h>
 
-#include <algorithm>
 #include <chrono>
 
 namespace actswap {
@@ -12,12 +12,6 @@ using Clock = std::chrono::steady_clock;
 
 double milliseconds_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 }  // namespace

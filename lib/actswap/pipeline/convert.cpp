@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/calibrate/calibrated_ramp.h>
+#include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/convert.h>
@@ -8,15 +9,12 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <numeric>
 #include <sstream>
 
 namespace actswap {
 
 namespace {
 
-// Enough to be a fair probe, few enough to be stored in the file.
-constexpr std::int64_t kProbeExamples = 8;
 // Relative to the largest output.
 constexpr double kTolerance = 1e-5;
 
@@ -35,20 +33,9 @@ std::string in_words(const Schedule& schedule) {
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
 
-std::vector<torch::Tensor> probe_from(const Dataset& data) {
-  std::vector<std::int64_t> indices(
-      static_cast<std::size_t>(std::min(kProbeExamples, data.size())));
-  std::iota(indices.begin(), indices.end(), 0);
-  return data.get(indices).inputs;
-}
-
 bool has_target(const Dataset& data) {
   const std::int64_t first = 0;
   return data.size() > 0 && data.get({&first, 1}).target.defined();
-}
-
-double drop(const Evaluation& before, const Evaluation& after) {
-  return before.higher_is_better() ? before.value - after.value : after.value - before.value;
 }
 
 class Conversion {
@@ -185,7 +172,7 @@ class Conversion {
           options_.train_data ? options_.train_data : options_.calibration_data;
       const auto& data = options_.validation_data ? options_.validation_data : training_data;
       is_probe_given_ = data != nullptr;
-      probe = data ? run_probe(original, probe_from(*data)) : guess_probe(original);
+      probe = data ? run_probe(original, first_inputs(*data)) : guess_probe(original);
     }
     probe_inputs_ = probe.inputs;
     if (probe_inputs_.empty()) {
@@ -201,16 +188,10 @@ class Conversion {
   void calibrate_retargeted() {
     options_.calibration.validate();
     const auto& data = *options_.calibration_data;
-    auto order = shuffled_indices(data.size(), options_.train.seed, 0);
-    order.resize(static_cast<std::size_t>(std::min(options_.calibration.inputs, data.size())));
-    message("calibrating on " + std::to_string(order.size()) + " inputs");
-    std::vector<std::vector<torch::Tensor>> batches;
-    const std::span<const std::int64_t> indices(order);
-    const auto batch_size = static_cast<std::size_t>(options_.calibration.batch_size);
-    for (std::size_t i = 0; i < indices.size(); i += batch_size) {
-      batches.push_back(
-          data.get(indices.subspan(i, std::min(batch_size, indices.size() - i))).inputs);
-    }
+    const auto batches = sample_inputs(data, options_.calibration.inputs,
+                                       options_.calibration.batch_size, options_.train.seed);
+    message("calibrating on " + std::to_string(std::min(options_.calibration.inputs, data.size())) +
+            " inputs");
     swap_.set_blend(0.0);
     const bool is_ramp = run_.trained && schedule_.at(0.0) < 1.0;
     if (is_ramp) {

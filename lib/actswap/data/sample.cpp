@@ -1,0 +1,36 @@
+#include <actswap/base/error.h>
+#include <actswap/data/sample.h>
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace actswap {
+
+std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::int64_t count,
+                                                      std::int64_t batch_size, std::uint64_t seed) {
+  for (const auto& [name, value] : {std::pair{"count", count}, {"batch_size", batch_size}}) {
+    if (value < 1) {
+      throw UsageError(std::string("Expected ") + name + " > 0, but got " + std::to_string(value));
+    }
+  }
+  auto order = shuffled_indices(data.size(), seed, 0);
+  order.resize(static_cast<std::size_t>(std::min(count, data.size())));
+  const std::span<const std::int64_t> indices(order);
+  const auto step = static_cast<std::size_t>(batch_size);
+  std::vector<std::vector<torch::Tensor>> batches;
+  for (std::size_t i = 0; i < indices.size(); i += step) {
+    batches.push_back(data.get(indices.subspan(i, std::min(step, indices.size() - i))).inputs);
+  }
+  return batches;
+}
+
+std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(count, data.size())));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return data.get(indices).inputs;
+}
+
+}  // namespace actswap

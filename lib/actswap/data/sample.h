@@ -1,0 +1,25 @@
+// A few inputs of a data set.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace actswap {
+
+/// The inputs of `count` examples (of all, where there are fewer) that `seed` chooses, in batches:
+/// the first of shuffled_indices(size, seed, 0).
+/// @param batch_size the last batch may be smaller
+/// @throws UsageError for a count or batch_size below 1
+ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data,
+                                                                  std::int64_t count,
+                                                                  std::int64_t batch_size,
+                                                                  std::uint64_t seed);
+
+/// The inputs of the first examples, `count` of them at most: a fair probe of a
+/// model, and few enough to be stored in a file.
+ACTSWAP_API std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count = 8);
+
+}  // namespace actswap

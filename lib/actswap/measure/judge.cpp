@@ -1,0 +1,71 @@
+#include <actswap/base/error.h>
+#include <actswap/data/loader.h>
+#include <actswap/graph/eval_mode.h>
+#include <actswap/graph/model.h>
+#include <actswap/measure/judge.h>
+#include <actswap/measure/nearness.h>
+#include <actswap/measure/score.h>
+#include <actswap/train/losses.h>
+
+#include <torch/torch.h>
+
+#include <deque>
+#include <set>
+
+namespace actswap {
+
+std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset& data,
+                             const JudgeOptions& options) {
+  if (variants.empty()) {
+    throw UsageError("Expected models to judge, but there are none");
+  }
+  const torch::NoGradGuard without_gradients;
+  std::deque<EvalMode> eval_modes;
+  std::set<const void*> known;  // one module may be several variants
+  for (const auto& variant : variants) {
+    torch::jit::Module module = variant.module;
+    if (known.insert(module._ivalue().get()).second) {
+      eval_modes.emplace_back(module);
+    }
+  }
+  const Loader loader(data, {.batch_size = options.batch_size, .shuffle = false});
+  const auto runs = loader.batches_per_epoch() * static_cast<std::int64_t>(variants.size());
+  std::int64_t run = 0;
+  std::vector<Score> scores(variants.size());
+  std::vector<Nearness> nearnesses(variants.size());
+  bool has_target = false;
+  loader.for_each(0, [&](std::int64_t, const Example& batch) {
+    has_target = batch.target.defined();
+    std::vector<torch::Tensor> original;
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      if (options.should_stop && options.should_stop()) {
+        throw Interrupted("The evaluation was stopped");
+      }
+      if (variants[i].prepare) {
+        variants[i].prepare();
+      }
+      torch::jit::Module module = variants[i].module;
+      const auto outputs = run_model(module, copy_tensors(batch.inputs));
+      if (i == 0) {
+        original = outputs;
+      }
+      nearnesses[i].add(original, outputs, batch.target);
+      if (has_target) {
+        scores[i].add(main_output(outputs), batch.target);
+      }
+      if (options.on_run) {
+        options.on_run(++run, runs);
+      }
+    }
+  });
+  std::vector<Judgement> judgements(variants.size());
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    judgements[i].agreement = nearnesses[i].result();
+    if (has_target) {
+      judgements[i].evaluation = scores[i].result();
+    }
+  }
+  return judgements;
+}
+
+}  // namespace actswap

@@ -1,0 +1,35 @@
+// What the comparison with an original's outputs adds up, batch after batch.
+#pragma once
+
+#include <actswap/measure/judge.h>
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace actswap {
+
+class Nearness {
+ public:
+  /// @param target of the batch, if there is one: it says where the classes are
+  /// @throws UsageError where the outputs do not have the same shapes
+  void add(const std::vector<torch::Tensor>& original, const std::vector<torch::Tensor>& outputs,
+           const torch::Tensor& target);
+  Agreement result() const;
+
+ private:
+  void add_main(const torch::Tensor& original, const torch::Tensor& output,
+                const torch::Tensor& target);
+
+  struct Errors {
+    std::vector<torch::Tensor> squares;  // |y - y0|^2 of each example
+    double norm = 0.0;                   // sum of |y0|^2
+  };
+  std::vector<Errors> errors_;  // of each floating-point output
+  std::vector<torch::Tensor> cosines_;
+  double same_ = 0.0;
+  std::int64_t predictions_ = 0;
+};
+
+}  // namespace actswap

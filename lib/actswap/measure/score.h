@@ -1,0 +1,34 @@
+// What evaluation adds up, batch after batch.
+#pragma once
+
+#include <actswap/measure/accuracy.h>
+
+#include <torch/types.h>
+
+#include <vector>
+
+namespace actswap {
+
+/// Outputs against targets.
+class Score {
+ public:
+  /// @throws UsageError where there is no target or the shapes do not fit
+  void add(const torch::Tensor& output, const torch::Tensor& target);
+  Evaluation result() const;
+
+ private:
+  void add_loss(const torch::Tensor& mean, std::int64_t count);
+
+  double loss_ = 0.0;
+  std::int64_t weight_ = 0;
+  torch::Tensor counts_;  // targets of each class
+  torch::Tensor hits_;    // of these, predicted rightly
+  std::vector<torch::Tensor> values_;
+  std::vector<torch::Tensor> losses_;
+};
+
+/// The output with its classes along dimension 1: moved there where only the last dimension fits
+/// the target.
+torch::Tensor classes_second(const torch::Tensor& output, const torch::Tensor& target);
+
+}  // namespace actswap

@@ -1,0 +1,86 @@
+// actswap sensitivity: what each site's swap costs in accuracy and saves in time.
+#include "planning.h"
+#include "progress.h"
+#include "subcommand.h"
+
+#include <actswap/data/sample.h>
+#include <actswap/measure/input_spec.h>
+#include <actswap/measure/sensitivity.h>
+#include <actswap/report/sensitivity.h>
+
+#include <cstdio>
+
+namespace actswap::tool {
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string validation;
+  std::string calibrate;
+  std::uint64_t seed = 0;
+  std::vector<std::string> inputs;
+  DataOptions data;
+  PlanFlags plan;
+  SensitivityOptions sensitivity;
+};
+
+int run(const CommonOptions& common, Options& options) {
+  const auto model = load(options.model);
+  const auto the_plan = make_plan(model, options.plan);
+  const auto names = argument_names(model.module);
+  const auto data = load_data(options.validation, names, options.data);
+  auto& measuring = options.sensitivity;
+  if (!options.calibrate.empty()) {
+    measuring.calibration_batches =
+        sample_inputs(*load_data(options.calibrate, names, options.data),
+                      measuring.calibration.inputs, measuring.calibration.batch_size, options.seed);
+  }
+  measuring.timing_inputs =
+      options.inputs.empty() ? first_inputs(*data) : make_inputs(options.inputs);
+
+  catch_signals();
+  ProgressDisplay display(common.quiet);
+  measuring.judging.should_stop = [] { return stop_signal() != 0; };
+  measuring.judging.on_run = [&](std::int64_t run, std::int64_t runs) {
+    display.count("sensitivity", run, runs);
+  };
+  display.message("swapping " + std::to_string(the_plan.swapped()) + " sites, one at a time, on " +
+                  std::to_string(data->size()) + " examples");
+  const auto result = measure_sensitivity(model, the_plan, *data, measuring);
+  display.end();
+  std::printf("%s", common.json ? (sensitivity_json(model, result) + "\n").c_str()
+                                : sensitivity_table(model, result).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* subcommand =
+      add_subcommand(app, common, action, "sensitivity",
+                     "Say what the swap of each site alone costs in accuracy and saves in time",
+                     [&common, options] { return run(common, *options); });
+  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand
+      ->add_option("--val", options->validation,
+                   "Data to measure on; without a target the original's outputs are")
+      ->required();
+  options->plan.add(*subcommand);
+  subcommand->add_option("--calibrate", options->calibrate,
+                         "Calibrate each swap on these inputs before it is measured");
+  auto& calibration = options->sensitivity.calibration;
+  subcommand->add_option("--calibrate-inputs", calibration.inputs, "How many of them");
+  subcommand->add_option("--calibrate-batch", calibration.batch_size,
+                         "At a time; bounds the memory");
+  subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
+  subcommand->add_option("--batch", options->sensitivity.judging.batch_size, "Batch size");
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "What the model is timed on, like 8x3x224x224 (default: eight examples)")
+      ->allow_extra_args(false);
+  add_data_flags(*subcommand, options->data);
+}
+
+}  // namespace actswap::tool
