@@ -3,6 +3,7 @@
 #include <actswap/calibrate/layers.h>
 #include <actswap/graph/retarget.h>
 
+#include <ATen/record_function.h>
 #include <torch/torch.h>
 
 #include <gtest/gtest.h>
@@ -125,8 +126,89 @@ TEST(Calibrate, StopsWhenAsked) {
   const auto model = load(test_model("scripted_module.pt"));
   Retargeter swap(model, plan(model, {}));
   EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 64, 1),
-                         CalibrationOptions(), [] { return true; }),
+                         CalibrationOptions(), {.should_stop = [] { return true; }}),
                Interrupted);
+}
+
+// A chain of convolutions with an activation behind each.
+torch::jit::Module chain(int length) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  torch::jit::Module module(c10::QualifiedName("__torch__.Chain"), unit, true);
+  std::string code = "def forward(self, x):\n";
+  torch::manual_seed(3);
+  for (int i = 0; i < length; ++i) {
+    const auto number = std::to_string(i);
+    module.register_parameter("weight" + number, torch::randn({4, 4, 3, 3}) / 4.0, false);
+    module.register_parameter("bias" + number, torch::zeros({4}), false);
+    code += "    x = torch.mish(torch.conv2d(x, self.weight" + number + ", self.bias" + number +
+            ", [1, 1], [1, 1]))\n";
+  }
+  module.define(code + "    return x\n");
+  return module;
+}
+
+// How many convolutions LibTorch runs while a chain is calibrated.
+std::int64_t convolutions(int length, std::int64_t memory) {
+  const auto model = adopt(chain(length));
+  Retargeter swap(model, plan(model, {}));
+  Batches batches;
+  for (int i = 0; i < 4; ++i) {
+    batches.push_back({torch::randn({8, 4, 6, 6})});
+  }
+  CalibrationOptions options;
+  options.memory = memory;
+  static std::int64_t count = 0;
+  count = 0;
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
+      [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+        count += std::string(function.name()) == "aten::conv2d" ? 1 : 0;
+        return nullptr;
+      }));
+  calibrate(swap.module(), batches, options);
+  at::removeCallback(handle);
+  return count;
+}
+
+// The time grows with the depth, not with its square, unless there is no memory.
+TEST(Calibrate, RunsEachLayerAFewTimes) {
+  const auto memory = CalibrationOptions().memory;
+  const auto more =
+      static_cast<double>(convolutions(16, memory)) / static_cast<double>(convolutions(8, memory));
+  EXPECT_LT(more, 2.3);
+  EXPECT_GT(static_cast<double>(convolutions(16, 0)) / static_cast<double>(convolutions(8, 0)),
+            more);
+}
+
+// What is kept in the middle, or computed again, is the same.
+TEST(Calibrate, TheMemoryChangesNothing) {
+  for (const char* name : {"scripted_module", "alias", "control_flow", "two_inputs"}) {
+    const auto model = load(test_model(std::string(name) + ".pt"));
+    std::vector<torch::jit::Module> found;
+    for (const std::int64_t memory :
+         {std::int64_t{0}, std::int64_t{20000}, std::int64_t{1} << 30}) {
+      Retargeter swap(model, plan(model, {}));
+      CalibrationOptions options;
+      options.memory = memory;
+      calibrate(swap.module(), batches_like(name, 64, 1), options);
+      found.push_back(swap.module());
+    }
+    const auto unseen = batches_like(name, 16, 2);
+    EXPECT_EQ(square_error(found[0], found[2], unseen), 0.0) << name;
+    EXPECT_EQ(square_error(found[1], found[2], unseen), 0.0) << name;
+    EXPECT_GT(square_error(found[0], model.module, unseen), 0.0) << name;
+  }
+}
+
+TEST(Calibrate, TellsHowFarItIs) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  std::vector<std::size_t> seen;
+  calibrate(swap.module(), batches_like("scripted_module", 64, 1), CalibrationOptions(),
+            {.on_site = [&](std::size_t done, std::size_t count) {
+              seen.push_back(done);
+              EXPECT_EQ(count, 3U);
+            }});
+  EXPECT_EQ(seen, (std::vector<std::size_t>{0, 1, 2}));
 }
 
 TEST(Calibrate, SaysWhatIsWrong) {
@@ -136,6 +218,10 @@ TEST(Calibrate, SaysWhatIsWrong) {
   EXPECT_THROW(calibrate(swap.module(), {{torch::zeros({2, 5})}}, CalibrationOptions()),
                UsageError);
   CalibrationOptions options;
+  options.memory = -1;
+  EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 8, 1), options),
+               UsageError);
+  options = CalibrationOptions();
   options.inputs = 0;
   EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 8, 1), options),
                UsageError);

@@ -1,8 +1,10 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/regression.h>
+#include <actswap/calibrate/replay.h>
 #include <actswap/calibrate/shift.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
@@ -22,13 +24,16 @@ namespace {
 
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
-// Of each channel, from so many examples: more tells no more.
-constexpr std::int64_t kSamples = 8192;
+// Of each channel, from so many examples at least: more tells no more.
+constexpr std::int64_t kSamples = 4096;
 constexpr std::int64_t kExamples = 256;
+// Rows of a regression: enough for its matrix to be well determined, no more, since their number is
+// what takes the time.
+constexpr std::int64_t kRows = 32768;
+constexpr std::int64_t kRowsPerFeature = 16;
 
 torch::Tensor per_channel(const torch::Tensor& values, std::int64_t channel_dim) {
-  const auto rows = values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
-  return rows;
+  return values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
 }
 
 torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
@@ -39,38 +44,100 @@ torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
 class Calibrator {
  public:
   Calibrator(jit::Module& blended, const Batches& batches, const CalibrationOptions& options,
-             const std::function<bool()>& should_stop)
+             const CalibrationCallbacks& callbacks)
       : blended_(blended),
-        batches_(batches),
         options_(options),
-        should_stop_(should_stop),
+        callbacks_(callbacks),
         program_(blended),
-        neighbours_(find_neighbours(program_)) {}
+        neighbours_(find_neighbours(program_)),
+        replay_(program_, batches, options.memory) {
+    for (const auto& batch : batches) {
+      sizes_.push_back(batch.front().size(0));
+      result_.inputs += sizes_.back();
+    }
+  }
 
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
-    for (const auto& batch : batches_) {
-      result_.inputs += batch.front().size(0);
-    }
     move_inner_blends();
-    for (std::size_t i = 0; i < neighbours_.sites.size(); ++i) {
-      check_interruption();
-      const auto& site = neighbours_.sites[i];
-      auto blend = module_at(blended_, site.path);
-      change_input(site, blend_target(blend));
-      blend.setattr("t", 1.0);
-      for (const auto& layer : neighbours_.layers) {
-        if (layer.last_site == i) {
-          check_interruption();
-          fit(layer);
-        }
+    auto steps = all_steps();
+    Settled settled = {program_.position(program_.graph().return_node()),
+                       program_.position(program_.graph().return_node())};
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+      settled.fitted = step->settled.fitted = std::min(settled.fitted, step->settled.fitted);
+      settled.original = step->settled.original =
+          std::min(settled.original, step->settled.original);
+    }
+    std::size_t sites = 0;
+    for (const auto& step : steps) {
+      settled_ = step.settled;
+      if (step.layer != nullptr) {
+        fit(*step.layer);
+        continue;
       }
+      if (callbacks_.on_site) {
+        callbacks_.on_site(sites++, neighbours_.sites.size());
+      }
+      auto blend = module_at(blended_, step.site->path);
+      change_input(*step.site, blend_target(blend));
+      blend.setattr("t", 1.0);
     }
     return std::move(result_);
   }
 
  private:
+  // Up to where the models are what they will be, and no value will be asked for any more.
+  struct Settled {
+    std::size_t fitted = 0;
+    std::size_t original = 0;
+  };
+
+  // Something that is changed, when all before it is done. One of the two is there.
+  struct Step {
+    std::size_t position;  // of the last value that is looked at
+    Settled settled;
+    const BlendSite* site = nullptr;
+    const Layer* layer = nullptr;
+  };
+
+  // In the order of the program.
+  std::vector<Step> all_steps() const {
+    std::vector<Step> steps;
+    for (const auto& site : neighbours_.sites) {
+      const auto at = program_.position(site.call);
+      const auto* first = site.producer_node == nullptr ? site.call : site.producer_node;
+      steps.push_back({.position = at, .settled = {program_.position(first), at}, .site = &site});
+    }
+    for (const auto& layer : neighbours_.layers) {
+      const auto at = program_.position(layer.compared->node());
+      steps.push_back(
+          {.position = at, .settled = {program_.position(layer.node), at}, .layer = &layer});
+    }
+    std::stable_sort(steps.begin(), steps.end(),
+                     [](const Step& a, const Step& b) { return a.position < b.position; });
+    return steps;
+  }
+
+  std::vector<torch::Tensor> now(std::size_t batch, const std::vector<Moment>& moments) {
+    check_interruption();
+    return replay_.run(Which::fitted, batch, moments, settled_.fitted);
+  }
+
+  std::vector<torch::Tensor> before(std::size_t batch, const std::vector<Moment>& moments) {
+    check_interruption();
+    return replay_.run(Which::original, batch, moments, settled_.original);
+  }
+
+  // As its reader gets it.
+  Moment read_by(const jit::Node* reader, const jit::Value* value) const {
+    return {value, program_.position(reader)};
+  }
+  // As it is made.
+  Moment made(const jit::Value* value) const {
+    return {value, program_.position(value->node()) + 1};
+  }
+
   // Those in a branch, in a loop, or in what torch.jit.fork runs.
   void move_inner_blends() {
     std::set<std::string> outer;
@@ -86,27 +153,29 @@ class Calibrator {
   }
 
   void check_interruption() const {
-    if (should_stop_ && should_stop_()) {
+    if (callbacks_.should_stop && callbacks_.should_stop()) {
       throw Interrupted("The calibration was stopped");
     }
   }
 
-  ActivationSamples samples_of(const BlendSite& site) const {
+  ActivationSamples samples_of(const BlendSite& site) {
     std::vector<torch::Tensor> x;
     std::vector<torch::Tensor> x_original;
     std::vector<torch::Tensor> y;
     std::int64_t examples = 0;
     std::int64_t samples = 0;
-    for (const auto& batch : batches_) {
-      const auto now = program_.run({site.input}, batch);
-      const auto before = program_.run_original({site.input, site.output}, batch);
+    const auto input = read_by(site.call, site.input);
+    for (std::size_t i = 0; i < replay_.batches(); ++i) {
+      const auto found = now(i, {input});
+      const auto wanted = before(i, {input, made(site.output)});
+      const auto share = std::max<std::int64_t>(1, kSamples * sizes_[i] / kExamples);
       const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
-        into.push_back(thinned(per_channel(values, site.channel_dim), kSamples));
+        into.push_back(thinned(per_channel(values, site.channel_dim), share));
       };
-      take(now[0], x);
-      take(before[0], x_original);
-      take(before[1], y);
-      examples += batch.front().size(0);
+      take(found[0], x);
+      take(wanted[0], x_original);
+      take(wanted[1], y);
+      examples += sizes_[i];
       samples += x.back().size(1);
       if (examples >= kExamples && samples >= kSamples) {
         break;
@@ -168,6 +237,13 @@ class Calibrator {
     return difference;
   }
 
+  // How many batches have so many rows, and more examples than a few.
+  std::size_t batches_for(std::int64_t rows, std::int64_t rows_of_batch) const {
+    const auto needed = std::max((rows + rows_of_batch - 1) / rows_of_batch,
+                                 (kExamples + sizes_[0] - 1) / sizes_[0]);
+    return std::min(replay_.batches(), static_cast<std::size_t>(needed));
+  }
+
   void fit(const Layer& layer) {
     const auto features = layer.weight.numel() / layer.weight.size(0);
     if (features > options_.max_features) {
@@ -177,14 +253,16 @@ class Calibrator {
       return;
     }
     Regression regression(layer);  // takes memory for the square of them
-    // Enough for the matrix to be well determined, no more: their number is what takes the time.
-    const auto rows =
-        std::max<std::int64_t>(32768, 16 * features) / static_cast<std::int64_t>(batches_.size()) +
-        1;
-    for (const auto& batch : batches_) {
-      const auto now = program_.run({layer.input, layer.compared}, batch);
-      const auto original = program_.run_original({layer.compared}, batch);
-      regression.add(now[0], lacking(layer, original[0], now[1]), rows);
+    const auto wanted = std::max(kRows, kRowsPerFeature * features);
+    auto batches = replay_.batches();
+    for (std::size_t i = 0; i < batches; ++i) {
+      const auto found = now(i, {read_by(layer.node, layer.input), made(layer.compared)});
+      const auto original = before(i, {made(layer.compared)});
+      if (i == 0) {
+        batches = batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
+      }
+      regression.add(found[0], lacking(layer, original[0], found[1]),
+                     wanted / static_cast<std::int64_t>(batches) + 1);
     }
     const auto correction = regression.solve();
     torch::Tensor(layer.weight).add_(correction.weight);
@@ -199,11 +277,13 @@ class Calibrator {
   }
 
   jit::Module& blended_;
-  const Batches& batches_;
   const CalibrationOptions& options_;
-  const std::function<bool()>& should_stop_;
+  const CalibrationCallbacks& callbacks_;
   Program program_;
   Neighbourhood neighbours_;
+  Replay replay_;
+  std::vector<std::int64_t> sizes_;  // of the batches
+  Settled settled_;                  // for the step that is being done
   Calibration result_;
 };
 
@@ -218,17 +298,18 @@ void CalibrationOptions::validate() const {
   check("inputs", inputs);
   check("batch_size", batch_size);
   check("max_features", max_features);
+  check("memory", memory + 1);
 }
 
 Calibration calibrate(jit::Module& blended, const Batches& batches,
-                      const CalibrationOptions& options, const std::function<bool()>& should_stop) {
+                      const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
   options.validate();
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
   const EvalMode eval(blended);
   const auto begin = std::chrono::steady_clock::now();
-  auto result = Calibrator(blended, batches, options, should_stop).run();
+  auto result = Calibrator(blended, batches, options, callbacks).run();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

@@ -15,6 +15,7 @@
 
 #include <torch/script.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -23,8 +24,11 @@
 namespace actswap {
 
 struct CalibrationOptions {
-  std::int64_t inputs = 1024;     ///< examples of the data that are looked at, > 0
-  std::int64_t batch_size = 128;  ///< > 0; bounds the memory
+  std::int64_t inputs = 1024;    ///< examples of the data that are looked at, > 0
+  std::int64_t batch_size = 32;  ///< > 0; what is run at a time
+  /// Bytes for values in the middle of both models, from which the next step goes on; >= 0. With
+  /// less, more is computed again.
+  std::int64_t memory = std::int64_t{1} << 30;
   /// A layer whose outputs are computed from more values than this is left as it is: the matrix of
   /// the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;
@@ -54,14 +58,20 @@ struct Calibration {
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why
 };
 
+struct CalibrationCallbacks {
+  std::function<bool()> should_stop = {};  ///< asked before each batch
+  /// Before each blend: how many are done, of how many.
+  std::function<void(std::size_t done, std::size_t count)> on_site = {};
+};
+
 /// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.
 /// @param blended with blends at t = 0; of a Retargeter
 /// @param batches inputs of forward, each N x ...
-/// @param should_stop asked between layers; the calibration then throws Interrupted
 /// @throws UsageError where there is no batch or the model does not accept one.
+/// @throws Interrupted when callbacks.should_stop said so; the module is then half done.
 ACTSWAP_API Calibration calibrate(torch::jit::Module& blended,
                                   const std::vector<std::vector<torch::Tensor>>& batches,
                                   const CalibrationOptions& options,
-                                  const std::function<bool()>& should_stop = {});
+                                  const CalibrationCallbacks& callbacks = {});
 
 }  // namespace actswap

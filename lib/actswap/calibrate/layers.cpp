@@ -88,7 +88,6 @@ class Analysis {
       std::string reason;
       auto layer = make_layer(node, reason);
       if (layer) {
-        layer->last_site = entry->second.back();
         for (const std::size_t number : entry->second) {
           found.sites[number].reaches_layer = true;
         }
@@ -213,6 +212,7 @@ class Analysis {
   std::optional<Layer> make_layer(jit::Node* node, std::string& reason) const {
     Layer layer;
     layer.name = name_of(node);
+    layer.node = node;
     layer.input = node->input(0);
     layer.is_convolution = !is_aten(node, "linear");
     if (layer.is_convolution && !read_geometry(node, layer)) {
@@ -292,6 +292,7 @@ class Analysis {
   BlendSite site(jit::Node* call) const {
     BlendSite site;
     site.path = attribute_path(call->input(0));
+    site.call = call;
     site.input = call->input(1);
     site.output = call->output();
     const auto& uses = site.output->uses();
@@ -341,6 +342,7 @@ class Analysis {
       site.bias = tensor;
       site.weight = own_tensor(node->input(bias - 1));
       site.producer = name_of(node);
+      site.producer_node = node;
     }
   }
 

@@ -3,6 +3,8 @@
 
 #include <actswap/calibrate/program.h>
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@ namespace actswap {
 /// A linear or convolution layer whose weights stand in one place and are read by it alone.
 struct Layer {
   std::string name;  ///< path of its module; of a constant "constant"
+  const torch::jit::Node* node = nullptr;
   const torch::jit::Value* input = nullptr;
   torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k)
   torch::Tensor bias;    ///< undefined where it has none
@@ -29,12 +32,12 @@ struct Layer {
   std::vector<std::int64_t> padding = {};
   std::vector<std::int64_t> dilation = {};
   std::int64_t groups = 1;
-  std::size_t last_site = 0;  ///< of the blends whose output reaches it: the last of the program
 };
 
 /// A blend of the outermost block, in the order of the program.
 struct BlendSite {
   std::string path;  ///< of the blend module
+  const torch::jit::Node* call = nullptr;
   const torch::jit::Value* input = nullptr;
   const torch::jit::Value* output = nullptr;
   bool reaches_layer = false;  ///< one that is fitted, before another blend
@@ -47,8 +50,9 @@ struct BlendSite {
   /// The weight that together with the bias scales its input alone: its first dimension is the
   /// channels. Undefined where there is none.
   torch::Tensor weight;
-  std::string producer = {};     ///< whose bias that is
-  std::int64_t channel_dim = 1;  ///< of its input
+  std::string producer = {};                        ///< whose bias that is
+  const torch::jit::Node* producer_node = nullptr;  ///< that reads it
+  std::int64_t channel_dim = 1;                     ///< of its input
 };
 
 struct Neighbourhood {

@@ -1,14 +1,15 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/calibrate/copy_values.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/flatten.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
-#include <torch/csrc/jit/runtime/interpreter.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace actswap {
 
@@ -16,89 +17,162 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Both graphs are copies of one, node for node.
-jit::Value* counterpart(const jit::Value* value, jit::Graph& in) {
-  if (value->node()->kind() == c10::prim::Param) {
-    return in.inputs().at(value->offset());
+// Whether the node may write to what it is given. A blend does not.
+bool writes(jit::Node* node) {
+  if (const auto* schema = node->maybeSchema()) {
+    return schema->is_mutable();
   }
-  const auto nodes = value->owningGraph()->nodes();
-  auto other = in.nodes().begin();
-  for (auto node = nodes.begin(); *node != value->node(); ++node) {
-    ++other;
+  if (node->kind() == c10::prim::CallMethod) {
+    const auto type = node->input(0)->type()->cast<c10::ClassType>();
+    return type == nullptr || !is_blend(type);
   }
-  return (*other)->outputs().at(value->offset());
+  return node->kind() != c10::prim::Constant && node->kind() != c10::prim::GetAttr &&
+         node->kind() != c10::prim::ListConstruct && node->kind() != c10::prim::TupleConstruct &&
+         node->kind() != c10::prim::ListUnpack && node->kind() != c10::prim::TupleUnpack &&
+         node->kind() != c10::prim::If && node->kind() != c10::prim::Loop;
 }
 
-// A program that ends where the values are known. They are copied, since what comes after may write
-// to them.
-std::shared_ptr<jit::Graph> up_to(const std::vector<const jit::Value*>& values,
-                                  jit::Graph& program) {
-  auto graph = program.copy();
-  std::vector<jit::Value*> wanted;
-  for (const auto* value : values) {
-    wanted.push_back(counterpart(value, *graph));
-  }
-  while (!graph->outputs().empty()) {
-    graph->eraseOutput(0);
-  }
-  for (jit::Value* value : wanted) {
-    const bool is_input = value->node()->kind() == c10::prim::Param;
-    const jit::WithInsertPoint guard(is_input ? *graph->nodes().begin() : value->node()->next());
-    graph->registerOutput(graph->insert(c10::aten::clone, {value}));
-  }
-  jit::EliminateDeadCode(graph);
-  return graph;
-}
-
-std::vector<torch::Tensor> run_graph(jit::Graph& program, const jit::Module& module,
-                                     const std::vector<const jit::Value*>& values,
-                                     const std::vector<torch::Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  jit::Stack stack = {module._ivalue()};
-  for (const auto& input : inputs) {
-    stack.emplace_back(input.clone());
-  }
-  const jit::Code code(up_to(values, program), "actswap_probe");
-  try {
-    jit::InterpreterState(code).run(stack);
-  } catch (const std::exception& error) {
-    throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
-  }
-  std::vector<torch::Tensor> tensors;
-  for (const auto& value : stack) {
-    tensors.push_back(value.toTensor());
-  }
-  return tensors;
-}
-
-void own_constants(jit::Graph& graph) {
-  for_each_node(graph.block(), [](jit::Node* node) {
-    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-        node->kindOf(c10::attr::value) == jit::AttributeKind::t) {
-      node->t_(c10::attr::value, node->t(c10::attr::value).clone());
-    }
-  });
+bool is_tensor_constant(const jit::Node* node) {
+  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
 }
 
 }  // namespace
 
 Program::Program(const jit::Module& blended)
-    : module_(blended),
-      original_(blended.deepcopy()),
-      graph_(flatten(blended)),
-      original_graph_(graph_->copy()) {
-  own_constants(*original_graph_);
-  for_each_blend(original_, [](jit::Module& blend) { blend.setattr("t", 0.0); });
+    : modules_{blended, blended.deepcopy()}, graph_(flatten(blended)) {
+  for_each_blend(modules_[1], [](jit::Module& blend) { blend.setattr("t", 0.0); });
+  for (jit::Node* node : graph_->nodes()) {
+    positions_.emplace(node, nodes_.size());
+    nodes_.push_back(node);
+    if (is_tensor_constant(node)) {
+      original_constants_.emplace(node, node->t(c10::attr::value).clone());
+    }
+  }
+  for_each_node(graph_->block(), [&](jit::Node* node) {
+    sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
+  });
 }
 
-std::vector<torch::Tensor> Program::run(const std::vector<const jit::Value*>& values,
-                                        const std::vector<torch::Tensor>& inputs) const {
-  return run_graph(*graph_, module_, values, inputs);
+std::size_t Program::position(const jit::Node* node) const {
+  while (node->owningBlock() != graph_->block()) {
+    node = node->owningBlock()->owningNode();
+  }
+  const auto found = positions_.find(node);
+  return found == positions_.end() ? nodes_.size() : found->second;  // of the end
 }
 
-std::vector<torch::Tensor> Program::run_original(const std::vector<const jit::Value*>& values,
-                                                 const std::vector<torch::Tensor>& inputs) const {
-  return run_graph(*original_graph_, original_, values, inputs);
+// A constant, or part of the module, which no code changes: to be had anywhere.
+bool Program::is_free(const jit::Node* node) const {
+  return node->kind() == c10::prim::Constant ||
+         (node->kind() == c10::prim::GetAttr && !sets_attributes_ &&
+          (node->input(0) == graph_->inputs()[0] || is_free(node->input(0)->node())));
+}
+
+std::vector<const jit::Value*> Program::alive(std::size_t position) const {
+  std::vector<const jit::Value*> found;
+  const auto add = [&](const jit::Value* value) {
+    const auto& uses = value->uses();
+    if (std::any_of(uses.begin(), uses.end(),
+                    [&](const jit::Use& use) { return this->position(use.user) >= position; })) {
+      found.push_back(value);
+    }
+  };
+  for (const jit::Value* input : graph_->inputs().slice(1)) {
+    add(input);
+  }
+  for (std::size_t i = 0; i < position; ++i) {
+    if (!is_free(nodes_[i])) {
+      for (const jit::Value* output : nodes_[i]->outputs()) {
+        add(output);
+      }
+    }
+  }
+  return found;
+}
+
+Program::Piece Program::piece(Which model, std::size_t from,
+                              const std::vector<Moment>& moments) const {
+  auto graph = std::make_shared<jit::Graph>();
+  std::unordered_map<const jit::Value*, jit::Value*> known;
+  const auto add_input = [&](const jit::Value* value) {
+    known[value] = graph->addInput()->setType(value->type());
+  };
+  add_input(graph_->inputs()[0]);
+  for (const auto* value : alive(from)) {
+    add_input(value);
+  }
+  std::function<jit::Value*(jit::Value*)> copy_of;
+  const auto append = [&](jit::Node* node) {
+    jit::Node* copy = graph->appendNode(graph->createClone(node, copy_of));
+    const auto own = original_constants_.find(node);
+    if (model == Which::original && own != original_constants_.end()) {
+      copy->t_(c10::attr::value, own->second);
+    }
+    for (std::size_t i = 0; i < node->outputs().size(); ++i) {
+      known[node->output(i)] = copy->output(i);
+    }
+  };
+  copy_of = [&](jit::Value* value) {
+    if (!known.contains(value)) {
+      TORCH_CHECK(is_free(value->node()),
+                  "a value was asked for that is not alive: ", value->debugName());
+      append(value->node());
+    }
+    return known.at(value);
+  };
+  std::size_t end = from;
+  for (const auto& moment : moments) {
+    end = std::max(end, moment.position);
+  }
+  const bool is_written =
+      std::any_of(nodes_.begin() + static_cast<std::ptrdiff_t>(from),
+                  nodes_.begin() + static_cast<std::ptrdiff_t>(end), [](jit::Node* node) {
+                    bool found = writes(node);
+                    for (jit::Block* block : node->blocks()) {
+                      for_each_node(block, [&](jit::Node* inner) { found |= writes(inner); });
+                    }
+                    return found;
+                  });
+  std::vector<jit::Value*> outputs(moments.size());
+  for (std::size_t position = from; position <= end; ++position) {
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      if (moments[i].position == position) {
+        jit::Value* value = copy_of(const_cast<jit::Value*>(moments[i].value));
+        outputs[i] =
+            is_written && position < end ? graph->insert(c10::aten::clone, {value}) : value;
+      }
+    }
+    if (position < end && !is_free(nodes_[position])) {
+      append(nodes_[position]);
+    }
+  }
+  for (jit::Value* output : outputs) {
+    graph->registerOutput(output);
+  }
+  jit::EliminateDeadCode(graph);
+  return {std::make_unique<jit::Code>(graph, "actswap_piece"), is_written};
+}
+
+std::vector<c10::IValue> Program::run(Which model, std::size_t from,
+                                      const std::vector<c10::IValue>& alive,
+                                      const std::vector<Moment>& moments) {
+  const torch::NoGradGuard no_grad;
+  const auto key = std::make_tuple(model, from, moments);
+  auto found = pieces_.find(key);
+  if (found == pieces_.end()) {
+    found = pieces_.emplace(key, piece(model, from, moments)).first;
+  }
+  const auto& [code, is_written] = found->second;
+  jit::Stack stack = {modules_[model == Which::fitted ? 0 : 1]._ivalue()};
+  const auto given = is_written ? copy_values(alive) : alive;
+  stack.insert(stack.end(), given.begin(), given.end());
+  try {
+    jit::InterpreterState(*code).run(stack);
+  } catch (const std::exception& error) {
+    throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
+  return stack;
 }
 
 }  // namespace actswap

@@ -1,36 +1,73 @@
-// Running a model up to values in the middle of it.
+// The blended model and what it was before, as one list of steps that can be run in pieces.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/script.h>
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace actswap {
 
-/// The flat forward of a blended module (see flatten), and of what it was before: the same code
-/// with a module of its own, whose blends stand at 0 and whose tensors stay as they are.
+/// Which of the two models: they have the same code, and modules of their own.
+enum class Which {
+  fitted,    ///< the one that is being changed
+  original,  ///< a copy whose blends stand at 0 and whose tensors stay as they are
+};
+
+/// A value as it is before the node at a position runs: operators in place may change it later.
+struct Moment {
+  const torch::jit::Value* value = nullptr;
+  std::size_t position = 0;
+  auto operator<=>(const Moment&) const = default;
+};
+
+/// The flat forward of a blended module (see flatten). A position is the place of a node among
+/// those of the outermost block: 0 is before the first.
 class Program {
  public:
   explicit Program(const torch::jit::Module& blended);
 
   torch::jit::Graph& graph() { return *graph_; }
-  const torch::jit::Module& module() const { return module_; }
+  const torch::jit::Module& module() const { return modules_[0]; }
 
-  /// What the values (of the outermost block of the graph) are for the inputs.
-  std::vector<torch::Tensor> run(const std::vector<const torch::jit::Value*>& values,
-                                 const std::vector<torch::Tensor>& inputs) const;
-  /// The same in the model as it was.
-  std::vector<torch::Tensor> run_original(const std::vector<const torch::jit::Value*>& values,
-                                          const std::vector<torch::Tensor>& inputs) const;
+  /// Of the node, or of the outermost node that holds it.
+  std::size_t position(const torch::jit::Node* node) const;
+
+  /// What nodes from this position on read, or the model returns, and nodes before it give: all
+  /// that is needed to go on from here. Constants and reads of attributes are not among it: they
+  /// are made anew.
+  std::vector<const torch::jit::Value*> alive(std::size_t position) const;
+
+  /// Runs from a position to the last of the moments.
+  /// @param alive the values of alive(from). They stay as they are.
+  /// @return one value for each moment, safe against what is written in place after it; two may
+  ///   share memory, with each other and with those of `alive`
+  std::vector<c10::IValue> run(Which model, std::size_t from, const std::vector<c10::IValue>& alive,
+                               const std::vector<Moment>& moments);
 
  private:
-  torch::jit::Module module_;
-  torch::jit::Module original_;
+  struct Piece {
+    std::unique_ptr<torch::jit::Code> code;
+    bool writes;  // something, in place
+  };
+
+  bool is_free(const torch::jit::Node* node) const;
+  Piece piece(Which model, std::size_t from, const std::vector<Moment>& moments) const;
+
+  torch::jit::Module modules_[2];
   std::shared_ptr<torch::jit::Graph> graph_;
-  std::shared_ptr<torch::jit::Graph> original_graph_;  // with constants of its own
+  std::vector<torch::jit::Node*> nodes_;
+  std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
+  std::unordered_map<const torch::jit::Node*, torch::Tensor> original_constants_;
+  bool sets_attributes_ = false;
+  std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
 };
 
 }  // namespace actswap

@@ -1,9 +1,13 @@
+#include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/regression.h>
 
 #include <torch/torch.h>
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace actswap {
 
@@ -11,27 +15,36 @@ namespace {
 
 // Of the mean square deviation of x.
 constexpr double kRidges[] = {1e-3, 1e-2, 1e-1, 1.0};
-// At most so many values of patches at a time, unless one example has more.
-constexpr std::int64_t kPatchElements = std::int64_t{1} << 24;
+// At most so many values of patches at a time, unless one example has more: some 16 MiB.
+constexpr std::int64_t kPatchElements = std::int64_t{1} << 22;
 // One of so many examples is held out.
 constexpr std::int64_t kHeldOut = 8;
+// Of a square matrix so many rows at a time, so that what is below the diagonal need not be made.
+constexpr std::int64_t kBlock = 256;
 
-std::vector<std::int64_t> in_two_dimensions(const std::vector<std::int64_t>& of_layer,
-                                            std::int64_t dimensions, std::int64_t neutral) {
-  if (dimensions == 2) {
-    return of_layer.size() == 2 ? of_layer : std::vector<std::int64_t>(2, of_layer.at(0));
+// Of 0 .. count - 1.
+torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed) {
+  if (wanted >= count) {
+    return torch::arange(count);
   }
-  return {neutral, of_layer.at(0)};
+  const auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
+  return torch::randperm(count, generator).narrow(0, 0, wanted);
 }
 
-// Evenly spread over the places, which are the last dimension.
-torch::Tensor thinned(const torch::Tensor& values, std::int64_t rows) {
-  const auto places = values.size(-1);
-  return places <= rows ? values : values.slice(-1, 0, places, (places + rows - 1) / rows);
+// x^T x, in float, of the blocks on and above the diagonal; added to a matrix in double.
+void add_square(const torch::Tensor& x, torch::Tensor& to) {
+  const auto features = x.size(2);
+  const auto transposed = x.transpose(1, 2);
+  for (std::int64_t begin = 0; begin < features; begin += kBlock) {
+    const auto rows = std::min(kBlock, features - begin);
+    const auto columns = features - begin;
+    to.narrow(1, begin, rows).narrow(2, begin, columns) +=
+        torch::bmm(transposed.narrow(1, begin, rows), x.narrow(2, begin, columns));
+  }
 }
 
-torch::Tensor product(const torch::Tensor& a, const torch::Tensor& b) {
-  return torch::bmm(a, b.transpose(1, 2)).to(torch::kDouble);
+torch::Tensor symmetric(const torch::Tensor& upper) {
+  return upper.triu() + upper.triu(1).transpose(1, 2);
 }
 
 }  // namespace
@@ -56,84 +69,59 @@ Regression::Sums Regression::zeros() const {
           .rr = make({groups})};
 }
 
-// groups x features x places
-torch::Tensor Regression::patches(const torch::Tensor& input) const {
-  if (!layer_.is_convolution) {
-    return input.reshape({-1, features_}).t().unsqueeze(0);
-  }
-  const auto dimensions = layer_.weight.dim() - 2;
-  const auto image = dimensions == 2 ? input : input.unsqueeze(2);
-  const auto kernel = dimensions == 2
-                          ? std::vector<std::int64_t>{layer_.weight.size(2), layer_.weight.size(3)}
-                          : std::vector<std::int64_t>{1, layer_.weight.size(2)};
-  const auto columns =
-      torch::im2col(image, kernel, in_two_dimensions(layer_.dilation, dimensions, 1),
-                    in_two_dimensions(layer_.padding, dimensions, 0),
-                    in_two_dimensions(layer_.stride, dimensions, 1));
-  return columns.reshape({image.size(0), layer_.groups, features_, -1})
-      .permute({1, 2, 0, 3})
-      .reshape({layer_.groups, features_, -1});
-}
-
 void Regression::add(const torch::Tensor& input, const torch::Tensor& lacking, std::int64_t rows) {
-  const auto examples = torch::arange(input.size(0));
-  const auto is_held_out = examples.remainder(kHeldOut) == kHeldOut - 1;
-  const auto held = examples.masked_select(is_held_out);
-  const auto rest = examples.masked_select(is_held_out.logical_not());
-  add_to(fitted_, input.index_select(0, rest), lacking.index_select(0, rest), rows);
-  if (held.numel() > 0) {
-    add_to(held_out_, input.index_select(0, held), lacking.index_select(0, held),
-           rows / kHeldOut + 1);
+  // More than the rows where they are parts of examples: tokens, windows.
+  const auto examples = input.size(0);
+  const auto places =
+      some_numbers(places_of(layer_, lacking), (rows + examples - 1) / examples, batches_++);
+  const auto first = std::exchange(examples_, examples_ + examples);
+  const auto number = first + some_numbers(examples, rows, batches_);
+  const auto is_held_out = number.remainder(kHeldOut).eq(kHeldOut - 1);
+  for (const bool held : {false, true}) {
+    const auto which = number.masked_select(is_held_out == held) - first;
+    if (which.numel() > 0) {
+      add_to(held ? held_out_ : fitted_, input.index_select(0, which),
+             lacking.index_select(0, which), places);
+    }
   }
 }
 
-// A few examples at a time: the patches of a large image take many times its memory.
+// A few examples at a time: the patches of an image may take many times its memory.
 void Regression::add_to(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
-                        std::int64_t rows) const {
+                        const torch::Tensor& places) const {
   const auto examples = input.size(0);
-  const auto places = std::max<std::int64_t>(
-      1, lacking.numel() / std::max<std::int64_t>(1, examples * outputs_ * layer_.groups));
-  const auto step =
-      std::clamp<std::int64_t>(kPatchElements / (layer_.groups * features_ * places), 1, examples);
+  const auto step = std::clamp<std::int64_t>(
+      kPatchElements / (layer_.groups * features_ * places.numel()), 1, examples);
   for (std::int64_t begin = 0; begin < examples; begin += step) {
     const auto count = std::min(step, examples - begin);
-    add_some(sums, input.narrow(0, begin, count), lacking.narrow(0, begin, count),
-             rows * count / examples + 1);
+    const auto some = input.narrow(0, begin, count);
+    const auto lacks = lacking.narrow(0, begin, count);
+    const auto x = patches(layer_, some, lacks, places);
+    const auto r = values_at(layer_, lacks, places);
+    sums.count += static_cast<double>(x.size(1));
+    sums.x += x.sum(1, false, torch::kDouble);
+    sums.r += r.sum(1, false, torch::kDouble);
+    add_square(x, sums.xx);
+    sums.xr += torch::bmm(x.transpose(1, 2), r);
+    sums.rr += r.square().sum({1, 2}, false, torch::kDouble);
   }
 }
 
-void Regression::add_some(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
-                          std::int64_t rows) const {
-  const auto all =
-      layer_.is_convolution
-          ? lacking.flatten(2).permute({1, 0, 2}).reshape({layer_.groups, outputs_, -1})
-          : lacking.reshape({-1, outputs_}).t().unsqueeze(0);
-  const auto r = thinned(all.to(torch::kFloat), rows);
-  const auto x = thinned(patches(input.to(torch::kFloat)), rows);
-  sums.count += static_cast<double>(x.size(2));
-  sums.x += x.sum(2, false, torch::kDouble);
-  sums.r += r.sum(2, false, torch::kDouble);
-  sums.xx += product(x, x);
-  sums.xr += product(x, r);
-  sums.rr += r.square().sum({1, 2}, false, torch::kDouble);
-}
-
-Regression::Solution Regression::solve(double ridge) const {
-  const auto& sums = fitted_;
-  auto xx = sums.xx.clone();
-  auto xr = sums.xr.clone();
-  const auto mean_x = sums.x / sums.count;
-  const auto mean_r = sums.r / sums.count;
-  if (has_offset_) {
-    xx -= sums.count * mean_x.unsqueeze(2) * mean_x.unsqueeze(1);
-    xr -= sums.count * mean_x.unsqueeze(2) * mean_r.unsqueeze(1);
-  }
+Regression::Solution Regression::solve(const Sums& centred, double ridge) const {
+  auto xx = centred.xx.clone();
   auto diagonal = xx.diagonal(0, 1, 2);
   // A group of dead inputs has no deviation: its correction is 0, not undefined.
   diagonal += ridge * diagonal.mean(1, true) + 1e-12;
-  const auto weight = torch::linalg_solve(xx, xr);
-  const auto offset = mean_r - torch::bmm(mean_x.unsqueeze(1), weight).squeeze(1);
-  return {weight, has_offset_ ? offset : torch::zeros_like(offset)};
+  const auto [factor, failed] = torch::linalg_cholesky_ex(xx);
+  if (failed.any().item<bool>()) {
+    return {};
+  }
+  const auto weight = torch::cholesky_solve(centred.xr, factor);
+  if (!has_offset_) {
+    return {weight, torch::zeros_like(centred.r)};
+  }
+  const auto mean_x = (centred.x / centred.count).unsqueeze(1);
+  return {weight, centred.r / centred.count - torch::bmm(mean_x, weight).squeeze(1)};
 }
 
 // The square of W x + b - r, multiplied out.
@@ -148,16 +136,27 @@ double Regression::error(const Sums& sums, const Solution& solution) const {
 }
 
 Regression::Correction Regression::solve() const {
-  const auto& judge = held_out_.count > 0.0 ? held_out_ : fitted_;
+  auto judge = held_out_.count > 0.0 ? held_out_ : fitted_;
+  judge.xx = symmetric(judge.xx);
+  auto centred = fitted_;
+  centred.xx = symmetric(fitted_.xx);
+  if (has_offset_) {
+    const auto mean_x = centred.x / centred.count;
+    centred.xx -= mean_x.unsqueeze(2) * centred.x.unsqueeze(1);
+    centred.xr = centred.xr - mean_x.unsqueeze(2) * centred.r.unsqueeze(1);
+  }
   Solution best = {torch::zeros_like(fitted_.xr), torch::zeros_like(fitted_.r)};
   Correction correction;
   correction.error_before = error(judge, best);
   correction.error_after = correction.error_before;
   for (const double ridge : kRidges) {
-    const auto found = solve(ridge);
+    auto found = solve(centred, ridge);
+    if (!found.weight.defined()) {
+      continue;  // too weak to make up for rounding
+    }
     const auto left = error(judge, found);
     if (left < correction.error_after) {
-      best = found;
+      best = std::move(found);
       correction.error_after = left;
     }
   }

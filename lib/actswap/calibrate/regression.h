@@ -22,7 +22,8 @@ class Regression {
 
   /// @param input of the layer, N x C x ... or N x ... x features
   /// @param lacking of the shape of the layer's output
-  /// @param rows at most so many of the places where the layer is computed, evenly spread
+  /// @param rows about so many of the places where the layer is computed, at random, as many of
+  ///   each example
   void add(const torch::Tensor& input, const torch::Tensor& lacking, std::int64_t rows);
 
   struct Correction {
@@ -40,28 +41,27 @@ class Regression {
     double count = 0.0;
     torch::Tensor x;   // groups x features
     torch::Tensor r;   // groups x outputs
-    torch::Tensor xx;  // groups x features x features
+    torch::Tensor xx;  // groups x features x features; below the diagonal not all of it
     torch::Tensor xr;  // groups x features x outputs
     torch::Tensor rr;  // groups
   };
   struct Solution {
-    torch::Tensor weight;  // groups x features x outputs
+    torch::Tensor weight;  // groups x features x outputs; undefined: there is none
     torch::Tensor offset;  // groups x outputs
   };
 
   Sums zeros() const;
-  torch::Tensor patches(const torch::Tensor& input) const;
   void add_to(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
-              std::int64_t rows) const;
-  void add_some(Sums& sums, const torch::Tensor& input, const torch::Tensor& lacking,
-                std::int64_t rows) const;
-  Solution solve(double ridge) const;
+              const torch::Tensor& places) const;
+  Solution solve(const Sums& centred, double ridge) const;
   double error(const Sums& sums, const Solution& solution) const;
 
   const Layer& layer_;
   bool has_offset_;
   std::int64_t features_;
   std::int64_t outputs_;
+  std::int64_t examples_ = 0;
+  std::int64_t batches_ = 0;
   Sums fitted_;
   Sums held_out_;
 };

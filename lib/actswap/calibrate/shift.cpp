@@ -2,6 +2,11 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 namespace actswap {
 
 namespace {
@@ -13,38 +18,48 @@ constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
 
-// The share of b that a leaves, for each channel: of its mean square, of its variance, or with the
-// best factor 1 - r^2.
-torch::Tensor unexplained(const torch::Tensor& a, const torch::Tensor& b, Behind behind) {
-  if (behind == Behind::nothing) {
-    return (b - a).square().mean(1) / b.square().mean(1).clamp_min(1e-30);
-  }
-  const auto da = a - a.mean(1, true);
-  const auto db = b - b.mean(1, true);
-  if (behind == Behind::sum) {
-    return (db - da).square().mean(1) / db.square().mean(1).clamp_min(1e-30);
-  }
-  const auto covariance = (da * db).mean(1);
-  const auto variances = da.square().mean(1) * db.square().mean(1);
-  return 1.0 - covariance.square() / variances.clamp_min(1e-30);
+// So many values at a time: what is computed from them stays in the cache.
+constexpr std::int64_t kBlock = std::int64_t{1} << 16;
+
+torch::Tensor centred(const torch::Tensor& values) {
+  return values - values.mean(1, true);
 }
 
-}  // namespace
+torch::Tensor mean_square(const torch::Tensor& values) {
+  return values.square().mean(1);
+}
 
-InputChange best_input_change(const ActivationSamples& samples,
-                              const std::function<torch::Tensor(const torch::Tensor&)>& target,
-                              Behind behind, bool may_scale) {
-  const auto& [x, x_original, y] = samples;
-  const auto middle = x_original.mean(1) - x.mean(1);
+// The share of y that a leaves, for each channel: of its mean square, of its variance, or with the
+// best factor 1 - r^2.
+torch::Tensor unexplained(const torch::Tensor& a, const ActivationSamples& samples, Behind behind) {
+  switch (behind) {
+    case Behind::nothing:
+      return mean_square(samples.y - a) / mean_square(samples.y).clamp_min(1e-30);
+    case Behind::sum:
+      return mean_square(centred(samples.y - a)) / mean_square(centred(samples.y)).clamp_min(1e-30);
+    case Behind::layers:
+      break;
+  }
+  const auto da = centred(a);
+  const auto dy = centred(samples.y);
+  const auto variances = mean_square(da) * mean_square(dy);
+  return 1.0 - (da * dy).mean(1).square() / variances.clamp_min(1e-30);
+}
+
+InputChange best_of_block(const ActivationSamples& samples,
+                          const std::function<torch::Tensor(const torch::Tensor&)>& target,
+                          Behind behind, bool may_scale) {
+  const auto& x = samples.x;
+  const auto middle = samples.x_original.mean(1) - x.mean(1);
   InputChange best = {torch::ones_like(middle), middle.clone()};
-  auto least = unexplained(target(x + middle.unsqueeze(1)), y, behind) * (1.0 - kWorthwhile);
+  auto least = unexplained(target(x + middle.unsqueeze(1)), samples, behind) * (1.0 - kWorthwhile);
   for (const double scale : kScales) {
     if (scale != 1.0 && !may_scale) {
       continue;
     }
     for (double step = -kLargestShift; step <= kLargestShift + 1e-9; step += kShiftStep) {
       const auto shift = scale * middle + step;
-      const auto left = unexplained(target(scale * x + shift.unsqueeze(1)), y, behind);
+      const auto left = unexplained(target(scale * x + shift.unsqueeze(1)), samples, behind);
       const auto is_better = left < least;
       best.scale = torch::where(is_better, torch::full_like(best.scale, scale), best.scale);
       best.shift = torch::where(is_better, shift, best.shift);
@@ -52,6 +67,27 @@ InputChange best_input_change(const ActivationSamples& samples,
     }
   }
   return best;
+}
+
+}  // namespace
+
+InputChange best_input_change(const ActivationSamples& samples,
+                              const std::function<torch::Tensor(const torch::Tensor&)>& target,
+                              Behind behind, bool may_scale) {
+  const auto channels = samples.x.size(0);
+  const auto step = std::clamp<std::int64_t>(kBlock / samples.x.size(1), 1, channels);
+  std::vector<torch::Tensor> scales;
+  std::vector<torch::Tensor> shifts;
+  for (std::int64_t begin = 0; begin < channels; begin += step) {
+    const auto part = [&](const torch::Tensor& values) {
+      return values.narrow(0, begin, std::min(step, channels - begin));
+    };
+    auto best = best_of_block({part(samples.x), part(samples.x_original), part(samples.y)}, target,
+                              behind, may_scale);
+    scales.push_back(std::move(best.scale));
+    shifts.push_back(std::move(best.shift));
+  }
+  return {torch::cat(scales), torch::cat(shifts)};
 }
 
 }  // namespace actswap

@@ -92,7 +92,7 @@ class Measurement {
   std::vector<Judgement> judge_one(const Plan& plan) {
     Retargeter swap(model_, plan, Tensors::copied, BlendCode::stock);
     calibrate(swap.module(), options_.calibration_batches, options_.calibration,
-              options_.judging.should_stop);
+              {.should_stop = options_.judging.should_stop});
     swap.set_blend(1.0);
     const auto total = static_cast<std::int64_t>(swapped_.size() + 1);
     JudgeOptions judging = options_.judging;

@@ -192,13 +192,13 @@ class Conversion {
                                        options_.calibration.batch_size, options_.train.seed);
     message("calibrating on " + std::to_string(std::min(options_.calibration.inputs, data.size())) +
             " inputs");
+    const CalibrationCallbacks callbacks = {.should_stop = callbacks_.should_stop};
     swap_.set_blend(0.0);
     const bool is_ramp = run_.trained && schedule_.at(0.0) < 1.0;
     if (is_ramp) {
       calibrated_ramp_.emplace(swap_.module());
     }
-    run_.calibration =
-        calibrate(swap_.module(), batches, options_.calibration, callbacks_.should_stop);
+    run_.calibration = calibrate(swap_.module(), batches, options_.calibration, callbacks);
     for (const auto& reason : run_.calibration->left_out) {
       message("not calibrated: " + reason);
     }

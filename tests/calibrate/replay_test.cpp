@@ -1,0 +1,185 @@
+#include <actswap/base/error.h>
+#include <actswap/calibrate/replay.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/eval_mode.h>
+#include <actswap/graph/retarget.h>
+
+#include <torch/torch.h>
+
+#include <gtest/gtest.h>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+using torch::jit::Module;
+
+void collect(const c10::IValue& value, std::vector<torch::Tensor>& tensors) {
+  if (value.isTensor()) {
+    tensors.push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (const auto& element : value.toTupleRef().elements()) {
+      collect(element, tensors);
+    }
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) {
+      collect(entry.value(), tensors);
+    }
+  } else if (value.isList()) {
+    for (const auto& element : value.toListRef()) {
+      collect(element, tensors);
+    }
+  }
+}
+
+// The output, by going on from what is alive at a position.
+std::vector<torch::Tensor> output_by(Program& program, std::size_t position,
+                                     const std::vector<torch::Tensor>& inputs) {
+  auto& graph = program.graph();
+  std::vector<c10::IValue> given;
+  for (const auto* value : program.alive(0)) {
+    given.emplace_back(inputs.at(value->offset() - 1));
+  }
+  std::vector<Moment> cut;
+  for (const auto* value : program.alive(position)) {
+    cut.push_back({value, position});
+  }
+  const auto alive = program.run(Which::fitted, 0, given, cut);
+  const auto before = copy_tensors(inputs);
+  std::vector<Moment> end;
+  for (const auto* value : graph.outputs()) {
+    end.push_back({value, program.position(graph.return_node())});
+  }
+  std::vector<torch::Tensor> first;
+  std::vector<torch::Tensor> again;
+  for (auto* tensors : {&first, &again}) {
+    for (const auto& value : program.run(Which::fitted, position, alive, end)) {
+      collect(value, *tensors);
+    }
+  }
+  EXPECT_EQ(largest_difference(first, again), 0.0) << "what was kept has changed";
+  EXPECT_EQ(largest_difference(before, inputs), 0.0) << "the inputs have changed";
+  return first;
+}
+
+// LibTorch's own run of the module is the judge, at every place where the program can be cut.
+TEST(Program, GoesOnFromEveryPosition) {
+  for (const auto& entry : test_models()) {
+    if (entry.sites == 0) {
+      continue;
+    }
+    const auto model = load(entry.path);
+    Retargeter swap(model, plan(model, {}));
+    const EvalMode eval(swap.module());
+    const auto inputs = recorded(entry.name).inputs;
+    const auto expected = outputs_of(swap.module(), inputs);
+    Program program(swap.module());
+    const auto end = program.position(program.graph().return_node());
+    for (std::size_t position = 0; position <= end; ++position) {
+      EXPECT_LE(largest_difference(output_by(program, position, inputs), expected), 1e-6)
+          << entry.name << " at " << position;
+    }
+  }
+}
+
+Module in_place() {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  return make_module(unit, "InPlace", R"(
+def forward(self, x):
+    y = x * 2.0
+    parts = [y[:, :2], y]
+    y.add_(1.0)
+    z = torch.mish(parts[0])
+    parts.append(z)
+    parts[0].mul_(3.0)
+    w = torch.cat(parts, 1)
+    w += 1.0
+    x.zero_()
+    return w + y.sum()
+)");
+}
+
+// Views, lists and inputs that are written to after they were kept.
+TEST(Program, WhatIsWrittenInPlaceIsSeenByWhoHoldsIt) {
+  const auto model = adopt(in_place());
+  Retargeter swap(model, plan(model, {}));
+  const auto inputs = std::vector<torch::Tensor>{torch::arange(8.0).reshape({2, 4}) - 3.0};
+  const auto expected = outputs_of(model.module, inputs);
+  Program program(swap.module());
+  const auto end = program.position(program.graph().return_node());
+  for (std::size_t position = 0; position <= end; ++position) {
+    EXPECT_EQ(largest_difference(output_by(program, position, inputs), expected), 0.0) << position;
+  }
+}
+
+// A value is asked for as it was then, not as it became.
+TEST(Program, AMomentIsBeforeTheWrite) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(unit, "Later", R"(
+def forward(self, x):
+    y = x + 1.0
+    z = torch.mish(y)
+    y.mul_(10.0)
+    return y + z
+)"));
+  Retargeter swap(model, plan(model, {}));
+  Program program(swap.module());
+  const torch::jit::Node* sum = program.graph().outputs()[0]->node();
+  const torch::jit::Value* y = sum->input(0);
+  const auto made = program.position(y->node()) + 1;
+  const auto values =
+      program.run(Which::fitted, 0, {torch::ones({3})}, {{y, made}, {y, program.position(sum)}});
+  EXPECT_EQ(values[0].toTensor()[0].item<double>(), 2.0);
+  EXPECT_EQ(values[1].toTensor()[0].item<double>(), 20.0);
+}
+
+TEST(Replay, TheOriginalStays) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  const EvalMode eval(swap.module());
+  Program program(swap.module());
+  const auto io = recorded("scripted_module");
+  Replay replay(program, {io.inputs}, 1 << 20);
+  const auto end = program.position(program.graph().return_node());
+  const Moment output = {program.graph().outputs()[0], end};
+  const auto before = replay.run(Which::original, 0, {output}, 0);
+  for (auto parameter : swap.module().parameters()) {
+    const torch::NoGradGuard no_grad;
+    parameter.add_(1.0);
+  }
+  EXPECT_EQ(largest_difference(replay.run(Which::original, 0, {output}, 0), before), 0.0);
+  EXPECT_GT(largest_difference(replay.run(Which::fitted, 0, {output}, 0), before), 0.0);
+}
+
+// With memory or without: the same values. Without it nothing is kept.
+TEST(Replay, KeepsNoMoreThanItMay) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  const EvalMode eval(swap.module());
+  Program program(swap.module());
+  const auto inputs = recorded("scripted_module").inputs;
+  Replay much(program, {inputs, inputs}, 1 << 30);
+  Replay none(program, {inputs, inputs}, 0);
+  const auto end = program.position(program.graph().return_node());
+  const Moment output = {program.graph().outputs()[0], end};
+  for (std::size_t settled = 0; settled < end; settled += 5) {
+    for (const std::size_t batch : {0, 1}) {
+      EXPECT_EQ(largest_difference(much.run(Which::fitted, batch, {output}, settled),
+                                   none.run(Which::fitted, batch, {output}, settled)),
+                0.0);
+    }
+    EXPECT_EQ(none.kept(), 0);
+  }
+  EXPECT_GT(much.kept(), 0);
+}
+
+TEST(Replay, SaysHowManyInputsAreExpected) {
+  const auto model = load(test_model("two_inputs.pt"));
+  Retargeter swap(model, plan(model, {}));
+  Program program(swap.module());
+  EXPECT_THROW(Replay(program, {{torch::zeros({2, 4})}}, 0), UsageError);
+}
+
+}  // namespace
+}  // namespace actswap
