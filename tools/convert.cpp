@@ -161,14 +161,22 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--epochs", options.epochs, "Epochs of fine-tuning, with --train; 0: a plain swap")
       ->default_str("1");
   app.add_option("--batch", train.batch_size, "Batch size");
-  app.add_option("--loss", options.loss, "distil, distil-mse, cross-entropy, mse");
-  app.add_option("--temperature", train.temperature, "Of the distillation");
+  app.add_option("--loss", options.loss,
+                 "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites "
+                 "(these compare with the original and need no labels), cross-entropy, mse, "
+                 "module:FILE.pt (TorchScript, called with outputs and targets)");
+  app.add_option("--temperature", train.temperature, "Of distil");
+  app.add_option("--class-dim", train.class_dim,
+                 "Dimension of the classes in the outputs, for distil and cross-entropy");
   app.add_option("--optimizer", options.optimizer, "adamw, sgd");
   app.add_option("--lr", train.learning_rate, "Peak learning rate");
   app.add_option("--momentum", train.momentum, "Of sgd");
   app.add_option("--weight-decay", train.weight_decay, "On tensors of two and more dimensions");
   app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");
   app.add_option("--warmup", train.warmup, "Share of the steps with a rising rate");
+  app.add_option("--average", train.average,
+                 "Decay of the average of the weights (0.99, say), which is then what is exported; "
+                 "counts from t = 1 on; 0: none");
   app.add_option("--seed", train.seed, "Of shuffling and dropout")->check(CLI::NonNegativeNumber);
   app.add_flag("--control", options.convert.control,
                "Train the original on as well, with the same budget, and compare");

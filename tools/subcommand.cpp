@@ -73,7 +73,9 @@ void add_data_flags(CLI::App& app, DataOptions& options) {
       ->delimiter(',');
   app.add_option("--inputs", options.inputs, "Names of the tensors that are the model's inputs")
       ->delimiter(',');
-  app.add_option("--target", options.target, "Name of the tensor that is the target");
+  app.add_option("--target", options.targets,
+                 "Name of the tensor that is the target; several for a loss that takes several")
+      ->delimiter(',');
   app.add_option("--limit", options.limit, "Take the first so many examples; 0: all");
 }
 

@@ -93,16 +93,41 @@ TEST_F(LoadData, MatchesArgumentsByNameBeforeOrder) {
   check({"p", "q"}, {}, {a, b}, c);
   check({"c", "b", "a"}, {}, {c, b, a}, {});
   check({"p"}, {.inputs = {"b", "c"}}, {b, c}, a);
-  check({"p"}, {.target = "a"}, {b}, a);
-  check({"a", "b"}, {.target = "b"}, {a}, b);
-  check({"p"}, {.inputs = {"c"}, .target = "a"}, {c}, a);
+  check({"p"}, {.targets = {"a"}}, {b}, a);
+  check({"a", "b"}, {.targets = {"b"}}, {a}, b);
+  check({"p"}, {.inputs = {"c"}, .targets = {"a"}}, {c}, a);
   const std::vector<std::string> ambiguous = {"--inputs", "--target"};
-  expect_error<UsageError>([&] { load_data(file, {"p"}); }, ambiguous);
   expect_error<UsageError>([&] { load_data(file, {"p", "q", "r"}); }, ambiguous);
   expect_error<UsageError>([&] { load_data(file, {"a", "p", "c"}); }, ambiguous);
   expect_error<UsageError>([&] { load_data(file, {"p"}, {.inputs = {"a", "a"}}); }, {"twice"});
   expect_error<FileError>([&] { load_data(file, {"p"}, {.inputs = {"z"}}); }, {"'z'", "a, b, c"});
-  expect_error<FileError>([&] { load_data(file, {"p"}, {.target = "z"}); }, {"'z'", "a, b, c"});
+  expect_error<FileError>([&] { load_data(file, {"p"}, {.targets = {"z"}}); }, {"'z'", "a, b, c"});
+}
+
+TEST_F(LoadData, SeveralTargetsKeepTheirOrder) {
+  const auto a = torch::rand({3});
+  const auto b = torch::arange(3).to(torch::kUInt8);
+  const auto c = torch::rand({3, 2});
+  const auto file = save({{"a", a}, {"b", b}, {"c", c}});
+  const auto check = [&](const DataOptions& options, const std::vector<torch::Tensor>& targets) {
+    const auto data = load_data(file, {"c"}, options);
+    ASSERT_EQ(data->targets().size(), targets.size());
+    const std::vector<std::int64_t> indices = {2, 0};
+    const auto example = data->get(indices);
+    ASSERT_EQ(example.targets.size(), targets.size());
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      EXPECT_TRUE(torch::equal(data->targets()[i], targets[i])) << i;
+      EXPECT_TRUE(
+          torch::equal(example.targets[i], targets[i].index_select(0, torch::tensor({2, 0}))));
+    }
+    EXPECT_TRUE(torch::equal(example.target(), example.targets[0]));
+  };
+  check({}, {a, b.to(torch::kInt64)});
+  check({.targets = {"b", "a"}}, {b.to(torch::kInt64), a});
+  check({.targets = {"b"}}, {b.to(torch::kInt64)});
+  check({.targets = {"b", "a"}, .limit = 3}, {b.to(torch::kInt64), a});
+  const auto uneven = save({{"x", torch::rand({3})}, {"y", a}, {"z", torch::rand({4})}});
+  expect_error<FileError>([&] { load_data(uneven, {"x"}); }, {"'z'", "4", "3"});
 }
 
 TEST_F(LoadData, RefusesSizesThatDiffer) {
@@ -136,9 +161,9 @@ TEST_F(LoadData, RefusesOptionsThatMakeNoSense) {
   refuse({.mean = {nan}}, "--mean");
   refuse({.mean = {1, 2}}, "1 or 3 values");
   refuse({.limit = -1}, "--limit");
-  refuse({.mean = {1}, .inputs = {"y"}, .target = "x"}, "integer inputs only");
+  refuse({.mean = {1}, .inputs = {"y"}, .targets = {"x"}}, "integer inputs only");
   const auto idx = write("i.idx", idx_of_bytes({3, 2, 2}));
-  expect_error<UsageError>([&] { load_data(idx, {"x"}, {.target = "y"}); }, {"no names"});
+  expect_error<UsageError>([&] { load_data(idx, {"x"}, {.targets = {"y"}}); }, {"no names"});
   expect_error<UsageError>([&] { load_data(idx + ",", {"x"}); }, {"two paths"});
 }
 

@@ -28,7 +28,7 @@ Batches run(const Loader& loader, std::int64_t epoch) {
   Batches batches;
   loader.for_each(epoch, [&](std::int64_t index, const Example& example) {
     EXPECT_EQ(index, static_cast<std::int64_t>(batches.size()));
-    EXPECT_TRUE(torch::equal(example.inputs[0] * 2, example.target));
+    EXPECT_TRUE(torch::equal(example.inputs[0] * 2, example.target()));
     EXPECT_TRUE(torch::equal(example.inputs[0].to(torch::kFloat32), example.inputs[1].squeeze(1)));
     const auto values = example.inputs[0].contiguous();
     batches.emplace_back(values.data_ptr<std::int64_t>(),
@@ -96,8 +96,8 @@ TEST(TensorDataset, RefusesTensorsThatDoNotFit) {
 TEST(TensorDataset, TakesIndices) {
   const auto data = numbers(5);
   const std::vector<std::int64_t> indices = {4, 0, 4};
-  EXPECT_TRUE(torch::equal(data.get(indices).target, torch::tensor({8, 0, 8})));
-  EXPECT_FALSE(TensorDataset({torch::arange(3)}, {}).get({}).target.defined());
+  EXPECT_TRUE(torch::equal(data.get(indices).target(), torch::tensor({8, 0, 8})));
+  EXPECT_FALSE(TensorDataset({torch::arange(3)}, {}).get({}).target().defined());
   for (const std::int64_t bad : {-1, 5}) {
     EXPECT_THROW(data.get(std::vector<std::int64_t>{bad}), UsageError);
   }

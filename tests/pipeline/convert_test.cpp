@@ -30,7 +30,7 @@ struct Setting {
     options.validation_data = data_for(model, 64);
     options.train.epochs = 2;
     options.train.batch_size = 32;
-    options.train.loss = Loss::distil_mse;
+    options.train.loss = Signal::distil_mse;
     options.train.learning_rate = 1e-3;
     options.schedule = Schedule::linear({.begin = 0.0, .end = 1.0});
   }
@@ -108,6 +108,27 @@ TEST(Convert, WithoutDataIsAPlainSwap) {
   const auto after = distinct_parameters(load(setting.options.output).module);
   for (std::size_t i = 0; i < before.size(); ++i) {
     EXPECT_TRUE(torch::equal(before[i], after[i]));
+  }
+}
+
+TEST(Convert, SitesAndAveragesComeOutAsAnyModel) {
+  Setting setting;
+  setting.options.train.loss = parse_loss("distil-mse+0.01*sites");
+  setting.options.train.average = 0.9;
+  setting.options.control = true;
+  for (const bool calibrated : {false, true}) {
+    if (calibrated) {
+      setting.options.calibration_data = setting.options.train_data;
+    }
+    const auto run = setting.run();
+    EXPECT_TRUE(run.verification.verified);
+    const auto exported = load(setting.options.output);
+    auto module = exported.module;
+    EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, run.retargeted->value);
+    EXPECT_EQ(distinct_parameters(module).size(), distinct_parameters(setting.model.module).size());
+    EXPECT_EQ(exported.module.buffers().size(), setting.model.module.buffers().size());
+    // The control starts at the original and is compared with it.
+    EXPECT_LT(run.control_epochs[0].mean_loss, run.epochs[0].mean_loss);
   }
 }
 

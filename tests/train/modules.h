@@ -46,7 +46,7 @@ inline Schedule no_ramp() {
 }
 
 /// All steps at one rate's schedule, one batch an epoch.
-inline TrainOptions plain_options(Loss loss) {
+inline TrainOptions plain_options(const Loss& loss) {
   TrainOptions options;
   options.loss = loss;
   options.optimizer = OptimizerKind::sgd;

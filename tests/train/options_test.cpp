@@ -35,6 +35,9 @@ TEST(TrainOptions, MessagesNameOptionRangeAndValue) {
   EXPECT_EQ(message_for([](auto& o) { o.clip_norm = -1.0; }),
             "Expected clip_norm >= 0, but got -1");
   EXPECT_EQ(message_for([](auto& o) { o.warmup = 1.5; }), "Expected warmup in [0, 1), but got 1.5");
+  EXPECT_EQ(message_for([](auto& o) { o.average = 1.0; }), "Expected average in [0, 1), but got 1");
+  EXPECT_EQ(message_for([](auto& o) { o.class_dim = 0; }),
+            "Expected class_dim other than 0, the examples, but got 0");
 }
 
 TEST(TrainOptions, NotANumberIsRefusedEverywhere) {
@@ -42,29 +45,17 @@ TEST(TrainOptions, NotANumberIsRefusedEverywhere) {
   for (auto member :
        {&TrainOptions::epochs, &TrainOptions::temperature, &TrainOptions::learning_rate,
         &TrainOptions::momentum, &TrainOptions::weight_decay, &TrainOptions::clip_norm,
-        &TrainOptions::warmup}) {
+        &TrainOptions::warmup, &TrainOptions::average}) {
     EXPECT_NE(message_for([&](auto& o) { o.*member = nan; }), "");
   }
 }
 
 TEST(TrainOptions, NamesGoThereAndBack) {
-  for (const auto loss : {Loss::cross_entropy, Loss::mse, Loss::distil, Loss::distil_mse}) {
-    EXPECT_EQ(parse_loss(to_string(loss)), loss);
-  }
   for (const auto kind : {OptimizerKind::sgd, OptimizerKind::adamw}) {
     EXPECT_EQ(parse_optimizer(to_string(kind)), kind);
   }
-  EXPECT_EQ(usage_error([] { parse_loss("nll"); }),
-            "Unknown loss 'nll'; expected cross-entropy, mse, distil or distil-mse");
   EXPECT_EQ(usage_error([] { parse_optimizer("lion"); }),
             "Unknown optimizer 'lion'; expected sgd or adamw");
-}
-
-TEST(TrainOptions, LossesThatNeedTargets) {
-  EXPECT_TRUE(needs_target(Loss::cross_entropy));
-  EXPECT_TRUE(needs_target(Loss::mse));
-  EXPECT_FALSE(needs_target(Loss::distil));
-  EXPECT_FALSE(needs_target(Loss::distil_mse));
 }
 
 TEST(LearningRate, RisesLinearlyThenFallsAsHalfACosine) {

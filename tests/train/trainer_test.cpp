@@ -36,7 +36,7 @@ TEST(Trainer, TiedParametersAreSteppedOnce) {
   module.define("def forward(self, x):\n  return self.b.forward(self.a.forward(x))\n");
   ASSERT_EQ(module.parameters().size(), 2U);
   // y = w^2 x, loss y^2 for x = 1: dL/dw = 4 w^3 = 32, and one step at the rate 0.1 / 32 takes 0.1.
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.learning_rate = 0.1 / 32.0;
   train(module, {}, TensorDataset({torch::ones({1, 1})}, torch::zeros({1, 1})), no_ramp(),
         kIgnoreBlend, options);
@@ -45,7 +45,7 @@ TEST(Trainer, TiedParametersAreSteppedOnce) {
 
 TEST(Trainer, MovesTBeforeEveryStepAndEndsAtOne) {
   auto module = make_linear(4, 3);
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 2.5;
   options.batch_size = 8;
   const auto schedule = Schedule::cosine({.begin = 0.25, .end = 2.0});
@@ -82,7 +82,7 @@ TEST(Trainer, MovesTBeforeEveryStepAndEndsAtOne) {
 
 TEST(Trainer, TheForwardSeesEveryT) {
   auto module = make_module({{"w", torch::ones({1})}}, "  return x * self.w * 0.0 + self.t\n");
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 20;
   std::vector<Progress> steps;
   TrainCallbacks callbacks;
@@ -100,7 +100,7 @@ TEST(Trainer, TheForwardSeesEveryT) {
 
 TEST(Trainer, AScheduleInStepsIsTakenInSteps) {
   auto module = make_linear(4, 3);
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 2;
   options.batch_size = 8;
   std::vector<double> seen;
@@ -116,7 +116,7 @@ TEST(Trainer, AScheduleInStepsIsTakenInSteps) {
 
 TEST(Trainer, ARampLongerThanTheRunIsRefused) {
   auto module = make_linear(4, 3);
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 2;
   const auto run = [&](const ScheduleOptions& ramp) {
     return usage_error(
@@ -134,7 +134,7 @@ TEST(Trainer, SameSeedSameParametersBitForBit) {
   const auto data = regression(64);
   const auto run = [&](std::uint64_t seed) {
     auto module = make_dropout_net();
-    auto options = plain_options(Loss::mse);
+    auto options = plain_options(Signal::mse);
     options.optimizer = OptimizerKind::adamw;
     options.learning_rate = 0.01;
     options.epochs = 5;
@@ -162,7 +162,7 @@ TEST(Trainer, TrainsInTrainModeAndLeavesEvalMode) {
   TrainCallbacks callbacks;
   callbacks.on_step = [&](const Progress& progress) { loss = progress.loss; };
   train(module, teacher, TensorDataset({torch::ones({2, 1})}, {}), no_ramp(), kIgnoreBlend,
-        plain_options(Loss::distil_mse), callbacks);
+        plain_options(Signal::distil_mse), callbacks);
   EXPECT_NEAR(loss, 1.0, 1e-6);
   EXPECT_FALSE(module.is_training());
 }
@@ -171,7 +171,7 @@ TEST(Trainer, TheTeacherStaysAsItIs) {
   auto module = make_linear(4, 3, 1);
   auto teacher = make_linear(4, 3, 2);
   const auto before = teacher.attr("w").toTensor().clone();
-  train(module, teacher, regression(16), no_ramp(), kIgnoreBlend, plain_options(Loss::distil));
+  train(module, teacher, regression(16), no_ramp(), kIgnoreBlend, plain_options(Signal::distil));
   EXPECT_TRUE(teacher.attr("w").toTensor().equal(before));
   EXPECT_FALSE(teacher.attr("w").toTensor().grad().defined());
 }
@@ -181,7 +181,7 @@ TEST(Trainer, ParametersWithoutGradientStay) {
   module.attr("b").toTensor().set_requires_grad(false);
   const auto w = module.attr("w").toTensor().clone();
   const auto b = module.attr("b").toTensor().clone();
-  train(module, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Loss::mse));
+  train(module, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Signal::mse));
   EXPECT_FALSE(module.attr("w").toTensor().equal(w));
   EXPECT_TRUE(module.attr("b").toTensor().equal(b));
 }
@@ -191,7 +191,7 @@ TEST(Trainer, ModelsWithoutParametersAreRefused) {
   module.eval();
   auto frozen = torch::jit::freeze(module);
   const auto text = usage_error([&] {
-    train(frozen, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Loss::mse));
+    train(frozen, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Signal::mse));
   });
   EXPECT_NE(text.find("no trainable parameters"), std::string::npos) << text;
 }
@@ -199,7 +199,7 @@ TEST(Trainer, ModelsWithoutParametersAreRefused) {
 TEST(Trainer, AnOutputWithoutGradientIsRefused) {
   auto module = make_module({{"w", torch::ones({1})}}, "  return x * 2.0\n");
   const auto text = usage_error([&] {
-    train(module, {}, regression(16, 3, 3), no_ramp(), kIgnoreBlend, plain_options(Loss::mse));
+    train(module, {}, regression(16, 3, 3), no_ramp(), kIgnoreBlend, plain_options(Signal::mse));
   });
   EXPECT_NE(text.find("does not depend on any trainable"), std::string::npos) << text;
 }
@@ -207,7 +207,7 @@ TEST(Trainer, AnOutputWithoutGradientIsRefused) {
 TEST(Trainer, WeightDecayLeavesBiasesAlone) {
   auto module = make_module({{"w", torch::ones({4, 3})}, {"b", torch::ones({3})}},
                             "  return (torch.matmul(x, self.w) + self.b) * 0.0\n");
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.optimizer = OptimizerKind::adamw;
   options.weight_decay = 0.5;
   train(module, {}, regression(16), no_ramp(), kIgnoreBlend, options);
@@ -217,7 +217,7 @@ TEST(Trainer, WeightDecayLeavesBiasesAlone) {
 
 TEST(Trainer, ClipsTheGradientsNorm) {
   auto module = make_identity();
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.clip_norm = 0.5;
   train(module, {}, TensorDataset({torch::full({2, 1}, 100.0)}, torch::zeros({2, 1})), no_ramp(),
         kIgnoreBlend, options);
@@ -226,7 +226,7 @@ TEST(Trainer, ClipsTheGradientsNorm) {
 
 TEST(Trainer, StopsWhenAsked) {
   auto module = make_linear(4, 3);
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 3;
   options.batch_size = 8;
   int asked = 0;
@@ -249,7 +249,7 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRun) {
   const auto nan = torch::full({8, 4}, std::numeric_limits<float>::quiet_NaN());
   const auto text = usage_error([&] {
     train(module, {}, TensorDataset({nan}, torch::zeros({8, 3})), no_ramp(), kIgnoreBlend,
-          plain_options(Loss::mse));
+          plain_options(Signal::mse));
   });
   EXPECT_NE(text.find("at step 1 of 1: the loss is nan"), std::string::npos) << text;
   EXPECT_NE(text.find("learning rate 0.1"), std::string::npos) << text;
@@ -260,14 +260,14 @@ TEST(Trainer, ALastStepThatSpoilsTheParametersIsNoticed) {
   auto module = make_module({{"w", torch::zeros({1})}}, "  return torch.sqrt(x * self.w)\n");
   const auto text = usage_error([&] {
     train(module, {}, TensorDataset({torch::ones({2, 1})}, torch::zeros({2, 1})), no_ramp(),
-          kIgnoreBlend, plain_options(Loss::mse));
+          kIgnoreBlend, plain_options(Signal::mse));
   });
   EXPECT_NE(text.find("no longer finite"), std::string::npos) << text;
 }
 
 TEST(Trainer, AFractionOfAStepIsOneStep) {
   auto module = make_linear(4, 3);
-  auto options = plain_options(Loss::mse);
+  auto options = plain_options(Signal::mse);
   options.epochs = 1e-6;
   const auto records = train(module, {}, regression(16), no_ramp(), kIgnoreBlend, options);
   ASSERT_EQ(records.size(), 1U);
@@ -278,7 +278,7 @@ TEST(Trainer, WorksWhereGradientsAreOff) {
   const torch::NoGradGuard without_gradients;
   auto module = make_linear(4, 3);
   const auto before = module.attr("w").toTensor().clone();
-  train(module, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Loss::mse));
+  train(module, {}, regression(16), no_ramp(), kIgnoreBlend, plain_options(Signal::mse));
   EXPECT_FALSE(module.attr("w").toTensor().equal(before));
 }
 

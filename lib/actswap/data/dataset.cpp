@@ -37,8 +37,12 @@ class SplitMix64 {
 
 }  // namespace
 
-TensorDataset::TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target)
-    : inputs_(std::move(inputs)), target_(std::move(target)) {
+TensorDataset::TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target,
+                             std::vector<torch::Tensor> more_targets)
+    : inputs_(std::move(inputs)), targets_(std::move(more_targets)) {
+  if (target.defined()) {
+    targets_.insert(targets_.begin(), std::move(target));
+  }
   if (inputs_.empty()) {
     throw UsageError("Expected a data set with at least one input tensor, but got none");
   }
@@ -58,8 +62,8 @@ TensorDataset::TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor ta
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     check(inputs_[i], "input " + std::to_string(i));
   }
-  if (target_.defined()) {
-    check(target_, "the target");
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    check(targets_[i], targets_.size() == 1 ? "the target" : "target " + std::to_string(i));
   }
 }
 
@@ -79,8 +83,8 @@ Example TensorDataset::get(std::span<const std::int64_t> indices) const {
   for (const auto& input : inputs_) {
     example.inputs.push_back(input.index_select(0, index));
   }
-  if (target_.defined()) {
-    example.target = target_.index_select(0, index);
+  for (const auto& target : targets_) {
+    example.targets.push_back(target.index_select(0, index));
   }
   return example;
 }

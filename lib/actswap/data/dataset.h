@@ -19,7 +19,9 @@ namespace actswap {
 /// A batch: the model's inputs in the order of its arguments, each N x ..., and what it should say.
 struct Example {
   std::vector<torch::Tensor> inputs = {};
-  torch::Tensor target = {};  ///< undefined where the data has none
+  std::vector<torch::Tensor> targets = {};  ///< empty where the data has none
+  /// The first target, that of metrics and of most losses; undefined where there is none.
+  torch::Tensor target() const { return targets.empty() ? torch::Tensor() : targets.front(); }
 };
 
 class ACTSWAP_API Dataset {
@@ -34,17 +36,22 @@ class ACTSWAP_API Dataset {
 /// Tensors in memory; all have the same size along dimension 0.
 class ACTSWAP_API TensorDataset : public Dataset {
  public:
+  /// @param target may be undefined: none
+  /// @param more_targets of a loss that takes several
   /// @throws UsageError where there is no input or the sizes along dimension 0 differ.
-  TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target);
+  TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target,
+                std::vector<torch::Tensor> more_targets = {});
   std::int64_t size() const override;
   Example get(std::span<const std::int64_t> indices) const override;
 
   const std::vector<torch::Tensor>& inputs() const { return inputs_; }
-  const torch::Tensor& target() const { return target_; }
+  const std::vector<torch::Tensor>& targets() const { return targets_; }
+  /// The first one; undefined where there is none.
+  torch::Tensor target() const { return targets_.empty() ? torch::Tensor() : targets_.front(); }
 
  private:
   std::vector<torch::Tensor> inputs_ = {};
-  torch::Tensor target_ = {};
+  std::vector<torch::Tensor> targets_ = {};
 };
 
 /// The order of the examples in one epoch: a permutation of [0, size) that depends on `seed` and

@@ -18,7 +18,7 @@ using NamedTensors = std::vector<Named>;
 /// What a file's tensors are for; the names are for messages.
 struct Parts {
   NamedTensors inputs;
-  Named target;
+  NamedTensors targets;
 };
 
 auto find(const NamedTensors& tensors, const std::string& name) {
@@ -48,9 +48,7 @@ Named take(NamedTensors& tensors, const std::string& name) {
 void check_choice(const NamedTensors& tensors, const DataOptions& options,
                   const std::string& path) {
   auto chosen = options.inputs;
-  if (!options.target.empty()) {
-    chosen.push_back(options.target);
-  }
+  chosen.insert(chosen.end(), options.targets.begin(), options.targets.end());
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (!has(tensors, chosen[i])) {
       throw FileError("There is no tensor '" + chosen[i] + "' in '" + path + "'; it holds " +
@@ -61,6 +59,10 @@ void check_choice(const NamedTensors& tensors, const DataOptions& options,
                        "' is there twice");
     }
   }
+}
+
+bool is_target(const DataOptions& options, const std::string& name) {
+  return std::find(options.targets.begin(), options.targets.end(), name) != options.targets.end();
 }
 
 [[noreturn]] void ask_for_names(const std::string& path, const std::string& found) {
@@ -75,13 +77,13 @@ std::vector<std::string> inputs_by_name(const NamedTensors& tensors,
                                         const DataOptions& options, const std::string& path) {
   std::vector<std::string> names;
   for (const auto& argument : arguments) {
-    if (argument == options.target || !has(tensors, argument)) {
+    if (is_target(options, argument) || !has(tensors, argument)) {
       break;
     }
     names.push_back(argument);
   }
   for (std::size_t i = names.size(); i < arguments.size(); ++i) {
-    if (arguments[i] != options.target && has(tensors, arguments[i])) {
+    if (!is_target(options, arguments[i]) && has(tensors, arguments[i])) {
       ask_for_names(path, "it holds the model's argument '" + arguments[i] + "' but not '" +
                               arguments[names.size()] + "', which comes before it");
     }
@@ -93,12 +95,12 @@ std::vector<std::string> inputs_by_order(const NamedTensors& tensors, std::size_
                                          const DataOptions& options, const std::string& path) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors) {
-    if (names.size() < wanted && name != options.target) {
+    if (names.size() < wanted && !is_target(options, name)) {
       names.push_back(name);
     }
   }
   // Without names the last one may as well be the target: an argument can have a default.
-  if (options.target.empty() && names.size() > 1 && names.size() == tensors.size()) {
+  if (options.targets.empty() && names.size() > 1 && names.size() == tensors.size()) {
     ask_for_names(path, "it holds " + std::to_string(tensors.size()) + " tensors (" +
                             names_of(tensors) + ") and the model takes " + std::to_string(wanted));
   }
@@ -120,19 +122,17 @@ Parts split(NamedTensors tensors, const std::vector<std::string>& arguments,
     names = inputs_by_order(tensors, wanted, options, path);
   }
   if (names.empty()) {
-    ask_for_names(path, "beside the target '" + options.target + "' it holds no tensor");
+    ask_for_names(path, "beside the targets it holds no tensor");
   }
   Parts parts;
   for (const auto& name : names) {
     parts.inputs.push_back(take(tensors, name));
   }
-  if (!options.target.empty()) {
-    parts.target = take(tensors, options.target);
-  } else if (tensors.size() == 1) {
-    parts.target = tensors[0];
-  } else if (tensors.size() > 1) {
-    ask_for_names(path, "beside the inputs (" + names_of(parts.inputs) +
-                            ") it holds more than one tensor (" + names_of(tensors) + ")");
+  for (const auto& name : options.targets) {
+    parts.targets.push_back(take(tensors, name));
+  }
+  if (options.targets.empty()) {
+    parts.targets = std::move(tensors);
   }
   return parts;
 }
@@ -157,7 +157,7 @@ Parts read_parts(const std::string& spec, const std::vector<std::string>& argume
   if (!pair && !looks_like_idx(spec)) {
     return split(read_tensors(spec), arguments, options, spec);
   }
-  if (!options.inputs.empty() || !options.target.empty()) {
+  if (!options.inputs.empty() || !options.targets.empty()) {
     throw UsageError("Expected --inputs and --target with a .pt file, but '" + spec +
                      "' is of idx files, whose tensors have no names");
   }
@@ -169,15 +169,13 @@ Parts read_parts(const std::string& spec, const std::vector<std::string>& argume
   if (images.empty() || labels.empty()) {
     throw UsageError("Expected two paths with a comma between them, but got '" + spec + "'");
   }
-  return {{{images, read_idx(images)}}, {labels, read_idx(labels)}};
+  return {{{images, read_idx(images)}}, {{labels, read_idx(labels)}}};
 }
 
 // Before the limit is applied: it would hide that the files do not belong together.
 void check_sizes(const Parts& parts, const std::string& spec) {
   auto all = parts.inputs;
-  if (parts.target.second.defined()) {
-    all.push_back(parts.target);
-  }
+  all.insert(all.end(), parts.targets.begin(), parts.targets.end());
   for (const auto& [name, tensor] : all) {
     if (tensor.dim() == 0) {
       throw FileError("Expected one entry per example in '" + name + "' of '" + spec +
@@ -269,11 +267,11 @@ std::shared_ptr<TensorDataset> load_data(const std::string& spec,
     throw UsageError("Expected an input of floats for --mean and --deviation, but '" + spec +
                      "' has integer inputs only");
   }
-  torch::Tensor target = parts.target.second;
-  if (target.defined()) {
-    target = prepare_target(first(target, options.limit));
+  std::vector<torch::Tensor> targets;
+  for (const auto& [name, target] : parts.targets) {
+    targets.push_back(prepare_target(first(target, options.limit)));
   }
-  return std::make_shared<TensorDataset>(std::move(inputs), std::move(target));
+  return std::make_shared<TensorDataset>(std::move(inputs), torch::Tensor(), std::move(targets));
 }
 
 }  // namespace actswap

@@ -5,7 +5,7 @@
 //   tensors.pt                        torch.save of a tensor, a tuple or list, or a dict of tensors
 //
 // Inputs of a .pt file are the keys that are the model's leading arguments by name, otherwise its
-// first tensors in order; what is left over, one tensor at most, is the target.
+// first tensors in order; what is left over are the targets, in order.
 //
 // Inputs of uint8 become float32 in [0, 1], N x H x W ones N x 1 x H x W, then (x - mean) /
 // deviation per channel (dimension 1) where normalisation is asked for. Integer targets become
@@ -22,12 +22,13 @@
 namespace actswap {
 
 struct DataOptions {
-  std::vector<double> mean = {};         ///< per channel, or one for all; empty: 0
-  std::vector<double> deviation = {};    ///< per channel, or one for all, > 0; empty: 1
-  std::vector<std::string> inputs = {};  ///< names (dict) or indices (tuple) of the inputs; empty:
-                                         ///< by name, otherwise by order
-  std::string target = {};               ///< name or index of the target; empty: what is left over
-  std::int64_t limit = 0;                ///< take the first so many examples; 0: all
+  std::vector<double> mean = {};          ///< per channel, or one for all; empty: 0
+  std::vector<double> deviation = {};     ///< per channel, or one for all, > 0; empty: 1
+  std::vector<std::string> inputs = {};   ///< names (dict) or indices (tuple) of the inputs; empty:
+                                          ///< by name, otherwise by order
+  std::vector<std::string> targets = {};  ///< names or indices of the targets; empty: what is left
+                                          ///< over
+  std::int64_t limit = 0;                 ///< take the first so many examples; 0: all
 };
 
 /// @param spec a path, or two paths with a comma between them (idx images, idx labels)

@@ -1,3 +1,4 @@
+#include <actswap/graph/blend.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/observe.h>
 #include <actswap/graph/scan.h>
@@ -6,6 +7,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <set>
 
 namespace actswap {
 
@@ -79,6 +81,33 @@ Observed insert_observers(const jit::Module& given) {
     insert_call(code, attribute, code.match.node->output(), true);
   }
   return {root, sites};
+}
+
+void insert_blend_observers(const jit::Module& root) {
+  std::set<c10::ClassTypePtr> done;
+  for_each_blend(root, [&](jit::Module& blend) {
+    if (!done.insert(blend.type()).second) {
+      return;
+    }
+    auto& graph = *blend.get_method("forward").graph();
+    const jit::WithInsertPoint guard(graph.return_node());
+    // The number of the site and whether it is what goes in or comes out: the order says both.
+    graph.insertNode(graph.create(
+        c10::Symbol::fromQualString("actswap::observe"),
+        {graph.outputs().at(0), graph.insertConstant(0), graph.insertConstant(true)}, 0));
+  });
+}
+
+BlendRecorder::BlendRecorder(std::vector<torch::Tensor>& values) : before_(current_observer) {
+  observer_.before = [](std::size_t, const torch::Tensor&) {};
+  observer_.after = [&values](std::size_t, const torch::Tensor& value) {
+    values.push_back(value.clone());
+  };
+  current_observer = &observer_;
+}
+
+BlendRecorder::~BlendRecorder() {
+  current_observer = before_;
 }
 
 ObservedModel::ObservedModel(const Model& model) {

@@ -26,6 +26,25 @@ struct Observed {
 /// operator of this library.
 Observed insert_observers(const torch::jit::Module& root);
 
+/// Makes every blend of a module that has not run yet report what it puts out, wherever a
+/// BlendRecorder listens. What the module computes stays the same.
+void insert_blend_observers(const torch::jit::Module& root);
+
+/// Listens to the blends that run on this thread: copies of what they put out, in the order in
+/// which they run, through which gradients flow. (What follows may write into the values.)
+class BlendRecorder {
+ public:
+  /// @param values what is heard is added; must outlive the recorder
+  explicit BlendRecorder(std::vector<torch::Tensor>& values);
+  ~BlendRecorder();
+  BlendRecorder(const BlendRecorder&) = delete;
+  BlendRecorder& operator=(const BlendRecorder&) = delete;
+
+ private:
+  SiteObserver observer_;
+  const SiteObserver* before_;
+};
+
 /// A copy of a model that reports at every site; it computes what the model does.
 class ObservedModel {
  public:

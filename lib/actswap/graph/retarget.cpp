@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/insert.h>
+#include <actswap/graph/observe.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/walk.h>
 
@@ -18,9 +19,21 @@ Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors, Bl
   }
   const auto inserted = insert_blends(recompile(model.module), plan, code);
   module_ = tensors == Tensors::shared ? recompile(inserted.root) : reload(inserted.root);
-  for (const auto& [id, path] : inserted.paths) {
-    blends_.emplace(id, module_at(module_, path));
+  paths_ = inserted.paths;
+  find_blends();
+}
+
+void Retargeter::find_blends() {
+  for (const auto& [id, path] : paths_) {
+    blends_.insert_or_assign(id, module_at(module_, path));
   }
+}
+
+void Retargeter::observe_blends() {
+  const auto edited = recompile(module_);
+  insert_blend_observers(edited);
+  module_ = recompile(edited);
+  find_blends();
 }
 
 void Retargeter::set_blend(double t) {

@@ -47,6 +47,12 @@ class ACTSWAP_API Retargeter {
   void set_blend(const std::string& site_id, double t);
   double blend(const std::string& site_id) const;
 
+  /// Makes the blends report what they put out to a BlendRecorder, as the training signal `sites`
+  /// asks for. module() is another object from now on, with the same tensors; what it computes is
+  /// the same. Not for a module that is to be saved with its blends: the file would need this
+  /// library.
+  void observe_blends();
+
   /// The retargeted module: blends gone, target functions in their places, stock operators only.
   /// A copy: this object stays usable.
   torch::jit::Module finish() const;
@@ -55,9 +61,12 @@ class ACTSWAP_API Retargeter {
   const Model& original() const { return original_; }
 
  private:
+  void find_blends();
+
   Model original_;
   Plan plan_;
   torch::jit::Module module_;
+  std::map<std::string, std::string> paths_;          ///< of the blends, by site id
   std::map<std::string, torch::jit::Module> blends_;  ///< by site id
 };
 

@@ -20,7 +20,7 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
     if (should_stop && should_stop()) {
       throw Interrupted("The evaluation was stopped");
     }
-    score.add(main_output(run_model(module, batch.inputs)), batch.target);
+    score.add(main_output(run_model(module, batch.inputs)), batch.target());
   });
   return score.result();
 }

@@ -35,7 +35,7 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
   std::vector<Nearness> nearnesses(variants.size());
   bool has_target = false;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
-    has_target = batch.target.defined();
+    has_target = batch.target().defined();
     std::vector<torch::Tensor> original;
     for (std::size_t i = 0; i < variants.size(); ++i) {
       if (options.should_stop && options.should_stop()) {
@@ -49,9 +49,9 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
       if (i == 0) {
         original = outputs;
       }
-      nearnesses[i].add(original, outputs, batch.target);
+      nearnesses[i].add(original, outputs, batch.target());
       if (has_target) {
-        scores[i].add(main_output(outputs), batch.target);
+        scores[i].add(main_output(outputs), batch.target());
       }
       if (options.on_run) {
         options.on_run(++run, runs);

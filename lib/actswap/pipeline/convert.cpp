@@ -35,7 +35,7 @@ std::string in_words(const Schedule& schedule) {
 
 bool has_target(const Dataset& data) {
   const std::int64_t first = 0;
-  return data.size() > 0 && data.get({&first, 1}).target.defined();
+  return data.size() > 0 && data.get({&first, 1}).target().defined();
 }
 
 class Conversion {
@@ -220,25 +220,37 @@ class Conversion {
 
   void train_retargeted() {
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
-    move_to(schedule_.at(0.0));
-    std::optional<torch::jit::Module> teacher;
-    if (!needs_target(options_.train.loss)) {
-      teacher = recompile(model_.module);
+    if (options_.train.loss.has(Signal::sites)) {
+      swap_.observe_blends();
     }
+    move_to(schedule_.at(0.0));
     train(
-        swap_.module(), teacher, *options_.train_data, schedule_, [this](double t) { move_to(t); },
-        options_.train, training_callbacks("retarget", run_.epochs));
+        swap_.module(), teacher(), *options_.train_data, schedule_,
+        [this](double t) { move_to(t); }, options_.train,
+        training_callbacks("retarget", run_.epochs));
+  }
+
+  // Where the loss looks at the sites: the original with blends that stay at 0 and report.
+  torch::jit::Module original_for_training(Tensors tensors) const {
+    if (!options_.train.loss.has(Signal::sites)) {
+      return tensors == Tensors::copied ? reload(model_.module) : recompile(model_.module);
+    }
+    Retargeter blended(model_, run_.plan, tensors, BlendCode::stock);
+    blended.observe_blends();
+    return blended.module();
+  }
+
+  std::optional<torch::jit::Module> teacher() const {
+    return options_.train.loss.needs_original()
+               ? std::optional(original_for_training(Tensors::shared))
+               : std::nullopt;
   }
 
   void train_control() {
     message("training the control: the original with the same budget, data and seed");
-    auto control = reload(model_.module);
-    std::optional<torch::jit::Module> teacher;
-    if (!needs_target(options_.train.loss)) {
-      teacher = recompile(model_.module);
-    }
+    auto control = original_for_training(Tensors::copied);
     train(
-        control, teacher, *options_.train_data, options_.schedule, [](double) {}, options_.train,
+        control, teacher(), *options_.train_data, options_.schedule, [](double) {}, options_.train,
         training_callbacks("control", run_.control_epochs));
     if (measurable_) {
       run_.control = measure(control);

@@ -186,12 +186,14 @@ std::string to_json(const Run& run) {
                         {"batch_size", run.train.batch_size},
                         {"loss", to_string(run.train.loss)},
                         {"temperature", run.train.temperature},
+                        {"class_dim", run.train.class_dim},
                         {"optimizer", to_string(run.train.optimizer)},
                         {"learning_rate", run.train.learning_rate},
                         {"momentum", run.train.momentum},
                         {"weight_decay", run.train.weight_decay},
                         {"clip_norm", run.train.clip_norm},
                         {"warmup", run.train.warmup},
+                        {"average", run.train.average},
                         {"seed", run.train.seed},
                         {"schedule", run.schedule}};
     json["epochs"] = epochs_json(run.epochs);

@@ -9,23 +9,28 @@ namespace actswap {
 
 namespace {
 
-std::string describe(const torch::Tensor& tensor) {
-  std::ostringstream text;
-  text << tensor.dtype() << " of shape " << tensor.sizes();
-  return text.str();
-}
-
 void expect_target(const torch::Tensor& target, const char* loss) {
   if (!target.defined()) {
     throw UsageError(std::string("Expected data with a target for ") + loss +
-                     ", but it has none; the losses distil and distil-mse need none");
+                     ", but it has none; distil, distil-mse, distil-cosine and sites need none");
   }
 }
 
-void expect_logits(const torch::Tensor& logits, const char* loss) {
+void expect_logits(const torch::Tensor& logits, std::int64_t class_dim, const char* loss) {
   if (!logits.is_floating_point() || logits.dim() < 2) {
     throw UsageError(std::string("Expected floating-point logits of shape N x C (x ...) for ") +
                      loss + ", but the model gives " + describe(logits));
+  }
+  if (class_dim == 0 || class_dim >= logits.dim() || class_dim <= -logits.dim()) {
+    throw UsageError("Expected the classes in a dimension of the model's output (" +
+                     describe(logits) + ") but the first, but got " + std::to_string(class_dim));
+  }
+}
+
+void expect_same_shape(const torch::Tensor& output, const torch::Tensor& original) {
+  if (output.sizes() != original.sizes()) {
+    throw UsageError("Expected the model's output to have the original's shape, but got " +
+                     describe(output) + " against " + describe(original));
   }
 }
 
@@ -54,30 +59,13 @@ void expect_classes(const torch::Tensor& logits, const torch::Tensor& target) {
   }
 }
 
-torch::Tensor distil_all(const TrainOptions& options, const std::vector<torch::Tensor>& students,
-                         const std::vector<torch::Tensor>& teachers) {
-  if (students.size() != teachers.size()) {
-    throw UsageError("Expected the model to give as many tensors as the original (" +
-                     std::to_string(teachers.size()) + "), but got " +
-                     std::to_string(students.size()));
-  }
-  torch::Tensor sum;
-  for (std::size_t i = 0; i < students.size(); ++i) {
-    if (!students[i].is_floating_point()) {
-      continue;  // an index or a mask: nothing that a gradient could move
-    }
-    const auto loss = options.loss == Loss::distil
-                          ? distillation(students[i], teachers[i], options.temperature)
-                          : mean_squared_error(students[i], teachers[i]);
-    sum = sum.defined() ? sum + loss : loss;
-  }
-  if (!sum.defined()) {
-    throw UsageError("Expected the model to give a floating-point tensor, but it gives none");
-  }
-  return sum;
-}
-
 }  // namespace
+
+std::string describe(const torch::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.dtype() << " of shape " << tensor.sizes();
+  return text.str();
+}
 
 const torch::Tensor& main_output(const std::vector<torch::Tensor>& outputs) {
   if (outputs.empty()) {
@@ -86,9 +74,11 @@ const torch::Tensor& main_output(const std::vector<torch::Tensor>& outputs) {
   return outputs.front();
 }
 
-torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& target) {
+torch::Tensor cross_entropy(const torch::Tensor& output, const torch::Tensor& target,
+                            std::int64_t class_dim) {
   expect_target(target, "cross-entropy");
-  expect_logits(logits, "cross-entropy");
+  expect_logits(output, class_dim, "cross-entropy");
+  const auto logits = output.movedim(class_dim, 1);
   expect_classes(logits, target);
   return torch::nn::functional::cross_entropy(logits, target.to(torch::kInt64));
 }
@@ -106,33 +96,44 @@ torch::Tensor mean_squared_error(const torch::Tensor& output, const torch::Tenso
 }
 
 torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher,
-                           double temperature) {
-  expect_logits(student, "distil (distil-mse takes any shape)");
-  if (student.sizes() != teacher.sizes()) {
-    throw UsageError("Expected the model's output to have the original's shape, but got " +
-                     describe(student) + " against " + describe(teacher));
-  }
-  const auto student_log = torch::log_softmax(student / temperature, 1);
-  const auto teacher_log = torch::log_softmax(teacher / temperature, 1);
+                           double temperature, std::int64_t class_dim) {
+  expect_logits(student, class_dim, "distil (distil-mse takes any shape)");
+  expect_same_shape(student, teacher);
+  const auto student_log = torch::log_softmax(student / temperature, class_dim);
+  const auto teacher_log = torch::log_softmax(teacher / temperature, class_dim);
   const auto divergence =
       torch::kl_div(student_log, teacher_log, at::Reduction::Sum, /*log_target=*/true);
-  const std::int64_t distributions = student.numel() / student.size(1);
+  const std::int64_t distributions = student.numel() / student.size(class_dim);
   return divergence * (temperature * temperature / static_cast<double>(distributions));
 }
 
-torch::Tensor compute_loss(const TrainOptions& options, const std::vector<torch::Tensor>& outputs,
-                           const torch::Tensor& target,
-                           const std::vector<torch::Tensor>& teacher_outputs) {
-  switch (options.loss) {
-    case Loss::cross_entropy:
-      return cross_entropy(main_output(outputs), target);
-    case Loss::mse:
-      return mean_squared_error(main_output(outputs), target);
-    case Loss::distil:
-    case Loss::distil_mse:
-      break;
+torch::Tensor cosine_distance(const torch::Tensor& output, const torch::Tensor& original) {
+  expect_same_shape(output, original);
+  if (!output.is_floating_point() || output.dim() == 0) {
+    throw UsageError("Expected floating-point embeddings for distil-cosine, but the model gives " +
+                     describe(output));
   }
-  return distil_all(options, outputs, teacher_outputs);
+  return 1.0 - torch::cosine_similarity(output, original, -1).mean();
+}
+
+torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
+                        const std::vector<torch::Tensor>& originals) {
+  if (values.empty() || values.size() != originals.size()) {
+    throw UsageError(
+        "Expected a model and an original that report at the same sites for the loss sites, but "
+        "got " +
+        std::to_string(values.size()) + " and " + std::to_string(originals.size()) +
+        " values (Retargeter::observe_blends makes them report)");
+  }
+  torch::Tensor sum;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    expect_same_shape(values[i], originals[i]);
+    const auto variance = torch::var(originals[i], /*unbiased=*/false);
+    const auto scale = torch::where(variance > 0, variance.reciprocal(), 0.0);
+    const auto loss = torch::mse_loss(values[i], originals[i]) * scale;
+    sum = sum.defined() ? sum + loss : loss;
+  }
+  return sum / static_cast<double>(values.size());
 }
 
 }  // namespace actswap

@@ -10,12 +10,6 @@ namespace actswap {
 
 namespace {
 
-constexpr std::array<std::pair<Loss, const char*>, 4> kLosses = {
-    {{Loss::cross_entropy, "cross-entropy"},
-     {Loss::mse, "mse"},
-     {Loss::distil, "distil"},
-     {Loss::distil_mse, "distil-mse"}}};
-
 constexpr std::array<std::pair<OptimizerKind, const char*>, 2> kOptimizers = {
     {{OptimizerKind::sgd, "sgd"}, {OptimizerKind::adamw, "adamw"}}};
 
@@ -33,16 +27,6 @@ void expect(bool fits, const char* range, Value found) {
 
 }  // namespace
 
-Loss parse_loss(std::string_view name) {
-  for (const auto& [loss, text] : kLosses) {
-    if (name == text) {
-      return loss;
-    }
-  }
-  throw UsageError("Unknown loss '" + std::string(name) +
-                   "'; expected cross-entropy, mse, distil or distil-mse");
-}
-
 OptimizerKind parse_optimizer(std::string_view name) {
   for (const auto& [kind, text] : kOptimizers) {
     if (name == text) {
@@ -50,15 +34,6 @@ OptimizerKind parse_optimizer(std::string_view name) {
     }
   }
   throw UsageError("Unknown optimizer '" + std::string(name) + "'; expected sgd or adamw");
-}
-
-std::string to_string(Loss loss) {
-  for (const auto& [known, text] : kLosses) {
-    if (loss == known) {
-      return text;
-    }
-  }
-  return "";
 }
 
 std::string to_string(OptimizerKind kind) {
@@ -70,10 +45,6 @@ std::string to_string(OptimizerKind kind) {
   return "";
 }
 
-bool needs_target(Loss loss) {
-  return loss == Loss::cross_entropy || loss == Loss::mse;
-}
-
 // Every comparison is false for NaN, so that NaN is refused as well.
 void TrainOptions::validate() const {
   const auto positive = [](double value) { return std::isfinite(value) && value > 0.0; };
@@ -81,12 +52,15 @@ void TrainOptions::validate() const {
   const auto share = [](double value) { return value >= 0.0 && value < 1.0; };
   expect(epochs > 0.0 && epochs <= kMostEpochs, "epochs > 0 and <= 1e9", epochs);
   expect(batch_size > 0, "batch_size > 0", batch_size);
+  loss.validate();
   expect(positive(temperature), "temperature > 0", temperature);
   expect(positive(learning_rate), "learning_rate > 0", learning_rate);
   expect(share(momentum), "momentum in [0, 1)", momentum);
   expect(not_negative(weight_decay), "weight_decay >= 0", weight_decay);
   expect(not_negative(clip_norm), "clip_norm >= 0", clip_norm);
   expect(share(warmup), "warmup in [0, 1)", warmup);
+  expect(share(average), "average in [0, 1)", average);
+  expect(class_dim != 0, "class_dim other than 0, the examples", class_dim);
 }
 
 }  // namespace actswap

@@ -2,8 +2,10 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/model.h>
-#include <actswap/train/losses.h>
+#include <actswap/graph/observe.h>
+#include <actswap/train/averaging.h>
 #include <actswap/train/optimizer.h>
+#include <actswap/train/signals.h>
 #include <actswap/train/trainer.h>
 
 #include <torch/torch.h>
@@ -71,7 +73,11 @@ class Training {
         batches_(loader_.batches_per_epoch()),
         schedule_(schedule.in_epochs(static_cast<double>(batches_))),
         parameters_(trainable_parameters(module)),
-        optimizer_(make_optimizer(options, parameters_)) {
+        optimizer_(make_optimizer(options, parameters_)),
+        loss_(options.loss, {options.temperature, options.class_dim}) {
+    if (options.average > 0.0) {
+      averaging_.emplace(module, options.average);
+    }
     const double steps = options.epochs * static_cast<double>(batches_);
     total_steps_ =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(steps * (1.0 - 1e-12))));
@@ -97,7 +103,7 @@ class Training {
 
  private:
   void check_teacher() {
-    if (needs_target(options_.loss)) {
+    if (!options_.loss.needs_original()) {
       teacher_.reset();  // not run, not touched
       return;
     }
@@ -201,6 +207,9 @@ class Training {
       fail_at("the loss is " + std::to_string(progress.loss), progress.learning_rate);
     }
     update(loss, progress.learning_rate);
+    if (averaging_ && progress.t == 1.0) {
+      averaging_->update();
+    }
     ++step_;
     progress.step = step_;
     progress.total_steps = total_steps_;
@@ -210,13 +219,22 @@ class Training {
   }
 
   torch::Tensor loss_of(const Example& batch) {
-    std::vector<torch::Tensor> labels;
+    LossInputs values;
+    values.targets = batch.targets;
+    const auto run = [&](torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
+                         std::vector<torch::Tensor>& sites) {
+      std::optional<BlendRecorder> recorder;
+      if (options_.loss.has(Signal::sites)) {
+        recorder.emplace(sites);
+      }
+      return run_model(module, inputs);
+    };
     if (teacher_) {
       const torch::NoGradGuard without_gradients;
-      labels = run_model(*teacher_, copy_tensors(batch.inputs));
+      values.original_outputs = run(*teacher_, copy_tensors(batch.inputs), values.original_sites);
     }
-    const auto loss =
-        compute_loss(options_, run_model(module_, batch.inputs), batch.target, labels);
+    values.outputs = run(module_, batch.inputs, values.sites);
+    const auto loss = loss_(values);
     if (!loss.requires_grad()) {
       throw UsageError(
           "The model's output does not depend on any trainable parameter; expected one that a "
@@ -249,6 +267,9 @@ class Training {
                 learning_rate_at(step_ - 1, total_steps_, options_));
       }
     }
+    if (averaging_ && averaging_->started()) {
+      ModuleTensors(module_).write(averaging_->values());
+    }
   }
 
   [[noreturn]] void fail_at(const std::string& what, double rate) const {
@@ -269,6 +290,8 @@ class Training {
   Schedule schedule_;
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  LossFunction loss_;
+  std::optional<Averaging> averaging_;
   std::int64_t total_steps_ = 0;
   std::int64_t step_ = 0;
   std::chrono::steady_clock::time_point begin_;

@@ -4,6 +4,7 @@
 #include <actswap/base/export.h>
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
+#include <actswap/train/loss.h>
 
 #include <torch/script.h>
 
@@ -16,28 +17,19 @@
 
 namespace actswap {
 
-enum class Loss {
-  cross_entropy,  ///< logits N x C (x ...) against class indices N (x ...)
-  mse,            ///< mean squared error against a tensor of the output's shape
-  distil,         ///< the original model's output is the label: divergence of the softmaxes over
-                  ///< dimension 1 at a temperature (times its square) for logits, no target needed
-  distil_mse,     ///< mean squared error against the original model's output, no target needed
-};
 enum class OptimizerKind { sgd, adamw };
 
-/// "cross-entropy", "mse", "distil", "distil-mse"; "sgd", "adamw". @throws UsageError
-ACTSWAP_API Loss parse_loss(std::string_view name);
+/// "sgd", "adamw". @throws UsageError
 ACTSWAP_API OptimizerKind parse_optimizer(std::string_view name);
-ACTSWAP_API std::string to_string(Loss loss);
 ACTSWAP_API std::string to_string(OptimizerKind kind);
-/// Whether the loss compares with a target from the data.
-ACTSWAP_API bool needs_target(Loss loss);
 
 struct ACTSWAP_API TrainOptions {
   double epochs = 1.0;           ///< in (0, 1e9], fractions allowed
   std::int64_t batch_size = 64;  ///< > 0
-  Loss loss = Loss::distil;
-  double temperature = 1.0;  ///< of distil; > 0
+  Loss loss = Signal::distil;
+  double temperature = 1.0;    ///< of distil; > 0
+  std::int64_t class_dim = 1;  ///< of distil and cross-entropy: the dimension of the classes in the
+                               ///< outputs; not 0, negative: from the end
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 3e-4;  ///< > 0, the peak
   double momentum = 0.9;        ///< of sgd, in [0, 1)
@@ -45,6 +37,9 @@ struct ACTSWAP_API TrainOptions {
                                 ///< one dimension or none)
   double clip_norm = 0.0;       ///< largest gradient norm; 0: no clipping
   double warmup = 0.05;         ///< share of all steps with linearly rising rate, in [0, 1)
+  double average = 0.0;         ///< decay of the exponential average of weights and statistics, in
+                                ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
+                                ///< left with the average (with its last weights where no step is)
   std::uint64_t seed = 0;       ///< of shuffling and of dropout
   /// @throws UsageError naming the option, its range and the value found.
   ACTSWAP_API void validate() const;
@@ -86,16 +81,13 @@ ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
 /// epoch leaves out the examples that do not fill a last one; batch norm needs two examples or more
 /// in a batch. A parameter that is tied into several modules is stepped once. Same seed, same
 /// number of threads: same parameters, bit for bit (torch::manual_seed is called).
-/// @param teacher the original; needed by the distilling losses, run in eval mode without
-/// gradients;
-///   may be empty otherwise; must not share parameters with `module`
+/// @param teacher the original; needed by the losses that compare with it, run in eval mode without
+///   gradients; may be empty otherwise; must not share parameters with `module`
 /// @param set_blend called before every step with t, and once more with 1 after the last (a no-op
-/// for
-///   the control)
+///   for the control)
 /// @return one record an epoch (the last may be a fraction)
 /// @throws UsageError for data that does not fit the loss, for a schedule that needs longer than
-/// the
-///   training, and where the loss is no longer finite (with the step); Interrupted
+///   the training, and where the loss is no longer finite (with the step); Interrupted
 ACTSWAP_API std::vector<EpochRecord> train(torch::jit::Module& module,
                                            std::optional<torch::jit::Module> teacher,
                                            const Dataset& data, const Schedule& schedule,

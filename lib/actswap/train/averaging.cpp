@@ -1,0 +1,42 @@
+#include <actswap/train/averaging.h>
+
+#include <algorithm>
+
+namespace actswap {
+
+namespace {
+
+// bfloat16 and half would lose what a decay near 1 adds.
+torch::Tensor to_average(const torch::Tensor& tensor) {
+  const bool reduced =
+      tensor.scalar_type() == torch::kBFloat16 || tensor.scalar_type() == torch::kHalf;
+  return tensor.to(reduced ? torch::kFloat32 : tensor.scalar_type());
+}
+
+bool is_averaged(const torch::Tensor& average, const torch::Tensor& now) {
+  return average.defined() && now.defined() && now.is_floating_point() &&
+         average.sizes() == now.sizes();
+}
+
+}  // namespace
+
+Averaging::Averaging(const torch::jit::Module& module, double decay)
+    : tensors_(module), decay_(decay) {}
+
+void Averaging::update() {
+  const torch::NoGradGuard without_gradients;
+  const auto now = tensors_.now();
+  const auto n = static_cast<double>(updates_);
+  const double decay = std::min(decay_, (1.0 + n) / (10.0 + n));
+  average_.resize(now.size());
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (updates_ > 0 && is_averaged(average_[i], now[i])) {
+      average_[i].lerp_(to_average(now[i]), 1.0 - decay);
+    } else {
+      average_[i] = now[i].defined() ? to_average(now[i]).clone() : now[i];
+    }
+  }
+  ++updates_;
+}
+
+}  // namespace actswap
