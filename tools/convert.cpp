@@ -140,6 +140,9 @@ int run(const CommonOptions& common, Options& options) {
   callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
     display.step(phase, progress);
   };
+  callbacks.on_sensitivity = [&](std::int64_t run, std::int64_t runs) {
+    display.count("sensitivity", run, runs);
+  };
   callbacks.on_epoch = [&](const std::string& phase, const EpochRecord& epoch) {
     display.epoch(phase, epoch);
   };
@@ -230,6 +233,12 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--max-drop", options->convert.max_drop,
                    "Write nothing (exit code 5) where the metric falls by more")
       ->check(CLI::NonNegativeNumber);
+  subcommand->add_flag("--plan-by-sensitivity", options->convert.plan_by_sensitivity,
+                       "With --max-drop: keep the sites whose swaps would cost more than that");
+  subcommand->add_option("--budget-ms", options->convert.budget_ms,
+                         "Swap no more sites than it takes for this latency on --input");
+  subcommand->add_option("--sensitivity-examples", options->convert.sensitivity_examples,
+                         "Of --val, to measure each site's swap on, for the two");
   subcommand->add_option("--run-dir", options->run_directory,
                          "Where run.json goes (default: OUTPUT.run when training)");
 }

@@ -20,6 +20,7 @@
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
+#include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/report/run.h>
 #include <actswap/schedule/schedule.h>

@@ -32,6 +32,10 @@ TEST(Sample, TheFirstInputs) {
   const TensorDataset data({torch::arange(10)}, torch::ones({10}));
   EXPECT_TRUE(torch::equal(first_inputs(data, 3)[0], torch::arange(3)));
   EXPECT_EQ(first_inputs(data, 100)[0].size(0), 10);
+  EXPECT_EQ(FirstExamples(data, 3).size(), 3);
+  EXPECT_EQ(FirstExamples(data, 100).size(), 10);
+  const std::int64_t index = 2;
+  EXPECT_EQ(FirstExamples(data, 3).get({&index, 1}).inputs[0].item<std::int64_t>(), 2);
 }
 
 }  // namespace

@@ -120,6 +120,43 @@ TEST_F(Sensitivity, MistakesAreNamed) {
   expect_failure(outcomes[5], 2, {"[2, 4, 8, 8]"});
 }
 
+TEST_F(Sensitivity, APlanByItKeepsWhatLosesTooMuch) {
+  write_data();
+  const auto outcomes =
+      run_all({{"sensitivity", "model.pt", "--val", "data.pt", "--json"},
+               {"convert", "model.pt", "-o", "a.pt", "--val", "data.pt", "--max-drop", "100",
+                "--plan-by-sensitivity", "--json"},
+               {"convert", "model.pt", "-o", "b.pt", "--val", "data.pt", "--max-drop", "0",
+                "--plan-by-sensitivity"},
+               {"convert", "model.pt", "-o", "c.pt", "--val", "data.pt", "--budget-ms", "0.000001"},
+               {"convert", "model.pt", "-o", "d.pt", "--val", "data.pt", "--plan-by-sensitivity"}});
+  const auto sensitivity = Json::parse(outcomes[0].out);
+  ASSERT_EQ(outcomes[1].code, 0) << outcomes[1].err;
+  const auto run = Json::parse(outcomes[1].out);
+  double sum = 0.0;
+  std::size_t swapped = 0;
+  for (const auto& site : run.at("sites")) {
+    for (const auto& measured : sensitivity.at("sites")) {
+      if (measured.at("id") == site.at("id") && site.at("selected") == true) {
+        sum += std::max(measured.at("loss").get<double>(), 0.0);
+        ++swapped;
+      }
+    }
+    if (site.at("selected") == false) {
+      EXPECT_EQ(site.at("reason").get<std::string>().rfind("kept: its swap alone loses ", 0), 0U);
+      EXPECT_TRUE(contains(outcomes[1].err, site.at("id").get<std::string>() + " kept: "));
+    }
+  }
+  EXPECT_GT(swapped, 0U);
+  EXPECT_EQ(run.at("sites_swapped"), swapped);
+  EXPECT_NEAR(run.at("predicted").at("drop"), sum, 1e-9);
+  EXPECT_LE(sum, 100.0);
+  EXPECT_EQ(run.at("sensitivity").at("sites").size(), 3U);
+  expect_failure(outcomes[2], 5, {"No site can be swapped within a drop of 0"});
+  expect_failure(outcomes[3], 2, {"budget", "all 3 sites"});
+  expect_failure(outcomes[4], 2, {"max_drop"});
+}
+
 TEST_F(Sensitivity, EndsWhereItIsInterrupted) {
   torch::manual_seed(1);
   write_tensors(path("data.pt"), {{"x", torch::randn({20000, 3, 8, 8})}});

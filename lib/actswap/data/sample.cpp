@@ -27,6 +27,10 @@ std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::
   return batches;
 }
 
+std::int64_t FirstExamples::size() const {
+  return std::min(count_, data_.size());
+}
+
 std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(count, data.size())));
   std::iota(indices.begin(), indices.end(), std::int64_t{0});

@@ -5,6 +5,7 @@
 #include <actswap/data/dataset.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace actswap {
@@ -21,5 +22,17 @@ ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset&
 /// The inputs of the first examples, `count` of them at most: a fair probe of a
 /// model, and few enough to be stored in a file.
 ACTSWAP_API std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count = 8);
+
+/// The first examples of another data set, which must outlive it: `count` of them at most.
+class ACTSWAP_API FirstExamples : public Dataset {
+ public:
+  FirstExamples(const Dataset& data, std::int64_t count) : data_(data), count_(count) {}
+  std::int64_t size() const override;
+  Example get(std::span<const std::int64_t> indices) const override { return data_.get(indices); }
+
+ private:
+  const Dataset& data_;
+  std::int64_t count_;
+};
 
 }  // namespace actswap

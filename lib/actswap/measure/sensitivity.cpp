@@ -5,6 +5,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <tuple>
 
@@ -25,8 +27,9 @@ double value_of(const Judgement& judgement) {
 }
 
 double loss_of(const Judgement& original, const Judgement& swapped) {
-  return original.evaluation ? drop(*original.evaluation, *swapped.evaluation)
-                             : swapped.agreement.relative_error;
+  const double loss = original.evaluation ? drop(*original.evaluation, *swapped.evaluation)
+                                          : swapped.agreement.relative_error;
+  return std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
 }
 
 double mean_loss_of(const Judgement& judgement) {

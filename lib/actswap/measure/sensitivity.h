@@ -30,10 +30,11 @@ struct SiteSensitivity {
   std::string source;  ///< activations, as ActivationSpec::to_string gives them
   std::string target;
   double value = 0.0;  ///< of the measure, with this site alone swapped
-  double loss = 0.0;   ///< how much worse the measure got; below 0: better
+  double loss = 0.0;   ///< how much worse the measure got; below 0: better; infinite where the
+                       ///< outputs are no numbers any more
   /// Of the loss's 95 % interval, paired over the examples (mean_interval).
   double loss_half_width = 0.0;
-  double mean_loss_increase = 0.0;  ///< of Evaluation::mean_loss; 0 where the data has no target
+  double mean_loss_increase = 0.0;    ///< of Evaluation::mean_loss; 0 where the data has no target
   Agreement agreement;                ///< with the original's outputs
   std::optional<SiteGain> time = {};  ///< empty: not measured, or the inputs do not reach the site
 };

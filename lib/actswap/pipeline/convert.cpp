@@ -4,6 +4,7 @@
 #include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/pipeline/choose_plan.h>
 #include <actswap/pipeline/convert.h>
 
 #include <algorithm>
@@ -59,6 +60,9 @@ class Conversion {
     run_.schedule = in_words(schedule_);
     measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
   }
+
+  /// What the plan was made from.
+  void note(const Sensitivity& sensitivity) { run_.sensitivity = sensitivity; }
 
   Run convert() {
     check_options();
@@ -310,7 +314,13 @@ class Conversion {
 
 Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
             const ConvertCallbacks& callbacks) {
-  return Conversion(model, plan, options, callbacks).convert();
+  if (!options.plan_by_sensitivity && !options.budget_ms) {
+    return Conversion(model, plan, options, callbacks).convert();
+  }
+  const auto chosen = choose_plan(model, plan, options, callbacks);
+  Conversion conversion(model, chosen.plan, options, callbacks);
+  conversion.note(chosen.sensitivity);
+  return conversion.convert();
 }
 
 }  // namespace actswap

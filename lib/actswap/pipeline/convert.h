@@ -30,6 +30,11 @@ struct ConvertOptions {
   Schedule schedule = Schedule::linear({});
   bool control = false;  ///< train the original on, too, with the same budget, data and seed
   std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0
+  /// Keep those sites on the old function that would lose more than max_drop (plan_within_drop).
+  bool plan_by_sensitivity = false;
+  /// Swap no more sites than this latency takes, in ms, on probe_inputs (plan_within_budget).
+  std::optional<double> budget_ms = {};
+  std::int64_t sensitivity_examples = 1000;      ///< the first of the validation data, for the two
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
   std::string run_directory = {};  ///< where run.json goes; empty: no record is written
 };
@@ -38,6 +43,8 @@ struct ConvertCallbacks {
   std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
   std::function<void(const std::string& phase, const Progress&)> on_step;
   std::function<void(const std::string& phase, const EpochRecord&)> on_epoch;
+  /// Runs of a model, done and all, while the sensitivity of the sites is measured.
+  std::function<void(std::int64_t run, std::int64_t runs)> on_sensitivity;
   std::function<bool()> should_stop;
 };
 

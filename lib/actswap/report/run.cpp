@@ -1,4 +1,6 @@
+#include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/run.h>
+#include <actswap/report/sensitivity_json.h>
 
 #include <torch/version.h>
 
@@ -112,6 +114,19 @@ std::string worst_class(const Evaluation& before, const Evaluation& after) {
          " -> " + formatted("%.2f %%", after.per_class[worst]);
 }
 
+// Those that the plan before would have swapped.
+std::string kept_by_sensitivity(const Run& run) {
+  std::string text;
+  for (const auto& planned : run.plan.sites) {
+    const bool measured = std::ranges::any_of(
+        run.sensitivity->sites, [&](const auto& site) { return site.id == planned.site.id; });
+    if (measured && !planned.target) {
+      text += (text.empty() ? "" : ", ") + planned.site.id;
+    }
+  }
+  return text.empty() ? "none" : text;
+}
+
 class Table {
  public:
   void row(const std::string& label, const std::string& value) { rows_.emplace_back(label, value); }
@@ -177,6 +192,13 @@ std::string to_json(const Run& run) {
   json["verified"] = run.verification.verified;
   json["max_abs_diff"] = run.verification.max_abs_diff;
   json["max_rel_diff"] = run.verification.max_rel_diff;
+  if (run.sensitivity) {
+    json["sensitivity"] = to_json_object(*run.sensitivity);
+    const auto prediction = predict(run.plan, *run.sensitivity);
+    json["predicted"] = {
+        {"drop", prediction.drop},
+        {"latency_ms", prediction.latency_ms ? Json(*prediction.latency_ms) : Json()}};
+  }
   if (run.calibration) {
     json["calibration"] = calibration_json(*run.calibration);
   }
@@ -231,6 +253,13 @@ std::string summary_table(const Run& run) {
   Table table;
   table.row("sites swapped",
             std::to_string(run.plan.swapped()) + " of " + std::to_string(run.plan.sites.size()));
+  if (run.sensitivity) {
+    const auto prediction = predict(run.plan, *run.sensitivity);
+    table.row("sites kept by sensitivity", kept_by_sensitivity(run));
+    table.row("predicted from its sites",
+              formatted("a loss of %.4g", prediction.drop) + " (" + run.sensitivity->measure + ")" +
+                  (prediction.latency_ms ? formatted(", %.3f ms", *prediction.latency_ms) : ""));
+  }
   table.row("parameters", std::to_string(run.parameters));
   if (run.original) {
     const auto& name = run.original->metric;

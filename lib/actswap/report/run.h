@@ -7,6 +7,7 @@
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
 #include <actswap/train/trainer.h>
 
@@ -24,6 +25,7 @@ struct Run {
   std::string run_directory = {};
   Plan plan;
   std::int64_t parameters = 0;
+  std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
   std::optional<Calibration> calibration = {};
   bool trained = false;
   TrainOptions train;

@@ -1,0 +1,84 @@
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+#include <actswap/data/sample.h>
+#include <actswap/measure/sensitivity_plan.h>
+#include <actswap/pipeline/choose_plan.h>
+
+#include <sstream>
+
+namespace actswap {
+
+namespace {
+
+void check(const ConvertOptions& options) {
+  check_writable(options.output);
+  if (!options.validation_data) {
+    throw UsageError("A plan by sensitivity needs validation data, but there is none");
+  }
+  if (options.plan_by_sensitivity && options.budget_ms) {
+    throw UsageError("Expected a plan within a drop or within a budget, but both are asked for");
+  }
+  if (options.plan_by_sensitivity && !options.max_drop) {
+    throw UsageError(
+        "A plan by sensitivity needs the largest drop that is accepted (max_drop), but there is "
+        "none");
+  }
+}
+
+SensitivityOptions sensitivity_options(const ConvertOptions& options,
+                                       const ConvertCallbacks& callbacks) {
+  SensitivityOptions measuring;
+  measuring.judging.should_stop = callbacks.should_stop;
+  measuring.judging.on_run = callbacks.on_sensitivity;
+  measuring.timing_inputs =
+      options.probe_inputs.empty() ? first_inputs(*options.validation_data) : options.probe_inputs;
+  if (options.calibration_data) {
+    measuring.calibration = options.calibration;
+    measuring.calibration_batches =
+        sample_inputs(*options.calibration_data, options.calibration.inputs,
+                      options.calibration.batch_size, options.train.seed);
+  }
+  return measuring;
+}
+
+[[noreturn]] void fail_at_the_least(const Sensitivity& sensitivity, double max_drop) {
+  const auto& best = sensitivity.sites[best_first(sensitivity).front()];
+  std::ostringstream text;
+  text << "No site can be swapped within a drop of " << max_drop << ": the best, '" << best.id
+       << "', alone loses " << best.loss << " (" << sensitivity.measure << "); nothing was written";
+  throw Error(ErrorKind::accuracy, text.str());
+}
+
+}  // namespace
+
+ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
+                       const ConvertCallbacks& callbacks) {
+  check(options);
+  const auto say = [&](const std::string& text) {
+    if (callbacks.on_message) {
+      callbacks.on_message(text);
+    }
+  };
+  const FirstExamples data(*options.validation_data, options.sensitivity_examples);
+  say("measuring the sensitivity of " + std::to_string(plan.swapped()) + " sites on " +
+      std::to_string(data.size()) + " examples");
+  ChosenPlan chosen;
+  chosen.sensitivity =
+      measure_sensitivity(model, plan, data, sensitivity_options(options, callbacks));
+  if (options.plan_by_sensitivity && !chosen.sensitivity.has_target()) {
+    throw UsageError("A plan within a drop needs labelled validation data, but it has no target");
+  }
+  chosen.plan = options.budget_ms ? plan_within_budget(plan, chosen.sensitivity, *options.budget_ms)
+                                  : plan_within_drop(plan, chosen.sensitivity, *options.max_drop);
+  for (std::size_t i = 0; i < plan.sites.size(); ++i) {
+    if (plan.sites[i].target && !chosen.plan.sites[i].target) {
+      say(plan.sites[i].site.id + " " + chosen.plan.sites[i].reason);
+    }
+  }
+  if (chosen.plan.swapped() == 0) {
+    fail_at_the_least(chosen.sensitivity, *options.max_drop);
+  }
+  return chosen;
+}
+
+}  // namespace actswap
