@@ -27,10 +27,9 @@ import torch
 
 import report
 from methods import BUDGETS, LONG, METHODS, ORDERS, TARGETS, Cell, arguments, cells, steps, study
-from quickstart import STUDENT
 from tasks import ROOT, TASKS
 
-MOST_SEEDS = max(STUDENT) + 1
+MOST_SEEDS = max(report.STUDENT) + 1
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 # What --short does: tasks that need no more than the quickstart does.
 SHORT_TASKS, SHORT_BUDGETS, SHORT_SEEDS = ["residual", "convnext"], ["none", "2 %"], [0]
