@@ -14,7 +14,7 @@ RATE = 0.1  # of the original's peak learning rate
 class Method:
     recipe: str  # the command's
     labels: bool = False  # otherwise the original's outputs
-    options: tuple = ()  # of the command, beside
+    options: tuple = ("--average", 0)  # of the command, for its training
 
     @property
     def calibrated(self) -> bool:
@@ -33,9 +33,10 @@ METHODS = {
     "ramp, distilled": Method("ramp"),
     "calibrated, distilled": Method("calibrated"),
     "calibrated ramp, distilled": Method("calibrated-ramp"),
+    "calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95)),
 }
 # What the command does by itself where it has training data.
-AUTO = "calibrated, distilled"
+AUTO = "calibrated, distilled, averaged"
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
 
@@ -43,8 +44,8 @@ WITH_CONTROL = ("hard, labels", "relu")
 LONG = "30 %"
 HIGH_RATE = 0.4
 ORDERS = {
-    "ramp forward, distilled": Method("ramp", options=("--order", "forward")),
-    "ramp backward, distilled": Method("ramp", options=("--order", "backward")),
+    "ramp forward, distilled": Method("ramp", options=("--average", 0, "--order", "forward")),
+    "ramp backward, distilled": Method("ramp", options=("--average", 0, "--order", "backward")),
 }
 STUDY_TASKS = ["residual", "deep"]
 STUDY_TARGET = "relu"
@@ -107,7 +108,7 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     """Of `actswap convert`, without the output. examples: in the training data."""
     method = find_method(cell.method)
     found = [folder / f"original_{cell.seed}.pt", "--to", cell.target, "--seed", cell.seed, "--val", folder / "val.pt", *task.options]
-    found += ["--recipe", method.recipe, *method.options]
+    found += ["--recipe", method.recipe]
     if method.calibrated:
         found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration]
     if cell.budget == "none":
@@ -118,7 +119,7 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     else:
         loss = "distil-mse" if task.published else "distil"
     found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", cell.rate * task.rate]
-    found += ["--epochs", budget / (examples // task.batch)]
+    found += ["--epochs", budget / (examples // task.batch), *method.options]
     if (cell.method, cell.target) == WITH_CONTROL:
         found.append("--control")
     return found

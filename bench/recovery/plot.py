@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT, LEFT, TOP, GAP, LEGEND = 300, 220, 60, 30, 50, 34
+WIDTH, HEIGHT, LEFT, TOP, GAP, LEGEND = 300, 220, 60, 30, 50, 56
 STYLE = ("text{font:12px sans-serif;fill:#222}.tick{font-size:11px;fill:#555}.frame{fill:none;stroke:#999}"
          ".line{fill:none;stroke-width:1.8}.zero{stroke:#bbb}")  # fmt: skip
 
@@ -65,7 +65,7 @@ def svg(title: str, panels: dict, steps: list, bounds: tuple) -> str:
     for number, (name, series) in enumerate(panels.items()):
         parts += panel(name, steps, series, bounds, LEFT + number * (WIDTH + GAP))
     for number, line in enumerate(next(iter(panels.values()))):
-        at, row = LEFT + number % 4 * 160, TOP + HEIGHT + 36 + number // 4 * 18
+        at, row = LEFT + number % 3 * 230, TOP + HEIGHT + 36 + number // 3 * 18
         dash = ' stroke-dasharray="5 3"' if line.dashed else ""
         parts.append(f'<path class="line" stroke="{line.color}"{dash} d="M{at} {row - 4}h24"/>'
                      f'<text x="{at + 30}" y="{row}">{escape(line.name)}</text>')  # fmt: skip

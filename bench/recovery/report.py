@@ -12,6 +12,7 @@ BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!--
 NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)", "cosine": "cosine to the original's embedding"}
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
+AUTO_COLOR = "#000"
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 # Of Student's distribution, two-sided 95 %, by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -240,7 +241,7 @@ def picture(cells: Cells, task: str) -> str:
                 points.append(point)
                 if point and key != "swap_alone":
                     shown.append(point)
-            panels[f"to {target}"].append(plot.Series(method, COLORS[how.recipe], how.labels, points))
+            panels[f"to {target}"].append(plot.Series(method, AUTO_COLOR if method == AUTO else COLORS[how.recipe], how.labels, points))
     low, high = min(mean - half for mean, half in shown), max(mean + half for mean, half in shown)
     low, high = min(low, 0), max(high, 0)
     margin = 0.06 * (high - low or 1)
