@@ -181,6 +181,9 @@ void add_training_flags(CLI::App& app, Options& options) {
                  "Decay of the average of the weights (0.99, say), which is then what is exported; "
                  "counts from t = 1 on; 0: none");
   app.add_option("--seed", train.seed, "Of shuffling and dropout")->check(CLI::NonNegativeNumber);
+  app.add_option("--seeds", options.convert.seeds,
+                 "Calibrate and train so many times, with --seed and those after it, and say how "
+                 "sure the difference is; the first is exported");
   app.add_flag("--control", options.convert.control,
                "Train the original on as well, with the same budget, and compare");
 }

@@ -16,6 +16,7 @@
 #include <actswap/graph/thaw.h>
 #include <actswap/kernel/blend_operator.h>
 #include <actswap/measure/accuracy.h>
+#include <actswap/measure/comparison.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>

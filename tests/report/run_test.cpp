@@ -22,13 +22,23 @@ actswap::Run trained_run() {
   run.original = Evaluation{"accuracy", 91.206, 0.25, 100, {90.0, 92.5, none}};
   run.swap_alone = Evaluation{"accuracy", 82.33, 0.6, 100, {}};
   run.retargeted = Evaluation{"accuracy", 91.19, 0.26, 100, {90.5, 91.0, none}};
-  run.control = Evaluation{"accuracy", 91.3, 0.24, 100, {}};
+  run.control = Evaluation{"accuracy", 91.3, 0.24, 100, {90.0, 91.5, none}};
+  run.original->example_values = torch::tensor({100.0F, 100.0F, 0.0F, 100.0F});
+  run.retargeted->example_values = torch::tensor({100.0F, 0.0F, 0.0F, 100.0F});
+  run.control->example_values = torch::tensor({100.0F, 100.0F, 100.0F, 100.0F});
+  for (auto* evaluation : {&run.original, &run.retargeted, &run.control}) {
+    (*evaluation)->example_losses = (*evaluation)->example_values / 50.0;
+  }
+  run.agreement = Agreement{.relative_error = 0.02, .mean_cosine = 0.99, .same_prediction = 97.5};
+  run.control_agreement = Agreement{.same_prediction = 98.0};
   run.verification.verified = true;
   run.verification.max_rel_diff = 2.5e-7;
   run.latency = {{.median_ms = 4.0}, {.median_ms = 2.0, .ratio_to_first = 0.5}};
   return run;
 }
 
+// scipy 1.17.1: stats.t.interval(0.95, 3, ...) of the differences [0, -100, 0, 0] and
+// [0, -100, -100, 0].
 TEST(Report, SummaryTable) {
   EXPECT_EQ(summary_table(trained_run()),
             "sites swapped                            5 of 6\n"
@@ -37,7 +47,11 @@ TEST(Report, SummaryTable) {
             "accuracy, after the swap alone           82.33 %\n"
             "accuracy, after training                 91.19 %\n"
             "accuracy, control (original trained on)  91.30 %\n"
+            "against the original                     -25.00 ± 79.56, paired over 4 examples\n"
+            "against the control                      -50.00 ± 91.87, paired over 4 examples\n"
             "largest fall in a class                  class 1: 92.50 -> 91.00 %\n"
+            "the same against the control             class 1: 91.50 -> 91.00 %\n"
+            "same prediction as the original          97.50 % (control 98.00 %)\n"
             "latency, original                        4.000 ms\n"
             "latency, exported                        2.000 ms (0.50 of the original's)\n"
             "verified                                 yes, largest relative difference 2.5e-07\n"
@@ -58,6 +72,58 @@ TEST(Report, JsonHasWhatTheCommandPromises) {
   EXPECT_EQ(json["sites"][0]["selected"], false);
   EXPECT_EQ(json["sites"][0]["reason"], "kept by --keep");
   EXPECT_EQ(json["sites"][1]["target"], "relu");
+}
+
+TEST(Report, ClaimsAreSetAgainstOriginalAndControl) {
+  const auto json = nlohmann::json::parse(to_json(trained_run()));
+  EXPECT_EQ(json["agreement"]["retargeted"]["same_prediction"], 97.5);
+  EXPECT_EQ(json["agreement"]["retargeted"]["relative_error"], 0.02);
+  EXPECT_EQ(json["agreement"]["control"]["same_prediction"], 98.0);
+  const auto& original = json["comparisons"]["original"];
+  EXPECT_EQ(original["examples"]["difference"], -25.0);
+  EXPECT_NEAR(original["examples"]["half_width"], 79.56115763209269, 1e-9);
+  EXPECT_EQ(original["examples"]["count"], 4);
+  EXPECT_EQ(original["examples"]["distinct"], false);
+  EXPECT_EQ(original["mean_loss"]["difference"], -0.5);
+  EXPECT_EQ(original["worst_class"],
+            nlohmann::json({{"class", 1}, {"before", 92.5}, {"after", 91.0}}));
+  EXPECT_EQ(json["comparisons"]["control"]["worst_class"]["before"], 91.5);
+  EXPECT_FALSE(original.contains("seeds"));
+  EXPECT_FALSE(json.contains("seeds"));
+}
+
+TEST(Report, DifferencesOverSeeds) {
+  auto run = trained_run();
+  // scipy 1.17.1, as above: differences to 91.206 and to the controls.
+  const std::pair<double, double> values[] = {{91.19, 91.3}, {91.25, 91.1}, {91.1, 91.2}};
+  for (const auto& [ours, control] : values) {
+    SeedResult result{.seed = 7 + run.seeds.size()};
+    result.retargeted.evaluation = Evaluation{"accuracy", ours};
+    result.control = Judgement{Evaluation{"accuracy", control}};
+    run.seeds.push_back(result);
+  }
+  const auto json = nlohmann::json::parse(to_json(run));
+  ASSERT_EQ(json["seeds"].size(), 3U);
+  EXPECT_EQ(json["seeds"][2]["seed"], 9);
+  EXPECT_EQ(json["seeds"][1]["retargeted"]["value"], 91.25);
+  EXPECT_EQ(json["seeds"][1]["control"]["value"], 91.1);
+  EXPECT_NEAR(json["comparisons"]["original"]["seeds"]["difference"], -0.026000000000005723, 1e-9);
+  EXPECT_NEAR(json["comparisons"]["original"]["seeds"]["half_width"], 0.18754828438128038, 1e-9);
+  EXPECT_NEAR(json["comparisons"]["control"]["seeds"]["difference"], -0.020000000000000757, 1e-9);
+  EXPECT_NEAR(json["comparisons"]["control"]["seeds"]["half_width"], 0.36593633559597694, 1e-9);
+  const auto text = summary_table(run);
+  EXPECT_NE(text.find("against the control, over seeds          -0.02 ± 0.37, 3 seeds\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Report, WithoutLabelsTheOutputsAreCompared) {
+  actswap::Run run;
+  run.agreement = Agreement{.relative_error = 0.0123, .mean_cosine = 0.98765};
+  EXPECT_NE(summary_table(run).find("cosine with the original's outputs  0.98765\n"
+                                    "relative error of the outputs       0.0123\n"),
+            std::string::npos)
+      << summary_table(run);
 }
 
 TEST(Report, WithoutDataThereIsNoMetric) {

@@ -132,6 +132,36 @@ TEST_F(Convert, ModulesOfOneClassMayBecomeDifferent) {
   EXPECT_EQ(found, wanted);
 }
 
+TEST_F(Convert, SeveralSeedsGiveAnInterval) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const Words words = {"convert",  "model.pt", "-o",      "a.pt",    "--train",
+                       "data.pt",  "--val",    "data.pt", "--batch", "16",
+                       "--recipe", "hard",     "--seed",  "3",       "--control"};
+  auto three = words;
+  three.insert(three.end(), {"--seeds", "3", "--json"});
+  const auto outcome = run_here(three);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  ASSERT_EQ(json.at("seeds").size(), 3U);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& seed = json.at("seeds")[i];
+    EXPECT_EQ(seed.at("seed"), 3 + i);
+    sum += seed.at("retargeted").at("value").get<double>() -
+           seed.at("control").at("value").get<double>();
+    EXPECT_TRUE(contains(outcome.err, "retarget, seed " + std::to_string(3 + i) + ": epoch 1,"));
+    EXPECT_TRUE(contains(outcome.err, "control, seed " + std::to_string(3 + i) + ": epoch 1,"));
+  }
+  EXPECT_EQ(json.at("seeds")[0].at("retargeted").at("value"), json.at("retargeted"));
+  const auto& over_seeds = json.at("comparisons").at("control").at("seeds");
+  EXPECT_NEAR(over_seeds.at("difference"), sum / 3.0, 1e-9);
+  EXPECT_EQ(over_seeds.at("count"), 3);
+  auto none = words;
+  none.insert(none.end(), {"--seeds", "0"});
+  expect_failure(run_here(none), 2, {"seeds"});
+}
+
 TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   balanced_model().save(path("model.pt"));
   write_images("data.pt", 48);
@@ -168,24 +198,36 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/run.json"}));
   EXPECT_EQ(Json::parse(read_file(path("one.pt.run/run.json"))), json);
 
+  for (const char* key : {"original", "control"}) {
+    const auto& examples = json.at("comparisons").at(key).at("examples");
+    EXPECT_EQ(examples.at("count"), 48);
+    EXPECT_NEAR(examples.at("difference"),
+                json.at("retargeted").get<double>() - json.at(key).get<double>(), 1e-4);
+    EXPECT_GE(examples.at("half_width"), 0.0);
+  }
+  // The original's classes are the labels.
+  EXPECT_NEAR(json.at("agreement").at("retargeted").at("same_prediction"), json.at("retargeted"),
+              1e-4);
+
   // Once more for people; the same seed gives the same weights.
   const auto table_run =
       run_here({"convert", "model.pt", "-o", "two.pt", "--train", "data.pt", "--val", "data.pt",
                 "--epochs", "2", "--batch", "16", "--seed", "3", "--control", "--run-dir", "run"});
   ASSERT_EQ(table_run.code, 0) << table_run.err;
   const auto rows = table_of(table_run.out);
-  ASSERT_EQ(
-      labels_of(rows),
-      (Words{"sites swapped", "parameters", "accuracy, original", "accuracy, after the swap alone",
-             "accuracy, after calibration", "accuracy, after training",
-             "accuracy, control (original trained on)", "largest fall in a class",
-             "latency, original", "latency, exported", "verified", "written"}));
+  ASSERT_EQ(labels_of(rows),
+            (Words{"sites swapped", "parameters", "accuracy, original",
+                   "accuracy, after the swap alone", "accuracy, after calibration",
+                   "accuracy, after training", "accuracy, control (original trained on)",
+                   "against the original", "against the control", "largest fall in a class",
+                   "the same against the control", "same prediction as the original",
+                   "latency, original", "latency, exported", "verified", "written"}));
   EXPECT_EQ(rows[2].second, "100.00 %");
   char wanted[32];
   std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
   EXPECT_EQ(rows[5].second, wanted);
-  EXPECT_TRUE(std::regex_match(rows[7].second, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %")))
-      << rows[7].second;
+  EXPECT_TRUE(std::regex_match(rows[9].second, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %")))
+      << rows[9].second;
   EXPECT_TRUE(std::filesystem::exists(path("run/run.json")));
   EXPECT_FALSE(std::filesystem::exists(path("two.pt.run")));
   const auto one = actswap::distinct_parameters(actswap::load(path("one.pt")).module);

@@ -10,6 +10,19 @@
 
 namespace actswap {
 
+namespace {
+
+Interval paired(const torch::Tensor& a, const torch::Tensor& b) {
+  const auto count = [](const torch::Tensor& each) { return each.defined() ? each.size(0) : 0; };
+  if (count(a) == 0 || count(a) != count(b)) {
+    throw UsageError("Expected two evaluations of the same examples, but one is of " +
+                     std::to_string(count(a)) + " and one of " + std::to_string(count(b)));
+  }
+  return mean_interval(to_vector(a.to(torch::kFloat64) - b.to(torch::kFloat64)));
+}
+
+}  // namespace
+
 Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size,
                     const std::function<bool()>& should_stop) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
@@ -29,16 +42,18 @@ double drop(const Evaluation& before, const Evaluation& after) {
   return before.higher_is_better() ? before.value - after.value : after.value - before.value;
 }
 
+std::vector<double> to_vector(const torch::Tensor& values) {
+  const auto doubles = values.to(torch::kFloat64).contiguous();
+  const auto* begin = doubles.data_ptr<double>();
+  return {begin, begin + doubles.numel()};
+}
+
 Interval paired_difference(const Evaluation& a, const Evaluation& b) {
-  const auto& left = a.example_values;
-  const auto& right = b.example_values;
-  if (!left.defined() || !right.defined() || left.sizes() != right.sizes()) {
-    throw UsageError("Expected two evaluations of the same examples, but one is of " +
-                     std::to_string(a.examples) + " and one of " + std::to_string(b.examples));
-  }
-  const auto differences = (left.to(torch::kFloat64) - right.to(torch::kFloat64)).contiguous();
-  return mean_interval(
-      {differences.data_ptr<double>(), static_cast<std::size_t>(differences.numel())});
+  return paired(a.example_values, b.example_values);
+}
+
+Interval paired_loss_difference(const Evaluation& a, const Evaluation& b) {
+  return paired(a.example_losses, b.example_losses);
 }
 
 }  // namespace actswap

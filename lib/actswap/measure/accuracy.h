@@ -46,4 +46,10 @@ ACTSWAP_API double drop(const Evaluation& before, const Evaluation& after);
 /// @throws UsageError where they are not of as many examples
 ACTSWAP_API Interval paired_difference(const Evaluation& a, const Evaluation& b);
 
+/// The same of the loss.
+ACTSWAP_API Interval paired_loss_difference(const Evaluation& a, const Evaluation& b);
+
+/// Values of examples in double, as mean_interval takes them.
+std::vector<double> to_vector(const torch::Tensor& values);
+
 }  // namespace actswap

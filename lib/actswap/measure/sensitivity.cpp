@@ -16,8 +16,7 @@ namespace {
 
 Interval loss_interval(const Judgement& original, const Judgement& swapped) {
   if (!swapped.evaluation) {
-    const auto errors = swapped.agreement.example_errors.to(torch::kFloat64).contiguous();
-    return mean_interval({errors.data_ptr<double>(), static_cast<std::size_t>(errors.numel())});
+    return mean_interval(to_vector(swapped.agreement.example_errors));
   }
   return paired_difference(*original.evaluation, *swapped.evaluation);
 }

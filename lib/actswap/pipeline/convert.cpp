@@ -62,18 +62,65 @@ class Conversion {
   }
 
   /// What the plan was made from.
-  void note(const Sensitivity& sensitivity) { run_.sensitivity = sensitivity; }
+  void note(const std::optional<Sensitivity>& sensitivity) { run_.sensitivity = sensitivity; }
 
-  Run convert() {
+  /// All but the export.
+  void prepare() {
     check_options();
     check_insertion();
+    original_ = recompile(model_.module);
     if (measurable_) {
       message("measuring the original and the swap alone");
-      original_ = recompile(model_.module);
       run_.original = measure(original_);
       swap_.set_blend(1.0);
       run_.swap_alone = measure(swap_.module());
     }
+    retarget();
+  }
+
+  /// With another seed, what the first gave.
+  SeedResult repeat(const Run& first) {
+    run_.original = first.original;
+    original_ = recompile(model_.module);
+    retarget();
+    return result();
+  }
+
+  void add(SeedResult other) {
+    if (run_.seeds.empty()) {
+      run_.seeds.push_back(result());
+    }
+    run_.seeds.push_back(std::move(other));
+    record();
+  }
+
+  Run finish() {
+    check_gate();
+    check_interruption();
+    write();
+    record();
+    return run_;
+  }
+
+  const Run& run() const { return run_; }
+
+  void message(const std::string& text) const {
+    if (callbacks_.on_message) {
+      callbacks_.on_message(text);
+    }
+  }
+
+ private:
+  SeedResult result() const {
+    SeedResult result{.seed = options_.train.seed,
+                      .retargeted = {run_.retargeted, run_.agreement.value()}};
+    if (control_) {
+      result.control = Judgement{run_.control, run_.control_agreement.value()};
+    }
+    return result;
+  }
+
+  void retarget() {
     if (options_.calibration_data) {
       calibrate_retargeted();
     }
@@ -88,20 +135,25 @@ class Conversion {
     check_interruption();
     swap_.set_blend(1.0);
     swap_.module().eval();
-    if (measurable_) {
-      run_.retargeted = measure(swap_.module());
+    if (options_.validation_data) {
+      judge_results();
     }
-    check_gate();
-    check_interruption();
-    write();
     record();
-    return run_;
   }
 
- private:
-  void message(const std::string& text) const {
-    if (callbacks_.on_message) {
-      callbacks_.on_message(text);
+  // In one pass: beside the original, whose outputs the others are compared with.
+  void judge_results() {
+    std::vector<Variant> variants = {{original_}, {swap_.module()}};
+    if (control_) {
+      variants.push_back({*control_});
+    }
+    const auto judgements =
+        judge(variants, *options_.validation_data, {.should_stop = callbacks_.should_stop});
+    run_.retargeted = judgements[1].evaluation;
+    run_.agreement = judgements[1].agreement;
+    if (control_) {
+      run_.control = judgements[2].evaluation;
+      run_.control_agreement = judgements[2].agreement;
     }
   }
 
@@ -118,7 +170,18 @@ class Conversion {
       throw UsageError("The accuracy gate needs labelled validation data, but there is none");
     }
     if (options_.validation_data && !measurable_) {
-      message("the validation data has no target: nothing is measured on it");
+      message("the validation data has no target: outputs are compared with the original's");
+    }
+    if (options_.seeds < 1) {
+      throw UsageError("Expected seeds > 0, but got " + std::to_string(options_.seeds));
+    }
+    if (options_.seeds > 1 && !options_.validation_data) {
+      throw UsageError("Several seeds are compared on validation data, but there is none");
+    }
+    if (options_.seeds > 1 && !options_.train_data && !options_.calibration_data) {
+      throw UsageError(
+          "Expected data to calibrate or train on with several seeds: a plain swap "
+          "depends on none");
     }
   }
 
@@ -147,9 +210,11 @@ class Conversion {
     write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
   }
 
-  TrainCallbacks training_callbacks(const std::string& phase, std::vector<EpochRecord>& epochs) {
+  TrainCallbacks training_callbacks(const std::string& name, std::vector<EpochRecord>& epochs) {
     TrainCallbacks training;
     training.should_stop = callbacks_.should_stop;
+    const auto phase =
+        options_.seeds > 1 ? name + ", seed " + std::to_string(options_.train.seed) : name;
     if (callbacks_.on_step) {
       training.on_step = [this, phase](const Progress& progress) {
         callbacks_.on_step(phase, progress);
@@ -252,13 +317,10 @@ class Conversion {
 
   void train_control() {
     message("training the control: the original with the same budget, data and seed");
-    auto control = original_for_training(Tensors::copied);
+    control_ = original_for_training(Tensors::copied);
     train(
-        control, teacher(), *options_.train_data, options_.schedule, [](double) {}, options_.train,
-        training_callbacks("control", run_.control_epochs));
-    if (measurable_) {
-      run_.control = measure(control);
-    }
+        *control_, teacher(), *options_.train_data, options_.schedule, [](double) {},
+        options_.train, training_callbacks("control", run_.control_epochs));
   }
 
   void check_gate() {
@@ -303,6 +365,7 @@ class Conversion {
   Retargeter swap_;
   std::optional<CalibratedRamp> calibrated_ramp_;  // where t rises after a calibration
   torch::jit::Module original_;
+  std::optional<torch::jit::Module> control_;
   std::vector<torch::Tensor> probe_inputs_;
   Run run_;
   bool measurable_ = false;
@@ -310,17 +373,32 @@ class Conversion {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& options,
+                    const ConvertCallbacks& callbacks,
+                    const std::optional<Sensitivity>& sensitivity) {
+  Conversion conversion(model, plan, options, callbacks);
+  conversion.note(sensitivity);
+  conversion.prepare();
+  for (std::int64_t i = 1; i < options.seeds; ++i) {
+    conversion.message("again with seed " +
+                       std::to_string(options.train.seed + static_cast<std::uint64_t>(i)));
+    ConvertOptions other = options;
+    other.train.seed += static_cast<std::uint64_t>(i);
+    other.run_directory.clear();  // one record, of the first
+    conversion.add(Conversion(model, plan, other, callbacks).repeat(conversion.run()));
+  }
+  return conversion.finish();
+}
+
 }  // namespace
 
 Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
             const ConvertCallbacks& callbacks) {
   if (!options.plan_by_sensitivity && !options.budget_ms) {
-    return Conversion(model, plan, options, callbacks).convert();
+    return convert_planned(model, plan, options, callbacks, std::nullopt);
   }
   const auto chosen = choose_plan(model, plan, options, callbacks);
-  Conversion conversion(model, chosen.plan, options, callbacks);
-  conversion.note(chosen.sensitivity);
-  return conversion.convert();
+  return convert_planned(model, chosen.plan, options, callbacks, chosen.sensitivity);
 }
 
 }  // namespace actswap

@@ -29,6 +29,9 @@ struct ConvertOptions {
   /// what that changed moves in with t (CalibratedRamp).
   Schedule schedule = Schedule::linear({});
   bool control = false;  ///< train the original on, too, with the same budget, data and seed
+  /// Calibrate and train so many times, with train.seed and those after it, the control as well, to
+  /// say how sure the difference is. The first is exported: nothing is selected. > 0
+  std::int64_t seeds = 1;
   std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0
   /// Keep those sites on the old function that would lose more than max_drop (plan_within_drop).
   bool plan_by_sensitivity = false;

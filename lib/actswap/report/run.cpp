@@ -1,4 +1,5 @@
 #include <actswap/measure/sensitivity_plan.h>
+#include <actswap/report/claims.h>
 #include <actswap/report/run.h>
 #include <actswap/report/sensitivity_json.h>
 
@@ -98,20 +99,6 @@ std::string formatted(const char* format, double value) {
 std::string metric_text(const Evaluation& evaluation) {
   return evaluation.metric == "accuracy" ? formatted("%.2f %%", evaluation.value)
                                          : formatted("%.6g", evaluation.value);
-}
-
-// The class that lost most: an average can hide it.
-std::string worst_class(const Evaluation& before, const Evaluation& after) {
-  std::size_t worst = 0;
-  double fall = -1e300;
-  for (std::size_t i = 0; i < std::min(before.per_class.size(), after.per_class.size()); ++i) {
-    if (before.per_class[i] - after.per_class[i] > fall) {
-      fall = before.per_class[i] - after.per_class[i];
-      worst = i;
-    }
-  }
-  return "class " + std::to_string(worst) + ": " + formatted("%.2f", before.per_class[worst]) +
-         " -> " + formatted("%.2f %%", after.per_class[worst]);
 }
 
 // Those that the plan before would have swapped.
@@ -239,6 +226,7 @@ std::string to_json(const Run& run) {
       json["evaluations"][name] = evaluation_json(**evaluation);
     }
   }
+  add_claims(json, run);
   if (run.latency.size() == 2) {
     json["latency"] = {{"original_ms", run.latency[0].median_ms},
                        {"exported_ms", run.latency[1].median_ms},
@@ -276,9 +264,9 @@ std::string summary_table(const Run& run) {
     if (run.control) {
       table.row(name + ", control (original trained on)", metric_text(*run.control));
     }
-    if (run.retargeted && !run.original->per_class.empty()) {
-      table.row("largest fall in a class", worst_class(*run.original, *run.retargeted));
-    }
+  }
+  for (const auto& [label, value] : claim_rows(run)) {
+    table.row(label, value);
   }
   if (run.latency.size() == 2) {
     table.row("latency, original", formatted("%.3f ms", run.latency[0].median_ms));

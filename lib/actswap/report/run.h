@@ -6,6 +6,7 @@
 #include <actswap/export/export_model.h>
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
+#include <actswap/measure/comparison.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
@@ -37,6 +38,10 @@ struct Run {
   std::optional<Evaluation> calibrated = {};  ///< after the calibration, before training
   std::optional<Evaluation> retargeted = {};  ///< of the model that is exported
   std::optional<Evaluation> control = {};     ///< the original trained on with the same budget
+  std::optional<Agreement> agreement = {};    ///< of the exported model with the original
+  std::optional<Agreement> control_agreement = {};
+  /// Where several seeds were asked for; the first is that of the exported model.
+  std::vector<SeedResult> seeds = {};
   Verification verification;
   std::vector<Latency> latency = {};  ///< original, exported; empty where no input is known
   double seconds = 0.0;

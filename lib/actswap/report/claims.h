@@ -1,0 +1,20 @@
+// What a run claims of its result: against the original and against the control, and how sure.
+#pragma once
+
+#include <actswap/report/run.h>
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+/// Adds "agreement", "comparisons" and "seeds", each where there is something to say.
+void add_claims(nlohmann::ordered_json& json, const Run& run);
+
+/// Rows of the summary: a label and a value.
+std::vector<std::pair<std::string, std::string>> claim_rows(const Run& run);
+
+}  // namespace actswap

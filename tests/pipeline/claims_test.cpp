@@ -1,0 +1,131 @@
+// What a conversion says of its result, checked on the file that it wrote and by runs of their own.
+#include <actswap/base/error.h>
+#include <actswap/pipeline/convert.h>
+
+#include <gtest/gtest.h>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+struct Setting {
+  ScratchFolder scratch;
+  Model model = load(test_model("dropout_bn.pt"));
+  ConvertOptions options;
+
+  Setting() {
+    options.output = scratch / "out.pt";
+    options.train_data = data(96, 1);
+    options.validation_data = data(64, 2);
+    options.train.epochs = 1;
+    options.train.batch_size = 32;
+    options.train.loss = parse_loss("distil-mse");
+    options.train.learning_rate = 1e-2;
+    options.schedule = Schedule::step({});
+    options.control = true;
+  }
+  torch::Tensor outputs(torch::jit::Module module, const torch::Tensor& images) const {
+    module.eval();
+    return outputs_of(module, {images})[0];
+  }
+  std::shared_ptr<TensorDataset> data(std::int64_t examples, std::uint64_t seed) const {
+    torch::manual_seed(seed);
+    const auto images = torch::randn({examples, 3, 8, 8});
+    return std::make_shared<TensorDataset>(
+        std::vector<torch::Tensor>{images},
+        outputs(reload(model.module), images) + 0.1 * torch::randn({examples, 1}));
+  }
+  Run run() const { return convert(model, plan(model, {}), options); }
+};
+
+TEST(Claims, AreTrueOfTheWrittenFile) {
+  const Setting setting;
+  const auto run = setting.run();
+  const auto& data = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
+  const auto before = setting.outputs(setting.model.module, data.inputs()[0]);
+  const auto after = setting.outputs(load(setting.options.output).module, data.inputs()[0]);
+  const auto error = (after - before).square().sum() / before.square().sum();
+  EXPECT_NEAR(run.agreement->relative_error, error.item<double>(), 1e-5 * error.item<double>());
+  const auto errors = [&](const torch::Tensor& output) {
+    return (output - data.target()).square().mean(1).to(torch::kFloat64);
+  };
+  const auto difference = errors(after) - errors(before);
+  const auto comparison = compare(*run.retargeted, *run.original);
+  ASSERT_TRUE(comparison);
+  EXPECT_NEAR(comparison->difference.mean, difference.mean().item<double>(), 1e-6);
+  // Of 63 degrees of freedom (scipy 1.17.1: stats.t.ppf(0.975, 63)).
+  EXPECT_NEAR(comparison->difference.half_width,
+              1.998340542520741 * difference.std().item<double>() / 8.0, 1e-6);
+  EXPECT_NEAR(comparison->difference.mean, run.retargeted->value - run.original->value, 1e-6);
+  ASSERT_TRUE(run.control_agreement);
+  EXPECT_GT(run.control_agreement->relative_error, 0.0);
+  EXPECT_TRUE(run.seeds.empty());
+}
+
+TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
+  Setting setting;
+  std::vector<actswap::Run> alone;  // not testing::Test::Run
+  for (const std::uint64_t seed : {5, 6}) {
+    setting.options.train.seed = seed;
+    alone.push_back(setting.run());
+  }
+  setting.options.train.seed = 5;
+  setting.options.seeds = 2;
+  setting.options.run_directory = setting.scratch / "run";
+  const auto both = setting.run();
+  ASSERT_EQ(both.seeds.size(), 2U);
+  for (const std::size_t i : {0U, 1U}) {
+    EXPECT_EQ(both.seeds[i].seed, 5 + i);
+    EXPECT_EQ(both.seeds[i].retargeted.evaluation->value, alone[i].retargeted->value);
+    EXPECT_EQ(both.seeds[i].control->evaluation->value, alone[i].control->value);
+    EXPECT_EQ(both.seeds[i].retargeted.agreement.relative_error,
+              alone[i].agreement->relative_error);
+  }
+  EXPECT_NE(alone[0].retargeted->value, alone[1].retargeted->value);
+  EXPECT_EQ(both.retargeted->value, alone[0].retargeted->value);
+  EXPECT_EQ(both.epochs.size(), 1U) << "the record is that of the exported model";
+  auto module = load(setting.options.output).module;
+  EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, alone[0].retargeted->value);
+  const auto against = over_seeds_against_control(both.seeds);
+  EXPECT_NEAR(against.mean,
+              0.5 * (alone[0].retargeted->value - alone[0].control->value +
+                     alone[1].retargeted->value - alone[1].control->value),
+              1e-12);
+  std::ifstream record(setting.scratch / "run/run.json");
+  EXPECT_EQ(nlohmann::json::parse(record)["seeds"].size(), 2U);
+}
+
+TEST(Claims, WithoutLabelsOutputsAreCompared) {
+  Setting setting;
+  const auto& data = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
+  setting.options.validation_data = std::make_shared<TensorDataset>(data.inputs(), torch::Tensor());
+  setting.options.seeds = 2;
+  const auto run = setting.run();
+  EXPECT_FALSE(run.retargeted);
+  EXPECT_FALSE(run.control);
+  ASSERT_TRUE(run.agreement);
+  EXPECT_GT(run.agreement->relative_error, 0.0);
+  EXPECT_TRUE(run.control_agreement);
+  EXPECT_EQ(run.seeds.size(), 2U);
+  const auto json = nlohmann::json::parse(to_json(run));
+  EXPECT_FALSE(json.contains("comparisons"));
+  EXPECT_EQ(json["agreement"]["retargeted"]["relative_error"], run.agreement->relative_error);
+}
+
+TEST(Claims, SeveralSeedsNeedSomethingThatDependsOnThem) {
+  Setting setting;
+  setting.options.seeds = 0;
+  EXPECT_THROW(setting.run(), UsageError);
+  setting.options.seeds = 2;
+  setting.options.control = false;
+  setting.options.train_data = nullptr;
+  EXPECT_THROW(setting.run(), UsageError);
+  setting.options.train_data = setting.options.validation_data;
+  setting.options.validation_data = nullptr;
+  EXPECT_THROW(setting.run(), UsageError);
+  EXPECT_TRUE(setting.scratch.list().empty());
+}
+
+}  // namespace
+}  // namespace actswap
