@@ -11,6 +11,7 @@
 #include <torch/script.h>
 #include <torch/torch.h>
 
+#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <functional>
@@ -18,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace actswap {
@@ -369,6 +371,8 @@ TEST(BlendOperator, RunsOnSeveralThreads) {
       }
       return 1.0 - mine / all;
     };
+    // Threads of what ran before wait for work by spinning, for some 200 ms.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
     EXPECT_LT(share_of_others(1), 0.1) << backward;
     EXPECT_GT(share_of_others(2), 0.25) << backward;
   }

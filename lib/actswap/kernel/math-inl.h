@@ -1,8 +1,14 @@
-// Vector arithmetic of the kernels in single precision: exp, a quotient, expm1, log1p, the normal
-// distribution. Included once for each instruction set (see blend_kernel.cpp); not installed.
+// Vector arithmetic of the kernels in single precision: e^u as a fraction, and what is made of it.
+// Included once for each instruction set (see blend_float.cpp); not installed.
 //
-// Everything lets NaN through. Errors, in units in the last place over all inputs, are measured by
-// bench/kernel/ulp.cpp. The coefficients come out of bench/kernel/coefficients.py.
+// What limits the kernels is the units that multiply: on the processors of today a product, a
+// comparison or a step of a polynomial costs more than a sum, a maximum or whole numbers, which run
+// beside them. Hence e^u is a fraction of short polynomials, whose quotient is the one that the row
+// needs anyway, and powers of two are whole numbers added to exponents.
+//
+// Everything lets NaN through unless it says otherwise. Errors, in units in the last place over all
+// inputs, are measured by bench/kernel/ulp.cpp. The coefficients come out of
+// bench/kernel/coefficients.py.
 #if defined(ACTSWAP_KERNEL_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ACTSWAP_KERNEL_MATH_INL_H_
 #undef ACTSWAP_KERNEL_MATH_INL_H_
@@ -13,6 +19,7 @@
 #include <hwy/highway.h>
 
 #include <limits>
+#include <numbers>
 
 HWY_BEFORE_NAMESPACE();
 namespace actswap::HWY_NAMESPACE {
@@ -23,13 +30,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
 using IntTag = hn::RebindToSigned<Tag>;
 using Vector = hn::Vec<Tag>;
+using IntVector = hn::Vec<IntTag>;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kLargest = std::numeric_limits<float>::max();
-// e^-104 rounds to 0, the smallest denormal being e^-103.28.
-constexpr float kExpZero = -104.0F;
-// So does the normal distribution at -14.5.
-constexpr float kNormalEnd = 14.5F;
+// 112 e^-112 rounds to 0: half of the smallest denormal is e^-103.97.
+constexpr double kExpZero = 112.0;
 
 HWY_INLINE Vector constant(float value) {
   return hn::Set(Tag(), value);
@@ -52,177 +58,181 @@ HWY_INLINE Vector at_most(float bound, Vector x) {
 #endif
 }
 
-// In [-bound, bound].
-HWY_INLINE Vector within(float bound, Vector x) {
-  return at_most(bound, at_least(-bound, x));
+HWY_INLINE Vector positive_part(Vector x) {
+  return at_least(0.0F, x);
 }
-
+HWY_INLINE hn::Mask<Tag> is_positive(Vector x) {
+  return hn::Gt(x, hn::Zero(Tag()));
+}
 HWY_INLINE Vector minus_abs(Vector x) {
   return hn::Or(x, hn::SignBit(Tag()));
 }
-
-// p 2^k for k in [-151, 126], exact but for one rounding where the result is denormal.
-HWY_INLINE Vector scale(Vector p, Vector k) {
-#if HWY_TARGET <= HWY_AVX3
-  return Vector{_mm512_scalef_ps(p.raw, k.raw)};
-#else
-  // In two steps: 2^-150 is not a float.
-  const IntTag di;
-  const auto exponent = hn::ConvertTo(di, k);
-  const auto half = hn::ShiftRight<1>(exponent);
-  const auto power = [&](auto e) HWY_ATTR {
-    return hn::BitCast(Tag(), hn::ShiftLeft<23>(hn::Add(e, hn::Set(di, 127))));
-  };
-  return hn::Mul(hn::Mul(p, power(half)), power(hn::Sub(exponent, half)));
-#endif
+HWY_INLINE Vector minus(Vector x) {
+  return hn::Xor(x, hn::SignBit(Tag()));
+}
+HWY_INLINE Vector twice(Vector x) {
+  return hn::Add(x, x);
 }
 
-// n / d for finite n, and d finite and at least 2^-100.
-HWY_INLINE Vector quotient(Vector n, Vector d) {
-#if HWY_TARGET <= HWY_AVX3
-  // The estimate has 14 bits on every processor; a step of Newton's on the quotient gives the rest.
-  const Vector r = hn::ApproximateReciprocal(d);
-  const Vector q = hn::Mul(n, r);
-  return hn::MulAdd(hn::NegMulAdd(q, d, n), r, q);
-#else
-  return hn::Div(n, d);
-#endif
-}
-
-HWY_INLINE Vector reciprocal(Vector d) {
-#if HWY_TARGET <= HWY_AVX3
-  const Vector r = hn::ApproximateReciprocal(d);
-  return hn::MulAdd(hn::NegMulAdd(r, d, constant(1.0F)), r, r);
-#else
-  return hn::Div(constant(1.0F), d);
-#endif
-}
-
-// x = k ln 2 + r, |r| <= ln(2) / 2
-struct Reduced {
-  Vector k;
-  Vector r;
-};
-
-// For |x| < 2^21.
-HWY_INLINE Reduced reduce(Vector x) {
-  // Adding 1.5 2^23 rounds to a whole number.
-  const Vector rounder = constant(12582912.0F);
-  const Vector k = hn::Sub(hn::MulAdd(x, constant(1.44269504F), rounder), rounder);
-  // ln 2 in two parts, of which the first has 9 bits: its product with k is exact.
-  const Vector r = hn::NegMulAdd(k, constant(0.693359375F), x);
-  return {k, hn::NegMulAdd(k, constant(-2.12194440e-4F), r)};
-}
-
-// e^r 2^k
-HWY_INLINE Vector exp(Reduced x) {
-  Vector p = constant(8.31252505e-3F);
-  p = hn::MulAdd(p, x.r, constant(4.18901134e-2F));
-  p = hn::MulAdd(p, x.r, constant(1.66671145e-1F));
-  p = hn::MulAdd(p, x.r, constant(4.99992318e-1F));
-  p = hn::MulAdd(p, x.r, constant(1.0F));
-  return scale(hn::MulAdd(p, x.r, constant(1.0F)), x.k);
-}
-
-// For x in [-104, 87].
-HWY_INLINE Vector exp(Vector x) {
-  return exp(reduce(x));
-}
-
-// e^x - 1 for x in [-104, 87].
-HWY_INLINE Vector expm1(Vector x) {
-  const Reduced reduced = reduce(x);
-  const Vector r = reduced.r;
-  // e^r - 1 = r p(r), to more digits than e^r: nothing is added to it where k = 0
-  Vector p = constant(1.38825170e-3F);
-  p = hn::MulAdd(p, r, constant(8.36651426e-3F));
-  p = hn::MulAdd(p, r, constant(4.16671997e-2F));
-  p = hn::MulAdd(p, r, constant(1.66665437e-1F));
-  p = hn::MulAdd(p, r, constant(4.99999982e-1F));
-  p = hn::MulAdd(hn::Mul(p, r), r, r);
-  const Vector power = scale(constant(1.0F), reduced.k);
-  return hn::MulAdd(p, power, hn::Sub(power, constant(1.0F)));
-}
-
-// log(1 + z) for z in [0, 1].
-HWY_INLINE Vector log1p(Vector z) {
-  Vector p = constant(5.23268788e-3F);
-  p = hn::MulAdd(p, z, constant(-2.95052132e-2F));
-  p = hn::MulAdd(p, z, constant(7.82259102e-2F));
-  p = hn::MulAdd(p, z, constant(-1.36632423e-1F));
-  p = hn::MulAdd(p, z, constant(1.91060051e-1F));
-  p = hn::MulAdd(p, z, constant(-2.48429818e-1F));
-  p = hn::MulAdd(p, z, constant(3.33190968e-1F));
-  p = hn::MulAdd(p, z, constant(-4.99994931e-1F));
-  p = hn::MulAdd(p, z, constant(9.99999970e-1F));
-  return hn::Mul(p, z);
-}
-
-// e^(-x^2/2) for |x| <= 14.5.
-HWY_INLINE Vector exp_minus_half_square(Vector x) {
-  // The square is wanted to more digits than it has: at -14 its rounding would cost 50 units.
+// a b - p, exactly, where p is a b rounded.
+HWY_INLINE Vector product_rest(Vector a, Vector b, Vector p) {
 #if HWY_NATIVE_FMA
-  const Vector minus_half = hn::Mul(x, constant(-0.5F));
-  const Vector square = hn::Mul(minus_half, x);
-  const Vector rest = hn::MulSub(minus_half, x, square);
+  return hn::MulSub(a, b, p);
 #else
-  const auto upper = hn::BitCast(Tag(), hn::Set(IntTag(), -4096));  // 12 bits: exact when squared
-  const Vector head = hn::And(x, upper);
-  const Vector square = hn::Mul(hn::Mul(head, head), constant(-0.5F));
-  const Vector rest = hn::Mul(hn::Mul(hn::Sub(x, head), hn::Add(x, head)), constant(-0.5F));
+  const auto upper = hn::BitCast(Tag(), hn::Set(IntTag(), -4096));  // 12 bits: products are exact
+  const Vector a1 = hn::And(a, upper);
+  const Vector b1 = hn::And(b, upper);
+  const Vector a2 = hn::Sub(a, a1);
+  const Vector b2 = hn::Sub(b, b1);
+  const Vector outer = hn::Sub(hn::Mul(a1, b1), p);
+  const Vector middle = hn::Add(outer, hn::Add(hn::Mul(a1, b2), hn::Mul(a2, b1)));
+  return hn::Add(middle, hn::Mul(a2, b2));
 #endif
-  Reduced reduced = reduce(square);
-  reduced.r = hn::Add(reduced.r, rest);
-  return exp(reduced);
 }
 
-// Phi(-a) e^(a^2/2) for a in [0, 14.5], Phi the distribution function of N(0, 1).
-HWY_INLINE Vector scaled_normal_tail(Vector a) {
-  // r p(a r - 1.3125), r = 1 / (1 + a / 3.25): r alone would lose digits where a is small, and
-  // the middle of its range is where a polynomial's terms cancel least
-  const Vector r = reciprocal(hn::MulAdd(a, constant(1.0F / 3.25F), constant(1.0F)));
-  const Vector w = hn::MulSub(a, r, constant(1.3125F));
-  Vector p = constant(-9.47052956e-06F);
-  p = hn::MulAdd(p, w, constant(3.76942159e-06F));
-  p = hn::MulAdd(p, w, constant(0.000236537804F));
-  p = hn::MulAdd(p, w, constant(-0.000318739675F));
-  p = hn::MulAdd(p, w, constant(-0.00563391629F));
-  p = hn::MulAdd(p, w, constant(0.0373770762F));
-  p = hn::MulAdd(p, w, constant(-0.123833904F));
-  p = hn::MulAdd(p, w, constant(0.262126357F));
-  return hn::Mul(p, r);
+// a b + c, rounded once where MulAdd may round twice.
+HWY_INLINE Vector rounded_once(Vector a, Vector b, Vector c) {
+#if HWY_NATIVE_FMA
+  return hn::MulAdd(a, b, c);
+#else
+  const Vector product = hn::Mul(a, b);
+  const Vector sum = hn::Add(product, c);
+  const Vector taken = hn::Sub(sum, product);
+  const Vector rest = hn::Add(hn::Sub(product, hn::Sub(sum, taken)), hn::Sub(c, taken));
+  return hn::Add(sum, hn::Add(rest, product_rest(a, b, product)));
+#endif
 }
 
-// With z = e^-|u| and r = 1 / (1 + z) the sigmoid is r for u >= 0 and z r for u < 0; no digit is
-// lost on either side.
-HWY_INLINE Vector exp_minus_abs(Vector u) {
-  return exp(at_least(kExpZero, minus_abs(u)));
+// v times the power of two whose exponent stands at a float's place in e. Loses NaN.
+HWY_INLINE Vector times_power(Vector v, IntVector e) {
+  return hn::BitCast(Tag(), hn::Add(hn::BitCast(IntTag(), v), e));
+}
+template <int kPower>
+HWY_INLINE Vector times_power(Vector v) {
+  return times_power(v, hn::Set(IntTag(), kPower * (1 << 23)));
 }
 
-HWY_INLINE Vector sigmoid(Vector u) {
-  const Vector one = constant(1.0F);
-  const Vector z = exp_minus_abs(u);
-  return quotient(hn::IfNegativeThenElse(u, z, one), hn::Add(z, one));
-}
-
-struct SigmoidPair {
-  Vector value;
-  Vector slope;    // s (1 - s) = z r^2
-  Vector bounded;  // u within [-104, 104], beyond which the slope is 0
+// y = k + f, |f| <= 1/2, and k + kBias at the place of a float's exponent.
+struct Reduced {
+  Vector f;
+  IntVector power;
 };
 
-HWY_INLINE SigmoidPair sigmoid_pair(Vector u) {
-  const Vector a = at_least(kExpZero, minus_abs(u));
-  const Vector z = exp(a);
-  const Vector r = reciprocal(hn::Add(z, constant(1.0F)));
-  const Vector zr = hn::Mul(z, r);
-  return {hn::IfNegativeThenElse(u, zr, r), hn::Mul(zr, r), hn::CopySign(a, u)};
+// For y = v c + w c_rest of which the first product is not rounded, |y| < 2^21.
+enum class Order { usual, digits_near_zero };
+template <int kBias, Order kOrder = Order::usual>
+HWY_INLINE Reduced reduce(Vector v, Vector c, Vector w, Vector c_rest) {
+  // Adding 1.5 2^23 rounds to a whole number, which stands in the last bits of the sum.
+  const Vector rounder = constant(12582912.0F + kBias);
+#if HWY_NATIVE_FMA
+  const Vector sum = hn::MulAdd(v, c, rounder);
+  const Vector k = hn::Sub(sum, rounder);
+  // The second is rounded less often where k = 0, but loses digits where k is large.
+  const Vector f = kOrder == Order::usual ? hn::MulAdd(w, c_rest, hn::MulSub(v, c, k))
+                                          : hn::MulAdd(v, c, hn::MulSub(w, c_rest, k));
+#else
+  const Vector product = hn::Mul(v, c);
+  const Vector sum = hn::Add(product, rounder);
+  const Vector rest = hn::MulAdd(w, c_rest, product_rest(v, c, product));
+  const Vector f = hn::Add(hn::Sub(product, hn::Sub(sum, rounder)), rest);
+#endif
+  return {f, hn::ShiftLeft<23>(hn::BitCast(IntTag(), sum))};
 }
 
-// tanh(u) = -m / (m + 2), m = e^(-2|u|) - 1, with the sign of u.
-HWY_INLINE Vector tanh(Vector u) {
-  const Vector m = expm1(at_least(kExpZero, hn::Mul(minus_abs(u), constant(2.0F))));
-  return hn::CopySign(quotient(m, hn::Add(m, constant(2.0F))), u);
+// 2^f = (even + odd) / (even - odd) for |f| <= 1/2, since tanh(f ln(2) / 2) is nearly
+// f (f^2 + b) / (a1 f^2 + a0).
+constexpr float kEven0 = 360.75061F;
+constexpr float kEven2 = 17.3290234F;
+HWY_INLINE Vector exp2_odd(Vector f, Vector square) {
+  return hn::Mul(f, hn::Add(square, constant(125.026634F)));
+}
+struct Parts {
+  Vector even;
+  Vector odd;
+};
+HWY_INLINE Parts exp2_parts(Vector f) {
+  const Vector square = hn::Mul(f, f);
+  return {hn::MulAdd(square, constant(kEven2), constant(kEven0)), exp2_odd(f, square)};
+}
+// 2^f - 1, where nothing is lost near 0.
+HWY_INLINE Vector exp2_minus_1(Vector f) {
+  const Vector square = hn::Mul(f, f);
+  const Vector odd = exp2_odd(f, square);
+  // even - odd, rounded once where f is small
+  const Vector d = hn::Add(hn::MulSub(square, constant(kEven2), odd), constant(kEven0));
+  return hn::Div(twice(odd), d);
+}
+
+// e^u = n / (2^64 d). The factor keeps n away from denormals, so that only what is computed in the
+// end is rounded to one.
+constexpr int kRaised = 64;
+struct Fraction {
+  Vector n;
+  Vector d;
+
+  // 2^64 d by a whole number; loses NaN.
+  HWY_INLINE Vector raised() const { return times_power<kRaised>(d); }
+};
+HWY_INLINE Fraction exp2_fraction(Reduced y) {
+  const Parts parts = exp2_parts(y.f);
+  const Vector d = hn::Sub(parts.even, parts.odd);
+  // even + odd, but so that most of d's rounding falls out of the quotient.
+  const Vector n = hn::Add(d, times_power<1>(parts.odd));
+  return {times_power(n, y.power), d};
+}
+
+// A factor of x in the exponent, times log2(e), as a sum: single precision alone would cost 60
+// units in the last place where the exponent is -100.
+struct Rate {
+  float high;
+  float low;
+  float end;  // e^(-factor x) is 0 beyond
+
+  explicit constexpr Rate(double factor)
+      : high(static_cast<float>(factor * std::numbers::log2e)),
+        low(static_cast<float>(factor * std::numbers::log2e - static_cast<double>(high))),
+        end(static_cast<float>(kExpZero / factor)) {}
+};
+
+template <int kBias, Order kOrder = Order::usual>
+HWY_INLINE Reduced reduce(Vector x, const Rate& rate) {
+  return reduce<kBias, kOrder>(x, constant(rate.high), x, constant(rate.low));
+}
+
+// -|x|, but no less than where e^(factor x) is 0.
+HWY_INLINE Vector minus_abs_within(const Rate& rate, Vector x) {
+  return at_least(-rate.end, minus_abs(x));
+}
+// For x in [-rate.end, rate.end].
+HWY_INLINE Fraction exp_fraction(Vector x, const Rate& rate) {
+  return exp2_fraction(reduce<kRaised>(x, rate));
+}
+
+// Of e = e^u, u <= 0: s(u) = e / (1 + e) = n / (n + 2^64 d), and its derivative u s(u) with respect
+// to u, which is s (1 + u (1 - s)); s(-u) = 1 - s(u), and (u s(u))' at -u is 1 less that at u.
+HWY_INLINE Vector gate_slope(Vector u, const Fraction& e) {
+  const Vector raised = e.raised();
+  const Vector r = hn::Div(constant(1.0F), hn::Add(raised, e.n));
+  const Vector factor = hn::MulAdd(hn::Mul(u, raised), r, constant(1.0F));
+  return hn::Mul(hn::Mul(e.n, factor), r);
+}
+// v s(u)
+HWY_INLINE Vector gated(Vector v, const Fraction& e) {
+  return hn::Div(hn::Mul(v, e.n), hn::Add(e.raised(), e.n));
+}
+
+// s(rate x)
+HWY_INLINE Vector sigmoid(Vector x, const Rate& rate) {
+  const Fraction e = exp_fraction(minus_abs_within(rate, x), rate);
+  const Vector raised = hn::Mul(e.d, constant(0x1p64F));  // a product keeps NaN
+  return hn::Div(hn::IfThenElse(is_positive(x), raised, e.n), hn::Add(raised, e.n));
+}
+// s (1 - s) at rate x
+HWY_INLINE Vector sigmoid_slope(Vector x, const Rate& rate) {
+  const Fraction e = exp_fraction(minus_abs_within(rate, x), rate);
+  const Vector raised = hn::Mul(e.d, constant(0x1p64F));
+  const Vector r = hn::Div(constant(1.0F), hn::Add(raised, e.n));
+  return hn::Mul(hn::Mul(e.n, r), hn::Mul(raised, r));
 }
 
 }  // namespace actswap::HWY_NAMESPACE
