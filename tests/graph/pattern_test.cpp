@@ -55,6 +55,14 @@ TEST(Pattern, EverySpelling) {
       {"return torch.where(x > 0, x, 0.3 * (torch.exp(x) - 1))", "elu(alpha=0.3) pattern"},
       {"return x.mul_(torch.sigmoid(x))", "silu pattern_"},
       {"return torch.sigmoid(x).mul_(x)", "silu pattern"},
+      {"return x * torch.special_ndtr(x)", "gelu pattern"},
+      {"return x * 0.5 * (1.0 + torch.erf(x / torch.sqrt(torch.tensor(2.0))))", "gelu pattern"},
+      {"return x * torch.tanh(torch.logaddexp(x, torch.zeros_like(x)))", "mish pattern"},
+      {"return 0.5 * x * torch.min(torch.max(x + 2, torch.zeros_like(x)), "
+       "torch.full_like(x, 2.0))",
+       "hard_mish pattern"},
+      {"return x * torch.masked_fill(torch.ones_like(x), x < 0, 0.0)", "relu pattern"},
+      {"return torch.threshold(x, 0.0, 0.0) * torch.sign(torch.abs(x))", "relu pattern"},
   };
   for (const auto& [body, expected] : cases) {
     EXPECT_EQ(found_in(body), Strings{expected}) << body;
@@ -77,6 +85,17 @@ TEST(Pattern, ArithmeticIsNone) {
                            "return torch.exp(x) + 1", "return (torch.abs(x) + 1e-6) * 2"}) {
     EXPECT_EQ(found_in(body), Strings{}) << body;
   }
+}
+
+// One operand makes them reductions, two would be elementwise.
+TEST(Pattern, ReductionsAreNone) {
+  EXPECT_EQ(found_in("return 0.5 * x * torch.max(x + 2).clamp(max=2)"), Strings{});
+  EXPECT_EQ(found_in("return x * torch.min(x)"), Strings{});
+}
+
+// It stops a gradient, which a replacement would not.
+TEST(Pattern, WhatIsDetachedIsAnotherTensor) {
+  EXPECT_EQ(found_in("return x.detach() * torch.sigmoid(x)"), Strings{"sigmoid op"});
 }
 
 // A hardswish, but for the rounding.

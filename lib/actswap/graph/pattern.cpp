@@ -23,7 +23,13 @@ using Arguments = std::vector<double>;
 struct Elementwise {
   std::size_t operands;  // all the arguments it may have; div with a rounding mode is another
   double (*value)(const Arguments&);
+  std::size_t needed = 1;    // fewer make another operator: max(x) is a reduction
+  bool has_options = false;  // further arguments, of type and layout
 };
+
+double log_add_exp(double a, double b) {
+  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
+}
 
 // What a hand-written activation is made of, beside the operators that the table knows.
 const std::unordered_map<std::string, Elementwise>& elementwise() {
@@ -36,6 +42,8 @@ const std::unordered_map<std::string, Elementwise>& elementwise() {
       {"rsub", {3, [](const Arguments& a) { return a[1] - a[0] * a[2]; }}},
       {"addcmul", {4, [](const Arguments& a) { return a[0] + a[3] * a[1] * a[2]; }}},
       {"pow", {2, [](const Arguments& a) { return std::pow(a[0], a[1]); }}},
+      {"max", {2, [](const Arguments& a) { return std::max(a[0], a[1]); }, 2}},
+      {"min", {2, [](const Arguments& a) { return std::min(a[0], a[1]); }, 2}},
       {"maximum", {2, [](const Arguments& a) { return std::max(a[0], a[1]); }}},
       {"minimum", {2, [](const Arguments& a) { return std::min(a[0], a[1]); }}},
       {"where", {3, [](const Arguments& a) { return a[0] != 0.0 ? a[1] : a[2]; }}},
@@ -51,6 +59,17 @@ const std::unordered_map<std::string, Elementwise>& elementwise() {
       {"log1p", {1, [](const Arguments& a) { return std::log1p(a[0]); }}},
       {"erf", {1, [](const Arguments& a) { return std::erf(a[0]); }}},
       {"erfc", {1, [](const Arguments& a) { return std::erfc(a[0]); }}},
+      {"special_ndtr",
+       {1, [](const Arguments& a) { return 0.5 * std::erfc(-a[0] / std::sqrt(2.0)); }}},
+      {"logaddexp", {2, [](const Arguments& a) { return log_add_exp(a[0], a[1]); }}},
+      {"threshold", {3, [](const Arguments& a) { return a[0] > a[1] ? a[0] : a[2]; }}},
+      {"masked_fill", {3, [](const Arguments& a) { return a[1] != 0.0 ? a[2] : a[0]; }}},
+      {"zeros_like", {1, [](const Arguments&) { return 0.0; }, 1, true}},
+      {"ones_like", {1, [](const Arguments&) { return 1.0; }, 1, true}},
+      {"full_like", {2, [](const Arguments& a) { return a[1]; }, 2, true}},
+      {"sign", {1, [](const Arguments& a) { return a[0] > 0.0   ? 1.0
+                                                   : a[0] < 0.0 ? -1.0
+                                                                : a[0]; }}},
       {"neg", {1, [](const Arguments& a) { return -a[0]; }}},
       {"abs", {1, [](const Arguments& a) { return std::abs(a[0]); }}},
       {"square", {1, [](const Arguments& a) { return a[0] * a[0]; }}},
@@ -62,7 +81,17 @@ const std::unordered_map<std::string, Elementwise>& elementwise() {
 
 bool is_cast(const std::string& name) {
   return name == "to" || name == "type_as" || name == "float" || name == "clone" ||
-         name == "contiguous";
+         name == "contiguous" || name == "half" || name == "double";
+}
+
+// torch.tensor(2.0): a number that is made a tensor, and what tracing leaves around it. Of anything
+// else than a number it would not be the same: detach() stops a gradient.
+bool is_number_as_tensor(const jit::Node* node) {
+  static const std::set<std::string> kWrappers = {"tensor", "scalar_tensor", "detach", "lift_fresh",
+                                                  "to"};
+  const auto op = aten_operator(node);
+  return op && kWrappers.contains(op->name) &&
+         (constant_number(node->input(0)) || is_number_as_tensor(node->input(0)->node()));
 }
 
 // clamp has an optional bound on each side.
@@ -117,6 +146,11 @@ class Expression {
     bool in_place = false;
   };
 
+  static bool takes(const Elementwise& elementwise, std::size_t arguments) {
+    return arguments >= elementwise.needed &&
+           (elementwise.has_options || arguments <= elementwise.operands);
+  }
+
   static std::optional<Operation> operation(jit::Node* node) {
     Operation operation;
     operation.row =
@@ -131,9 +165,9 @@ class Expression {
     }
     operation.in_place = op->in_place;
     operation.is_clamp = op->name == "clamp" || op->name == "clip";
-    operation.is_cast = is_cast(op->name);
+    operation.is_cast = is_cast(op->name) || is_number_as_tensor(node);
     const auto found = elementwise().find(op->name);
-    if (found != elementwise().end() && node->inputs().size() <= found->second.operands) {
+    if (found != elementwise().end() && takes(found->second, node->inputs().size())) {
       operation.elementwise = &found->second;
     }
     if (!operation.is_clamp && !operation.is_cast && operation.elementwise == nullptr) {

@@ -2,6 +2,7 @@
 #include <actswap/graph/scan.h>
 #include <actswap/graph/sites.h>
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
@@ -11,6 +12,34 @@
 namespace actswap {
 
 namespace jit = torch::jit;
+
+namespace {
+
+// By LibTorch's own mark on its operators.
+bool is_elementwise(const jit::Node* node) {
+  const auto* schema = node->kind().is_aten() ? node->maybeSchema() : nullptr;
+  const auto found =
+      schema == nullptr
+          ? std::nullopt
+          : c10::Dispatcher::singleton().findSchema({schema->name(), schema->overload_name()});
+  return found && found->hasTag(at::Tag::pointwise);
+}
+
+// Those of the functions that are called too.
+void add_elementwise(jit::Block* block, std::set<std::string>& operators) {
+  for_each_node(block, [&](jit::Node* node) {
+    if (node->kind() == c10::prim::CallFunction) {
+      if (auto* callee = callee_of(node)) {
+        add_elementwise(callee->graph()->block(), operators);
+      }
+    } else if (is_elementwise(node)) {
+      std::string name = node->kind().toUnqualString();
+      operators.insert(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
+    }
+  });
+}
+
+}  // namespace
 
 std::string_view to_string(SiteForm form) {
   switch (form) {
@@ -44,24 +73,10 @@ std::vector<Site> find_sites(const Model& model) {
 }
 
 std::vector<std::string> elementwise_operators(const Model& model) {
-  static const std::set<std::string> kElementwise = {
-      "abs",       "add",   "clamp",      "cos",         "div",       "erf",       "exp",
-      "hardtanh",  "log",   "log1p",      "max",         "min",       "mul",       "neg",
-      "pow",       "relu",  "relu6",      "rsqrt",       "sigmoid",   "sin",       "sqrt",
-      "sub",       "tanh",  "leaky_relu", "hardsigmoid", "hardswish", "threshold", "clamp_min",
-      "clamp_max", "prelu", "softplus",   "maximum",     "minimum",   "square"};
   std::set<std::string> operators;
   for (const auto& type : distinct_types(distinct_modules(model.module))) {
     for (auto* method : user_methods(type)) {
-      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
-        std::string name = node->kind().toUnqualString();
-        if (name.ends_with('_')) {
-          name.pop_back();
-        }
-        if (node->kind().ns() == c10::Symbol::aten("x").ns() && kElementwise.contains(name)) {
-          operators.insert(name);
-        }
-      });
+      add_elementwise(jit::toGraphFunction(*method).graph()->block(), operators);
     }
   }
   return {operators.begin(), operators.end()};
