@@ -362,6 +362,35 @@ class Indexed(nn.Module):
         return x
 
 
+class AddOne(nn.Module):
+    """Its activation writes in place to what nobody else sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.act = nn.Mish(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x + 1.0)
+
+
+class IndexedInPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([Step(nn.SiLU()), AddOne()])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in [1, 0, 1]:
+            layer: Layer = self.layers[i]
+            x = layer.forward(x)
+        return x
+
+
+def encoder() -> nn.Module:
+    """Layers that run as one fused operator in eval mode, the GELU inside, and by parts otherwise."""
+    layers = [nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, activation="gelu", batch_first=True, norm_first=first) for first in (False, True)]
+    return nn.Sequential(*layers)
+
+
 class Packed(nn.Module):
     """Saved and loaded by code of its own, which packs its weight."""
 
@@ -476,12 +505,17 @@ GOOD = {
     "handwritten": (Handwritten, "script", [[2, 6]], 5),
     "handwritten_traced": (Handwritten, "trace", [[2, 6]], 5),
     "handwritten_half": (Handwritten, "trace", [[2, 6]], 5, torch.bfloat16),
+    "handwritten_frozen_half": (Handwritten, "freeze", [[2, 6]], 5, torch.bfloat16),
     "extra_files": (Tied, "script", [[2, 5]], 1),
     "hooked": (Hooked, "script", [[2, 6]], 6),  # before, in and after each of the two
     "forked": (Forked, "script", [[2, 6]], 3),
     "attributes": (Attributes, "script", [[2, 6]], 3),
     "learnt": (Learnt, "script", [[2, 6]], 1),  # the other one stays
     "indexed": (Indexed, "script", [[2, 4]], 3),
+    "indexed_in_place": (IndexedInPlace, "script", [[2, 4]], 2),
+    "encoder": (encoder, "script", [[2, 5, 8]], 4),  # in each layer one in the fused operator, one beside it
+    "encoder_traced": (encoder, "trace", [[2, 5, 8]], 2),
+    "encoder_frozen": (encoder, "freeze", [[2, 5, 8]], 4),
     "stateful": (Stateful, "script", [[2, 6]], 2),
     "attributed": (Attributed, "script", [[2, 4]], 2),
     "several_outputs": (SeveralOutputs, "script", [[2, 4]], 2),

@@ -32,6 +32,11 @@ int run(const CommonOptions& common, const Options& options) {
   if (!result.verified) {
     log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
   }
+  if (model.module.find_method("set_blend")) {
+    log_warning(
+        "the model has a method set_blend of its own, which moves no blend; move each one by its "
+        "own set_blend");
+  }
   if (common.json) {
     const nlohmann::ordered_json json = {{"schema", 1},
                                          {"output", options.output},

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/plan.h>
+#include <actswap/graph/retarget.h>
 
 #include <gtest/gtest.h>
 
@@ -92,6 +93,14 @@ TEST(Plan, WhatIsTheTargetAlreadyStays) {
   const auto made = plan(model, options);
   EXPECT_EQ(made.swapped(), 1U);
   EXPECT_EQ(reason(made, "body.17/forward/0"), "is already relu6");
+}
+
+TEST(Plan, RefusesABlendedModel) {
+  const auto model = load(test_model("tied.pt"));
+  const Retargeter swap(model, plan(model, {}));
+  const auto error = error_of(adopt(swap.module()), {});
+  EXPECT_NE(error.find("1 blends"), std::string::npos) << error;
+  EXPECT_NE(error.find("actswap collapse"), std::string::npos) << error;
 }
 
 TEST(Plan, SaysWhatIsWrong) {

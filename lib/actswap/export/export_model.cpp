@@ -7,6 +7,12 @@
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/insert.h>
+#include <actswap/graph/kept_state.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,9 +25,12 @@ namespace {
 
 constexpr char kSelfTest[] = "actswap/self_test.pt";
 
+// For one run it takes longer to optimise the graphs than to interpret them as they are.
 std::vector<torch::Tensor> run_in_eval(jit::Module& module,
                                        const std::vector<torch::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
+  const jit::GraphOptimizerEnabledGuard as_they_are(false);
+  const KeptState kept(module);
   const EvalMode eval(module);
   return run_model(module, copy_tensors(inputs));
 }
@@ -118,6 +127,33 @@ Verification write_verified(jit::Module module, jit::Module& expected,
 
 }  // namespace
 
+namespace {
+
+bool is_half(const c10::IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().is_floating_point() &&
+         value.toTensor().element_size() == 2;
+}
+
+// Parameters, or the constants that those of a frozen model have become.
+bool has_half_tensors(const jit::Module& module) {
+  const auto parameters = distinct_parameters(module);
+  bool found = std::any_of(parameters.begin(), parameters.end(),
+                           [](const torch::Tensor& tensor) { return is_half(tensor); });
+  for (const auto& type : distinct_types(distinct_modules(module))) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](const jit::Node* node) {
+        const auto constant = node->kind() == c10::prim::Constant && node->outputs().size() == 1
+                                  ? jit::toIValue(node->output())
+                                  : std::nullopt;
+        found = found || (constant && is_half(*constant));
+      });
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
 double insertion_tolerance(const Plan& plan, const Model& model) {
   constexpr double kEqual = 1e-5;
   constexpr double kFloat = 1e-3;
@@ -129,8 +165,7 @@ double insertion_tolerance(const Plan& plan, const Model& model) {
   if (!has_pattern) {
     return kEqual;
   }
-  const auto parameters = distinct_parameters(model.module);
-  return !parameters.empty() && parameters.front().element_size() == 2 ? kHalf : kFloat;
+  return has_half_tensors(model.module) ? kHalf : kFloat;
 }
 
 Probe guess_probe(jit::Module& module) {

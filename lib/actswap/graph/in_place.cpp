@@ -139,8 +139,9 @@ bool may_call(const jit::Node* node, const c10::ClassTypePtr& type, const std::s
   if (node->kind() != c10::prim::CallMethod || node->s(c10::attr::name) != method) {
     return false;
   }
-  const auto receiver = node->input(0)->type()->cast<c10::ClassType>();
-  return receiver == nullptr || receiver == type;  // no class: an interface, which may be any
+  const auto receiver = node->input(0)->type();
+  return receiver->cast<c10::ClassType>() == nullptr ? type->isSubtypeOf(*receiver)  // an interface
+                                                     : *receiver == *type;
 }
 
 using Visited = std::set<std::pair<const jit::Function*, std::size_t>>;

@@ -1,4 +1,5 @@
 #include <actswap/graph/attributes.h>
+#include <actswap/graph/decompose.h>
 #include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/normalise.h>
@@ -119,7 +120,9 @@ jit::Module normalise(const jit::Module& given) {
   const auto modules = distinct_modules(root);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
-      inline_functions(jit::toGraphFunction(*method).graph()->block());
+      auto* block = jit::toGraphFunction(*method).graph()->block();
+      decompose_fused(block);
+      inline_functions(block);
     }
   }
   std::unordered_set<const c10::ivalue::Object*> activation_modules;

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/graph/blend.h>
 #include <actswap/graph/plan.h>
 
 #include <algorithm>
@@ -24,6 +25,16 @@ void check_matches_something(const std::string& option, const std::string& patte
 bool matches_any(const std::vector<std::string>& patterns, const Site& site) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& pattern) { return matches_site(pattern, site); });
+}
+
+void check_has_no_blends(const Model& model) {
+  std::size_t blends = 0;
+  for_each_blend(model.module, [&](const torch::jit::Module&) { ++blends; });
+  if (blends > 0) {
+    throw UsageError("'" + model.path + "' is a blended file, with " + std::to_string(blends) +
+                     " blends in it; collapse it first (actswap collapse), or take the model that "
+                     "it was made from");
+  }
 }
 
 // A source named without parameters means the row with any parameters.
@@ -75,6 +86,7 @@ std::size_t Plan::swapped() const {
 }
 
 Plan plan(const Model& model, const PlanOptions& options) {
+  check_has_no_blends(model);
   const auto target = resolve(options.to);
   std::vector<ActivationSpec> sources;
   sources.reserve(options.sources.size());

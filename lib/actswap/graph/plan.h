@@ -35,8 +35,8 @@ struct ACTSWAP_API Plan {
 /// '*' matches any run of characters, '?' one; anything else itself.
 ACTSWAP_API bool glob_match(std::string_view pattern, std::string_view text);
 
-/// @throws UsageError for an unknown target or source (with the nearest name), or a pattern that
-///   matches no site.
+/// @throws UsageError for an unknown target or source (with the nearest name), a pattern that
+///   matches no site, or a model that has blends in it already.
 ACTSWAP_API Plan plan(const Model& model, const PlanOptions& options);
 
 }  // namespace actswap

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/score.h>
@@ -27,6 +28,7 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
                     const std::function<bool()>& should_stop) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
   const torch::NoGradGuard without_gradients;
+  const KeptState kept(module);
   const EvalMode eval_mode(module);
   Score score;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
