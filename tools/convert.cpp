@@ -28,6 +28,9 @@ struct Options {
   PlanFlags plan;
   std::string loss = "distil";
   std::string optimizer = "adamw";
+  std::string learning_rate = "0.0003";
+  bool keeps_best = false;
+  std::string order = "together";
   std::optional<std::string> curve;
   std::optional<std::string> ramp_unit;
   std::optional<double> ramp_begin;
@@ -67,8 +70,9 @@ Schedule make_schedule(const Options& options) {
 
 // What the evidence says is best (docs/recovery.md), unless something else is asked for.
 void choose_recipe(Options& options) {
-  const bool is_ramp_described =
-      options.curve || options.ramp_begin || options.ramp_end || options.hold || options.ramp_unit;
+  const bool is_ramp_described = options.convert.train.bound || options.order != "together" ||
+                                 options.curve || options.ramp_begin || options.ramp_end ||
+                                 options.hold || options.ramp_unit;
   if (options.recipe == "auto") {
     const std::string ramp = options.calibrate.empty() ? "ramp" : "calibrated-ramp";
     options.recipe = is_ramp_described ? ramp : "calibrated";
@@ -79,6 +83,14 @@ void choose_recipe(Options& options) {
   }
   if (!options.calibrate.empty() && !has_calibration(options.recipe)) {
     throw UsageError("Expected no --calibrate with the recipe '" + options.recipe + "'");
+  }
+}
+
+void set_learning_rate(Options& options) {
+  options.convert.sweeps_rate = options.learning_rate == "auto";
+  if (!options.convert.sweeps_rate &&
+      !CLI::detail::lexical_cast(options.learning_rate, options.convert.train.learning_rate)) {
+    throw UsageError("Expected --lr auto or a number, but got '" + options.learning_rate + "'");
   }
 }
 
@@ -119,6 +131,9 @@ int run(const CommonOptions& common, Options& options) {
   options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   options.convert.train.loss = parse_loss(options.loss);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
+  options.convert.train.keep = options.keeps_best ? Keep::best : Keep::last;
+  options.convert.order = parse_site_order(options.order);
+  set_learning_rate(options);
   if (!options.train.empty()) {
     options.convert.train.validate();
     options.convert.schedule = make_schedule(options);
@@ -172,7 +187,9 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--class-dim", train.class_dim,
                  "Dimension of the classes in the outputs, for distil and cross-entropy");
   app.add_option("--optimizer", options.optimizer, "adamw, sgd");
-  app.add_option("--lr", train.learning_rate, "Peak learning rate");
+  app.add_option(
+      "--lr", options.learning_rate,
+      "Peak learning rate; auto: by a sweep of short trainings, on training data held out");
   app.add_option("--momentum", train.momentum, "Of sgd");
   app.add_option("--weight-decay", train.weight_decay, "On tensors of two and more dimensions");
   app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");
@@ -180,6 +197,15 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--average", train.average,
                  "Decay of the average of the weights (0.99, say), which is then what is exported; "
                  "counts from t = 1 on; 0: none");
+  app.add_option(
+      "--check-every", train.check_every,
+      "Epochs (fractions too) between checks on the validation data; 0: a twentieth of the "
+      "training, where --keep-best, --patience or --bound need them");
+  app.add_flag("--keep-best", options.keeps_best,
+               "Export the best check at t = 1, not the last step (on the same validation data its "
+               "figure is then too good)");
+  app.add_option("--patience", train.patience,
+                 "End after so many checks at t = 1 in a row without a better one; 0: never");
   app.add_option("--seed", train.seed, "Of shuffling and dropout")->check(CLI::NonNegativeNumber);
   app.add_option("--seeds", options.convert.seeds,
                  "Calibrate and train so many times, with --seed and those after it, and say how "
@@ -207,7 +233,16 @@ void add_ramp_flags(CLI::App& app, Options& options) {
       ->default_str("linear");
   app.add_option("--ramp-begin", options.ramp_begin, "Where t leaves 0")->default_str("0");
   app.add_option("--ramp-end", options.ramp_end, "Where t reaches 1 (default: 0.3 of the epochs)");
-  app.add_option("--hold", options.hold, "How long t must stay at 1 at least")->default_str("0");
+  app.add_option(
+         "--hold", options.hold,
+         "How long t must stay at 1 at least; with --bound half of the training unless given")
+      ->default_str("0");
+  app.add_option("--order", options.order,
+                 "Which site moves when: together, or one after another: forward, backward, "
+                 "sensitivity (that whose swap costs least first)");
+  app.add_option("--bound", options.convert.train.bound,
+                 "The ramp waits, or goes back, while the validation metric is worse than the "
+                 "original's by more than this (without labels: the relative error)");
   app.add_option("--ramp-unit", options.ramp_unit, "Unit of the three")
       ->default_str("epochs")
       ->check(CLI::IsMember({"epochs", "steps"}));

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
+#include <actswap/data/subset.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -15,6 +16,7 @@ using actswap::Dataset;
 using actswap::Example;
 using actswap::Loader;
 using actswap::shuffled_indices;
+using actswap::Subset;
 using actswap::TensorDataset;
 using actswap::UsageError;
 using Batches = std::vector<std::vector<std::int64_t>>;
@@ -214,6 +216,16 @@ TEST(Loader, PassesOnWhatTheBodyThrowsAfterTheThreadHasEnded) {
       EXPECT_LE(data.calls, at + 2);
     }
   }
+}
+
+TEST(Subset, HasItsOwnNumbers) {
+  const TensorDataset data({torch::arange(10) * 10}, torch::arange(10));
+  const Subset some(data, {7, 2, 5});
+  EXPECT_EQ(some.size(), 3);
+  const std::vector<std::int64_t> indices = {2, 0};
+  const auto example = some.get(indices);
+  EXPECT_TRUE(torch::equal(example.inputs[0], torch::tensor({50, 70})));
+  EXPECT_TRUE(torch::equal(example.target(), torch::tensor({5, 7})));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/measure/sensitivity.h>
 #include <actswap/pipeline/convert.h>
 
 #include <gtest/gtest.h>
@@ -130,6 +131,78 @@ TEST(Convert, SitesAndAveragesComeOutAsAnyModel) {
     // The control starts at the original and is compared with it.
     EXPECT_LT(run.control_epochs[0].mean_loss, run.epochs[0].mean_loss);
   }
+}
+
+TEST(Convert, SitesMoveOneAfterAnotherInTheOrderThatIsAskedFor) {
+  Setting setting;  // stem.2 runs before blocks.1; each takes half of the first epoch
+  setting.options.train.epochs = 4;
+  setting.options.schedule = Schedule::linear({.end = 2.0});
+  const auto sites = order_sites(SiteOrder::together, setting.model, setting.the_plan, {}, nullptr);
+  ASSERT_EQ(sites.size(), 2U);
+  const auto forward = [&] {
+    setting.options.order = SiteOrder::forward;
+    return setting.run().site_order;
+  }();
+  setting.options.order = SiteOrder::backward;
+  const auto run = setting.run();
+  EXPECT_EQ(run.site_order, std::vector<std::string>(forward.rbegin(), forward.rend()));
+  EXPECT_NE(run.schedule.find("site after site (backward)"), std::string::npos) << run.schedule;
+  EXPECT_DOUBLE_EQ(run.epochs[0].t, 0.5);
+  EXPECT_EQ(run.epochs[1].t, 1.0);
+  EXPECT_TRUE(run.verification.verified);
+  setting.options.order = SiteOrder::sensitivity;
+  auto by_loss = setting.run().site_order;
+  std::map<std::string, double> losses;
+  for (const auto& site :
+       measure_sensitivity(setting.model, setting.the_plan, *setting.options.validation_data)
+           .sites) {
+    losses[site.id] = site.loss;
+  }
+  EXPECT_LT(losses.at(by_loss[0]), losses.at(by_loss[1]));
+  setting.options.site_order = forward;
+  EXPECT_EQ(setting.run().site_order, forward);
+  setting.options.site_order = {forward[0], forward[0]};
+  EXPECT_THROW(setting.run(), UsageError);
+}
+
+TEST(Convert, ChecksAndTheSweepAreRecorded) {
+  Setting setting;
+  setting.options.train.keep = Keep::best;
+  setting.options.train.check_every = 1.0 / 3.0;
+  setting.options.train.bound = 1e-9;
+  setting.options.sweeps_rate = true;
+  setting.options.schedule = Schedule::linear({.end = 0.5});
+  const auto run = setting.run();
+  ASSERT_TRUE(run.rate_sweep);
+  EXPECT_EQ(run.train.learning_rate, run.rate_sweep->chosen);
+  double best = 1e300;
+  for (const auto& epoch : run.epochs) {
+    for (const auto& check : epoch.checks) {
+      EXPECT_DOUBLE_EQ(check.drop, check.value);  // the original's error is 0
+      best = check.t == 1.0 ? std::min(best, check.drop) : best;
+    }
+  }
+  EXPECT_EQ(run.epochs[0].checks[1].ramp, "waits");
+  EXPECT_EQ(run.retargeted->value, best);
+  const auto json = nlohmann::json::parse(to_json(run));
+  EXPECT_EQ(json["training"]["rate_sweep"]["chosen"], run.rate_sweep->chosen);
+  EXPECT_EQ(json["epochs"][0]["checks"][1]["ramp"], "waits");
+  EXPECT_EQ(json["training"]["keep"], "best");
+}
+
+TEST(Convert, ChecksNeedNoLabels) {
+  Setting setting;
+  const auto& labelled = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
+  setting.options.validation_data =
+      std::make_shared<TensorDataset>(labelled.inputs(), torch::Tensor());
+  setting.options.train.keep = Keep::best;
+  const auto run = setting.run();
+  ASSERT_FALSE(run.epochs[0].checks.empty());
+  for (const auto& check : run.epochs[0].checks) {
+    EXPECT_GT(check.value, 0.0);
+  }
+  setting.options.validation_data = nullptr;
+  EXPECT_THROW(setting.run(), UsageError);
 }
 
 TEST(Convert, GateKeepsABadModelFromBeingWritten) {

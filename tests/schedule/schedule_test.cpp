@@ -110,4 +110,40 @@ TEST(Schedule, KnowsItsCurvesByName) {
   }
 }
 
+TEST(OneAfterAnother, CutsTheRampIntoWindows) {
+  const Schedule whole(Curve::cubic, {.begin = 0.5, .end = 3.5, .hold = 1.0});
+  const auto windows = actswap::one_after_another(whole, 3);
+  ASSERT_EQ(windows.size(), 3U);
+  // By hand: [0.5, 1.5], [1.5, 2.5], [2.5, 3.5]; the cubic at 1/4 is 5/32.
+  const double progress[] = {0.5, 0.75, 1.5, 1.75, 2.5, 2.75, 3.5};
+  const double expected[3][7] = {
+      {0, 0.15625, 1, 1, 1, 1, 1}, {0, 0, 0, 0.15625, 1, 1, 1}, {0, 0, 0, 0, 0, 0.15625, 1}};
+  for (int site = 0; site < 3; ++site) {
+    for (int i = 0; i < 7; ++i) {
+      EXPECT_DOUBLE_EQ(windows[site].at(progress[i]), expected[site][i]) << site << " " << i;
+    }
+    EXPECT_EQ(windows[site].options().hold, 1.0);
+  }
+  EXPECT_EQ(windows[2].length(), whole.length());
+}
+
+TEST(OneAfterAnother, OneSiteAtATimeAndAllAtTheEnd) {
+  for (const Curve curve : kAll) {
+    const Schedule whole(curve, {.begin = 0.1, .end = 0.7});
+    const auto windows = actswap::one_after_another(whole, 7);
+    for (int step = 0; step <= 1000; ++step) {
+      int moving = 0;
+      for (std::size_t i = 0; i < windows.size(); ++i) {
+        const double t = windows[i].at(step / 1000.0);
+        moving += t > 0.0 && t < 1.0 ? 1 : 0;
+        EXPECT_TRUE(i == 0 || t == 0.0 || windows[i - 1].at(step / 1000.0) == 1.0);
+      }
+      EXPECT_LE(moving, 1);
+    }
+    EXPECT_EQ(windows.back().at(0.7), 1.0);
+    EXPECT_EQ(actswap::one_after_another(whole, 1)[0].at(0.4), whole.at(0.4));
+  }
+  EXPECT_THROW(actswap::one_after_another(Schedule::step({}), 0), actswap::UsageError);
+}
+
 }  // namespace

@@ -68,6 +68,7 @@ TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
         {"--optimizer", "adamw"},
         {"--lr", "0.0003"},
         {"--curve", "linear"},
+        {"--order", "together"},
         {"--seed", "0"}}},
       {"eval", {{"--batch", "256"}, {"--limit", "0"}}},
       {"bench", {{"--rounds", "20"}, {"--warmup", "3"}}},

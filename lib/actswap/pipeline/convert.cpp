@@ -4,11 +4,13 @@
 #include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/measure/judge.h>
 #include <actswap/pipeline/choose_plan.h>
 #include <actswap/pipeline/convert.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <sstream>
 
@@ -81,6 +83,9 @@ class Conversion {
   /// With another seed, what the first gave.
   SeedResult repeat(const Run& first) {
     run_.original = first.original;
+    run_.train.learning_rate = first.train.learning_rate;
+    run_.rate_sweep = first.rate_sweep;
+    run_.site_order = first.site_order;
     original_ = recompile(model_.module);
     retarget();
     return result();
@@ -169,6 +174,11 @@ class Conversion {
     if (options_.max_drop && !measurable_) {
       throw UsageError("The accuracy gate needs labelled validation data, but there is none");
     }
+    if (run_.trained && run_.train.asks_for_checks() && !options_.validation_data) {
+      throw UsageError(
+          "Expected validation data with a bound, with patience, with checks or where the best is "
+          "kept, but there is none");
+    }
     if (options_.validation_data && !measurable_) {
       message("the validation data has no target: outputs are compared with the original's");
     }
@@ -210,8 +220,12 @@ class Conversion {
     write_text_atomically(run_.run_directory + "/run.json", to_json(run_) + "\n");
   }
 
-  TrainCallbacks training_callbacks(const std::string& name, std::vector<EpochRecord>& epochs) {
+  TrainCallbacks training_callbacks(const std::string& name, torch::jit::Module& module,
+                                    std::vector<EpochRecord>& epochs) {
     TrainCallbacks training;
+    if (options_.validation_data) {
+      training.check = [this, &module] { return check(module); };
+    }
     training.should_stop = callbacks_.should_stop;
     const auto phase =
         options_.seeds > 1 ? name + ", seed " + std::to_string(options_.train.seed) : name;
@@ -280,23 +294,107 @@ class Conversion {
     record();
   }
 
-  void move_to(double t) {
-    swap_.set_blend(t);
+  // One t for all, or one for each site in their order. What a calibration changed follows the
+  // mean.
+  void move_to(const std::vector<double>& blends) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < blends.size(); ++i) {
+      sum += blends[i];
+      if (run_.site_order.empty()) {
+        swap_.set_blend(blends[i]);
+      } else {
+        swap_.set_blend(run_.site_order[i], blends[i]);
+      }
+    }
     if (calibrated_ramp_) {
-      calibrated_ramp_->move(t);
+      calibrated_ramp_->move(sum / static_cast<double>(blends.size()));
     }
   }
 
+  // Without labels: sum |y - y0|^2 / sum |y0|^2, which is 0 for the original.
+  Check check(torch::jit::Module& module) {
+    if (measurable_) {
+      const auto evaluation = measure(module);
+      return {evaluation.value, drop(*run_.original, evaluation)};
+    }
+    JudgeOptions judging;
+    judging.should_stop = callbacks_.should_stop;
+    const double error = judge({{original_}, {module}}, *options_.validation_data, judging)
+                             .at(1)
+                             .agreement.relative_error;
+    return {error, error};
+  }
+
+  std::vector<Schedule> plan_ramps() {
+    if (run_.site_order.empty()) {  // a first seed may have found one
+      run_.site_order = options_.site_order;
+    }
+    if (run_.site_order.empty() && options_.order != SiteOrder::together) {
+      message("ordering the sites: " + to_string(options_.order));
+      const auto& data = options_.validation_data ? options_.validation_data : options_.train_data;
+      run_.site_order = order_sites(options_.order, model_, run_.plan, probe_inputs_, data.get(),
+                                    callbacks_.should_stop);
+    }
+    if (run_.site_order.empty()) {
+      return {schedule_};
+    }
+    auto expected = order_sites(SiteOrder::together, model_, run_.plan, {}, nullptr);
+    auto given = run_.site_order;
+    std::sort(expected.begin(), expected.end());
+    std::sort(given.begin(), given.end());
+    if (given != expected) {
+      throw UsageError("Expected an order of all " + std::to_string(expected.size()) +
+                       " sites that are swapped, each once, but got " +
+                       std::to_string(given.size()) + " that are not those");
+    }
+    run_.schedule += ", site after site (" +
+                     (options_.site_order.empty() ? to_string(options_.order) : "as listed") + ")";
+    return one_after_another(schedule_, run_.site_order.size());
+  }
+
+  // A model needs its time at t = 1 (docs/recovery.md).
+  void warn_of_a_long_ramp() const {
+    const auto batches = static_cast<double>(
+        std::max<std::int64_t>(1, options_.train_data->size() / run_.train.batch_size));
+    const double end = schedule_.in_epochs(batches).options().end;
+    if (end > 0.5 * run_.train.epochs && schedule_.options().hold == 0.0) {
+      message("warning: t reaches 1 after " + number(100.0 * end / run_.train.epochs) +
+              " % of the training; at least half of it at t = 1 is advised");
+    }
+  }
+
+  void sweep_rates_from(const std::vector<Schedule>& ramps,
+                        const std::function<void(const std::vector<double>&)>& move) {
+    message("learning rate: short trainings with each");
+    run_.rate_sweep = sweep_rates(swap_.module(), teacher(), *options_.train_data, ramps, move,
+                                  run_.train, callbacks_.should_stop);
+    const auto& sweep = *run_.rate_sweep;
+    message("loss on " + std::to_string(sweep.held_out) + " training examples held out, after " +
+            std::to_string(sweep.steps) + " steps (before: " + number(sweep.start_loss) + "):");
+    for (const auto& trial : sweep.trials) {
+      message("  rate " + number(trial.rate) + ": " + number(trial.loss) +
+              (trial.rate == sweep.chosen ? ", chosen" : ""));
+    }
+    message("the sweep took " +
+            std::to_string(sweep.steps * static_cast<std::int64_t>(sweep.trials.size())) +
+            " steps, " + number(std::round(sweep.seconds)) + " s");
+    run_.train.learning_rate = sweep.chosen;
+  }
+
   void train_retargeted() {
+    warn_of_a_long_ramp();
+    const auto ramps = plan_ramps();
     message("training: " + run_.schedule + ", loss " + to_string(options_.train.loss));
     if (options_.train.loss.has(Signal::sites)) {
       swap_.observe_blends();
     }
-    move_to(schedule_.at(0.0));
-    train(
-        swap_.module(), teacher(), *options_.train_data, schedule_,
-        [this](double t) { move_to(t); }, options_.train,
-        training_callbacks("retarget", run_.epochs));
+    const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
+    move_to(std::vector<double>(ramps.size(), schedule_.at(0.0)));
+    if (options_.sweeps_rate && !run_.rate_sweep) {
+      sweep_rates_from(ramps, move);
+    }
+    train(swap_.module(), teacher(), *options_.train_data, ramps, move, run_.train,
+          training_callbacks("retarget", swap_.module(), run_.epochs));
   }
 
   // Where the loss looks at the sites: the original with blends that stay at 0 and report.
@@ -318,9 +416,11 @@ class Conversion {
   void train_control() {
     message("training the control: the original with the same budget, data and seed");
     control_ = original_for_training(Tensors::copied);
+    auto options = run_.train;
+    options.bound = {};  // there is nothing to wait for
     train(
-        *control_, teacher(), *options_.train_data, options_.schedule, [](double) {},
-        options_.train, training_callbacks("control", run_.control_epochs));
+        *control_, teacher(), *options_.train_data, options_.schedule, [](double) {}, options,
+        training_callbacks("control", *control_, run_.control_epochs));
   }
 
   void check_gate() {

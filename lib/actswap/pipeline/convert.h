@@ -6,6 +6,7 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/dataset.h>
 #include <actswap/graph/plan.h>
+#include <actswap/pipeline/site_order.h>
 #include <actswap/report/run.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/trainer.h>
@@ -28,7 +29,12 @@ struct ConvertOptions {
   /// Of a run with train_data; by default t is 1 from the start. Where t rises after a calibration,
   /// what that changed moves in with t (CalibratedRamp).
   Schedule schedule = Schedule::linear({});
-  bool control = false;  ///< train the original on, too, with the same budget, data and seed
+  /// Together, or one after another within the schedule's begin and end.
+  SiteOrder order = SiteOrder::together;
+  /// Ids of all sites that the plan swaps, in an order of one's own; empty: `order` says it.
+  std::vector<std::string> site_order = {};
+  bool sweeps_rate = false;  ///< train.learning_rate is found by sweep_rates
+  bool control = false;      ///< train the original on, too, with the same budget, data and seed
   /// Calibrate and train so many times, with train.seed and those after it, the control as well, to
   /// say how sure the difference is. The first is exported: nothing is selected. > 0
   std::int64_t seeds = 1;

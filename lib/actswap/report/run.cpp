@@ -52,6 +52,31 @@ Json evaluation_json(const Evaluation& evaluation) {
           {"per_class", classes}};
 }
 
+Json checks_json(const std::vector<CheckRecord>& checks) {
+  Json list = Json::array();
+  for (const auto& check : checks) {
+    list.push_back({{"step", check.step},
+                    {"t", check.t},
+                    {"value", check.value},
+                    {"drop", check.drop},
+                    {"best", check.best}});
+    if (!check.ramp.empty()) {
+      list.back()["ramp"] = check.ramp;
+    }
+  }
+  return list;
+}
+
+Json sweep_json(const RateSweep& sweep) {
+  Json trials = Json::array();
+  for (const auto& trial : sweep.trials) {
+    trials.push_back({{"rate", trial.rate}, {"loss", trial.loss}});  // infinite: null
+  }
+  return {{"chosen", sweep.chosen},         {"trials", trials},
+          {"steps", sweep.steps},           {"held_out", sweep.held_out},
+          {"start_loss", sweep.start_loss}, {"seconds", sweep.seconds}};
+}
+
 Json epochs_json(const std::vector<EpochRecord>& epochs) {
   Json list = Json::array();
   for (const auto& epoch : epochs) {
@@ -61,6 +86,9 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
                     {"loss", epoch.mean_loss},
                     {"learning_rate", epoch.learning_rate},
                     {"seconds", epoch.seconds}});
+    if (!epoch.checks.empty()) {
+      list.back()["checks"] = checks_json(epoch.checks);
+    }
   }
   return list;
 }
@@ -203,8 +231,18 @@ std::string to_json(const Run& run) {
                         {"clip_norm", run.train.clip_norm},
                         {"warmup", run.train.warmup},
                         {"average", run.train.average},
+                        {"check_every", run.train.check_every},
+                        {"keep", to_string(run.train.keep)},
+                        {"patience", run.train.patience},
+                        {"bound", run.train.bound ? Json(*run.train.bound) : Json()},
                         {"seed", run.train.seed},
                         {"schedule", run.schedule}};
+    if (!run.site_order.empty()) {
+      json["training"]["site_order"] = run.site_order;
+    }
+    if (run.rate_sweep) {
+      json["training"]["rate_sweep"] = sweep_json(*run.rate_sweep);
+    }
     json["epochs"] = epochs_json(run.epochs);
     json["control_epochs"] = epochs_json(run.control_epochs);
   }

@@ -74,6 +74,25 @@ Schedule Schedule::in_epochs(double steps_per_epoch) const {
            .unit = ScheduleUnit::epochs}};
 }
 
+std::vector<Schedule> one_after_another(const Schedule& schedule, std::size_t count) {
+  if (count == 0) {
+    throw UsageError("Expected one site or more in a schedule, but got 0");
+  }
+  const auto& whole = schedule.options();
+  const auto border = [&](std::size_t i) {
+    const double share = static_cast<double>(i) / static_cast<double>(count);
+    return i == count ? whole.end : whole.begin + share * (whole.end - whole.begin);
+  };
+  std::vector<Schedule> windows;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto options = whole;
+    options.begin = border(i);
+    options.end = border(i + 1);
+    windows.emplace_back(schedule.curve(), options);
+  }
+  return windows;
+}
+
 Curve parse_curve(std::string_view name) {
   for (const auto& [curve, text] : kCurves) {
     if (name == text) {

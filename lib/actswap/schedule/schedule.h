@@ -10,9 +10,10 @@
 
 #include <actswap/base/export.h>
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace actswap {
 
@@ -50,6 +51,11 @@ class ACTSWAP_API Schedule {
   Curve curve_;
   ScheduleOptions options_;
 };
+
+/// The schedules of so many sites that move one after another: [begin, end] in windows of equal
+/// length, in each of which t follows the curve from 0 to 1. Site i is at 1 when site i + 1 begins.
+/// @throws UsageError for a count of 0
+ACTSWAP_API std::vector<Schedule> one_after_another(const Schedule& schedule, std::size_t count);
 
 /// "linear", "cosine", "cubic", "step". @throws UsageError with the known names.
 ACTSWAP_API Curve parse_curve(std::string_view name);

@@ -45,6 +45,10 @@ std::string to_string(OptimizerKind kind) {
   return "";
 }
 
+std::string to_string(Keep keep) {
+  return keep == Keep::best ? "best" : "last";
+}
+
 // Every comparison is false for NaN, so that NaN is refused as well.
 void TrainOptions::validate() const {
   const auto positive = [](double value) { return std::isfinite(value) && value > 0.0; };
@@ -60,6 +64,9 @@ void TrainOptions::validate() const {
   expect(not_negative(clip_norm), "clip_norm >= 0", clip_norm);
   expect(share(warmup), "warmup in [0, 1)", warmup);
   expect(share(average), "average in [0, 1)", average);
+  expect(not_negative(check_every), "check_every >= 0", check_every);
+  expect(patience >= 0, "patience >= 0", patience);
+  expect(!bound || not_negative(*bound), "bound >= 0", bound.value_or(0.0));
   expect(class_dim != 0, "class_dim other than 0, the examples", class_dim);
 }
 

@@ -2,10 +2,11 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/model.h>
-#include <actswap/graph/observe.h>
+#include <actswap/schedule/closed_loop.h>
 #include <actswap/train/averaging.h>
+#include <actswap/train/batch_loss.h>
+#include <actswap/train/best.h>
 #include <actswap/train/optimizer.h>
-#include <actswap/train/signals.h>
 #include <actswap/train/trainer.h>
 
 #include <torch/torch.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -58,101 +60,153 @@ LoaderOptions loader_options(const Dataset& data, const TrainOptions& options) {
   return loading;
 }
 
+std::vector<Schedule> in_epochs(const std::vector<Schedule>& schedules, double batches) {
+  if (schedules.empty()) {
+    throw UsageError("Expected one schedule or more, but got none");
+  }
+  std::vector<Schedule> converted;
+  for (const auto& schedule : schedules) {
+    converted.push_back(schedule.in_epochs(batches));
+  }
+  return converted;
+}
+
 class Training {
  public:
   Training(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
-           const Dataset& data, const Schedule& schedule,
-           const std::function<void(double)>& set_blend, const TrainOptions& options,
-           const TrainCallbacks& callbacks)
+           const Dataset& data, const std::vector<Schedule>& schedules,
+           const std::function<void(const std::vector<double>&)>& set_blends,
+           const TrainOptions& options, const TrainCallbacks& callbacks)
       : module_(module),
-        teacher_(std::move(teacher)),
-        set_blend_(set_blend),
+        set_blends_(set_blends),
         options_(options),
         callbacks_(callbacks),
         loader_(data, loader_options(data, options)),
         batches_(loader_.batches_per_epoch()),
-        schedule_(schedule.in_epochs(static_cast<double>(batches_))),
+        schedules_(in_epochs(schedules, static_cast<double>(batches_))),
         parameters_(trainable_parameters(module)),
-        optimizer_(make_optimizer(options, parameters_)),
-        loss_(options.loss, {options.temperature, options.class_dim}) {
-    if (options.average > 0.0) {
-      averaging_.emplace(module, options.average);
-    }
+        optimizer_(options, parameters_),
+        loss_(module_, std::move(teacher), options),
+        tensors_(module),
+        best_(options.keep == Keep::best) {
     const double steps = options.epochs * static_cast<double>(batches_);
     total_steps_ =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(steps * (1.0 - 1e-12))));
-    check_teacher();
+    if (options.average > 0.0) {
+      averaging_.emplace(module, options.average);
+    }
     check_schedule();
+    plan_checks();
   }
 
   std::vector<EpochRecord> run() {
     const LeaveInEvalMode leave_in_eval_mode(module_);
     const torch::AutoGradMode with_gradients(true);
     torch::manual_seed(options_.seed);
-    if (teacher_) {
-      teacher_->eval();
-    }
     module_.train();
     begin_ = std::chrono::steady_clock::now();
     std::vector<EpochRecord> records;
-    for (std::int64_t epoch = 0; step_ < total_steps_; ++epoch) {
+    for (std::int64_t epoch = 0; step_ < total_steps_ && !is_over_; ++epoch) {
       records.push_back(run_epoch(epoch));
     }
     return records;
   }
 
  private:
-  void check_teacher() {
-    if (!options_.loss.needs_original()) {
-      teacher_.reset();  // not run, not touched
-      return;
+  double begin_of_ramp() const {
+    double begin = schedules_.front().options().begin;
+    for (const auto& schedule : schedules_) {
+      begin = std::min(begin, schedule.options().begin);
     }
-    if (!teacher_) {
-      throw UsageError("Expected the original model for the loss " + to_string(options_.loss) +
-                       ", but none was given");
+    return begin;
+  }
+
+  double end_of_ramp() const {
+    double end = 0.0;
+    for (const auto& schedule : schedules_) {
+      end = std::max(end, schedule.options().end);
     }
-    for (const auto& theirs : teacher_->parameters()) {
-      for (const auto& ours : parameters_) {
-        if (theirs.is_same(ours)) {
-          throw UsageError(
-              "Expected an original model with its own parameters, but it shares some with the "
-              "model "
-              "to train; give a copy (actswap::reload)");
-        }
-      }
-    }
+    return end;
   }
 
   void check_schedule() const {
     const double last = progress_at(total_steps_);
-    if (schedule_.length() > last + kRounding) {
-      const auto& ramp = schedule_.options();
+    double length = 0.0;
+    for (const auto& schedule : schedules_) {
+      length = std::max(length, schedule.length());
+    }
+    if (length > last + kRounding) {
       std::ostringstream text;
       text << "Expected a schedule that ends within the training of " << last
-           << " epochs, but it reaches t = 1 at epoch " << ramp.end;
-      if (ramp.hold > 0.0) {
-        text << " and holds it until " << schedule_.length();
+           << " epochs, but it reaches t = 1 at epoch " << end_of_ramp();
+      if (length > end_of_ramp()) {
+        text << " and holds it until " << length;
       }
       text << "; train for longer or end the ramp earlier";
       throw UsageError(text.str());
     }
   }
 
+  void plan_checks() {
+    if (!options_.asks_for_checks()) {
+      return;
+    }
+    if (!callbacks_.check) {
+      throw UsageError(
+          "Expected a way to measure the model (TrainCallbacks::check) with keep, patience, bound "
+          "or check_every, but there is none");
+    }
+    const double last = progress_at(total_steps_);
+    const double every = options_.check_every > 0.0 ? options_.check_every : last / 20.0;
+    check_steps_ = std::max<std::int64_t>(1, std::llround(every * static_cast<double>(batches_)));
+    if (!options_.bound) {
+      return;
+    }
+    double hold = 0.0;
+    for (const auto& schedule : schedules_) {
+      hold = std::max(hold, schedule.options().hold);
+    }
+    const double deadline = last - (hold > 0.0 ? hold : 0.5 * last);
+    if (end_of_ramp() > deadline + kRounding) {
+      std::ostringstream text;
+      text << "Expected with a bound a ramp that reaches t = 1 by epoch " << deadline
+           << ", so that it can be held, but it ends at epoch " << end_of_ramp()
+           << "; end it earlier, or name a shorter hold";
+      throw UsageError(text.str());
+    }
+    loop_.emplace(ClosedLoopOptions{.begin = begin_of_ramp(),
+                                    .end = end_of_ramp(),
+                                    .deadline = std::max(deadline, end_of_ramp()),
+                                    .bound = *options_.bound});
+  }
+
   double progress_at(std::int64_t step) const {
     return static_cast<double>(step) / static_cast<double>(batches_);
   }
 
-  double t_at(std::int64_t step) const {
-    const double progress = progress_at(step);
-    return schedule_.at(step < total_steps_ ? progress
-                                            : std::max(progress, schedule_.options().end));
+  /// t of each schedule now.
+  std::vector<double> blends_now() const {
+    std::vector<double> blends(schedules_.size(), 1.0);
+    if (step_ < total_steps_ && !is_over_) {
+      const double position = loop_ ? loop_->position() : progress_at(step_);
+      for (std::size_t i = 0; i < blends.size(); ++i) {
+        blends[i] = schedules_[i].at(position);
+      }
+    }
+    return blends;
+  }
+
+  static double mean_of(const std::vector<double>& blends) {
+    return std::accumulate(blends.begin(), blends.end(), 0.0) / static_cast<double>(blends.size());
   }
 
   // t is an attribute that the graph reads at run time: a new value recompiles nothing.
-  void move_to(double t) const {
-    if (set_blend_) {
-      set_blend_(t);
+  double move() const {
+    const auto blends = blends_now();
+    if (set_blends_) {
+      set_blends_(blends);
     }
+    return mean_of(blends);
   }
 
   double seconds() const {
@@ -163,6 +217,7 @@ class Training {
     double sum = 0.0;
     std::int64_t count = 0;
     double rate = 0.0;
+    checks_.clear();
     try {
       loader_.for_each(epoch, [&](std::int64_t, const Example& batch) {
         const Progress progress = take_step(batch);
@@ -175,6 +230,13 @@ class Training {
         if (step_ == total_steps_) {
           throw BudgetSpent{};
         }
+        if (check_steps_ > 0 && step_ % check_steps_ == 0) {
+          check(progress.t);
+        }
+        if (options_.patience > 0 && best_.without_improvement() >= options_.patience) {
+          is_over_ = true;
+          throw BudgetSpent{};
+        }
       });
     } catch (const BudgetSpent&) {
       finish();
@@ -182,10 +244,11 @@ class Training {
     EpochRecord record;
     record.epoch = epoch + 1;
     record.step = step_;
-    record.t = t_at(step_);
+    record.t = mean_of(blends_now());
     record.mean_loss = sum / static_cast<double>(count);
     record.learning_rate = rate;
     record.seconds = seconds();
+    record.checks = checks_;
     if (callbacks_.on_epoch) {
       callbacks_.on_epoch(record);
     }
@@ -198,10 +261,17 @@ class Training {
                         std::to_string(total_steps_) + " steps");
     }
     Progress progress;
-    progress.t = t_at(step_);
     progress.learning_rate = learning_rate_at(step_, total_steps_, options_);
-    move_to(progress.t);
-    const auto loss = loss_of(batch);
+    if (loop_) {
+      loop_->advance(progress_at(step_));
+    }
+    progress.t = move();
+    const auto loss = loss_(batch);
+    if (!loss.requires_grad()) {
+      throw UsageError(
+          "The model's output does not depend on any trainable parameter; expected one that a "
+          "gradient can be taken of");
+    }
     progress.loss = loss.item<double>();
     if (!std::isfinite(progress.loss)) {
       fail_at("the loss is " + std::to_string(progress.loss), progress.learning_rate);
@@ -218,33 +288,8 @@ class Training {
     return progress;
   }
 
-  torch::Tensor loss_of(const Example& batch) {
-    LossInputs values;
-    values.targets = batch.targets;
-    const auto run = [&](torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
-                         std::vector<torch::Tensor>& sites) {
-      std::optional<BlendRecorder> recorder;
-      if (options_.loss.has(Signal::sites)) {
-        recorder.emplace(sites);
-      }
-      return run_model(module, inputs);
-    };
-    if (teacher_) {
-      const torch::NoGradGuard without_gradients;
-      values.original_outputs = run(*teacher_, copy_tensors(batch.inputs), values.original_sites);
-    }
-    values.outputs = run(module_, batch.inputs, values.sites);
-    const auto loss = loss_(values);
-    if (!loss.requires_grad()) {
-      throw UsageError(
-          "The model's output does not depend on any trainable parameter; expected one that a "
-          "gradient can be taken of");
-    }
-    return loss;
-  }
-
   void update(const torch::Tensor& loss, double rate) {
-    optimizer_->zero_grad();
+    optimizer_.zero_grad();
     try {
       loss.backward();
     } catch (const c10::Error& error) {
@@ -254,12 +299,35 @@ class Training {
     if (options_.clip_norm > 0.0) {
       torch::nn::utils::clip_grad_norm_(parameters_, options_.clip_norm);
     }
-    set_learning_rate(*optimizer_, rate);
-    optimizer_->step();
+    optimizer_.step(rate);
+  }
+
+  // The model as it would be left with this t.
+  void check(double t) {
+    const bool is_averaged = t == 1.0 && averaging_ && averaging_->started();
+    std::vector<torch::Tensor> weights;
+    if (is_averaged) {
+      weights = tensors_.copies();
+      tensors_.write(averaging_->values());
+    }
+    const auto found = callbacks_.check();
+    CheckRecord record;
+    record.step = step_;
+    record.t = t;
+    record.value = found.value;
+    record.drop = found.drop;
+    record.best = t == 1.0 && best_.offer(found.drop, tensors_);
+    if (is_averaged) {
+      tensors_.write(weights);
+    }
+    if (loop_ && !is_over_ && step_ < total_steps_) {
+      record.ramp = to_string(loop_->check(found.drop));
+    }
+    checks_.push_back(std::move(record));
   }
 
   void finish() {
-    move_to(t_at(step_));
+    move();
     // No loss follows that would show what the last step did.
     for (const auto& parameter : parameters_) {
       if (!torch::isfinite(parameter.detach()).all().item<bool>()) {
@@ -267,8 +335,13 @@ class Training {
                 learning_rate_at(step_ - 1, total_steps_, options_));
       }
     }
-    if (averaging_ && averaging_->started()) {
-      ModuleTensors(module_).write(averaging_->values());
+    if (check_steps_ > 0 && !is_over_) {
+      check(1.0);
+    }
+    if (!best_.values().empty()) {
+      tensors_.write(best_.values());
+    } else if (averaging_ && averaging_->started()) {
+      tensors_.write(averaging_->values());
     }
   }
 
@@ -277,23 +350,28 @@ class Training {
     text << "Training diverged at step " << std::min(step_ + 1, total_steps_) << " of "
          << total_steps_ << ": " << what << ", at the learning rate " << rate
          << "; a lower learning rate, clip_norm or a longer ramp may help";
-    throw UsageError(text.str());
+    throw Diverged(text.str());
   }
 
   torch::jit::Module& module_;
-  std::optional<torch::jit::Module> teacher_;
-  const std::function<void(double)>& set_blend_;
+  const std::function<void(const std::vector<double>&)>& set_blends_;
   const TrainOptions& options_;
   const TrainCallbacks& callbacks_;
   Loader loader_;
   std::int64_t batches_;
-  Schedule schedule_;
+  std::vector<Schedule> schedules_;
   std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<torch::optim::Optimizer> optimizer_;
-  LossFunction loss_;
+  Optimizer optimizer_;
+  BatchLoss loss_;
+  ModuleTensors tensors_;
   std::optional<Averaging> averaging_;
+  std::optional<ClosedLoop> loop_;
+  Best best_;
   std::int64_t total_steps_ = 0;
+  std::int64_t check_steps_ = 0;  // from one check to the next; 0: none
   std::int64_t step_ = 0;
+  bool is_over_ = false;             // early
+  std::vector<CheckRecord> checks_;  // of this epoch
   std::chrono::steady_clock::time_point begin_;
 };
 
@@ -304,8 +382,22 @@ std::vector<EpochRecord> train(torch::jit::Module& module,
                                const Schedule& schedule,
                                const std::function<void(double)>& set_blend,
                                const TrainOptions& options, const TrainCallbacks& callbacks) {
+  std::function<void(const std::vector<double>&)> set_blends;
+  if (set_blend) {
+    set_blends = [&](const std::vector<double>& blends) { set_blend(blends.front()); };
+  }
+  return train(module, std::move(teacher), data, std::vector<Schedule>{schedule}, set_blends,
+               options, callbacks);
+}
+
+std::vector<EpochRecord> train(torch::jit::Module& module,
+                               std::optional<torch::jit::Module> teacher, const Dataset& data,
+                               const std::vector<Schedule>& schedules,
+                               const std::function<void(const std::vector<double>&)>& set_blends,
+                               const TrainOptions& options, const TrainCallbacks& callbacks) {
   options.validate();
-  return Training(module, std::move(teacher), data, schedule, set_blend, options, callbacks).run();
+  return Training(module, std::move(teacher), data, schedules, set_blends, options, callbacks)
+      .run();
 }
 
 }  // namespace actswap

@@ -1,6 +1,7 @@
 // The fine-tuning loop: a blended module, data, a loss, an optimizer, and t moving every step.
 #pragma once
 
+#include <actswap/base/error.h>
 #include <actswap/base/export.h>
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
@@ -18,10 +19,18 @@
 namespace actswap {
 
 enum class OptimizerKind { sgd, adamw };
+enum class Keep { last, best };
+
+/// A loss or parameters that are no longer finite.
+class ACTSWAP_API Diverged : public UsageError {
+ public:
+  using UsageError::UsageError;
+};
 
 /// "sgd", "adamw". @throws UsageError
 ACTSWAP_API OptimizerKind parse_optimizer(std::string_view name);
 ACTSWAP_API std::string to_string(OptimizerKind kind);
+ACTSWAP_API std::string to_string(Keep keep);  ///< "last", "best"
 
 struct ACTSWAP_API TrainOptions {
   double epochs = 1.0;           ///< in (0, 1e9], fractions allowed
@@ -41,6 +50,22 @@ struct ACTSWAP_API TrainOptions {
                                 ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
                                 ///< left with the average (with its last weights where no step is)
   std::uint64_t seed = 0;       ///< of shuffling and of dropout
+
+  // What follows needs TrainCallbacks::check.
+  /// Epochs from one check to the next, fractions allowed; >= 0; 0: a twentieth of the training
+  /// where something below asks for checks, otherwise none.
+  double check_every = 0.0;
+  Keep keep = Keep::last;     ///< best: the module is left as it was at the best check at t = 1
+  std::int64_t patience = 0;  ///< checks at t = 1 in a row without a better one, after which the
+                              ///< training ends early; >= 0; 0: it does not
+  /// A closed loop (ClosedLoop): the ramp waits, or goes back, where a check says that the model is
+  /// worse than the original by more than this; >= 0. At the latest it ends so that t stays 1 for
+  /// the schedule's hold, or half of the training where that is 0.
+  std::optional<double> bound = {};
+
+  bool asks_for_checks() const {
+    return check_every > 0.0 || keep == Keep::best || patience > 0 || bound.has_value();
+  }
   /// @throws UsageError naming the option, its range and the value found.
   ACTSWAP_API void validate() const;
 };
@@ -49,25 +74,45 @@ struct Progress {
   std::int64_t step = 0;  ///< steps done
   std::int64_t total_steps = 0;
   double epoch = 0.0;  ///< epochs done, with fraction
-  double t = 0.0;      ///< that this step was taken with
+  double t = 0.0;      ///< that this step was taken with; of several sites the mean
   double loss = 0.0;   ///< of this step
   double learning_rate = 0.0;
   double seconds = 0.0;  ///< since training began
 };
 
+/// How good a model is at the moment.
+struct Check {
+  double value = 0.0;  ///< of the metric
+  double drop = 0.0;   ///< how much worse that is than the original's; below 0: better
+};
+
+struct CheckRecord {
+  std::int64_t step = 0;  ///< steps done
+  double t = 0.0;         ///< of the model that was checked
+  double value = 0.0;
+  double drop = 0.0;
+  bool best = false;      ///< of those at t = 1 so far
+  std::string ramp = {};  ///< of a closed loop: what it does from here on (RampState)
+};
+
 struct EpochRecord {
   std::int64_t epoch = 0;  ///< from 1
   std::int64_t step = 0;
-  double t = 0.0;  ///< at the end of the epoch: what the next step is taken with
+  double t = 0.0;  ///< at the end of the epoch: what the next step is taken with (of a closed loop:
+                   ///< what the last was taken with)
   double mean_loss = 0.0;
   double learning_rate = 0.0;
   double seconds = 0.0;
+  std::vector<CheckRecord> checks = {};
 };
 
 struct TrainCallbacks {
   std::function<void(const Progress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
   std::function<bool()> should_stop;  ///< asked before each step; true ends with Interrupted
+  /// Measures the module as it is. At t = 1 that is with the average of the weights, if there is to
+  /// be one.
+  std::function<Check()> check;
 };
 
 /// Learning rate: linear warm-up to the peak, then half a cosine down to 0.
@@ -86,13 +131,23 @@ ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
 /// @param set_blend called before every step with t, and once more with 1 after the last (a no-op
 ///   for the control)
 /// @return one record an epoch (the last may be a fraction)
-/// @throws UsageError for data that does not fit the loss, for a schedule that needs longer than
-///   the training, and where the loss is no longer finite (with the step); Interrupted
+/// @throws UsageError for data that does not fit the loss, and for a schedule that needs longer
+/// than
+///   the training; Diverged where the loss is no longer finite (with the step); Interrupted
 ACTSWAP_API std::vector<EpochRecord> train(torch::jit::Module& module,
                                            std::optional<torch::jit::Module> teacher,
                                            const Dataset& data, const Schedule& schedule,
                                            const std::function<void(double)>& set_blend,
                                            const TrainOptions& options,
                                            const TrainCallbacks& callbacks = {});
+
+/// The same with several ramps, of sites that move one after another, say (one_after_another).
+/// @param schedules one or more
+/// @param set_blends called with a t for each of them
+ACTSWAP_API std::vector<EpochRecord> train(
+    torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const Dataset& data,
+    const std::vector<Schedule>& schedules,
+    const std::function<void(const std::vector<double>&)>& set_blends, const TrainOptions& options,
+    const TrainCallbacks& callbacks = {});
 
 }  // namespace actswap

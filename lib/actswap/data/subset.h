@@ -1,0 +1,34 @@
+// Some of the examples of a data set.
+#pragma once
+
+#include <actswap/data/dataset.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+/// The data set must outlive it.
+class Subset : public Dataset {
+ public:
+  /// @param indices of examples of `data`, in the order in which they are to be examples here
+  Subset(const Dataset& data, std::vector<std::int64_t> indices)
+      : data_(data), indices_(std::move(indices)) {}
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  Example get(std::span<const std::int64_t> indices) const override {
+    std::vector<std::int64_t> theirs;
+    theirs.reserve(indices.size());
+    for (const std::int64_t index : indices) {
+      theirs.push_back(indices_.at(static_cast<std::size_t>(index)));
+    }
+    return data_.get(theirs);
+  }
+
+ private:
+  const Dataset& data_;
+  std::vector<std::int64_t> indices_;
+};
+
+}  // namespace actswap

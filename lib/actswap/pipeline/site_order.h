@@ -1,0 +1,37 @@
+// In which order sites move, where they move one after another.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+#include <actswap/graph/plan.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actswap {
+
+enum class SiteOrder {
+  together,     ///< all at once
+  forward,      ///< in the order in which the model runs them
+  backward,     ///< the other way round
+  sensitivity,  ///< those first whose swap alone costs least (measure_sensitivity)
+};
+
+/// "together", "forward", "backward", "sensitivity". @throws UsageError
+ACTSWAP_API SiteOrder parse_site_order(std::string_view name);
+ACTSWAP_API std::string to_string(SiteOrder order);
+
+/// Ids of the sites that the plan swaps, in this order.
+/// @param inputs of a forward, for forward and backward; sites that it does not reach come last
+///   going forward
+/// @param data to measure on, for sensitivity
+/// @throws UsageError where what the order asks for is missing; Interrupted
+ACTSWAP_API std::vector<std::string> order_sites(SiteOrder order, const Model& model,
+                                                 const Plan& plan,
+                                                 const std::vector<torch::Tensor>& inputs,
+                                                 const Dataset* data,
+                                                 const std::function<bool()>& should_stop = {});
+
+}  // namespace actswap

@@ -1,0 +1,34 @@
+// The loss of a batch: runs the original, where the loss compares with it, and the model.
+#pragma once
+
+#include <actswap/data/dataset.h>
+#include <actswap/train/signals.h>
+#include <actswap/train/trainer.h>
+
+#include <torch/script.h>
+
+#include <optional>
+
+namespace actswap {
+
+class BatchLoss {
+ public:
+  /// @param teacher the original; may be empty where the loss does not compare with it, and is not
+  ///   looked at then
+  /// @throws UsageError where the teacher is missing, or shares parameters with the model
+  BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
+            const TrainOptions& options);
+
+  /// With a gradient, where gradients are on.
+  torch::Tensor operator()(const Example& batch);
+  /// The mean over a data set, in eval mode.
+  double mean(const Dataset& data);
+
+ private:
+  torch::jit::Module& module_;
+  std::optional<torch::jit::Module> teacher_;
+  LossFunction loss_;
+  std::int64_t batch_size_;
+};
+
+}  // namespace actswap
