@@ -5,15 +5,20 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,11 +35,21 @@ constexpr std::int64_t kGrain = 16384;
 
 // Two rows as everything here needs them; made once for each pair of texts.
 struct Pair {
+  std::string source;
+  std::string target;
   std::optional<BlendKernel> kernel;
   ComposedBlend composed;
 
-  Pair(const ActivationSpec& source, const ActivationSpec& target)
-      : kernel(BlendKernel::find(source, target)), composed(source, target) {}
+  Pair(const std::string& source_text, const std::string& target_text)
+      : Pair(source_text, target_text, resolve(source_text), resolve(target_text)) {}
+
+ private:
+  Pair(const std::string& source_text, const std::string& target_text,
+       const ActivationSpec& source_spec, const ActivationSpec& target_spec)
+      : source(source_text),
+        target(target_text),
+        kernel(BlendKernel::find(source_spec, target_spec)),
+        composed(source_spec, target_spec) {}
 };
 
 const Pair& find_pair(c10::string_view source, c10::string_view target) {
@@ -46,7 +61,7 @@ const Pair& find_pair(c10::string_view source, c10::string_view target) {
   if (known != pairs.end()) {
     return known->second;
   }
-  return pairs.try_emplace(key, resolve(key.first), resolve(key.second)).first->second;
+  return pairs.try_emplace(key, key.first, key.second).first->second;
 }
 
 std::optional<Element> element_of(const Tensor& x) {
@@ -245,50 +260,60 @@ Gradients call_backward(const Tensor& grad_out, const Tensor& x, double t, c10::
                         calibration.channel_dim);
 }
 
-OptionalTensor if_defined(const Tensor& tensor) {
-  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
-}
-
-class BlendFunction : public torch::autograd::Function<BlendFunction> {
+// A node by hand: torch::autograd::Function keeps what is saved in a map by name, which costs more
+// than a kernel for some thousand elements.
+class BlendBackward final : public torch::autograd::Node {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, double t,
-                        const std::string& source, const std::string& target,
-                        const OptionalTensor& a, const OptionalTensor& d, const OptionalTensor& b,
-                        std::int64_t channel_dim) {
-    context->save_for_backward(
-        {x, a.value_or(Tensor()), d.value_or(Tensor()), b.value_or(Tensor())});
-    context->saved_data["t"] = t;
-    context->saved_data["source"] = source;
-    context->saved_data["target"] = target;
-    context->saved_data["channel_dim"] = channel_dim;
-    const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return call_blend(x, t, source, target, a, d, b, channel_dim);
+  BlendBackward(double t, const Pair& pair, const CalibrationTensors& calibration)
+      : t_(t),
+        pair_(pair),
+        channel_dim_(calibration.channel_dim),
+        has_{calibration.a.has_value(), calibration.d.has_value(), calibration.b.has_value()} {}
+
+  void save(const Tensor& x, const CalibrationTensors& calibration) {
+    x_ = torch::autograd::SavedVariable(x, false);
+    const OptionalTensor* const parameters[] = {&calibration.a, &calibration.d, &calibration.b};
+    for (std::size_t i = 0; i < has_.size(); ++i) {
+      if (has_[i]) {
+        parameters_[i] = torch::autograd::SavedVariable(**parameters[i], false);
+      }
+    }
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& gradients) {
-    const auto saved = context->get_saved_variables();
-    const auto t = context->saved_data["t"].toDouble();
-    const auto& source = context->saved_data["source"].toStringRef();
-    const auto& target = context->saved_data["target"].toStringRef();
-    const CalibrationTensors calibration{if_defined(saved[1]), if_defined(saved[2]),
-                                         if_defined(saved[3]),
-                                         context->saved_data["channel_dim"].toInt()};
-    auto [x, a, d, b] =
+  std::string name() const override { return "ActswapBlendBackward"; }
+
+  void release_variables() override {
+    x_.reset_data();
+    for (auto& parameter : parameters_) {
+      parameter.reset_data();
+    }
+  }
+
+ protected:
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    if (!gradients[0].defined()) {
+      return torch::autograd::variable_list(4);
+    }
+    const Tensor x = x_.unpack();
+    const auto unpack = [&](std::size_t i) {
+      return has_[i] ? OptionalTensor(parameters_[i].unpack()) : std::nullopt;
+    };
+    const CalibrationTensors calibration{unpack(0), unpack(1), unpack(2), channel_dim_};
+    auto [grad_x, a, d, b] =
         at::GradMode::is_enabled()
-            ? differentiable(gradients[0], saved[0], t, find_pair(source, target), calibration)
-            : call_backward(gradients[0], saved[0], t, source, target, calibration);
-    return {x, Tensor(), Tensor(), Tensor(), a, d, b, Tensor()};
+            ? differentiable(gradients[0], x, calibration)
+            : call_backward(gradients[0], x, t_, pair_.source, pair_.target, calibration);
+    return {grad_x, a, d, b};
   }
 
  private:
   // Gradients that can be differentiated again, out of ATen's own.
-  static Gradients differentiable(const Tensor& grad_out, const Tensor& x, double t,
-                                  const Pair& pair, const CalibrationTensors& calibration) {
+  Gradients differentiable(const Tensor& grad_out, const Tensor& x,
+                           const CalibrationTensors& calibration) const {
     std::array<Tensor, 4> inputs = {x, calibration.a.value_or(Tensor()),
                                     calibration.d.value_or(Tensor()),
                                     calibration.b.value_or(Tensor())};
-    const auto y = pair.composed(x, t, calibration);
+    const auto y = pair_.composed(x, t_, calibration);
     torch::autograd::variable_list wanted;
     for (const auto& input : inputs) {
       if (input.defined() && input.requires_grad()) {
@@ -302,7 +327,27 @@ class BlendFunction : public torch::autograd::Function<BlendFunction> {
     }
     return {inputs[0], inputs[1], inputs[2], inputs[3]};
   }
+
+  double t_;
+  const Pair& pair_;  // kept for good
+  std::int64_t channel_dim_;
+  std::array<bool, 3> has_;
+  torch::autograd::SavedVariable x_;
+  std::array<torch::autograd::SavedVariable, 3> parameters_;
 };
+
+// Nodes are held by std::shared_ptr in older LibTorch, with a function that destroys long chains of
+// them without recursion, and by c10::intrusive_ptr in newer.
+using NodePointer = decltype(torch::autograd::Edge::function);
+template <class Node, class Pointer = NodePointer, class... Arguments>
+auto make_node(Arguments&&... arguments) {
+  if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>) {
+    return std::shared_ptr<Node>(new Node(std::forward<Arguments>(arguments)...),
+                                 [](auto* node) { deleteNode(node); });
+  } else {
+    return c10::make_intrusive<Node>(std::forward<Arguments>(arguments)...);
+  }
+}
 
 Tensor blend_autograd(const Tensor& x, double t, c10::string_view source, c10::string_view target,
                       const OptionalTensor& a, const OptionalTensor& d, const OptionalTensor& b,
@@ -316,8 +361,18 @@ Tensor blend_autograd(const Tensor& x, double t, c10::string_view source, c10::s
   };
   if (at::GradMode::is_enabled() &&
       (x.requires_grad() || needs_gradient(a) || needs_gradient(d) || needs_gradient(b))) {
-    return BlendFunction::apply(x, t, std::string(source), std::string(target), a, d, b,
-                                channel_dim);
+    const CalibrationTensors calibration{a, d, b, channel_dim};
+    auto node = make_node<BlendBackward>(t, pair, calibration);
+    node->set_next_edges(torch::autograd::collect_next_edges(
+        x, a.value_or(Tensor()), d.value_or(Tensor()), b.value_or(Tensor())));
+    node->save(x, calibration);
+    Tensor out;
+    {
+      const at::AutoDispatchBelowADInplaceOrView below_autograd;
+      out = call_blend(x, t, source, target, a, d, b, channel_dim);
+    }
+    torch::autograd::set_history(out, node);
+    return out;
   }
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   return call_blend(x, t, source, target, a, d, b, channel_dim);
