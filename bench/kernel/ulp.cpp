@@ -2,7 +2,7 @@
 // kernel, value and derivative, on every instruction set of this processor, against the table's
 // functions in double. Prints a table in Markdown.
 //
-//   kernel_ulp [--step N] [--threads N] [ROW...]
+//   kernel_ulp [--step N] [--threads N] [--without SET]... [ROW...]
 //
 // A unit is the last place of the exact result as a float32, which for results below 2^-126 is
 // 2^-149, the smallest denormal. A derivative crosses 0, where the last place is no measure; its
@@ -108,7 +108,7 @@ struct RowErrors {
   Errors derivative;
 };
 
-std::vector<std::int64_t> instruction_sets() {
+std::vector<std::int64_t> instruction_sets(std::span<const std::string> without) {
   std::vector<std::int64_t> sets;
   const auto supported = static_cast<std::uint64_t>(hwy::SupportedTargets());
   for (std::uint64_t bit = 1; bit < (std::uint64_t{1} << 62U); bit <<= 1U) {
@@ -117,6 +117,7 @@ std::vector<std::int64_t> instruction_sets() {
     // What the kernels are not compiled for is done by another set. EMU128 is what processors
     // without SSE4 have: the arithmetic of SSE4, and slow.
     if ((supported & bit) != 0 && set != HWY_EMU128 &&
+        std::find(without.begin(), without.end(), hwy::TargetName(set)) == without.end() &&
         std::string_view(actswap::kernel_instruction_set()) == hwy::TargetName(set)) {
       sets.push_back(set);
     }
@@ -264,10 +265,11 @@ std::vector<RowErrors> measure(const ActivationSpec& spec, std::span<const std::
   return all;
 }
 
-void print(const std::string& row, std::int64_t set, const RowErrors& errors) {
+void print(const std::string& row, std::int64_t set, std::uint64_t step, const RowErrors& errors) {
   std::printf(
-      "| %s | %s | %.2f | %.9g | %.2f | %llu |\n", row.c_str(), hwy::TargetName(set),
-      errors.value.largest_ulp, errors.value.at, errors.derivative.largest,
+      "| %s | %s | 1/%llu | %.2f | %.9g | %.2f | %llu |\n", row.c_str(), hwy::TargetName(set),
+      static_cast<unsigned long long>(step), errors.value.largest_ulp, errors.value.at,
+      errors.derivative.largest,
       static_cast<unsigned long long>(errors.value.not_finite + errors.derivative.not_finite));
   std::fflush(stdout);
 }
@@ -277,11 +279,14 @@ void print(const std::string& row, std::int64_t set, const RowErrors& errors) {
 int main(int argc, char** argv) {
   std::uint64_t step = 1;
   std::uint64_t threads = 1;
+  std::vector<std::string> without;
   std::vector<std::string> rows;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if ((word == "--step" || word == "--threads") && i + 1 < argc) {
       (word == "--step" ? step : threads) = std::max(1ULL, std::strtoull(argv[++i], nullptr, 10));
+    } else if (word == "--without" && i + 1 < argc) {
+      without.emplace_back(argv[++i]);
     } else {
       rows.emplace_back(word);
     }
@@ -297,13 +302,13 @@ int main(int argc, char** argv) {
     }
   }
   std::printf(
-      "| row | set | value, units | at | derivative, units of max(f', 1) | not finite |\n"
-      "|---|---|---|---|---|---|\n");
-  const auto sets = instruction_sets();
+      "| row | set | inputs | value, units | at | derivative, units of max(f', 1) | not finite |\n"
+      "|---|---|---|---|---|---|---|\n");
+  const auto sets = instruction_sets(without);
   for (const auto& name : rows) {
     const auto errors = measure(single(actswap::resolve(name)), sets, step, threads);
     for (std::size_t set = 0; set < sets.size(); ++set) {
-      print(name, sets[set], errors[set]);
+      print(name, sets[set], step, errors[set]);
     }
   }
   return 0;

@@ -311,6 +311,42 @@ TEST(BlendKernel, SplitsChangeNothing) {
   EXPECT_EQ(parts, whole.value);
 }
 
+// Large arrays are written past the caches, if they are aligned.
+TEST(BlendKernel, LargeArraysAreTheSame) {
+  constexpr std::size_t kSize = (std::size_t{1} << 22) + 37;
+  std::vector<float> x(kSize);
+  for (std::size_t i = 0; i < kSize; ++i) {
+    x[i] = static_cast<float>(i % 9973) / 1000.0F - 5.0F;
+  }
+  const std::vector<float> g(kSize, 0.5F);
+  const auto blend = kernel("mish", "relu");
+  for (const std::size_t offset : {std::size_t{0}, std::size_t{1}}) {
+    std::vector<float> memory(kSize + 32);
+    float* const aligned =
+        memory.data() + (-reinterpret_cast<std::uintptr_t>(memory.data()) % 64) / 4;
+    float* const out = aligned + offset;
+    std::vector<float> parts(kSize);
+    for (const bool backward : {false, true}) {
+      const auto run_part = [&](float* to, std::size_t begin, std::size_t end) {
+        const auto first = static_cast<std::int64_t>(begin);
+        const auto last = static_cast<std::int64_t>(end);
+        if (backward) {
+          blend.backward(Element::float32, 0.5, nullptr, x.data(), g.data(), to, nullptr, first,
+                         last);
+        } else {
+          blend.forward(Element::float32, 0.5, nullptr, x.data(), to, first, last);
+        }
+      };
+      run_part(out, 0, kSize);
+      for (std::size_t begin = 0; begin < kSize; begin += 100000) {
+        run_part(parts.data(), begin, std::min(kSize, begin + 100000));
+      }
+      EXPECT_TRUE(std::equal(parts.begin(), parts.end(), out)) << offset << backward;
+      EXPECT_EQ(out[kSize], 0.0F);
+    }
+  }
+}
+
 TEST(BlendKernel, OutputMayBeTheInput) {
   const auto xs = sample();
   const std::vector<float> ones(xs.size(), 1.0F);

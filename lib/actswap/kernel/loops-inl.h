@@ -12,8 +12,11 @@
 #include <actswap/kernel/sources-inl.h>
 #include <actswap/kernel/targets-inl.h>
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <type_traits>
 
@@ -66,14 +69,45 @@ HWY_INLINE void for_whole_vectors(const Pointers& p, std::size_t n, Loop loop) {
   }
 }
 
+// What is larger than any cache is written past it: a line that is only written need not be read.
+constexpr std::size_t kStreamed = std::size_t{1} << 22;  // elements
+
+class Store {
+ public:
+  Store(const float* out, std::size_t n)
+      : past_caches_(n >= kStreamed &&
+                     reinterpret_cast<std::uintptr_t>(out) % (hn::Lanes(Tag()) * sizeof(float)) ==
+                         0) {}
+
+  // To be called at the end: other threads may read only then.
+  void finish() const {
+    if (past_caches_) {
+      hwy::FlushStream();
+    }
+  }
+
+  HWY_INLINE void operator()(Vector v, float* to) const {
+    if (past_caches_) {
+      hn::Stream(v, Tag(), to);
+    } else {
+      hn::StoreU(v, Tag(), to);
+    }
+  }
+
+ private:
+  bool past_caches_;
+};
+
 // out = f(x), vector by vector.
 template <class Function>
 HWY_INLINE void map(const float* x, float* out, std::size_t n, Function f) {
   for_whole_vectors({x, nullptr, nullptr, out}, n,
                     [&](const Pointers& p, std::size_t, std::size_t count) HWY_ATTR {
+                      const Store store(p.out, count);
                       for (std::size_t i = 0; i < count; i += hn::Lanes(Tag())) {
-                        hn::StoreU(f(hn::LoadU(Tag(), p.x + i)), Tag(), p.out + i);
+                        store(f(hn::LoadU(Tag(), p.x + i)), p.out + i);
                       }
+                      store.finish();
                     });
 }
 
@@ -83,11 +117,13 @@ HWY_INLINE void map_gradient(const float* x, const float* gradient, float* out, 
                              Function f) {
   for_whole_vectors({x, nullptr, gradient, out}, n,
                     [&](const Pointers& p, std::size_t, std::size_t count) HWY_ATTR {
+                      const Store store(p.out, count);
                       for (std::size_t i = 0; i < count; i += hn::Lanes(Tag())) {
                         const Vector slope = f(hn::LoadU(Tag(), p.x + i));
                         const Vector g = hn::LoadU(Tag(), p.gradient + i);
-                        hn::StoreU(hn::Mul(g, slope), Tag(), p.out + i);
+                        store(hn::Mul(g, slope), p.out + i);
                       }
+                      store.finish();
                     });
 }
 

@@ -139,6 +139,15 @@ HWY_INLINE Reduced reduce(Vector v, Vector c, Vector w, Vector c_rest) {
   return {f, hn::ShiftLeft<23>(hn::BitCast(IntTag(), sum))};
 }
 
+// For y = v c. An error of y, which is up to |y| 2^-24, is one of |y| 2^y 2^-24 at most in 2^y: for
+// y < 0 hardly any beside 1, which is all that derivatives are held to.
+template <int kBias>
+HWY_INLINE Reduced reduce_beside_1(Vector v, Vector c) {
+  const Vector rounder = constant(12582912.0F + kBias);
+  const Vector sum = hn::MulAdd(v, c, rounder);
+  return {hn::MulSub(v, c, hn::Sub(sum, rounder)), hn::ShiftLeft<23>(hn::BitCast(IntTag(), sum))};
+}
+
 // 2^f = (even + odd) / (even - odd) for |f| <= 1/2, since tanh(f ln(2) / 2) is nearly
 // f (f^2 + b) / (a1 f^2 + a0).
 constexpr float kEven0 = 360.75061F;
@@ -207,6 +216,9 @@ HWY_INLINE Vector minus_abs_within(const Rate& rate, Vector x) {
 HWY_INLINE Fraction exp_fraction(Vector x, const Rate& rate) {
   return exp2_fraction(reduce<kRaised>(x, rate));
 }
+HWY_INLINE Fraction exp_fraction_beside_1(Vector x, const Rate& rate) {
+  return exp2_fraction(reduce_beside_1<kRaised>(x, constant(rate.high)));
+}
 
 // Of e = e^u, u <= 0: s(u) = e / (1 + e) = n / (n + 2^64 d), and its derivative u s(u) with respect
 // to u, which is s (1 + u (1 - s)); s(-u) = 1 - s(u), and (u s(u))' at -u is 1 less that at u.
@@ -229,7 +241,7 @@ HWY_INLINE Vector sigmoid(Vector x, const Rate& rate) {
 }
 // s (1 - s) at rate x
 HWY_INLINE Vector sigmoid_slope(Vector x, const Rate& rate) {
-  const Fraction e = exp_fraction(minus_abs_within(rate, x), rate);
+  const Fraction e = exp_fraction_beside_1(minus_abs_within(rate, x), rate);
   const Vector raised = hn::Mul(e.d, constant(0x1p64F));
   const Vector r = hn::Div(constant(1.0F), hn::Add(raised, e.n));
   return hn::Mul(hn::Mul(e.n, r), hn::Mul(raised, r));

@@ -66,7 +66,7 @@ struct Gate {
   }
   HWY_INLINE Vector derivative(Vector x) const {
     const Vector a = minus_abs_within(rate, x);
-    const Vector gate = gate_slope(hn::Mul(a, constant(beta)), exp_fraction(a, rate));
+    const Vector gate = gate_slope(hn::Mul(a, constant(beta)), exp_fraction_beside_1(a, rate));
     const Vector factor = hn::IfThenElse(is_positive(x), constant(-rest), constant(rest));
     return hn::MulAdd(gate, factor, slope(x));
   }
@@ -94,7 +94,7 @@ struct Silu : Ramp<Silu> {
   }
   HWY_INLINE Vector left(Vector x) const {
     const Vector a = minus_abs_within(kRate, x);
-    return gate_slope(a, exp_fraction(a, kRate));
+    return gate_slope(a, exp_fraction_beside_1(a, kRate));
   }
 };
 
@@ -116,7 +116,7 @@ struct TwoSidedSwish : Ramp<TwoSidedSwish> {
   }
   HWY_INLINE Vector derivative(Vector x) const {
     const Vector a = argument(x);
-    const Vector gate = gate_slope(a, exp_fraction(a, kRate));
+    const Vector gate = gate_slope(a, exp_fraction_beside_1(a, kRate));
     return hn::IfThenElse(is_positive(x), hn::Sub(constant(1.0F), gate),
                           hn::Mul(gate, constant(left_factor)));
   }
@@ -146,8 +146,7 @@ struct Mish : Ramp<Mish> {
     Vector all;  // 2^64 (m + w)
   };
   static HWY_INLINE Vector bounded(Vector x) { return at_most(kEnd, at_least(-kRate.end, x)); }
-  static HWY_INLINE Terms terms(Vector bounded) {
-    const Fraction e = exp_fraction(bounded, kRate);
+  static HWY_INLINE Terms terms(const Fraction& e) {
     const Vector sum = hn::MulAdd(e.n, constant(0x1p-64F), twice(e.d));
     const Vector m = hn::Mul(e.n, sum);
     return {e.n, e.d, sum, m, rounded_once(times_power<kRaised + 1>(e.d), e.d, m)};
@@ -155,7 +154,7 @@ struct Mish : Ramp<Mish> {
 
   HWY_INLINE Vector rest(Vector x) const {
     const Vector b = bounded(x);
-    const Terms e = terms(b);
+    const Terms e = terms(exp_fraction(b, kRate));
     const Vector a = minus_abs(b);
     const Vector right = hn::Sub(e.all, e.m);
     const Vector part = hn::Mul(a, hn::IfThenElse(is_positive(x), right, e.m));
@@ -171,7 +170,7 @@ struct Mish : Ramp<Mish> {
   // (m + 2x E (E + D) w r) r, r = 1 / (m + w), where w r = 1 - m r loses its digits far out
   HWY_INLINE Vector derivative(Vector x) const {
     const Vector b = bounded(x);
-    const Terms e = terms(b);
+    const Terms e = terms(exp_fraction_beside_1(b, kRate));
     const Vector r = hn::Div(constant(1.0F), e.all);
     const Vector w = hn::Mul(hn::Mul(times_power<kRaised + 1>(e.d), e.d), r);
     const Vector rest = hn::Mul(hn::Mul(twice(b), e.e), hn::Sub(e.sum, e.d));
@@ -188,12 +187,6 @@ struct Gelu : Ramp<Gelu> {
   explicit Gelu(const float*) {}
 
   static HWY_INLINE Vector minus_abs_within(Vector x) { return at_least(-kEnd, minus_abs(x)); }
-  // h, for x in [-kEnd, kEnd]
-  static HWY_INLINE Fraction exp_minus_half_square(Vector x, Vector square) {
-    const Vector grid = constant(-kGrid);
-    return exp2_fraction(reduce<kRaised>(square, grid, product_rest(x, x, square), grid));
-  }
-
   // -|x| Phi(-|x|)
   HWY_INLINE Vector rest(Vector x) const {
     const Vector a = minus_abs_within(x);
@@ -209,7 +202,9 @@ struct Gelu : Ramp<Gelu> {
     q = hn::NegMulAdd(q, a, constant(28.4623356F));
     q = hn::Mul(q, a);
     q = rounded_once(p, constant(2.50664449F), q);
-    const Fraction h = exp_minus_half_square(a, square);
+    const Vector grid = constant(-kGrid);
+    const Fraction h =
+        exp2_fraction(reduce<kRaised>(square, grid, product_rest(a, a, square), grid));
     const Vector raised = h.raised();
     const Vector denominator = rounded_once(minus(q), raised, times_power<6>(raised));
     return hn::Div(hn::Mul(p, h.n), denominator);
@@ -225,7 +220,7 @@ struct Gelu : Ramp<Gelu> {
     const Vector q_high = hn::NegMulAdd(constant(8.00242233F), a, constant(27.7305393F));
     const Vector q_low = hn::NegMulAdd(constant(47.3002739F), a, constant(32.8268089F));
     const Vector q = hn::MulAdd(square, hn::Add(square, q_high), q_low);
-    const Fraction h = exp_minus_half_square(a, square);
+    const Fraction h = exp2_fraction(reduce_beside_1<kRaised>(square, constant(-kGrid)));
     return hn::Div(hn::Mul(p, h.n), hn::Mul(q, h.raised()));
   }
 };
@@ -272,7 +267,8 @@ struct GeluTanh : Ramp<GeluTanh> {
     const Vector a = minus_abs_within(x);
     const Vector square = hn::Mul(a, a);
     const Vector inner = hn::MulAdd(square, constant(0.214064449F), constant(1.59576912F));
-    return gate_slope(hn::Mul(a, inner), exp_u(a, square));
+    const Vector c = hn::MulAdd(square, constant(kCubic), constant(kLinear));
+    return gate_slope(hn::Mul(a, inner), exp2_fraction(reduce_beside_1<kRaised>(a, c)));
   }
 };
 
@@ -297,7 +293,7 @@ struct Exponentials {
     return hn::IfThenElse(is_positive(x), hn::Mul(x, constant(right)), hn::Mul(m, constant(left)));
   }
   HWY_INLINE Vector derivative(Vector x) const {
-    const Fraction e = exp_fraction(at_least(-rate.end, x), rate);
+    const Fraction e = exp_fraction_beside_1(at_least(-rate.end, x), rate);
     const Vector inside = hn::Mul(hn::Div(e.n, e.d), constant(slope * 0x1p-64F));
     return hn::IfThenElse(is_positive(x), constant(right), inside);
   }
