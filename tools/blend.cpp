@@ -3,6 +3,8 @@
 #include "planning.h"
 #include "subcommand.h"
 
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/data/load.h>
 #include <actswap/export/export_model.h>
 #include <actswap/measure/input_spec.h>
 
@@ -20,15 +22,36 @@ struct Options {
   PlanFlags plan;
   bool thaws = false;
   std::vector<std::string> inputs;
+  std::string calibrate;
+  CalibrationOptions calibration;
+  std::uint64_t seed = 0;
+  DataOptions data;
 };
+
+void calibrate_on_data(Retargeter& swap, const Options& options) {
+  const auto data = load_data(options.calibrate, argument_names(swap.module()), options.data);
+  const auto result = calibrate(swap, *data, options.calibration, options.seed,
+                                {.should_stop = [] { return stop_signal() != 0; }});
+  log_info("calibrated: " + summary(result));
+  for (const auto& reason : result.left_out) {
+    log_info("not calibrated: " + reason);
+  }
+}
 
 int run(const CommonOptions& common, const Options& options) {
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
-  Retargeter swap(model, the_plan, Tensors::shared, BlendCode::stock);
+  const bool calibrates = !options.calibrate.empty();
+  Retargeter swap(model, the_plan, calibrates ? Tensors::copied : Tensors::shared,
+                  BlendCode::stock);
   ExportOptions exporting;
   exporting.probe_inputs = make_inputs(options.inputs);
-  const auto result = save_blended(swap, options.output, exporting);
+  const double t = calibrates ? 1.0 : 0.0;
+  if (calibrates) {
+    catch_signals();
+    calibrate_on_data(swap, options);
+  }
+  const auto result = save_blended(swap, options.output, exporting, t);
   if (!result.verified) {
     log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
   }
@@ -38,15 +61,13 @@ int run(const CommonOptions& common, const Options& options) {
         "own set_blend");
   }
   if (common.json) {
-    const nlohmann::ordered_json json = {{"schema", 1},
-                                         {"output", options.output},
-                                         {"sites_swapped", the_plan.swapped()},
-                                         {"verified", result.verified},
-                                         {"max_abs_diff", result.max_abs_diff}};
+    const nlohmann::ordered_json json = {
+        {"schema", 1}, {"output", options.output},    {"sites_swapped", the_plan.swapped()},
+        {"t", t},      {"verified", result.verified}, {"max_abs_diff", result.max_abs_diff}};
     std::printf("%s\n", json.dump(2).c_str());
   } else {
-    std::printf("%zu of %zu sites blended at t = 0, written to %s\n", the_plan.swapped(),
-                the_plan.sites.size(), options.output.c_str());
+    std::printf("%zu of %zu sites blended at t = %g, written to %s\n", the_plan.swapped(),
+                the_plan.sites.size(), t, options.output.c_str());
   }
   return 0;
 }
@@ -66,6 +87,15 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
                        "Make the constant weights of a frozen model parameters, to train them");
   subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
       ->allow_extra_args(false);
+  subcommand->add_option(
+      "--calibrate", options->calibrate,
+      "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "
+      "where it was fitted; leave them there");
+  subcommand->add_option("--calibrate-inputs", options->calibration.inputs, "How many of them");
+  subcommand->add_option("--calibrate-batch", options->calibration.batch_size,
+                         "At a time; bounds the memory");
+  subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
+  add_data_flags(*subcommand, options->data);
 }
 
 }  // namespace actswap::tool

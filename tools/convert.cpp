@@ -152,6 +152,9 @@ int run(const CommonOptions& common, Options& options) {
   ProgressDisplay display(common.quiet);
   ConvertCallbacks callbacks;
   callbacks.on_message = [&](const std::string& text) { display.message(text); };
+  callbacks.on_calibrated_site = [&](std::size_t done, std::size_t count) {
+    display.count("calibrate", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
+  };
   callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
     display.step(phase, progress);
   };

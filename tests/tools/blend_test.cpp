@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
+
 namespace tool_test {
 namespace {
 
@@ -30,6 +32,39 @@ TEST_F(Blend, ThereAndBack) {
           .code,
       0);
   EXPECT_EQ(run_here({"verify", "out.pt", "--against", "swap.pt", "--tolerance", "0"}).code, 0);
+}
+
+// Calibrated it stands at t = 1: what convert makes of the same inputs. Python trains it on there.
+TEST_F(Blend, ACalibratedModelStandsAtOne) {
+  write_images("data.pt", 64);
+  const auto model = model_file("scripted_module.pt");
+  const auto blend =
+      run_here({"blend", model, "-o", "blended.pt", "--calibrate", "data.pt", "--json"});
+  ASSERT_EQ(blend.code, 0) << blend.err;
+  const auto json = nlohmann::json::parse(blend.out);
+  EXPECT_EQ(json.at("t"), 1.0);
+  EXPECT_EQ(json.at("verified"), true);
+  EXPECT_TRUE(contains(blend.err, "3 of 3 sites shifted")) << blend.err;
+  EXPECT_EQ(run_here({"collapse", "blended.pt", "-o", "out.pt"}).code, 0);
+  EXPECT_EQ(run_here({"convert", model, "-o", "calibrated.pt", "--calibrate", "data.pt"}).code, 0);
+  EXPECT_EQ(run_here({"verify", "out.pt", "--against", "calibrated.pt", "--tolerance", "0"}).code,
+            0);
+
+  write("loop.py", R"(
+import torch
+model = torch.jit.load("blended.pt")
+exported = torch.jit.load("out.pt")
+x = torch.randn(4, 3, 8, 8)
+assert torch.equal(model.eval()(x), exported(x))
+optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+model.train()(x).square().mean().backward()
+optimizer.step()
+model.eval().save("trained.pt")
+)");
+  const auto command = "cd " + path("") + " && " + ACTSWAP_PYTHON + " -W ignore loop.py";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(run_here({"collapse", "trained.pt", "-o", "end.pt"}).code, 0);
+  EXPECT_EQ(run_here({"verify", "end.pt"}).code, 0);
 }
 
 TEST_F(Blend, AFrozenModelIsThawedOnRequest) {

@@ -1,19 +1,23 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/channel_fit.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/replay.h>
 #include <actswap/calibrate/shift.h>
+#include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/retarget.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <set>
 
 namespace actswap {
@@ -76,17 +80,22 @@ class Calibrator {
         fit(*step.layer);
         continue;
       }
-      if (callbacks_.on_site) {
-        callbacks_.on_site(sites++, neighbours_.sites.size());
-      }
+      tell(sites++);
       auto blend = module_at(blended_, step.site->path);
       change_input(*step.site, blend_target(blend));
       blend.setattr("t", 1.0);
     }
+    tell(sites);
     return std::move(result_);
   }
 
  private:
+  void tell(std::size_t sites) const {
+    if (callbacks_.on_site) {
+      callbacks_.on_site(sites, neighbours_.sites.size());
+    }
+  }
+
   // Up to where the models are what they will be, and no value will be asked for any more.
   struct Settled {
     std::size_t fitted = 0;
@@ -111,8 +120,10 @@ class Calibrator {
     }
     for (const auto& layer : neighbours_.layers) {
       const auto at = program_.position(layer.compared->node());
+      const auto first = program_.position(layer.node);
+      // Per channel it is the layer's input that is compared.
       steps.push_back(
-          {.position = at, .settled = {program_.position(layer.node), at}, .layer = &layer});
+          {.position = at, .settled = {first, is_wide(layer) ? first : at}, .layer = &layer});
     }
     std::stable_sort(steps.begin(), steps.end(),
                      [](const Step& a, const Step& b) { return a.position < b.position; });
@@ -204,6 +215,8 @@ class Calibrator {
         torch::Tensor(site.weight).mul_(scale.reshape(shape));
       }
       record.producer = site.producer;
+      record.channels = site.bias.numel();
+      record.largest_shift = change.shift.abs().max().item<double>();
       record.mean_shift = change.shift.abs().mean().item<double>();
       record.mean_scale = change.scale.mean().item<double>();
     }
@@ -244,20 +257,25 @@ class Calibrator {
     return std::min(replay_.batches(), static_cast<std::size_t>(needed));
   }
 
+  bool is_wide(const Layer& layer) const {
+    return layer.weight.numel() / layer.weight.size(0) > options_.max_features;
+  }
+
   void fit(const Layer& layer) {
-    const auto features = layer.weight.numel() / layer.weight.size(0);
-    if (features > options_.max_features) {
-      result_.left_out.push_back(layer.name + ": its outputs are computed from " +
-                                 std::to_string(features) + " values, more than " +
-                                 std::to_string(options_.max_features));
+    if (is_wide(layer)) {
+      fit_channels(layer);
       return;
     }
+    const auto features = layer.weight.numel() / layer.weight.size(0);
     Regression regression(layer);  // takes memory for the square of them
     const auto wanted = std::max(kRows, kRowsPerFeature * features);
     auto batches = replay_.batches();
     for (std::size_t i = 0; i < batches; ++i) {
       const auto found = now(i, {read_by(layer.node, layer.input), made(layer.compared)});
       const auto original = before(i, {made(layer.compared)});
+      if (!has_batch(layer, found[0])) {
+        return;
+      }
       if (i == 0) {
         batches = batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
       }
@@ -265,15 +283,59 @@ class Calibrator {
                      wanted / static_cast<std::int64_t>(batches) + 1);
     }
     const auto correction = regression.solve();
-    torch::Tensor(layer.weight).add_(correction.weight);
-    if (layer.bias.defined()) {
-      torch::Tensor(layer.bias).add_(correction.offset);
-    } else if (layer.running_mean.defined()) {
-      torch::Tensor(layer.running_mean).sub_(correction.offset);
-    }
+    change(layer, correction.weight, correction.offset);
     result_.layers.push_back({.name = layer.name,
                               .error_before = correction.error_before,
                               .error_after = correction.error_after});
+  }
+
+  // The last batch is held out, where there is more than one.
+  void fit_channels(const Layer& layer) {
+    ChannelFit channels(layer);
+    const auto batches = std::min(replay_.batches(), batches_for(kRows, sizes_[0]) + 1);
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, batches - 1); ++i) {
+      const auto input = read_by(layer.node, layer.input);
+      const auto found = now(i, {input});
+      if (!has_batch(layer, found[0])) {
+        return;
+      }
+      channels.add(found[0], before(i, {input})[0]);
+    }
+    const auto error = [&] {
+      const auto original = before(batches - 1, {made(layer.compared)});
+      const auto found = now(batches - 1, {made(layer.compared)});
+      return std::sqrt((original[0] - found[0]).to(torch::kDouble).square().mean().item<double>());
+    };
+    const double error_before = error();
+    const auto correction = channels.solve();
+    change(layer, correction.weight, correction.offset);
+    double error_after = error();
+    if (!(error_after < error_before)) {
+      change(layer, -correction.weight, -correction.offset);
+      error_after = error_before;
+    }
+    result_.layers.push_back({.name = layer.name,
+                              .fit = LayerFit::per_channel,
+                              .error_before = error_before,
+                              .error_after = error_after});
+  }
+
+  // A single example without a batch dimension cannot be told from a batch of fewer dimensions.
+  bool has_batch(const Layer& layer, const torch::Tensor& input) {
+    const bool has = layer.is_convolution ? input.dim() == layer.weight.dim() : input.dim() > 1;
+    if (!has) {
+      result_.left_out.push_back(layer.name + ": its input has no batch dimension");
+    }
+    return has;
+  }
+
+  static void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
+    torch::Tensor(layer.weight).add_(weight);
+    if (layer.bias.defined()) {
+      torch::Tensor(layer.bias).add_(offset);
+    } else if (layer.running_mean.defined()) {
+      torch::Tensor(layer.running_mean).sub_(offset);
+    }
   }
 
   jit::Module& blended_;
@@ -288,6 +350,24 @@ class Calibrator {
 };
 
 }  // namespace
+
+std::string to_string(LayerFit fit) {
+  return fit == LayerFit::regression ? "regression" : "per channel";
+}
+
+std::string summary(const Calibration& calibration) {
+  const auto shifted = std::count_if(calibration.sites.begin(), calibration.sites.end(),
+                                     [](const auto& site) { return !site.producer.empty(); });
+  const auto wide =
+      std::count_if(calibration.layers.begin(), calibration.layers.end(),
+                    [](const auto& layer) { return layer.fit == LayerFit::per_channel; });
+  const auto count = [](auto number) { return std::to_string(number); };
+  return count(shifted) + " of " + count(calibration.sites.size()) +
+         " sites shifted, by the layer before; " + count(calibration.layers.size()) +
+         " layers fitted, " + count(wide) + " of them per channel; " +
+         count(calibration.left_out.size()) + " left out; " +
+         count(calibration.stays_at_inference.size()) + " things added to the model";
+}
 
 void CalibrationOptions::validate() const {
   const auto check = [](const char* name, std::int64_t value) {
@@ -312,6 +392,14 @@ Calibration calibrate(jit::Module& blended, const Batches& batches,
   auto result = Calibrator(blended, batches, options, callbacks).run();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
+}
+
+Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOptions& options,
+                      std::uint64_t seed, const CalibrationCallbacks& callbacks) {
+  options.validate();
+  swap.set_blend(0.0);
+  return calibrate(swap.module(), sample_inputs(data, options.inputs, options.batch_size, seed),
+                   options, callbacks);
 }
 
 }  // namespace actswap

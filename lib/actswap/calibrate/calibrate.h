@@ -7,8 +7,10 @@
 //    best what the original's source gives for the same inputs (best_input_change). Both go into
 //    weight and bias of the layer or norm before the blend, where that reaches nothing else;
 //  - the blend moves to t = 1;
-//  - the linear and convolution layers behind it get a correction of weight and bias, by ridge
-//    regression of what their outputs lack against the original's (Regression).
+//  - all linear and convolution layers that blends reach, through whatever, get a correction of
+//    weight and bias, by ridge regression of what their outputs lack against the original's
+//    (Regression). One that is too wide for that gets a factor and an offset for each channel of
+//    its input instead (ChannelFit).
 #pragma once
 
 #include <actswap/base/export.h>
@@ -23,14 +25,17 @@
 
 namespace actswap {
 
+class Dataset;
+class Retargeter;
+
 struct CalibrationOptions {
   std::int64_t inputs = 1024;    ///< examples of the data that are looked at, > 0
   std::int64_t batch_size = 32;  ///< > 0; what is run at a time
   /// Bytes for values in the middle of both models, from which the next step goes on; >= 0. With
   /// less, more is computed again.
   std::int64_t memory = std::int64_t{1} << 30;
-  /// A layer whose outputs are computed from more values than this is left as it is: the matrix of
-  /// the regression has so many rows and columns, in double.
+  /// A layer whose outputs are computed from more values than this is fitted per channel: the
+  /// matrix of the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;
 
   /// @throws UsageError for a value outside its range.
@@ -40,12 +45,23 @@ struct CalibrationOptions {
 struct CalibratedSite {
   std::string blend;          ///< path of the blend module
   std::string producer = {};  ///< what took the shift; empty: nothing could
+  std::int64_t channels = 0;  ///< that were shifted, each for itself
   double mean_shift = 0.0;    ///< of |shift| over the channels
+  double largest_shift = 0.0;
   double mean_scale = 1.0;
 };
 
+/// How a layer behind blends was changed.
+enum class LayerFit {
+  regression,   ///< weight and bias, by a regression on all values that an output is computed from
+  per_channel,  ///< a factor and an offset for each channel of its input
+};
+/// "regression", "per channel"
+ACTSWAP_API std::string to_string(LayerFit fit);
+
 struct CalibratedLayer {
   std::string name;
+  LayerFit fit = LayerFit::regression;
   double error_before = 0.0;  ///< root mean square of what it lacked, on inputs held out
   double error_after = 0.0;   ///< the same where no correction helped there: none was made
 };
@@ -56,11 +72,16 @@ struct Calibration {
   std::vector<CalibratedSite> sites;
   std::vector<CalibratedLayer> layers;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why
+  /// What was fitted and could not be folded into parameters that are there: nothing, by design.
+  std::vector<std::string> stays_at_inference;
 };
+
+/// In a few words: how many sites and layers, and how.
+ACTSWAP_API std::string summary(const Calibration& calibration);
 
 struct CalibrationCallbacks {
   std::function<bool()> should_stop = {};  ///< asked before each batch
-  /// Before each blend: how many are done, of how many.
+  /// Before each blend, and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
 };
 
@@ -72,6 +93,13 @@ struct CalibrationCallbacks {
 ACTSWAP_API Calibration calibrate(torch::jit::Module& blended,
                                   const std::vector<std::vector<torch::Tensor>>& batches,
                                   const CalibrationOptions& options,
+                                  const CalibrationCallbacks& callbacks = {});
+
+/// The same for all blends of a retargeter, on inputs of the data: as many as the options say,
+/// drawn by the seed. Its blends are at t = 1 afterwards.
+/// @throws UsageError where the data is empty.
+ACTSWAP_API Calibration calibrate(Retargeter& swap, const Dataset& data,
+                                  const CalibrationOptions& options = {}, std::uint64_t seed = 0,
                                   const CalibrationCallbacks& callbacks = {});
 
 }  // namespace actswap

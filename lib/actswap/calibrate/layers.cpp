@@ -80,15 +80,22 @@ class Analysis {
               found.sites.back().past_layers);
       }
     }
+    // A layer further on gets other inputs as well, by what the ones before it could not make up
+    // for.
+    std::set<const jit::Value*> changed;
     for (jit::Node* node : graph_.nodes()) {
-      const auto entry = reached.find(node);
-      if (entry == reached.end()) {
+      if (!is_blend_call(node) && !reads_any(node, changed)) {
+        continue;
+      }
+      for (const jit::Value* output : node->outputs()) {
+        changed.insert(output);
+      }
+      if (!is_layer(node) || !changed.contains(node->input(0))) {
         continue;
       }
       std::string reason;
-      auto layer = make_layer(node, reason);
-      if (layer) {
-        for (const std::size_t number : entry->second) {
+      if (auto layer = make_layer(node, reason)) {
+        for (const std::size_t number : reached[node]) {
           found.sites[number].reaches_layer = true;
         }
         found.layers.push_back(std::move(*layer));
@@ -181,6 +188,20 @@ class Analysis {
     }
   }
 
+  // In a nested block, too.
+  static bool reads_any(jit::Node* node, const std::set<const jit::Value*>& values) {
+    const auto reads = [&](const jit::Node* reader) {
+      return std::any_of(reader->inputs().begin(), reader->inputs().end(),
+                         [&](const jit::Value* input) { return values.contains(input); });
+    };
+    bool found = reads(node);
+    for (jit::Block* block : node->blocks()) {
+      for_each_node(block, [&](jit::Node* inner) { found = found || reads(inner); });
+      found = found || reads(block->return_node());
+    }
+    return found;
+  }
+
   // The node that alone reads the value, if it is of the outermost block.
   jit::Node* sole_reader(const jit::Value* value) const {
     return value->uses().size() == 1 && value->uses()[0].user->owningBlock() == graph_.block()
@@ -224,6 +245,9 @@ class Analysis {
       reason = "its weight is computed, or shared with another layer";
       return std::nullopt;
     }
+    if (layer.is_transposed) {
+      layer.weight = layer.weight.transpose(0, 1);
+    }
     if (!is_none(node->input(2))) {
       layer.bias = own_tensor(node->input(2));
       if (!layer.bias.defined()) {
@@ -236,28 +260,30 @@ class Analysis {
   }
 
   // conv2d(x, weight, bias, stride, padding, dilation, groups);
+  // conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation);
   // _convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups,
   // ...)
   static bool read_geometry(jit::Node* node, Layer& layer) {
-    const bool is_general = is_aten(node, "_convolution") || is_aten(node, "convolution");
-    if (!is_general && !is_aten(node, "conv1d") && !is_aten(node, "conv2d")) {
+    const std::string kind = node->kind().toUnqualString();
+    const bool is_general = kind == "_convolution" || kind == "convolution";
+    const bool is_transposed = kind.starts_with("conv_transpose");
+    if (!is_general && !is_transposed && kind != "conv1d" && kind != "conv2d" && kind != "conv3d") {
       return false;
     }
-    if (is_general && !is_constant_false(node->input(6))) {
-      return false;
-    }
+    const auto transposed = is_general ? jit::toIValue(node->input(6)) : std::nullopt;
     const auto stride = constant_ints(node->input(3));
     const auto padding = constant_ints(node->input(4));
-    const auto dilation = constant_ints(node->input(5));
+    const auto dilation = constant_ints(node->input(is_transposed ? 7 : 5));
     const auto groups = constant_ints(node->input(is_general ? 8 : 6));
-    if (!stride || !padding || !dilation || !groups || stride->size() > 2) {
+    if (!stride || !padding || !dilation || !groups || (is_general && !transposed)) {
       return false;
     }
     layer.stride = *stride;
     layer.padding = *padding;
     layer.dilation = *dilation;
     layer.groups = groups->front();
-    return true;
+    layer.is_transposed = is_transposed || (transposed && transposed->toBool());
+    return !layer.is_transposed || layer.groups == 1;
   }
 
   void compare_at(jit::Node* node, Layer& layer) const {
@@ -312,8 +338,8 @@ class Analysis {
       return;
     }
     std::size_t bias = 0;
+    Layer geometry;
     if (is_layer(node)) {
-      Layer geometry;
       if (!is_aten(node, "linear") && !read_geometry(node, geometry)) {
         return;
       }
@@ -341,6 +367,9 @@ class Analysis {
     if (tensor.defined() && tensor.dim() == 1) {
       site.bias = tensor;
       site.weight = own_tensor(node->input(bias - 1));
+      if (geometry.is_transposed && site.weight.defined()) {
+        site.weight = site.weight.transpose(0, 1);
+      }
       site.producer = name_of(node);
       site.producer_node = node;
     }

@@ -13,11 +13,12 @@
 namespace actswap {
 
 /// A linear or convolution layer whose weights stand in one place and are read by it alone.
+/// Convolutions have one to three dimensions.
 struct Layer {
   std::string name;  ///< path of its module; of a constant "constant"
   const torch::jit::Node* node = nullptr;
   const torch::jit::Value* input = nullptr;
-  torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k)
+  torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k (x k))
   torch::Tensor bias;    ///< undefined where it has none
   /// Where a layer without bias takes an offset instead: of the batch norm that alone reads it,
   /// whose mean is moved the other way. Undefined where there is none.
@@ -28,6 +29,7 @@ struct Layer {
   const torch::jit::Value* compared = nullptr;
   torch::Tensor scale;  ///< what that batch norm multiplies each channel by; undefined: 1
   bool is_convolution = false;
+  bool is_transposed = false;  ///< of one group; its weight is seen as if it were not
   std::vector<std::int64_t> stride = {};
   std::vector<std::int64_t> padding = {};
   std::vector<std::int64_t> dilation = {};
@@ -40,7 +42,7 @@ struct BlendSite {
   const torch::jit::Node* call = nullptr;
   const torch::jit::Value* input = nullptr;
   const torch::jit::Value* output = nullptr;
-  bool reaches_layer = false;  ///< one that is fitted, before another blend
+  bool reaches_layer = false;  ///< one that is fitted, before another layer or blend
   /// It also reaches another blend or the model's output with neither a layer nor a sum between.
   bool past_layers = false;
   /// Its output goes into a sum as it is, where no layer can scale it.
@@ -57,7 +59,7 @@ struct BlendSite {
 
 struct Neighbourhood {
   std::vector<BlendSite> sites;
-  std::vector<Layer> layers;  ///< those that blends reach
+  std::vector<Layer> layers;  ///< those that blends reach, through other layers too
   std::vector<std::string> left_out =
       {};  ///< layers that blends reach and that are not fitted: why
 };

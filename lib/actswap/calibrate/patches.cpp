@@ -15,7 +15,8 @@ struct Gather {
   torch::Tensor valid;  // where that is within it
 };
 
-// Dimension by dimension: output o reads input o * stride - padding + k * dilation.
+// Dimension by dimension: output o reads input o * stride - padding + k * dilation; of a transposed
+// convolution (o + padding - k * dilation) / stride, where that is a whole number.
 Gather gather(const Layer& layer, const torch::Tensor& input, const torch::Tensor& output,
               const torch::Tensor& places) {
   const auto kernel = layer.weight.sizes().slice(2);
@@ -27,10 +28,18 @@ Gather gather(const Layer& layer, const torch::Tensor& input, const torch::Tenso
     const auto dim = static_cast<std::int64_t>(i) + 2;
     const auto out = rest.remainder(output.size(dim)).unsqueeze(1);
     rest = rest.div(output.size(dim), "floor");
-    const auto at = out * of_dimension(layer.stride, i) - of_dimension(layer.padding, i) +
-                    torch::arange(kernel[i]) * of_dimension(layer.dilation, i);
+    const auto stride = of_dimension(layer.stride, i);
+    const auto padding = of_dimension(layer.padding, i);
+    const auto taps = torch::arange(kernel[i]) * of_dimension(layer.dilation, i);
     const auto size = input.size(dim);
-    const auto valid = at.ge(0).logical_and(at.lt(size));
+    auto at = out * stride - padding + taps;
+    auto valid = torch::ones_like(at, torch::kBool);
+    if (layer.is_transposed) {
+      at = out + padding - taps;
+      valid = at.remainder(stride).eq(0);
+      at = at.div(stride, "floor");
+    }
+    valid = valid.logical_and(at.ge(0)).logical_and(at.lt(size));
     const auto index = at.clamp(0, size - 1) * step;
     // This dimension of the kernel is the outer one.
     kernel_size *= kernel[i];

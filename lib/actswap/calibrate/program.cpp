@@ -123,6 +123,7 @@ Program::Piece Program::piece(Which model, std::size_t from,
   };
   std::size_t end = from;
   for (const auto& moment : moments) {
+    TORCH_CHECK(moment.position >= from, "a moment was asked for that is gone");
     end = std::max(end, moment.position);
   }
   const bool is_written =

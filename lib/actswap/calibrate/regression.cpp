@@ -14,7 +14,7 @@ namespace actswap {
 namespace {
 
 // Of the mean square deviation of x.
-constexpr double kRidges[] = {1e-3, 1e-2, 1e-1, 1.0};
+constexpr double kRidges[] = {1e-4, 1e-3, 1e-2, 1e-1, 1.0};
 // At most so many values of patches at a time, unless one example has more: some 16 MiB.
 constexpr std::int64_t kPatchElements = std::int64_t{1} << 22;
 // One of so many examples is held out.

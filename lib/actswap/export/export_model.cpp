@@ -254,13 +254,16 @@ Verification export_blended(const Model& blended, const std::string& path,
 }
 
 Verification save_blended(Retargeter& retargeter, const std::string& path,
-                          const ExportOptions& options) {
-  auto expected = recompile(retargeter.original().module);
+                          const ExportOptions& options, double t) {
+  if (t != 0.0 && t != 1.0) {
+    throw UsageError("Expected blends at t = 0 or 1, but got " + std::to_string(t));
+  }
+  auto expected = t == 0.0 ? recompile(retargeter.original().module) : retargeter.finish();
   auto extra_files = retargeter.original().extra_files;
   extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
   auto blended = recompile(retargeter.module());
   set_code(blended, BlendCode::stock);
-  for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 0.0); });
+  for_each_blend(blended, [&](jit::Module& blend) { blend.setattr("t", t); });
   auto checking = options;
   checking.tolerance =
       std::max(checking.tolerance, insertion_tolerance(retargeter.plan(), retargeter.original()));

@@ -43,10 +43,12 @@ ACTSWAP_API Verification export_blended(const Model& blended, const std::string&
 
 /// Writes the model with its blends in place, in stock operators whatever the retargeter's are, for
 /// a training loop that does not know this library; checked to give the original's outputs at t = 0
-/// where probe inputs are known.
+/// where probe inputs are known. A calibrated model is written with its blends at t = 1, where it
+/// was fitted: that is what it is checked at, and no other t means anything in it.
+/// @param t 0, or 1 after a calibration
 /// @throws as export_model
 ACTSWAP_API Verification save_blended(Retargeter& retargeter, const std::string& path,
-                                      const ExportOptions& options = {});
+                                      const ExportOptions& options = {}, double t = 0.0);
 
 /// How far a blended model at t = 0 may be from the original, relative to the largest output. Equal
 /// operators give equal results; where a hand-written form became ATen's operator it rounds

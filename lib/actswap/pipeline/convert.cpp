@@ -271,17 +271,17 @@ class Conversion {
   void calibrate_retargeted() {
     options_.calibration.validate();
     const auto& data = *options_.calibration_data;
-    const auto batches = sample_inputs(data, options_.calibration.inputs,
-                                       options_.calibration.batch_size, options_.train.seed);
     message("calibrating on " + std::to_string(std::min(options_.calibration.inputs, data.size())) +
             " inputs");
-    const CalibrationCallbacks callbacks = {.should_stop = callbacks_.should_stop};
+    const CalibrationCallbacks callbacks = {.should_stop = callbacks_.should_stop,
+                                            .on_site = callbacks_.on_calibrated_site};
     swap_.set_blend(0.0);
     const bool is_ramp = run_.trained && schedule_.at(0.0) < 1.0;
     if (is_ramp) {
       calibrated_ramp_.emplace(swap_.module());
     }
-    run_.calibration = calibrate(swap_.module(), batches, options_.calibration, callbacks);
+    run_.calibration = calibrate(swap_, data, options_.calibration, options_.train.seed, callbacks);
+    message("calibrated: " + summary(*run_.calibration));
     for (const auto& reason : run_.calibration->left_out) {
       message("not calibrated: " + reason);
     }

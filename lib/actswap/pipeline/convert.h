@@ -11,6 +11,7 @@
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/trainer.h>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,6 +51,8 @@ struct ConvertOptions {
 
 struct ConvertCallbacks {
   std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
+  /// So many sites are calibrated, of how many.
+  std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;
   std::function<void(const std::string& phase, const Progress&)> on_step;
   std::function<void(const std::string& phase, const EpochRecord&)> on_epoch;
   /// Runs of a model, done and all, while the sensitivity of the sites is measured.

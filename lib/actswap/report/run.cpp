@@ -98,12 +98,15 @@ Json calibration_json(const Calibration& calibration) {
   for (const auto& site : calibration.sites) {
     sites.push_back({{"blend", site.blend},
                      {"producer", site.producer.empty() ? Json() : Json(site.producer)},
+                     {"channels", site.channels},
                      {"mean_shift", site.mean_shift},
+                     {"largest_shift", site.largest_shift},
                      {"mean_scale", site.mean_scale}});
   }
   Json layers = Json::array();
   for (const auto& layer : calibration.layers) {
     layers.push_back({{"name", layer.name},
+                      {"fit", to_string(layer.fit)},
                       {"error_before", layer.error_before},
                       {"error_after", layer.error_after}});
   }
@@ -111,7 +114,8 @@ Json calibration_json(const Calibration& calibration) {
           {"seconds", calibration.seconds},
           {"sites", sites},
           {"layers", layers},
-          {"left_out", calibration.left_out}};
+          {"left_out", calibration.left_out},
+          {"stays_at_inference", calibration.stays_at_inference}};
 }
 
 Json value_of(const std::optional<Evaluation>& evaluation) {
