@@ -1,5 +1,6 @@
 // actswap blend: a blended file for a training loop that does not know this library.
 #include "log/log.h"
+#include "plan_table.h"
 #include "planning.h"
 #include "subcommand.h"
 
@@ -21,6 +22,7 @@ struct Options {
   std::string output;
   PlanFlags plan;
   bool thaws = false;
+  bool is_dry = false;
   std::vector<std::string> inputs;
   std::string calibrate;
   CalibrationOptions calibration;
@@ -41,6 +43,11 @@ void calibrate_on_data(Retargeter& swap, const Options& options) {
 int run(const CommonOptions& common, const Options& options) {
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
+  if (options.is_dry) {
+    print_plan(common, model, the_plan);
+    return 0;
+  }
+  warn_of_fixed_mode(model);
   const bool calibrates = !options.calibrate.empty();
   Retargeter swap(model, the_plan, calibrates ? Tensors::copied : Tensors::shared,
                   BlendCode::stock);
@@ -85,6 +92,8 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   options->plan.add(*subcommand);
   subcommand->add_flag("--thaw", options->thaws,
                        "Make the constant weights of a frozen model parameters, to train them");
+  subcommand->add_flag("--dry-run", options->is_dry,
+                       "Show what would become of each site, and write nothing");
   subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
       ->allow_extra_args(false);
   subcommand->add_option(

@@ -1,5 +1,6 @@
 // actswap convert: from a trained model to a verified export.
 #include "log/log.h"
+#include "plan_table.h"
 #include "planning.h"
 #include "progress.h"
 #include "subcommand.h"
@@ -39,6 +40,7 @@ struct Options {
   std::vector<std::string> inputs;
   std::optional<double> epochs;
   bool thaws = false;
+  bool is_dry = false;
   std::optional<std::string> run_directory;
   ConvertOptions convert;
 };
@@ -111,14 +113,6 @@ void load_all_data(Options& options, const Model& model) {
   options.convert.probe_inputs = make_inputs(options.inputs);
 }
 
-void warn_of_fixed_mode(const Model& model) {
-  if (model.fixed_mode) {
-    log_warning(
-        "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
-        "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");
-  }
-}
-
 int run(const CommonOptions& common, Options& options) {
   if (options.epochs.value_or(0.0) != 0.0 && options.train.empty()) {
     throw UsageError("Expected --train DATA with --epochs");
@@ -140,6 +134,10 @@ int run(const CommonOptions& common, Options& options) {
   }
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
+  if (options.is_dry) {
+    print_plan(common, model, the_plan);
+    return 0;
+  }
   load_all_data(options, model);
   if (!options.train.empty()) {
     keep_freed_memory();
@@ -263,6 +261,8 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   options->plan.add(*subcommand);
   subcommand->add_flag("--thaw", options->thaws,
                        "Make the constant weights of a frozen model parameters, to train them");
+  subcommand->add_flag("--dry-run", options->is_dry,
+                       "Show what would become of each site, and write nothing");
   add_calibration_flags(*subcommand, *options);
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, *options);

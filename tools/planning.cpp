@@ -53,4 +53,12 @@ Plan make_plan(const Model& model, const PlanFlags& flags) {
   return made;
 }
 
+void warn_of_fixed_mode(const Model& model) {
+  if (model.fixed_mode) {
+    log_warning(
+        "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
+        "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");
+  }
+}
+
 }  // namespace actswap::tool

@@ -14,4 +14,7 @@ Model load_model(const std::string& path, bool thaws);
 /// @throws UsageError where nothing would be swapped, with the reason for each site
 Plan make_plan(const Model& model, const PlanFlags& flags);
 
+/// Warns where training cannot change the mode of batch norm and dropout.
+void warn_of_fixed_mode(const Model& model);
+
 }  // namespace actswap::tool

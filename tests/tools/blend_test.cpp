@@ -67,6 +67,35 @@ model.eval().save("trained.pt")
   EXPECT_EQ(run_here({"verify", "end.pt"}).code, 0);
 }
 
+TEST_F(Blend, EachSiteHasItsOwnMethodInTheFile) {
+  ASSERT_EQ(run_here({"blend", model_file("scripted_module.pt"), "-o", "blended.pt"}).code, 0);
+  auto module = torch::jit::load(path("blended.pt"));
+  module.get_method("set_blend")({0.75});
+  auto stem = module.attr("stem").toModule().attr("2").toModule();
+  stem.attr("actswap_blend_0").toModule().get_method("set_blend")({0.25});
+  std::vector<double> blends;
+  for (const auto& each : module.modules()) {
+    if (each.hasattr("t")) {
+      blends.push_back(each.attr("t").toDouble());
+    }
+  }
+  EXPECT_EQ(blends, (std::vector<double>{0.25, 0.75, 0.75}));
+}
+
+TEST_F(Blend, SaysWhatTheLoopCannotChange) {
+  const auto outcome = run_here({"blend", model_file("traced_train_free.pt"), "-o", "blended.pt"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_TRUE(contains(outcome.err, "fixed in its graph"));
+}
+
+TEST_F(Blend, ABlendedFileIsNoModelToRetarget) {
+  ASSERT_EQ(run_here({"blend", model_file("tied.pt"), "-o", "blended.pt"}).code, 0);
+  for (const char* subcommand : {"blend", "convert"}) {
+    expect_failure(run_here({subcommand, "blended.pt", "-o", "out.pt"}), 2,
+                   {"blended.pt", "actswap collapse"});
+  }
+}
+
 TEST_F(Blend, AFrozenModelIsThawedOnRequest) {
   const auto frozen = model_file("frozen.pt");
   write_images("data.pt", 16);

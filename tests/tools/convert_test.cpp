@@ -74,6 +74,29 @@ TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
   }
 }
 
+TEST_F(Convert, ADryRunShowsThePlanAndWritesNothing) {
+  const auto model = model_file("scripted_module.pt");
+  for (const char* subcommand : {"convert", "blend"}) {
+    const Words command = {subcommand, model,      "-o",     "out.pt",
+                           "--keep",   "cells.0*", "--site", "stem*=hard_mish",
+                           "--dry-run"};
+    const auto outcome = run_here(command);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    // What inspect says of the same plan.
+    const auto inspected =
+        run_here({"inspect", model, "--keep", "cells.0*", "--site", "stem*=hard_mish"});
+    EXPECT_EQ(outcome.out, inspected.out);
+    EXPECT_TRUE(contains(outcome.out, "kept by --keep"));
+    auto as_json = command;
+    as_json.push_back("--json");
+    const auto json = nlohmann::json::parse(run_here(as_json).out);
+    EXPECT_EQ(json.at("sites").at(0).at("target"), "hard_mish");
+  }
+  expect_failure(run_here({"convert", model, "-o", "out.pt", "--keep", "*", "--dry-run"}), 2,
+                 {"nothing to swap", "kept by --keep"});
+  EXPECT_EQ(files(), Words{});
+}
+
 TEST_F(Convert, TimesBothOnAnInputThatIsGiven) {
   const auto outcome = run_here({"convert", model_, "-o", "out.pt", "--input", "2x3x8x8"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
