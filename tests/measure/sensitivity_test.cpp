@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "models.h"
@@ -84,6 +85,43 @@ TEST(Sensitivity, WithoutATargetTheOutputsAreCompared) {
     sum += site.loss;
   }
   EXPECT_NEAR(result.sum_of_losses(), sum, 1e-12);
+}
+
+// Scripted, traced, frozen, forked, in place, written by hand: of every model all sites at once.
+TEST(Sensitivity, OfEveryTestModelAllSwappedIsItsExport) {
+  std::size_t measured = 0;
+  for (const auto& entry : test_models()) {
+    const auto io = recorded(entry.name);
+    const bool is_batch = std::ranges::all_of(io.inputs, [&](const torch::Tensor& input) {
+      return input.dim() > 0 && input.size(0) == io.inputs.front().size(0);
+    });
+    if (entry.sites == 0 || io.inputs.empty() || !is_batch) {
+      continue;
+    }
+    const auto model = load(entry.path);
+    const auto the_plan = plan(model, {});
+    SensitivityOptions options;
+    options.timing_inputs = io.inputs;
+    options.timing_rounds = 1;
+    const auto result = measure_sensitivity(model, the_plan, TensorDataset(io.inputs, {}), options);
+    EXPECT_EQ(result.sites.size(), the_plan.swapped()) << entry.name;
+    auto exported = Retargeter(model, the_plan).finish();
+    exported.eval();
+    auto original = recompile(model.module);
+    original.eval();
+    const auto wanted = judge({{original}, {exported}}, TensorDataset(io.inputs, {}))[1].agreement;
+    EXPECT_NEAR(result.all_swapped, wanted.relative_error, 1e-6 * wanted.relative_error + 1e-12)
+        << entry.name;
+    EXPECT_GT(result.all_swapped, 0.0) << entry.name;
+    for (const auto& site : result.sites) {
+      EXPECT_GE(site.loss, 0.0) << entry.name << " " << site.id;
+      EXPECT_TRUE(std::isfinite(site.loss)) << entry.name << " " << site.id;
+      EXPECT_TRUE(site.loss == 0.0 || site.time || entry.name == "forked")
+          << entry.name << " " << site.id << ": it changes the output, but was not timed";
+    }
+    ++measured;
+  }
+  EXPECT_GT(measured, 20U);
 }
 
 // What is kept by the plan is not swapped, also where all are.
