@@ -23,6 +23,12 @@ struct Setting {
   Setting() {
     torch::manual_seed(1);
     images = torch::randn({40, 3, 8, 8});
+    // As it comes it gives all images one class.
+    auto module = model.module;
+    module.eval();
+    const torch::NoGradGuard no_grad;
+    module.attr("head").toModule().attr("bias").toTensor().sub_(
+        outputs_of(module, {images})[0].mean(0));
   }
   TensorDataset data(const torch::Tensor& target = {}) const { return {{images}, target}; }
 
@@ -59,6 +65,7 @@ TEST(Sensitivity, OfEachSiteIsThatOfAnExportWithThisSiteAloneSwapped) {
     const auto right = (outputs.argmax(1) == target).to(torch::kFloat64).mean();
     EXPECT_NEAR(site.value, 100.0 * right.item<double>(), 1e-4) << site.id;
     EXPECT_NEAR(site.loss, 100.0 - site.value, 1e-12);
+    EXPECT_GT(site.loss, 0.0);
     EXPECT_EQ(*site.agreement.same_prediction, site.value);
     all.insert(site.id);
   }
@@ -133,8 +140,9 @@ TEST(Sensitivity, OnlySitesOfThePlan) {
   EXPECT_EQ(result.sites[0].id, "cells.0.act/forward/0");
   const auto before = run(setting.model.module, setting.images);
   const auto after = run(setting.swapped({result.sites[0].id, result.sites[1].id}), setting.images);
-  EXPECT_NEAR(result.all_swapped,
-              ((after - before).square().sum() / before.square().sum()).item<double>(), 1e-6);
+  const auto wanted = (after - before).to(torch::kFloat64).square().sum() /
+                      before.to(torch::kFloat64).square().sum();
+  EXPECT_NEAR(result.all_swapped / wanted.item<double>(), 1.0, 1e-6);
 }
 
 TEST(Sensitivity, ACalibratedSwapLosesLess) {
