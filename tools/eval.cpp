@@ -24,12 +24,15 @@ int run(const CommonOptions& common, const Options& options) {
   const auto data = load_data(options.data, argument_names(model.module), options.data_options);
   const auto result = evaluate(model.module, *data, options.batch_size);
   if (common.json) {
-    const nlohmann::ordered_json json = {{"schema", 1},
-                                         {"metric", result.metric},
-                                         {"value", result.value},
-                                         {"mean_loss", result.mean_loss},
-                                         {"examples", result.examples},
-                                         {"per_class", result.per_class}};
+    const nlohmann::ordered_json json = {
+        {"schema", 1},
+        {"metric", result.metric},
+        {"value", result.value},
+        {"mean_loss", result.mean_loss},
+        {"mean_cosine", result.mean_cosine ? nlohmann::ordered_json(*result.mean_cosine)
+                                           : nlohmann::ordered_json()},
+        {"examples", result.examples},
+        {"per_class", result.per_class}};
     std::printf("%s\n", json.dump(2).c_str());
   } else {
     std::printf("%s %.6g, mean loss %.6g, %lld examples\n", result.metric.c_str(), result.value,

@@ -71,6 +71,10 @@ TEST(Evaluate, MeanSquaredErrorWeighsASmallLastBatch) {
   EXPECT_NEAR(evaluation.value, (output - target).square().mean().item<double>(), 1e-6);
   EXPECT_EQ(evaluation.value, evaluation.mean_loss);
   EXPECT_TRUE(evaluation.per_class.empty());
+  EXPECT_NEAR(evaluation.mean_cosine.value(),
+              torch::cosine_similarity(output, target, 1).mean().item<double>(), 1e-6);
+  const auto one = evaluate(module, TensorDataset({output.slice(1, 0, 1)}, target.slice(1, 0, 1)));
+  EXPECT_FALSE(one.mean_cosine) << "of one number it is its sign";
 }
 
 // One character model in two layouts: classes along dimension 1, and along the last.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct Evaluation {
   std::int64_t examples = 0;
   std::vector<double> per_class =
       {};  ///< accuracy of each class in percent (NaN for one without examples)
+  /// Of "mse" with two and more numbers an example: the mean over the examples of
+  /// <y, target> / (|y| |target|), all numbers of an example as one vector.
+  std::optional<double> mean_cosine = {};
   /// The metric and the loss of each example, whose means are `value` and `mean_loss`: float32 of
   /// shape examples. In the order of the data.
   torch::Tensor example_values = {};

@@ -65,10 +65,7 @@ void Nearness::add(const std::vector<torch::Tensor>& original,
 void Nearness::add_main(const torch::Tensor& original, const torch::Tensor& output,
                         const torch::Tensor& target) {
   if (original.is_floating_point() && original.dim() > 0) {
-    const auto flat = [](const torch::Tensor& values) {
-      return values.to(torch::kFloat64).reshape({values.size(0), -1});
-    };
-    cosines_.push_back(torch::cosine_similarity(flat(original), flat(output), 1));
+    cosines_.push_back(cosine_of_each(original, output));
   }
   if (has_classes(original, target)) {
     const auto of = [&](const torch::Tensor& values) {

@@ -26,6 +26,13 @@ torch::Tensor mean_of_each(const torch::Tensor& values) {
 
 }  // namespace
 
+torch::Tensor cosine_of_each(const torch::Tensor& a, const torch::Tensor& b) {
+  const auto flat = [](const torch::Tensor& values) {
+    return values.to(torch::kFloat64).reshape({values.size(0), -1});
+  };
+  return torch::cosine_similarity(flat(a), flat(b), 1);
+}
+
 torch::Tensor classes_second(const torch::Tensor& output, const torch::Tensor& target) {
   if (output.dim() < 3 || target.dim() != output.dim() - 1) {
     return output;
@@ -45,6 +52,9 @@ void Score::add(const torch::Tensor& given, const torch::Tensor& target) {
     add_loss(mean_squared_error(given, target), target.numel());
     values_.push_back(mean_of_each((given - target).square()));
     losses_.push_back(values_.back());
+    if (target.numel() > target.size(0)) {
+      cosines_.push_back(cosine_of_each(given, target));
+    }
     return;
   }
   const auto output = classes_second(given, target);
@@ -74,6 +84,9 @@ Evaluation Score::result() const {
   if (!counts_.defined()) {
     evaluation.metric = "mse";
     evaluation.value = evaluation.mean_loss;
+    if (!cosines_.empty()) {
+      evaluation.mean_cosine = torch::cat(cosines_).mean().item<double>();
+    }
     return evaluation;
   }
   evaluation.metric = "accuracy";

@@ -25,7 +25,12 @@ class Score {
   torch::Tensor hits_;    // of these, predicted rightly
   std::vector<torch::Tensor> values_;
   std::vector<torch::Tensor> losses_;
+  std::vector<torch::Tensor> cosines_;
 };
+
+/// The cosine between two tensors of N examples, all numbers of an example as one vector: float64
+/// of shape N.
+torch::Tensor cosine_of_each(const torch::Tensor& a, const torch::Tensor& b);
 
 /// The output with its classes along dimension 1: moved there where only the last dimension fits
 /// the target.

@@ -48,6 +48,7 @@ Json evaluation_json(const Evaluation& evaluation) {
   return {{"metric", evaluation.metric},
           {"value", evaluation.value},
           {"mean_loss", evaluation.mean_loss},
+          {"mean_cosine", evaluation.mean_cosine ? Json(*evaluation.mean_cosine) : Json()},
           {"examples", evaluation.examples},
           {"per_class", classes}};
 }
