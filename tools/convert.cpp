@@ -32,6 +32,7 @@ struct Options {
   std::string learning_rate = "0.0003";
   bool keeps_best = false;
   std::string order = "together";
+  std::string blend_code = "fused";
   std::optional<std::string> curve;
   std::optional<std::string> ramp_unit;
   std::optional<double> ramp_begin;
@@ -127,6 +128,7 @@ int run(const CommonOptions& common, Options& options) {
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
   options.convert.train.keep = options.keeps_best ? Keep::best : Keep::last;
   options.convert.order = parse_site_order(options.order);
+  options.convert.blend_code = options.blend_code == "stock" ? BlendCode::stock : BlendCode::fused;
   set_learning_rate(options);
   if (!options.train.empty()) {
     options.convert.train.validate();
@@ -241,6 +243,11 @@ void add_ramp_flags(CLI::App& app, Options& options) {
   app.add_option("--order", options.order,
                  "Which site moves when: together, or one after another: forward, backward, "
                  "sensitivity (that whose swap costs least first)");
+  app.add_option(
+         "--blend-code", options.blend_code,
+         "What blends are made of while training: fused, one pass over memory where there is "
+         "a kernel; stock, LibTorch's operators, as blended files have them")
+      ->check(CLI::IsMember({"fused", "stock"}));
   app.add_option("--bound", options.convert.train.bound,
                  "The ramp waits, or goes back, while the validation metric is worse than the "
                  "original's by more than this (without labels: the relative error)");

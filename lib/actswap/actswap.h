@@ -24,5 +24,7 @@
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/report/run.h>
+#include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>
+#include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>

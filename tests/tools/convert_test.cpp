@@ -185,6 +185,70 @@ TEST_F(Convert, SeveralSeedsGiveAnInterval) {
   expect_failure(run_here(none), 2, {"seeds"});
 }
 
+TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const Words words = {"convert",
+                       "model.pt",
+                       "-o",
+                       "one.pt",
+                       "--train",
+                       "data.pt",
+                       "--val",
+                       "data.pt",
+                       "--epochs",
+                       "4",
+                       "--batch",
+                       "16",
+                       "--lr",
+                       "auto",
+                       "--keep-best",
+                       "--average",
+                       "0.9",
+                       "--loss",
+                       "distil+0.5*sites",
+                       "--order",
+                       "forward",
+                       "--bound",
+                       "50",
+                       "--ramp-end",
+                       "1",
+                       "--blend-code",
+                       "stock",
+                       "--json"};
+  const auto outcome = run_here(words);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, ", chosen")) << outcome.err;
+  const auto json = Json::parse(outcome.out);
+  const auto& training = json.at("training");
+  EXPECT_EQ(training.at("loss"), "distil+0.5*sites");
+  EXPECT_EQ(training.at("learning_rate"), training.at("rate_sweep").at("chosen"));
+  EXPECT_EQ(training.at("site_order").size(), 3U);
+  EXPECT_EQ(training.at("keep"), "best");
+  double best = -1.0;
+  for (const auto& epoch : json.at("epochs")) {
+    for (const auto& check : epoch.at("checks")) {
+      best = check.at("t") == 1.0 ? std::max(best, check.at("value").get<double>()) : best;
+    }
+  }
+  EXPECT_EQ(json.at("retargeted"), best);
+
+  const auto message = [&](Words change) {
+    Words all = {"convert", "model.pt", "-o", "two.pt", "--train", "data.pt"};
+    all.insert(all.end(), change.begin(), change.end());
+    const auto refused = run_here(all);
+    EXPECT_EQ(refused.code, 2) << refused.err;
+    return refused.err;
+  };
+  EXPECT_TRUE(
+      contains(message({"--lr", "fast"}), "Expected --lr auto or a number, but got 'fast'"));
+  EXPECT_TRUE(contains(message({"--lr", "-1"}), "Expected learning_rate > 0, but got -1"));
+  EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
+  EXPECT_TRUE(contains(message({"--keep-best"}), "Expected validation data"));
+  EXPECT_TRUE(contains(message({"--order", "random"}), "but got 'random'"));
+  EXPECT_TRUE(contains(message({"--average", "1"}), "Expected average in [0, 1), but got 1"));
+}
+
 TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   balanced_model().save(path("model.pt"));
   write_images("data.pt", 48);

@@ -2,9 +2,11 @@
 
 #include "train/modules.h"
 
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <thread>
 
 namespace actswap {
 namespace {
@@ -263,6 +265,35 @@ TEST(Trainer, ALastStepThatSpoilsTheParametersIsNoticed) {
           kIgnoreBlend, plain_options(Signal::mse));
   });
   EXPECT_NE(text.find("no longer finite"), std::string::npos) << text;
+}
+
+// Batches of a data set that takes its time.
+struct Slow : Dataset {
+  std::chrono::milliseconds time;
+  explicit Slow(std::chrono::milliseconds each) : time(each) {}
+  std::int64_t size() const override { return 64; }
+  Example get(std::span<const std::int64_t> indices) const override {
+    std::this_thread::sleep_for(time);
+    const auto count = static_cast<std::int64_t>(indices.size());
+    return {{torch::ones({count, 4})}, {torch::ones({count, 3})}};
+  }
+};
+
+TEST(Trainer, SaysHowLongItWaitedForData) {
+  const auto run = [](std::chrono::milliseconds data, std::chrono::milliseconds step) {
+    auto module = make_linear(4, 3);
+    auto options = plain_options(Signal::mse);
+    options.batch_size = 8;
+    TrainCallbacks callbacks;
+    callbacks.on_step = [&](const Progress&) { std::this_thread::sleep_for(step); };
+    return train(module, {}, Slow(data), no_ramp(), kIgnoreBlend, options, callbacks)[0];
+  };
+  using std::chrono::milliseconds;
+  // Eight batches; while a step runs the next is made, so that only the first is waited for.
+  const auto prefetched = run(milliseconds(10), milliseconds(40));
+  EXPECT_GE(prefetched.waited, 0.010);
+  EXPECT_LT(prefetched.waited, 0.5 * prefetched.seconds);
+  EXPECT_GE(run(milliseconds(40), milliseconds(0)).waited, 0.2);
 }
 
 TEST(Trainer, AFractionOfAStepIsOneStep) {

@@ -50,7 +50,8 @@ class Conversion {
         schedule_(options.schedule),
         model_(model),
         swap_(model, plan,
-              options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared) {
+              options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared,
+              options.blend_code) {
     run_.model_path = model.path;
     run_.model_sha256 = model.sha256;
     run_.output = options.output;

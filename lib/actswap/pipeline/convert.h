@@ -5,6 +5,7 @@
 #include <actswap/base/export.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/dataset.h>
+#include <actswap/graph/blend.h>
 #include <actswap/graph/plan.h>
 #include <actswap/pipeline/site_order.h>
 #include <actswap/report/run.h>
@@ -30,6 +31,8 @@ struct ConvertOptions {
   /// Of a run with train_data; by default t is 1 from the start. Where t rises after a calibration,
   /// what that changed moves in with t (CalibratedRamp).
   Schedule schedule = Schedule::linear({});
+  /// What the blends are made of while they are trained; the export is the same.
+  BlendCode blend_code = BlendCode::fused;
   /// Together, or one after another within the schedule's begin and end.
   SiteOrder order = SiteOrder::together;
   /// Ids of all sites that the plan swaps, in an order of one's own; empty: `order` says it.

@@ -86,7 +86,8 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
                     {"t", epoch.t},
                     {"loss", epoch.mean_loss},
                     {"learning_rate", epoch.learning_rate},
-                    {"seconds", epoch.seconds}});
+                    {"seconds", epoch.seconds},
+                    {"waited", epoch.waited}});
     if (!epoch.checks.empty()) {
       list.back()["checks"] = checks_json(epoch.checks);
     }

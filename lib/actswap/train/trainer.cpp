@@ -217,9 +217,12 @@ class Training {
     double sum = 0.0;
     std::int64_t count = 0;
     double rate = 0.0;
+    double waited = 0.0;
     checks_.clear();
+    double last = seconds();
     try {
       loader_.for_each(epoch, [&](std::int64_t, const Example& batch) {
+        waited += seconds() - last;
         const Progress progress = take_step(batch);
         sum += progress.loss;
         ++count;
@@ -237,6 +240,7 @@ class Training {
           is_over_ = true;
           throw BudgetSpent{};
         }
+        last = seconds();
       });
     } catch (const BudgetSpent&) {
       finish();
@@ -248,6 +252,7 @@ class Training {
     record.mean_loss = sum / static_cast<double>(count);
     record.learning_rate = rate;
     record.seconds = seconds();
+    record.waited = waited;
     record.checks = checks_;
     if (callbacks_.on_epoch) {
       callbacks_.on_epoch(record);

@@ -103,6 +103,7 @@ struct EpochRecord {
   double mean_loss = 0.0;
   double learning_rate = 0.0;
   double seconds = 0.0;
+  double waited = 0.0;  ///< seconds in which the loop waited for data, of this epoch
   std::vector<CheckRecord> checks = {};
 };
 
