@@ -195,9 +195,6 @@ std::vector<RowErrors> measure(const ActivationSpec& spec, std::span<const std::
     }
     const std::size_t n = x.size();
     reference(x, exact_value.data(), exact_derivative.data());
-    // Where x is NaN the table's derivative may be that of either side.
-    const auto not_nan = [&](std::size_t i) { return !std::isnan(x[i]); };
-    const bool differentiable = not_nan(0) && not_nan(n - 1);
     for (std::size_t set = 0; set < sets.size(); ++set) {
       hwy::SetSupportedTargetsForTest(sets[set]);
       const auto count = static_cast<std::int64_t>(n);
@@ -215,9 +212,12 @@ std::vector<RowErrors> measure(const ActivationSpec& spec, std::span<const std::
       } else {
         chunk[set] = {};
         add(chunk[set].value, x.data(), value.data(), exact_value.data(), n);
-        if (differentiable) {
-          add(chunk[set].derivative, x.data(), derivative.data(), exact_derivative.data(), n);
+        // Where x is NaN the table's derivative may be that of either side.
+        for (std::size_t i = 0; i < n; ++i) {
+          derivative[i] = std::isnan(x[i]) ? 0.0F : derivative[i];
+          exact_derivative[i] = std::isnan(x[i]) ? 0.0 : exact_derivative[i];
         }
+        add(chunk[set].derivative, x.data(), derivative.data(), exact_derivative.data(), n);
       }
       std::swap(value, last_value);
       std::swap(derivative, last_derivative);

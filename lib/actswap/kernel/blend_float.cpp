@@ -6,9 +6,10 @@
 #include <optional>
 #include <vector>
 
-// Highway 1.0's IfNegativeThenElse is wrong for SSSE3, and hardly any processor stops there.
+// Highway 1.0's IfNegativeThenElse is wrong for SSSE3, and hardly any processor stops there. SVE's
+// vectors cannot stand in structs; its processors have NEON.
 #undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS HWY_SSSE3
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "actswap/kernel/blend_float.cpp"
 #include <hwy/foreach_target.h>

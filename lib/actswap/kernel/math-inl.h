@@ -41,20 +41,19 @@ HWY_INLINE Vector constant(float value) {
   return hn::Set(Tag(), value);
 }
 
-// The order of the arguments lets NaN through on x86, which answers with the second one; Arm lets
-// it through in any order.
+// NaN passes: x86's maximum answers with the second argument then, that of others with the number.
 HWY_INLINE Vector at_least(float bound, Vector x) {
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
-  return hn::IfThenElse(hn::Lt(x, constant(bound)), constant(bound), x);
-#else
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
   return hn::Max(constant(bound), x);
+#else
+  return hn::IfThenElse(hn::Lt(x, constant(bound)), constant(bound), x);
 #endif
 }
 HWY_INLINE Vector at_most(float bound, Vector x) {
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
-  return hn::IfThenElse(hn::Gt(x, constant(bound)), constant(bound), x);
-#else
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
   return hn::Min(constant(bound), x);
+#else
+  return hn::IfThenElse(hn::Gt(x, constant(bound)), constant(bound), x);
 #endif
 }
 
