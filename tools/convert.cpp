@@ -198,7 +198,7 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");
   app.add_option("--warmup", train.warmup, "Share of the steps with a rising rate");
   app.add_option("--average", train.average,
-                 "Decay of the average of the weights (0.99, say), which is then what is exported; "
+                 "Decay of the average of the weights, which is what is exported; "
                  "counts from t = 1 on; 0: none");
   app.add_option(
       "--check-every", train.check_every,

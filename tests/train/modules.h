@@ -52,6 +52,7 @@ inline TrainOptions plain_options(const Loss& loss) {
   options.optimizer = OptimizerKind::sgd;
   options.momentum = 0.0;
   options.warmup = 0.0;
+  options.average = 0.0;
   options.learning_rate = 0.1;
   options.batch_size = 1000;
   return options;

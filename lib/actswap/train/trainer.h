@@ -46,7 +46,7 @@ struct ACTSWAP_API TrainOptions {
                                 ///< one dimension or none)
   double clip_norm = 0.0;       ///< largest gradient norm; 0: no clipping
   double warmup = 0.05;         ///< share of all steps with linearly rising rate, in [0, 1)
-  double average = 0.0;         ///< decay of the exponential average of weights and statistics, in
+  double average = 0.95;        ///< decay of the exponential average of weights and statistics, in
                                 ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
                                 ///< left with the average (with its last weights where no step is)
   std::uint64_t seed = 0;       ///< of shuffling and of dropout
