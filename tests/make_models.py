@@ -362,6 +362,56 @@ class Indexed(nn.Module):
         return x
 
 
+class SwishOfParts(nn.Module):
+    def __init__(self, gate: nn.Module):
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
+
+
+class HardSigmoid(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU6(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(x + 3.0) / 6.0
+
+
+class MishOfParts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.softplus, self.tanh = nn.Softplus(), nn.Tanh()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.tanh(self.softplus(x))
+
+
+def half_cdf(x: Tensor) -> Tensor:
+    return 0.5 * (1.0 + torch.erf(x / 1.4142135623730951))
+
+
+class OfParts(nn.Module):
+    """Activations whose parts are modules, a method and a function; and a gate of a module that one of them has too."""
+
+    def __init__(self):
+        super().__init__()
+        self.sigmoid = nn.Sigmoid()
+        self.acts = nn.Sequential(SwishOfParts(self.sigmoid), MishOfParts(), SwishOfParts(HardSigmoid()))
+        self.lin = nn.Linear(6, 6)
+
+    def inner(self, x: Tensor) -> Tensor:
+        return torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.acts(self.lin(x))
+        y = y * half_cdf(y)
+        y = 0.5 * y * (1.0 + self.inner(y))
+        return y * self.sigmoid(x)
+
+
 class AddOne(nn.Module):
     """Its activation writes in place to what nobody else sees."""
 
@@ -505,6 +555,8 @@ GOOD = {
     "handwritten": (Handwritten, "script", [[2, 6]], 5),
     "handwritten_traced": (Handwritten, "trace", [[2, 6]], 5),
     "handwritten_half": (Handwritten, "trace", [[2, 6]], 5, torch.bfloat16),
+    "of_parts": (OfParts, "script", [[2, 6]], 4),  # and a hardswish, which is no source by default
+    "of_parts_traced": (OfParts, "trace", [[2, 6]], 4),
     "handwritten_frozen_half": (Handwritten, "freeze", [[2, 6]], 5, torch.bfloat16),
     "extra_files": (Tied, "script", [[2, 5]], 1),
     "hooked": (Hooked, "script", [[2, 6]], 6),  # before, in and after each of the two

@@ -79,6 +79,15 @@ TEST(Sites, NumbersInAttributesAreParameters) {
                      "second/forward/0 swish(beta=0.7) module"}));
 }
 
+// The gate's sigmoid, of a module that a swish has as well, is one of its own.
+TEST(Sites, OfPartsThatAreModulesMethodsAndFunctions) {
+  EXPECT_EQ(described(load(test_model("of_parts.pt"))),
+            (Strings{"/forward/0 gelu pattern", "/forward/1 gelu_tanh pattern",
+                     "/inner/0 tanh op",  // which a caller from outside may call
+                     "sigmoid/forward/0 sigmoid module", "acts.0/forward/0 silu pattern",
+                     "acts.1/forward/0 mish pattern", "acts.2/forward/0 hardswish pattern"}));
+}
+
 TEST(Sites, StayWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {
       {"learnt.pt", "its parameter is a tensor of the model, 'beta', which may be learnt"},
@@ -191,7 +200,7 @@ TEST(Observe, ReportsEverySiteAndChangesNothing) {
       // that other threads run, which are not watched.
       if (entry.name != "methods" && entry.name != "control_flow" && entry.name != "forked" &&
           entry.name != "stateful_root" && entry.name != "encoder" &&
-          entry.name != "encoder_frozen") {
+          entry.name != "encoder_frozen" && entry.name != "of_parts") {
         EXPECT_GE(before[site], 1) << entry.name << " " << observed.sites()[site];
       }
     }

@@ -1,5 +1,6 @@
 #include <actswap/graph/attributes.h>
 #include <actswap/graph/decompose.h>
+#include <actswap/graph/helpers.h>
 #include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/normalise.h>
@@ -123,6 +124,11 @@ jit::Module normalise(const jit::Module& given) {
       auto* block = jit::toGraphFunction(*method).graph()->block();
       decompose_fused(block);
       inline_functions(block);
+    }
+  }
+  for (const auto& type : distinct_types(modules)) {
+    for (auto* method : user_methods(type)) {
+      inline_helpers(*jit::toGraphFunction(*method).graph());
     }
   }
   std::unordered_set<const c10::ivalue::Object*> activation_modules;
