@@ -65,6 +65,7 @@ std::vector<Schedule> in_epochs(const std::vector<Schedule>& schedules, double b
     throw UsageError("Expected one schedule or more, but got none");
   }
   std::vector<Schedule> converted;
+  converted.reserve(schedules.size());
   for (const auto& schedule : schedules) {
     converted.push_back(schedule.in_epochs(batches));
   }
