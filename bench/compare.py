@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """Prints what blends and exported models cost as tables in Markdown, against the goals that were set for them.
 
-    bench/compare.py BUILD_FOLDER [--repetitions N] [--min-time SECONDS] [--parts kernels,avx2,steps,exports,spellings]
+    bench/compare.py BUILD_FOLDER [--repetitions N] [--min-time SECONDS] [--parts kernels,avx2,...] [--into FILE]
 
-BUILD_FOLDER was configured with -DACTSWAP_BUILD_BENCHMARKS=ON; Python has PyTorch. docs/performance.md is what it prints. Every figure
-is a ratio of the least times of two benchmarks of one run, whose repetitions are interleaved, so that what else the machine does falls on
+BUILD_FOLDER was configured with -DACTSWAP_BUILD_BENCHMARKS=ON; Python has PyTorch. docs/performance.md is what it prints: with --into the
+parts that were run take the place of those in FILE, and what else stands there is kept. The part accuracy takes an hour, others some
+minutes each. Every figure is a ratio of the least times of two benchmarks of one run, whose repetitions are interleaved, so that what else the machine does falls on
 both: processor time with one thread, elapsed time with two. A goal that is missed stands beside its figure in bold.
 """
 
 import argparse
 import collections
+import contextlib
+import io
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,9 +31,10 @@ RELU_GOALS = {2**20: 2.5, 2**24: 1.5}
 THREADS_GOAL = 1.7
 STEP_GOALS = {"mish": 0.85, "silu": 1.02, "gelu": 1.02}
 MEMORY_GOAL = 1.0
+ULP_GOAL = 4.0
 EXPORT_GOAL = (0.98, 1.02)
 SHAPES = {"narrow": [64, 1, 28, 28], "wide": [32, 3, 32, 32]}
-PARTS = ["kernels", "avx2", "steps", "exports", "spellings"]
+PARTS = ["kernels", "avx2", "steps", "exports", "spellings", "accuracy"]
 REFERENCE_SPELLING = "x * torch.clamp(x * 0.5 + 1.0, 0.0, 1.0)"
 INFINITY = float("inf")
 
@@ -177,35 +182,77 @@ def spellings(benchmarks: Benchmarks) -> None:
         for expression, time in sorted(times.items(), key=lambda item: item[1]["contiguous"])])  # fmt: skip
 
 
+def accuracy(benchmarks: Benchmarks, arguments) -> None:
+    """kernel_ulp's table, one line for sets whose lines are the same."""
+    print("## Accuracy\n")
+    print("Every float32, or the share of them that is given, through every row, alone (t = 0), against the table's functions in double:")
+    print("`kernel_ulp` (bench/kernel/ulp.cpp). A unit is the last place of the exact result as a float32; below 2^-126 that is 2^-149, the")
+    print("smallest denormal. The goal is 4.\n")
+    if arguments.accuracy:
+        text = Path(arguments.accuracy).read_text(encoding="utf-8")
+    else:
+        text = subprocess.run([benchmarks.folder / "kernel_ulp"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    lines = collections.defaultdict(list)
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 7 and cells[1].isupper():
+            row, name, inputs, value, at, derivative, special = cells
+            lines[row, "all" if inputs == "1/1" else inputs, value, at, derivative, special].append(name)
+    order = {row: place for place, row in enumerate(dict.fromkeys(row for row, *_ in lines))}
+    print_table(["row", "sets", "inputs", "value, units", "at", "derivative, units of max(f', 1)", "not finite"], [
+        [row, ", ".join(names), inputs, value if float(value) <= ULP_GOAL else f"**{value}** ({ULP_GOAL:.0f})", at, derivative, special]
+        for (row, inputs, value, at, derivative, special), names in sorted(lines.items(), key=lambda item: order[item[0][0]])])  # fmt: skip
+
+
+def marked(text: str) -> dict:
+    """The sections of a document by the mark that stands before each; what stands before the first by ''."""
+    pieces = re.split(r"^<!-- (\w+) -->\n", text, flags=re.MULTILINE)
+    return {"": pieces[0], **dict(zip(pieces[1::2], pieces[2::2]))}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
     parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--min-time", type=float, default=0.05)
     parser.add_argument("--parts", default=",".join(PARTS), help="those to run, in this order")
+    parser.add_argument("--into", type=Path, help="the document in which the parts are replaced")
+    parser.add_argument("--accuracy", help="a file that kernel_ulp has printed, instead of running it")
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"expected parts among {', '.join(PARTS)}, but got {', '.join(sorted(unknown))}")
     benchmarks = Benchmarks(arguments)
-    print("# Performance\n\nPrinted by `bench/compare.py`, which says how it is measured. A figure in bold misses its goal, which stands in")
-    print("brackets.\n")
-    print(f"{processor()}, {os.cpu_count()} cores. Least of {arguments.repetitions} repetitions.\n", flush=True)
+    sections = marked(arguments.into.read_text(encoding="utf-8")) if arguments.into and arguments.into.exists() else {}
+    sections[""] = (
+        "# Performance\n\nPrinted by `bench/compare.py`, which says how it is measured. A figure in bold misses its goal, which stands in\n"
+        f"brackets.\n\n{processor()}, {os.cpu_count()} cores. Least of {arguments.repetitions} repetitions.\n\n"
+    )
     with tempfile.TemporaryDirectory() as name:
         models = Path(name)
         if {"steps", "exports"} & set(parts):
             subprocess.run([sys.executable, HERE / "training" / "models.py", models], check=True)
         for part in parts:
-            if part == "kernels":
-                kernels(benchmarks)
-            elif part == "avx2":
-                kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2")
-            elif part == "steps":
-                steps(benchmarks, models)
-            elif part == "exports":
-                exports(benchmarks, models)
-            else:
-                spellings(benchmarks)
+            with contextlib.redirect_stdout(io.StringIO()) as section:
+                if part == "kernels":
+                    kernels(benchmarks)
+                elif part == "avx2":
+                    kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2")
+                elif part == "steps":
+                    steps(benchmarks, models)
+                elif part == "exports":
+                    exports(benchmarks, models)
+                elif part == "spellings":
+                    spellings(benchmarks)
+                else:
+                    accuracy(benchmarks, arguments)
+            sections[part] = section.getvalue()
+    order = ["", *PARTS, *(part for part in sections if part not in ("", *PARTS))]
+    text = "".join((f"<!-- {part} -->\n" if part else "") + sections[part] for part in order if part in sections)
+    if arguments.into:
+        arguments.into.write_text(text.rstrip() + "\n", encoding="utf-8")
+    else:
+        print(text, end="")
     return 0
 
 

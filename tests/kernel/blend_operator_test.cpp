@@ -410,6 +410,30 @@ TEST(BlendOperator, SavesTheInputAlone) {
   EXPECT_THROW(y.sum().backward(), c10::Error);
 }
 
+TEST(BlendOperator, GraphsAreFreedByBackward) {
+  const auto y = run(torch::randn({10}).requires_grad_(), 0.5, "mish", "relu").sum();
+  y.backward();
+  EXPECT_THROW(y.backward(), c10::Error);
+}
+
+TEST(BlendOperator, CalibrationAloneMayBeTrained) {
+  const auto x = torch::randn({6, 5}, torch::kDouble);
+  const auto a = torch::randn({5}, torch::kDouble).requires_grad_();
+  const auto gradient = [&](const Tensor& y) { return torch::autograd::grad({y.sum()}, {a})[0]; };
+  expect_close(gradient(run(x, 0.4, "gelu", "relu", {a})),
+               gradient(reference(x, 0.4, "gelu", "relu", {a})), 1e-12, "gradient of a");
+}
+
+// Backends other than plain memory of the CPU take ATen's operators: here oneDNN's own layout.
+TEST(BlendOperator, OtherBackendsAreComposed) {
+  const auto x = torch::randn({2, 4, 5, 5});
+  for (const double t : {0.0, 0.3, 1.0}) {
+    const auto y = run(x.to_mkldnn(), t, "gelu", "relu");
+    EXPECT_EQ(y.layout(), torch::kMkldnn);
+    expect_close(y.to_dense(), reference(x, t, "gelu", "relu"), 1e-5, std::to_string(t));
+  }
+}
+
 // Makes "actswap" in TorchScript source the namespace of the operator.
 struct Namespace : torch::jit::Resolver {
   std::shared_ptr<torch::jit::SugaredValue> resolveValue(
