@@ -7,6 +7,7 @@
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/replay.h>
 #include <actswap/calibrate/shift.h>
+#include <actswap/calibrate/shift_step.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
@@ -18,6 +19,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
+#include <optional>
 #include <set>
 
 namespace actswap {
@@ -44,6 +47,13 @@ torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
   const auto size = rows.size(1);
   return size <= samples ? rows : rows.slice(1, 0, size, (size + samples - 1) / samples);
 }
+
+// Of the joint steps of shifts: how many, on how many rows, and for layers of how many features: it
+// is another three products of matrices of that size.
+constexpr int kRefinements = 2;
+constexpr std::int64_t kRowsOfStep = 8192;
+constexpr std::int64_t kRowsOfStepPerFeature = 6;
+constexpr std::int64_t kMostToRefine = 1024;
 
 class Calibrator {
  public:
@@ -120,10 +130,14 @@ class Calibrator {
     }
     for (const auto& layer : neighbours_.layers) {
       const auto at = program_.position(layer.compared->node());
-      const auto first = program_.position(layer.node);
+      const auto node = program_.position(layer.node);
+      const auto* shifted = site_to_refine(layer);
       // Per channel it is the layer's input that is compared.
       steps.push_back(
-          {.position = at, .settled = {first, is_wide(layer) ? first : at}, .layer = &layer});
+          {.position = at,
+           .settled = {shifted == nullptr ? node : program_.position(shifted->producer_node),
+                       is_wide(layer) ? node : at},
+           .layer = &layer});
     }
     std::stable_sort(steps.begin(), steps.end(),
                      [](const Step& a, const Step& b) { return a.position < b.position; });
@@ -216,11 +230,25 @@ class Calibrator {
       }
       record.producer = site.producer;
       record.channels = site.bias.numel();
-      record.largest_shift = change.shift.abs().max().item<double>();
-      record.mean_shift = change.shift.abs().mean().item<double>();
       record.mean_scale = change.scale.mean().item<double>();
+      result_.sites.push_back(std::move(record));
+      shifts_[site.path] = torch::zeros_like(change.shift);
+      add_shift(site, change.shift);
+      return;
     }
     result_.sites.push_back(std::move(record));
+  }
+
+  // To what the record says of it.
+  void add_shift(const BlendSite& site, const torch::Tensor& shift) {
+    auto& total = shifts_.at(site.path);
+    total += shift;
+    for (auto& record : result_.sites) {
+      if (record.blend == site.path) {
+        record.mean_shift = total.abs().mean().item<double>();
+        record.largest_shift = total.abs().max().item<double>();
+      }
+    }
   }
 
   // Scaling the input of ReLU scales its output, which the layers behind can do as well.
@@ -266,15 +294,31 @@ class Calibrator {
       fit_channels(layer);
       return;
     }
+    auto correction = regress(layer);
+    if (!correction) {
+      return;
+    }
+    change(layer, correction->weight, correction->offset);
+    CalibratedLayer record{.name = layer.name,
+                           .error_before = correction->error_before,
+                           .error_after = correction->error_after};
+    if (const auto* site = site_to_refine(layer)) {
+      refine(layer, *site, record);
+    }
+    result_.layers.push_back(std::move(record));
+  }
+
+  // None, where the layer cannot be fitted.
+  std::optional<Regression::Correction> regress(const Layer& layer) {
+    Regression regression(layer);  // takes memory for the square of the features
     const auto features = layer.weight.numel() / layer.weight.size(0);
-    Regression regression(layer);  // takes memory for the square of them
     const auto wanted = std::max(kRows, kRowsPerFeature * features);
     auto batches = replay_.batches();
     for (std::size_t i = 0; i < batches; ++i) {
       const auto found = now(i, {read_by(layer.node, layer.input), made(layer.compared)});
       const auto original = before(i, {made(layer.compared)});
       if (!has_batch(layer, found[0])) {
-        return;
+        return std::nullopt;
       }
       if (i == 0) {
         batches = batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
@@ -282,11 +326,55 @@ class Calibrator {
       regression.add(found[0], lacking(layer, original[0], found[1]),
                      wanted / static_cast<std::int64_t>(batches) + 1);
     }
-    const auto correction = regression.solve();
-    change(layer, correction.weight, correction.offset);
-    result_.layers.push_back({.name = layer.name,
-                              .error_before = correction.error_before,
-                              .error_after = correction.error_after});
+    return regression.solve();
+  }
+
+  // Whose shifts are chosen anew, by what the layer can make of them.
+  const BlendSite* site_to_refine(const Layer& layer) const {
+    const auto features = layer.weight.numel() / layer.weight.size(0);
+    return layer.site < 0 || layer.groups != 1 || is_wide(layer) || features > kMostToRefine
+               ? nullptr
+               : &neighbours_.sites[static_cast<std::size_t>(layer.site)];
+  }
+
+  // Steps of all shifts together, with the layer solved for after each, while that helps on the
+  // inputs held out.
+  void refine(const Layer& layer, const BlendSite& site, CalibratedLayer& record) {
+    const auto function = compiled(blend_target(module_at(blended_, site.path)));
+    for (int i = 0; i < kRefinements; ++i) {
+      const auto shift = shift_step(layer, site, function);
+      const auto bias = site.bias.clone();
+      torch::Tensor(site.bias).add_(shift.to(site.bias.dtype()));
+      const auto correction = regress(layer);
+      if (!(correction->error_after < record.error_after)) {
+        torch::Tensor(site.bias).copy_(bias);
+        return;
+      }
+      change(layer, correction->weight, correction->offset);
+      record.error_after = correction->error_after;
+      add_shift(site, shift);
+    }
+  }
+
+  torch::Tensor shift_step(const Layer& layer, const BlendSite& site,
+                           const std::function<torch::Tensor(const torch::Tensor&)>& function) {
+    ShiftStep step(layer);
+    const auto features = layer.weight.numel() / layer.weight.size(0);
+    const auto wanted = std::max(kRowsOfStep, kRowsOfStepPerFeature * features);
+    auto batches = replay_.batches();
+    for (std::size_t i = 0; i < batches; ++i) {
+      const auto found = now(i, {read_by(site.call, site.input), read_by(layer.node, layer.input),
+                                 made(layer.compared)});
+      const auto original = before(i, {made(layer.compared)});
+      if (i == 0) {
+        batches = batches_for(wanted, places_of(layer, found[2]) * found[2].size(0));
+      }
+      constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
+      const auto slope = (function(found[0] + kStep) - function(found[0] - kStep)) / (2.0 * kStep);
+      step.add(found[1], slope, lacking(layer, original[0], found[2]),
+               wanted / static_cast<std::int64_t>(batches) + 1);
+    }
+    return step.solve();
   }
 
   // The last batch is held out, where there is more than one.
@@ -347,6 +435,7 @@ class Calibrator {
   std::vector<std::int64_t> sizes_;  // of the batches
   Settled settled_;                  // for the step that is being done
   Calibration result_;
+  std::map<std::string, torch::Tensor> shifts_;  // of the sites, by path
 };
 
 }  // namespace

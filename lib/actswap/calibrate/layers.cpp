@@ -98,6 +98,7 @@ class Analysis {
         for (const std::size_t number : reached[node]) {
           found.sites[number].reaches_layer = true;
         }
+        layer->site = sole_site(*layer, found.sites);
         found.layers.push_back(std::move(*layer));
       } else {
         found.left_out.push_back(name_of(node) + ": " + reason);
@@ -284,6 +285,26 @@ class Analysis {
     layer.groups = groups->front();
     layer.is_transposed = is_transposed || (transposed && transposed->toBool());
     return !layer.is_transposed || layer.groups == 1;
+  }
+
+  // Its channels are then the layer's.
+  std::int64_t sole_site(const Layer& layer, const std::vector<BlendSite>& sites) const {
+    const jit::Value* value = layer.input;
+    const jit::Node* reader = layer.node;
+    while (sole_reader(value) == reader &&
+           is_identity_in_eval(const_cast<jit::Node*>(value->node()))) {
+      reader = value->node();
+      value = reader->input(0);
+    }
+    for (std::size_t i = 0; i < sites.size(); ++i) {
+      const auto& site = sites[i];
+      if (site.output == value && sole_reader(value) == reader && site.bias.defined() &&
+          site.bias.numel() == layer.weight.size(1) &&
+          site.channel_dim == (layer.is_convolution ? 1 : kLast)) {
+        return static_cast<std::int64_t>(i);
+      }
+    }
+    return -1;
   }
 
   void compare_at(jit::Node* node, Layer& layer) const {

@@ -34,6 +34,8 @@ struct Layer {
   std::vector<std::int64_t> padding = {};
   std::vector<std::int64_t> dilation = {};
   std::int64_t groups = 1;
+  /// The blend whose output is its input and goes nowhere else, by its number; -1: there is none.
+  std::int64_t site = -1;
 };
 
 /// A blend of the outermost block, in the order of the program.

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <ATen/CPUGeneratorImpl.h>
+
 namespace actswap {
 
 namespace {
@@ -92,6 +94,14 @@ torch::Tensor values_at(const Layer& layer, const torch::Tensor& output,
       .reshape({output.size(0), layer.groups, outputs, -1})
       .permute({1, 0, 3, 2})
       .reshape({layer.groups, -1, outputs});
+}
+
+torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed) {
+  if (wanted >= count) {
+    return torch::arange(count);
+  }
+  const auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
+  return torch::randperm(count, generator).narrow(0, 0, wanted);
 }
 
 }  // namespace actswap

@@ -10,6 +10,9 @@
 
 namespace actswap {
 
+/// So many of 0 .. count - 1 (all, where there are fewer), by chance, the same for the same seed.
+torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed);
+
 /// Of a layer's outputs for one example: 1 for a linear layer of N x features.
 std::int64_t places_of(const Layer& layer, const torch::Tensor& output);
 

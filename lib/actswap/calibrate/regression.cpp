@@ -3,8 +3,6 @@
 
 #include <torch/torch.h>
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -21,15 +19,6 @@ constexpr std::int64_t kPatchElements = std::int64_t{1} << 22;
 constexpr std::int64_t kHeldOut = 8;
 // Of a square matrix so many rows at a time, so that what is below the diagonal need not be made.
 constexpr std::int64_t kBlock = 256;
-
-// Of 0 .. count - 1.
-torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed) {
-  if (wanted >= count) {
-    return torch::arange(count);
-  }
-  const auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
-  return torch::randperm(count, generator).narrow(0, 0, wanted);
-}
 
 // x^T x, in float, of the blocks on and above the diagonal; added to a matrix in double.
 void add_square(const torch::Tensor& x, torch::Tensor& to) {

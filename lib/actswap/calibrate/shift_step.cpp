@@ -1,0 +1,82 @@
+#include <actswap/calibrate/patches.h>
+#include <actswap/calibrate/shift_step.h>
+
+#include <torch/torch.h>
+
+namespace actswap {
+
+namespace {
+
+// Of the mean of the diagonal.
+constexpr double kRidge = 1e-3;
+constexpr double kDamping = 1e-2;
+// Beyond it the slope says nothing any more.
+constexpr double kLargestStep = 0.5;
+
+torch::Tensor with_ridge(const torch::Tensor& matrix, double ridge) {
+  auto found = matrix.clone();
+  auto diagonal = found.diagonal();
+  diagonal += ridge * diagonal.mean() + 1e-12;
+  return found;
+}
+
+}  // namespace
+
+ShiftStep::ShiftStep(const Layer& layer) : layer_(layer) {
+  const auto outputs = layer.weight.size(0);
+  const auto features = layer.weight.numel() / outputs;
+  const auto make = [](const std::vector<std::int64_t>& shape) {
+    return torch::zeros(shape, torch::TensorOptions().dtype(torch::kDouble));
+  };
+  x_ = make({features});
+  s_ = make({features});
+  e_ = make({outputs});
+  xx_ = make({features, features});
+  xs_ = make({features, features});
+  ss_ = make({features, features});
+  se_ = make({features, outputs});
+}
+
+void ShiftStep::add(const torch::Tensor& input, const torch::Tensor& slope,
+                    const torch::Tensor& lacking, std::int64_t rows) {
+  const auto examples = input.size(0);
+  const auto places =
+      some_numbers(places_of(layer_, lacking), (rows + examples - 1) / examples, batches_);
+  const auto which = some_numbers(examples, rows, batches_++);
+  const auto of = [&](const torch::Tensor& values) { return values.index_select(0, which); };
+  const auto lacks = of(lacking);
+  const auto x = patches(layer_, of(input), lacks, places)[0];
+  const auto s = patches(layer_, of(slope), lacks, places)[0];
+  const auto e = values_at(layer_, lacks, places)[0];
+  count_ += static_cast<double>(x.size(0));
+  x_ += x.sum(0, false, torch::kDouble);
+  s_ += s.sum(0, false, torch::kDouble);
+  e_ += e.sum(0, false, torch::kDouble);
+  xx_ += x.t().mm(x);
+  xs_ += x.t().mm(s);
+  ss_ += s.t().mm(s);
+  se_ += s.t().mm(e);
+}
+
+torch::Tensor ShiftStep::solve() const {
+  const auto centred = [&](const torch::Tensor& product, const torch::Tensor& a,
+                           const torch::Tensor& b) {
+    return product - torch::outer(a, b) / count_;
+  };
+  const auto xs = centred(xs_, x_, s_);
+  const auto [factor, failed] = torch::linalg_cholesky_ex(with_ridge(centred(xx_, x_, x_), kRidge));
+  const auto channels = layer_.weight.size(1);
+  if (failed.any().item<bool>()) {
+    return torch::zeros({channels}, torch::kDouble);
+  }
+  const auto off_x = centred(ss_, s_, s_) - xs.t().mm(torch::cholesky_solve(xs, factor));
+  const auto w = layer_.weight.to(torch::kDouble).flatten(1);
+  const auto h = (off_x * w.t().mm(w)).reshape({channels, -1, channels, off_x.size(0) / channels});
+  const auto g = (centred(se_, s_, e_) * w.t()).sum(1).reshape({channels, -1}).sum(1, true);
+  const auto [h_factor, h_failed] = torch::linalg_cholesky_ex(with_ridge(h.sum({1, 3}), kDamping));
+  return h_failed.any().item<bool>()
+             ? torch::zeros({channels}, torch::kDouble)
+             : torch::cholesky_solve(g, h_factor).squeeze(1).clamp(-kLargestStep, kLargestStep);
+}
+
+}  // namespace actswap
