@@ -172,11 +172,20 @@ inline Result sigmoid(double x, const double*) {
 using Row = void (*)(const double* x, const double* parameters, double* value, double* derivative,
                      std::size_t n);
 
-#define ACTSWAP_REFERENCES(ROW)                                                                  \
-  ROW(swish)                                                                                     \
-  ROW(aptx)                                                                                      \
-  ROW(swish_mish) ROW(aptx_mish) ROW(mish) ROW(gelu) ROW(gelu_tanh) ROW(elu) ROW(selu) ROW(celu) \
-      ROW(softplus) ROW(tanh) ROW(sigmoid)
+#define ACTSWAP_REFERENCES(ROW) \
+  ROW(swish)                    \
+  ROW(aptx)                     \
+  ROW(swish_mish)               \
+  ROW(aptx_mish)                \
+  ROW(mish)                     \
+  ROW(gelu)                     \
+  ROW(gelu_tanh)                \
+  ROW(elu)                      \
+  ROW(selu)                     \
+  ROW(celu)                     \
+  ROW(softplus)                 \
+  ROW(tanh)                     \
+  ROW(sigmoid)
 
 #define ACTSWAP_ROW(name)                                                                       \
   inline void name##_array(const double* x, const double* p, double* value, double* derivative, \
