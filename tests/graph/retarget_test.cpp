@@ -123,8 +123,10 @@ TEST(Retarget, KeepsEverythingElse) {
     expect_same_state(model.module, finished, entry.name);
     EXPECT_EQ(method_names(model.module), method_names(finished)) << entry.name;
     EXPECT_EQ(model.module.named_modules().size(), finished.named_modules().size()) << entry.name;
+    // The blend behind an attribute that is declared as an interface has one at the root too.
+    const std::size_t second_names = entry.name == "indexed" ? 1 : 0;
     EXPECT_EQ(swap.module().named_modules().size(),
-              model.module.named_modules().size() + entry.sites)
+              model.module.named_modules().size() + entry.sites + second_names)
         << entry.name << ": each site has a module of its own in the tree";
   }
 }

@@ -64,8 +64,8 @@ TEST(Sites, AreFoundWhereverCodeIs) {
             (Strings{"/forward/0 gelu pattern", "/helper/0 silu function",
                      "body.1/forward/0 mish module"}));
   EXPECT_EQ(described(load(test_model("indexed.pt"))),
-            (Strings{"layers.0.act/forward/0 mish module", "layers.1.act/forward/0 silu module",
-                     "named.act/forward/0 gelu module"}));
+            (Strings{"fixed.act/forward/0 gelu module", "layers.0.act/forward/0 mish module",
+                     "layers.1.act/forward/0 silu module", "named.act/forward/0 gelu module"}));
   EXPECT_EQ(described(load(test_model("attributed.pt"))),
             (Strings{"/forward/0 silu function", "act/forward/0 mish module"}));
   // One that saves itself can have no blend: it is its caller's.

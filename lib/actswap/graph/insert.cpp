@@ -94,7 +94,21 @@ std::string expression_of(const std::string& path) {
   return expression;
 }
 
-// One call that moves all of them, for a training loop that does not know this library.
+// Code sees of an attribute that is declared as a module interface what the interface has, no more.
+bool is_seen_by_code(const jit::Module& root, const std::string& path) {
+  jit::Module module = root;
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    if (module.type()->getAttribute(name)->kind() != c10::TypeKind::ClassType) {
+      return false;
+    }
+    module = module.attr(name).toModule();
+  }
+  return true;
+}
+
+// One call that moves all of them, for a training loop that does not know this library. A blend
+// behind an interface gets a second name, at the root.
 void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths) {
   if (root.find_method(kSetBlend)) {
     return;  // the model's own
@@ -105,7 +119,12 @@ void define_set_blend(jit::Module root, const std::map<std::string, std::string>
   }
   std::string source = "def set_blend(self, t: float) -> None:\n";
   for (const auto& path : distinct) {
-    source += "    " + expression_of(path) + ".set_blend(t)\n";
+    std::string name = path;
+    if (!is_seen_by_code(root, path)) {
+      name = unused_name(root.type());
+      root.register_module(name, module_at(root, path));
+    }
+    source += "    " + expression_of(name) + ".set_blend(t)\n";
   }
   root.define(source);
 }
