@@ -82,6 +82,24 @@ TEST(Calibrate, BringsEveryModelNearerToItsOriginal) {
   }
 }
 
+// Two activations in a row with nothing to fit between them: each may come nearer to what it was
+// and the output be farther from it.
+TEST(Calibrate, TakesBackWhatDoesHarm) {
+  const auto model = load(test_model("indexed.pt"));
+  Retargeter swap(model, plan(model, {.to = "hard_mish"}));
+  const auto unseen = batches_like("indexed", 64, 2);
+  swap.set_blend(1.0);
+  const auto swap_alone = outputs_of(swap.module(), unseen[0]);
+  swap.set_blend(0.0);
+  const auto result =
+      calibrate(swap.module(), batches_like("indexed", 512, 1), CalibrationOptions());
+  EXPECT_EQ(largest_difference(outputs_of(swap.module(), unseen[0]), swap_alone), 0.0);
+  EXPECT_NE(result.left_out.back().find("taken back"), std::string::npos);
+  for (const auto& site : result.sites) {
+    EXPECT_EQ(site.producer, "");
+  }
+}
+
 TEST(Calibrate, SaysWhatWasFitted) {
   const auto model = load(test_model("scripted_module.pt"));
   Retargeter swap(model, plan(model, {}));

@@ -6,6 +6,7 @@
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/replay.h>
+#include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/shift.h>
 #include <actswap/calibrate/shift_step.h>
 #include <actswap/data/sample.h>
@@ -60,6 +61,7 @@ class Calibrator {
   Calibrator(jit::Module& blended, const Batches& batches, const CalibrationOptions& options,
              const CalibrationCallbacks& callbacks)
       : blended_(blended),
+        last_batch_(batches.back()),
         options_(options),
         callbacks_(callbacks),
         program_(blended),
@@ -74,6 +76,7 @@ class Calibrator {
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
+    Safeguard safeguard(blended_, last_batch_, fitted_tensors());
     move_inner_blends();
     auto steps = all_steps();
     Settled settled = {program_.position(program_.graph().return_node()),
@@ -96,10 +99,36 @@ class Calibrator {
       blend.setattr("t", 1.0);
     }
     tell(sites);
+    if (safeguard.undo_harm()) {
+      forget_all();
+    }
     return std::move(result_);
   }
 
  private:
+  // All that neighbours allow to be changed.
+  std::vector<torch::Tensor> fitted_tensors() const {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& site : neighbours_.sites) {
+      tensors.insert(tensors.end(), {site.bias, site.weight});
+    }
+    for (const auto& layer : neighbours_.layers) {
+      tensors.insert(tensors.end(), {layer.weight, layer.bias, layer.running_mean});
+    }
+    std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    return tensors;
+  }
+
+  void forget_all() {
+    for (auto& site : result_.sites) {
+      site = {.blend = site.blend};
+    }
+    result_.layers.clear();
+    result_.left_out.emplace_back(
+        "all of the model: the outputs were nearer to the original's without the calibration, "
+        "which was taken back");
+  }
+
   void tell(std::size_t sites) const {
     if (callbacks_.on_site) {
       callbacks_.on_site(sites, neighbours_.sites.size());
@@ -427,6 +456,7 @@ class Calibrator {
   }
 
   jit::Module& blended_;
+  const std::vector<torch::Tensor>& last_batch_;
   const CalibrationOptions& options_;
   const CalibrationCallbacks& callbacks_;
   Program program_;

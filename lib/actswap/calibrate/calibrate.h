@@ -11,6 +11,9 @@
 //    weight and bias, by ridge regression of what their outputs lack against the original's
 //    (Regression). One that is too wide for that gets a factor and an offset for each channel of
 //    its input instead (ChannelFit).
+//
+// Where the outputs for the last batch are farther from the original's after all that than those of
+// the swap alone, all of it is taken back (Safeguard).
 #pragma once
 
 #include <actswap/base/export.h>

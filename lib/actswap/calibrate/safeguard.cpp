@@ -1,0 +1,65 @@
+#include <actswap/calibrate/safeguard.h>
+
+#include <actswap/graph/blend.h>
+#include <actswap/graph/kept_state.h>
+#include <actswap/graph/model.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+void move_all(const jit::Module& blended, double t) {
+  for_each_blend(blended, [t](jit::Module& blend) { blend.setattr("t", t); });
+}
+
+std::vector<torch::Tensor> outputs_of(jit::Module& module,
+                                      const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard no_grad;
+  const KeptState kept(module);
+  return copy_tensors(run_model(module, copy_tensors(inputs)));
+}
+
+}  // namespace
+
+Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inputs,
+                     std::vector<torch::Tensor> fitted)
+    : blended_(blended),
+      inputs_(inputs),
+      fitted_(std::move(fitted)),
+      before_(copy_tensors(fitted_)),
+      original_outputs_(outputs_of(blended, inputs)) {
+  move_all(blended_, 1.0);
+  swap_alone_ = error();
+  move_all(blended_, 0.0);
+}
+
+double Safeguard::error() {
+  const auto outputs = outputs_of(blended_, inputs_);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < std::min(outputs.size(), original_outputs_.size()); ++i) {
+    if (outputs[i].is_floating_point() && outputs[i].sizes() == original_outputs_[i].sizes()) {
+      sum += (outputs[i] - original_outputs_[i]).to(torch::kDouble).square().sum().item<double>();
+    }
+  }
+  return sum;
+}
+
+bool Safeguard::undo_harm() {
+  if (error() <= swap_alone_) {
+    return false;
+  }
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < fitted_.size(); ++i) {
+    fitted_[i].copy_(before_[i]);
+  }
+  return true;
+}
+
+}  // namespace actswap

@@ -1,0 +1,33 @@
+// A calibration must not do harm. Each site and layer is fitted by itself, and where little can be
+// fitted (activations with no layer between them, say) errors that cancelled before may add up.
+#pragma once
+
+#include <torch/script.h>
+
+#include <vector>
+
+namespace actswap {
+
+class Safeguard {
+ public:
+  /// Runs the module, whose blends stand at 0, as it is and as the swap alone; they are at 0 again
+  /// afterwards.
+  /// @param fitted the tensors that may be changed
+  Safeguard(torch::jit::Module& blended, const std::vector<torch::Tensor>& inputs,
+            std::vector<torch::Tensor> fitted);
+  /// With the blends at 1: puts the tensors back where the outputs are farther from the original's
+  /// than those of the swap alone, by sum of squares. @return whether it did
+  bool undo_harm();
+
+ private:
+  double error();
+
+  torch::jit::Module& blended_;
+  const std::vector<torch::Tensor>& inputs_;
+  std::vector<torch::Tensor> fitted_;
+  std::vector<torch::Tensor> before_;
+  std::vector<torch::Tensor> original_outputs_;
+  double swap_alone_ = 0.0;
+};
+
+}  // namespace actswap
