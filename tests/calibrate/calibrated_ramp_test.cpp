@@ -61,5 +61,30 @@ TEST(CalibratedRamp, KeepsWhatTrainingDid) {
   EXPECT_TRUE(torch::allclose(parameter, before + 1.5));
 }
 
+// Running statistics that training writes to follow the blends by themselves: the change on top of
+// that would count twice, and could make a variance negative.
+TEST(CalibratedRamp, LeavesBuffersToTrainingThatWritesThem) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  std::vector<torch::Tensor> means;
+  for (const auto& buffer : swap.module().named_buffers()) {
+    if (buffer.name.ends_with("running_mean")) {
+      means.push_back(buffer.value);
+    }
+  }
+  ASSERT_GE(means.size(), 2U);
+  CalibratedRamp ramp(swap.module());
+  const torch::NoGradGuard no_grad;
+  means[0].add_(2.0);  // as a calibration would
+  means[1].add_(2.0);
+  ramp.rewind();
+  const auto untouched = means[1].clone();
+  ramp.move(0.25);
+  means[0].fill_(7.0);  // as a batch norm in train mode would
+  ramp.move(1.0);
+  EXPECT_TRUE(torch::allclose(means[0], torch::full_like(means[0], 7.0)));
+  EXPECT_TRUE(torch::allclose(means[1], untouched + 2.0));
+}
+
 }  // namespace
 }  // namespace actswap

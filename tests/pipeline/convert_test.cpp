@@ -128,8 +128,11 @@ TEST(Convert, SitesAndAveragesComeOutAsAnyModel) {
     EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, run.retargeted->value);
     EXPECT_EQ(distinct_parameters(module).size(), distinct_parameters(setting.model.module).size());
     EXPECT_EQ(exported.module.buffers().size(), setting.model.module.buffers().size());
-    // The control starts at the original and is compared with it.
-    EXPECT_LT(run.control_epochs[0].mean_loss, run.epochs[0].mean_loss);
+    // The control starts at the original and is compared with it. In train mode the statistics of
+    // this model, which was never trained, are wrong for it; a calibration mends that.
+    if (!calibrated) {
+      EXPECT_LT(run.control_epochs[0].mean_loss, run.epochs[0].mean_loss);
+    }
   }
 }
 

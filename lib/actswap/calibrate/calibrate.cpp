@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/channel_fit.h>
 #include <actswap/calibrate/layers.h>
@@ -12,6 +13,7 @@
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/model.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/walk.h>
 
@@ -61,7 +63,7 @@ class Calibrator {
   Calibrator(jit::Module& blended, const Batches& batches, const CalibrationOptions& options,
              const CalibrationCallbacks& callbacks)
       : blended_(blended),
-        last_batch_(batches.back()),
+        batches_(batches),
         options_(options),
         callbacks_(callbacks),
         program_(blended),
@@ -76,7 +78,7 @@ class Calibrator {
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
-    Safeguard safeguard(blended_, last_batch_, fitted_tensors());
+    Safeguard safeguard(blended_, batches_.back(), fitted_tensors());
     move_inner_blends();
     auto steps = all_steps();
     Settled settled = {program_.position(program_.graph().return_node()),
@@ -93,12 +95,17 @@ class Calibrator {
         fit(*step.layer);
         continue;
       }
+      if (step.norm != nullptr) {
+        fit_output(*step.norm);
+        continue;
+      }
       tell(sites++);
       auto blend = module_at(blended_, step.site->path);
       change_input(*step.site, blend_target(blend));
       blend.setattr("t", 1.0);
     }
     tell(sites);
+    re_estimate_norms();
     if (safeguard.undo_harm()) {
       forget_all();
     }
@@ -115,6 +122,9 @@ class Calibrator {
     for (const auto& layer : neighbours_.layers) {
       tensors.insert(tensors.end(), {layer.weight, layer.bias, layer.running_mean});
     }
+    for (const auto& norm : neighbours_.norms) {
+      tensors.insert(tensors.end(), {norm.weight, norm.bias, norm.running_mean, norm.running_var});
+    }
     std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
     return tensors;
   }
@@ -124,6 +134,7 @@ class Calibrator {
       site = {.blend = site.blend};
     }
     result_.layers.clear();
+    result_.batch_norms.clear();
     result_.left_out.emplace_back(
         "all of the model: the outputs were nearer to the original's without the calibration, "
         "which was taken back");
@@ -141,12 +152,13 @@ class Calibrator {
     std::size_t original = 0;
   };
 
-  // Something that is changed, when all before it is done. One of the two is there.
+  // Something that is changed, when all before it is done. One of the three is there.
   struct Step {
     std::size_t position;  // of the last value that is looked at
     Settled settled;
     const BlendSite* site = nullptr;
     const Layer* layer = nullptr;
+    const BatchNorm* norm = nullptr;
   };
 
   // In the order of the program.
@@ -167,6 +179,13 @@ class Calibrator {
            .settled = {shifted == nullptr ? node : program_.position(shifted->producer_node),
                        is_wide(layer) ? node : at},
            .layer = &layer});
+    }
+    for (const auto& norm : neighbours_.norms) {
+      // What the layer makes up for is not done again.
+      if (!norm.is_behind_layer) {
+        const auto at = program_.position(norm.node);
+        steps.push_back({.position = at, .settled = {at, at}, .norm = &norm});
+      }
     }
     std::stable_sort(steps.begin(), steps.end(),
                      [](const Step& a, const Step& b) { return a.position < b.position; });
@@ -406,35 +425,105 @@ class Calibrator {
     return step.solve();
   }
 
-  // The last batch is held out, where there is more than one.
   void fit_channels(const Layer& layer) {
-    ChannelFit channels(layer);
-    const auto batches = std::min(replay_.batches(), batches_for(kRows, sizes_[0]) + 1);
-    for (std::size_t i = 0; i < std::max<std::size_t>(1, batches - 1); ++i) {
-      const auto input = read_by(layer.node, layer.input);
-      const auto found = now(i, {input});
-      if (!has_batch(layer, found[0])) {
-        return;
-      }
-      channels.add(found[0], before(i, {input})[0]);
+    if (!has_batch(layer, now(0, {read_by(layer.node, layer.input)})[0])) {
+      return;
     }
-    const auto error = [&] {
-      const auto original = before(batches - 1, {made(layer.compared)});
-      const auto found = now(batches - 1, {made(layer.compared)});
-      return std::sqrt((original[0] - found[0]).to(torch::kDouble).square().mean().item<double>());
-    };
-    const double error_before = error();
-    const auto correction = channels.solve();
-    change(layer, correction.weight, correction.offset);
-    double error_after = error();
-    if (!(error_after < error_before)) {
-      change(layer, -correction.weight, -correction.offset);
-      error_after = error_before;
-    }
+    ChannelFit channels(layer.weight.size(1) * layer.groups, layer.is_convolution ? 1 : -1,
+                        layer.bias.defined() || layer.running_mean.defined());
+    add_batches(channels, read_by(layer.node, layer.input));
+    const auto correction = folded(layer, channels.solve());
+    const auto [before, after] = kept_if_nearer(
+        made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
+        {layer.weight, layer.bias, layer.running_mean});
     result_.layers.push_back({.name = layer.name,
                               .fit = LayerFit::per_channel,
-                              .error_before = error_before,
-                              .error_after = error_after});
+                              .error_before = before,
+                              .error_after = after});
+  }
+
+  // A batch norm with no layer before it that makes up for what its input lacks.
+  void fit_output(const BatchNorm& norm) {
+    const auto output = made(norm.output);
+    ChannelFit channels(norm.weight.numel(), 1, true);
+    add_batches(channels, output);
+    const auto line = channels.solve();
+    const auto [before, after] = kept_if_nearer(
+        output, [&] { scale_output(norm, line.factor, line.offset); }, {norm.weight, norm.bias});
+    result_.layers.push_back({.name = norm.name,
+                              .fit = LayerFit::per_channel,
+                              .error_before = before,
+                              .error_after = after});
+  }
+
+  std::size_t batches_of_channels() const {
+    return std::min(replay_.batches(), batches_for(kRows, sizes_[0]) + 1);
+  }
+
+  // All but the last, which is held out, where there is more than one.
+  void add_batches(ChannelFit& channels, const Moment& moment) {
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, batches_of_channels() - 1); ++i) {
+      channels.add(now(i, {moment})[0], before(i, {moment})[0]);
+    }
+  }
+
+  struct Errors {  // root mean square
+    double before;
+    double after;
+  };
+
+  // A change of these tensors, on what is held out.
+  template <typename Change>
+  Errors kept_if_nearer(const Moment& compared, const Change& change,
+                        std::vector<torch::Tensor> tensors) {
+    const auto error = [&] {
+      const auto last = batches_of_channels() - 1;
+      const auto original = before(last, {compared});
+      const auto found = now(last, {compared});
+      return std::sqrt((original[0] - found[0]).to(torch::kDouble).square().mean().item<double>());
+    };
+    std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    const auto kept = copy_tensors(tensors);
+    const double error_before = error();
+    change();
+    const double error_after = error();
+    if (error_after < error_before) {
+      return {error_before, error_after};
+    }
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      tensors[i].copy_(kept[i]);
+    }
+    return {error_before, error_before};
+  }
+
+  // From the beginning, with all that was fitted.
+  void re_estimate_norms() {
+    if (neighbours_.norms.empty()) {
+      return;
+    }
+    std::vector<Moment> moments;
+    for (const auto& norm : neighbours_.norms) {
+      moments.push_back(read_by(norm.node, norm.input));
+    }
+    std::vector<BatchStatistics> statistics(moments.size());
+    Replay fresh(program_, batches_, 0);
+    std::int64_t examples = 0;
+    for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
+      check_interruption();
+      const auto inputs = fresh.run(Which::fitted, batch, moments, 0);
+      bool is_enough = (examples += sizes_[batch]) >= kExamples;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        statistics[i].add(inputs[i]);
+        is_enough = is_enough && statistics[i].count() >= kSamples;
+      }
+      if (is_enough) {
+        break;
+      }
+    }
+    for (std::size_t i = 0; i < statistics.size(); ++i) {
+      re_estimate(neighbours_.norms[i], statistics[i]);
+      result_.batch_norms.push_back(neighbours_.norms[i].name);
+    }
   }
 
   // A single example without a batch dimension cannot be told from a batch of fewer dimensions.
@@ -456,7 +545,7 @@ class Calibrator {
   }
 
   jit::Module& blended_;
-  const std::vector<torch::Tensor>& last_batch_;
+  const Batches& batches_;
   const CalibrationOptions& options_;
   const CalibrationCallbacks& callbacks_;
   Program program_;
@@ -484,6 +573,7 @@ std::string summary(const Calibration& calibration) {
   return count(shifted) + " of " + count(calibration.sites.size()) +
          " sites shifted, by the layer before; " + count(calibration.layers.size()) +
          " layers fitted, " + count(wide) + " of them per channel; " +
+         count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
          count(calibration.left_out.size()) + " left out; " +
          count(calibration.stays_at_inference.size()) + " things added to the model";
 }

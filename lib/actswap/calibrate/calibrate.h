@@ -10,7 +10,11 @@
 //  - all linear and convolution layers that blends reach, through whatever, get a correction of
 //    weight and bias, by ridge regression of what their outputs lack against the original's
 //    (Regression). One that is too wide for that gets a factor and an offset for each channel of
-//    its input instead (ChannelFit).
+//    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
+//    gets them for its output;
+//  - at last batch norms get the statistics of what they are given now, with weight and bias moved
+//    so that they compute the same: training, which goes by the batch's statistics, begins there
+//    (re_estimate).
 //
 // Where the outputs for the last batch are farther from the original's after all that than those of
 // the swap alone, all of it is taken back (Safeguard).
@@ -57,7 +61,7 @@ struct CalibratedSite {
 /// How a layer behind blends was changed.
 enum class LayerFit {
   regression,   ///< weight and bias, by a regression on all values that an output is computed from
-  per_channel,  ///< a factor and an offset for each channel of its input
+  per_channel,  ///< a factor and an offset for each channel of its input, a norm's of its output
 };
 /// "regression", "per channel"
 ACTSWAP_API std::string to_string(LayerFit fit);
@@ -74,6 +78,8 @@ struct Calibration {
   double seconds = 0.0;
   std::vector<CalibratedSite> sites;
   std::vector<CalibratedLayer> layers;
+  /// Those that blends reach: their running statistics became those of the calibrated model.
+  std::vector<std::string> batch_norms;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why
   /// What was fitted and could not be folded into parameters that are there: nothing, by design.
   std::vector<std::string> stays_at_inference;

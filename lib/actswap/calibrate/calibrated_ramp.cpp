@@ -9,6 +9,7 @@ namespace actswap {
 CalibratedRamp::CalibratedRamp(const torch::jit::Module& module) {
   const torch::NoGradGuard no_grad;
   tensors_ = distinct_parameters(module);
+  parameters_ = tensors_.size();
   for (const auto& buffer : module.buffers()) {
     if (buffer.is_floating_point()) {
       tensors_.push_back(buffer);
@@ -19,23 +20,33 @@ CalibratedRamp::CalibratedRamp(const torch::jit::Module& module) {
 
 void CalibratedRamp::rewind() {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> changed;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!torch::equal(tensors_[i], before_[i])) {
-      change_.push_back(tensors_[i] - before_[i]);
+      changed_.push_back({.tensor = tensors_[i],
+                          .change = tensors_[i] - before_[i],
+                          .is_buffer = i >= parameters_,
+                          .left = before_[i]});
       tensors_[i].copy_(before_[i]);
-      changed.push_back(tensors_[i]);
     }
   }
-  tensors_ = std::move(changed);
+  tensors_.clear();
   before_.clear();
   t_ = 0.0;
 }
 
 void CalibratedRamp::move(double t) {
   const torch::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < change_.size() && t != t_; ++i) {
-    tensors_[i].add_(change_[i], t - t_);
+  if (t == t_) {
+    return;
+  }
+  std::erase_if(changed_, [](const Changed& changed) {
+    return changed.is_buffer && !torch::equal(changed.tensor, changed.left);
+  });
+  for (auto& changed : changed_) {
+    changed.tensor.add_(changed.change, t - t_);
+    if (changed.is_buffer) {
+      changed.left = changed.tensor.clone();
+    }
   }
   t_ = t;
 }

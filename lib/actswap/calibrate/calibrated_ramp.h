@@ -8,12 +8,16 @@
 // On the way the two errors cancel to first order. With weights W, W' and outputs s, g of the old
 // and the new function, W s = W' g, a layer behind a site gives
 //   ((1-t) W + t W') ((1-t) s + t g) = W s - t (1-t) (W' - W) (g - s)
+//
+// Buffers too, but for those that training itself writes to: the running statistics of a batch norm
+// in train mode follow the blends as they move.
 #pragma once
 
 #include <actswap/base/export.h>
 
 #include <torch/script.h>
 
+#include <cstddef>
 #include <vector>
 
 namespace actswap {
@@ -28,9 +32,17 @@ class ACTSWAP_API CalibratedRamp {
   void move(double t);
 
  private:
-  std::vector<torch::Tensor> tensors_;
+  struct Changed {
+    torch::Tensor tensor;
+    torch::Tensor change;
+    bool is_buffer;
+    torch::Tensor left;  // of a buffer: as it was after the last move
+  };
+
+  std::vector<torch::Tensor> tensors_;  // parameters first
+  std::size_t parameters_ = 0;
   std::vector<torch::Tensor> before_;
-  std::vector<torch::Tensor> change_;  ///< of those that the calibration changed
+  std::vector<Changed> changed_;  // by the calibration
   double t_ = 0.0;
 };
 

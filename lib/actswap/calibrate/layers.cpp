@@ -90,7 +90,13 @@ class Analysis {
       for (const jit::Value* output : node->outputs()) {
         changed.insert(output);
       }
-      if (!is_layer(node) || !changed.contains(node->input(0))) {
+      if (!changed.contains(node->input(0))) {
+        continue;
+      }
+      if (auto norm = make_norm(node, found.layers)) {
+        found.norms.push_back(std::move(*norm));
+      }
+      if (!is_layer(node)) {
         continue;
       }
       std::string reason;
@@ -334,6 +340,32 @@ class Analysis {
     if (reader != nullptr && is_sum(reader)) {
       layer.compared = reader->output();
     }
+  }
+
+  // None, where it is none, or has no factor and offset of its own.
+  std::optional<BatchNorm> make_norm(jit::Node* node, const std::vector<Layer>& layers) const {
+    if (!is_fixed_batch_norm(node)) {
+      return std::nullopt;
+    }
+    const auto eps = jit::toIValue(node->input(7));
+    BatchNorm norm;
+    norm.name = name_of(node);
+    norm.node = node;
+    norm.input = node->input(0);
+    norm.output = node->output();
+    norm.weight = own_tensor(node->input(1));
+    norm.bias = own_tensor(node->input(2));
+    norm.running_mean = own_tensor(node->input(3));
+    norm.running_var = own_tensor(node->input(4));
+    if (!norm.weight.defined() || !norm.bias.defined() || !norm.running_mean.defined() ||
+        !norm.running_var.defined() || !eps) {
+      return std::nullopt;
+    }
+    norm.eps = eps->toDouble();
+    norm.is_behind_layer = std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) {
+      return layer.node == norm.input->node();
+    });
+    return norm;
   }
 
   BlendSite site(jit::Node* call) const {

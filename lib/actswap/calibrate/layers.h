@@ -59,9 +59,24 @@ struct BlendSite {
   std::int64_t channel_dim = 1;                     ///< of its input
 };
 
+/// A batch norm with running statistics, all of whose tensors are read by it alone.
+struct BatchNorm {
+  std::string name;  ///< path of its module
+  const torch::jit::Node* node = nullptr;
+  const torch::jit::Value* input = nullptr;  ///< channels in dimension 1
+  const torch::jit::Value* output = nullptr;
+  torch::Tensor weight;
+  torch::Tensor bias;
+  torch::Tensor running_mean;
+  torch::Tensor running_var;
+  double eps = 0.0;
+  bool is_behind_layer = false;  ///< one that is fitted, with nothing between
+};
+
 struct Neighbourhood {
   std::vector<BlendSite> sites;
-  std::vector<Layer> layers;  ///< those that blends reach, through other layers too
+  std::vector<Layer> layers;     ///< those that blends reach, through other layers too
+  std::vector<BatchNorm> norms;  ///< those that blends reach
   std::vector<std::string> left_out =
       {};  ///< layers that blends reach and that are not fitted: why
 };

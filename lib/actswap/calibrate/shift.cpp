@@ -14,7 +14,7 @@ namespace {
 // Activations bend within about 1 of 0, whatever the scale of the channel.
 constexpr double kLargestShift = 1.0;
 constexpr double kShiftStep = 0.1;
-constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0};
+constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
 

@@ -116,6 +116,7 @@ Json calibration_json(const Calibration& calibration) {
           {"seconds", calibration.seconds},
           {"sites", sites},
           {"layers", layers},
+          {"batch_norms", calibration.batch_norms},
           {"left_out", calibration.left_out},
           {"stays_at_inference", calibration.stays_at_inference}};
 }

@@ -1,0 +1,46 @@
+#include <actswap/calibrate/batch_norm.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace actswap {
+
+void BatchStatistics::add(const torch::Tensor& input) {
+  const auto values = input.transpose(0, 1).flatten(1).to(torch::kFloat);
+  const auto count = static_cast<double>(values.size(1));
+  const auto [variance, mean] = torch::var_mean(values, at::OptionalIntArrayRef{1}, 0);
+  const auto sums = mean.to(torch::kDouble) * count;
+  const auto squares = (variance.to(torch::kDouble) + mean.to(torch::kDouble).square()) * count;
+  sums_ = count_ > 0.0 ? sums_ + sums : sums;
+  squares_ = count_ > 0.0 ? squares_ + squares : squares;
+  count_ += count;
+}
+
+torch::Tensor BatchStatistics::mean() const {
+  return sums_ / count_;
+}
+
+torch::Tensor BatchStatistics::variance() const {
+  const auto sum = squares_ - sums_.square() / count_;
+  return sum.clamp_min(0.0) / std::max(1.0, count_ - 1.0);
+}
+
+void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics) {
+  const auto mean = norm.running_mean.to(torch::kDouble);
+  const auto deviation = (norm.running_var.to(torch::kDouble) + norm.eps).sqrt();
+  const auto new_deviation = (statistics.variance() + norm.eps).sqrt();
+  const auto weight = norm.weight.to(torch::kDouble);
+  const auto bias = norm.bias.to(torch::kDouble);
+  torch::Tensor(norm.bias).copy_(bias + weight * (statistics.mean() - mean) / deviation);
+  torch::Tensor(norm.weight).copy_(weight * new_deviation / deviation);
+  torch::Tensor(norm.running_mean).copy_(statistics.mean());
+  torch::Tensor(norm.running_var).copy_(statistics.variance());
+}
+
+void scale_output(const BatchNorm& norm, const torch::Tensor& factor, const torch::Tensor& offset) {
+  torch::Tensor(norm.weight).mul_(factor.to(norm.weight.dtype()));
+  torch::Tensor(norm.bias).mul_(factor.to(norm.bias.dtype())).add_(offset.to(norm.bias.dtype()));
+}
+
+}  // namespace actswap
