@@ -40,7 +40,7 @@ Plan make_plan(const Model& model, const PlanFlags& flags) {
     fail_with_reasons(model, made);
   }
   log_debug("'" + model.path + "': " + std::string(to_string(model.kind)) + ", " +
-            std::to_string(parameter_count(model.module)) + " parameters, sha256 " + model.sha256);
+            std::to_string(parameter_count(model.module)) + " parameters");
   for (const auto& planned : made.sites) {
     const auto name = "site " + planned.site.id + ": " + planned.site.activation.to_string();
     if (!planned.site.obstacle.empty()) {

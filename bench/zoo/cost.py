@@ -54,7 +54,9 @@ def run(command: list) -> tuple:
 
 def load_and_save(model: str, out: str) -> None:
     begin, begin_processor = time.monotonic(), time.process_time()
-    torch.jit.load(model).save(out)
+    loaded = torch.jit.load(model)
+    loaded.save(out)
+    del loaded  # what convert does as well
     print(time.monotonic() - begin, time.process_time() - begin_processor)
 
 

@@ -90,7 +90,7 @@ TEST(Export, KeepsExtraFilesAndAddsItsOwn) {
   const auto provenance = nlohmann::json::parse(files.at(kProvenance));
   EXPECT_EQ(provenance["schema"], 1);
   EXPECT_EQ(provenance["loss"], "distil");
-  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("extra_files.pt")).sha256);
+  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("extra_files.pt")).sha256());
 }
 
 TEST(Export, GivesTheBlendedModelAtOneWhateverItsT) {
@@ -207,7 +207,7 @@ TEST(Blended, IsTrainedElsewhereAndCollapsed) {
         << entry.name;
     EXPECT_FALSE(finished.module.find_method("set_blend")) << entry.name;
     const auto provenance = nlohmann::json::parse(finished.extra_files.at(kProvenance));
-    EXPECT_EQ(provenance["collapsed"]["sha256"], load(scratch / "trained.pt").sha256);
+    EXPECT_EQ(provenance["collapsed"]["sha256"], load(scratch / "trained.pt").sha256());
   }
 }
 
@@ -242,7 +242,7 @@ TEST(Blended, KeepsTheProvenanceOfTheBlendedFile) {
   export_blended(load(scratch / "blended.pt"), scratch / "out.pt");
   const auto provenance =
       nlohmann::json::parse(load(scratch / "out.pt").extra_files.at(kProvenance));
-  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("tied.pt")).sha256);
+  EXPECT_EQ(provenance["original"]["sha256"], load(test_model("tied.pt")).sha256());
   EXPECT_EQ(provenance["sites"][0]["source"], "mish");
 }
 

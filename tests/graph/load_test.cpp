@@ -61,7 +61,7 @@ TEST(Load, GivesTheOutputsOfEagerPython) {
     const double tolerance = entry.name.ends_with("half") ? 2e-2 : 1e-5;
     EXPECT_LE(largest_difference(outputs_of(model.module, io.inputs), io.outputs), tolerance)
         << entry.name;
-    EXPECT_EQ(model.sha256.size(), 64U);
+    EXPECT_EQ(model.sha256().size(), 64U);
   }
 }
 

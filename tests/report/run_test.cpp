@@ -145,7 +145,7 @@ TEST(Report, InspectionHasCostsWhereTheyWereMeasured) {
   const auto without = nlohmann::json::parse(inspection_json(model, made));
   EXPECT_FALSE(without["sites"][0].contains("share"));
   EXPECT_EQ(without["model"]["kind"], "scripted");
-  EXPECT_EQ(without["model"]["sha256"], model.sha256);
+  EXPECT_EQ(without["model"]["sha256"], model.sha256());
   const auto costs = measure_sites(model, recorded("scripted_module").inputs, 3);
   const auto json = nlohmann::json::parse(inspection_json(model, made, costs));
   double share = 0.0;

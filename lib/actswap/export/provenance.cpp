@@ -36,7 +36,7 @@ std::string collapsed_provenance_json(const Model& blended,
     json = Json::object();
   }
   add_versions(json);
-  json["collapsed"] = {{"path", blended.path}, {"sha256", blended.sha256}};
+  json["collapsed"] = {{"path", blended.path}, {"sha256", blended.sha256()}};
   return with_entries(std::move(json), entries);
 }
 
@@ -45,7 +45,7 @@ std::string provenance_json(const Retargeter& retargeter,
   Json json;
   add_versions(json);
   const auto& original = retargeter.original();
-  json["original"] = {{"path", original.path}, {"sha256", original.sha256}};
+  json["original"] = {{"path", original.path}, {"sha256", original.sha256()}};
   for (const auto& planned : retargeter.plan().sites) {
     json["sites"].push_back(
         {{"id", planned.site.id},

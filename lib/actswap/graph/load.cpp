@@ -151,8 +151,8 @@ std::string unknown_operator(const std::string& what) {
 Model load(const std::string& path) {
   check_is_archive(path);
   auto reader = open_archive(path);
-  auto sha256 = std::async(std::launch::async, [&] { return file_sha256(path); });
   Model model;
+  model.hash = std::async(std::launch::async, [path] { return file_sha256(path); });
   try {
     check_is_torchscript(path, *reader);
     model.extra_files = read_extra_files(*reader);
@@ -181,7 +181,6 @@ Model load(const std::string& path) {
   }
   check_is_float(path, model);
   model.path = path;
-  model.sha256 = sha256.get();
   classify(model);
   return model;
 }

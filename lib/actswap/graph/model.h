@@ -7,6 +7,7 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <string>
 #include <string_view>
@@ -20,8 +21,11 @@ ACTSWAP_API std::string_view to_string(ModelKind kind);
 struct Model {
   torch::jit::Module module;
   ModelKind kind = ModelKind::scripted;
-  std::string path;    ///< where it was read; empty for a module that was given in memory
-  std::string sha256;  ///< of the file, lower-case hex; empty for a module given in memory
+  std::string path;  ///< where it was read; empty for a module that was given in memory
+  /// Of the file, lower-case hex; empty for a module given in memory. Waits for the thread that
+  /// reads the file for it.
+  std::string sha256() const { return hash.valid() ? hash.get() : std::string(); }
+  std::shared_future<std::string> hash;
   std::map<std::string, std::string> extra_files;  ///< the archive's extra/ entries
   /// The graph holds a batch norm or dropout whose mode is a constant: train() does not reach it.
   bool fixed_mode = false;

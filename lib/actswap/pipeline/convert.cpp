@@ -53,7 +53,6 @@ class Conversion {
               options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared,
               options.blend_code) {
     run_.model_path = model.path;
-    run_.model_sha256 = model.sha256;
     run_.output = options.output;
     run_.run_directory = options.run_directory;
     run_.plan = plan;
@@ -104,6 +103,7 @@ class Conversion {
     check_gate();
     check_interruption();
     write();
+    run_.model_sha256 = model_.sha256();
     record();
     return run_;
   }
@@ -213,6 +213,7 @@ class Conversion {
     if (run_.run_directory.empty()) {
       return;
     }
+    run_.model_sha256 = model_.sha256();
     std::error_code error;
     std::filesystem::create_directories(run_.run_directory, error);
     if (error) {

@@ -183,7 +183,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
   Json json;
   json["schema"] = 1;
   json["model"] = {{"path", model.path},
-                   {"sha256", model.sha256},
+                   {"sha256", model.sha256()},
                    {"kind", to_string(model.kind)},
                    {"fixed_mode", model.fixed_mode},
                    {"methods", methods},

@@ -84,7 +84,7 @@ nlohmann::ordered_json to_json_object(const Sensitivity& sensitivity) {
 }
 
 std::string sensitivity_json(const Model& model, const Sensitivity& sensitivity) {
-  Json json = {{"schema", 1}, {"model", {{"path", model.path}, {"sha256", model.sha256}}}};
+  Json json = {{"schema", 1}, {"model", {{"path", model.path}, {"sha256", model.sha256()}}}};
   json.update(to_json_object(sensitivity));
   return json.dump(2);
 }
