@@ -28,6 +28,7 @@ struct Options {
   DataOptions data;
   PlanFlags plan;
   std::string loss = "distil";
+  std::string augmentation = "none";
   std::string optimizer = "adamw";
   std::string learning_rate = "0.0003";
   bool keeps_best = false;
@@ -125,6 +126,7 @@ int run(const CommonOptions& common, Options& options) {
   choose_recipe(options);
   options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   options.convert.train.loss = parse_loss(options.loss);
+  options.convert.train.augmentation = parse_augmentation(options.augmentation);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
   options.convert.train.keep = options.keeps_best ? Keep::best : Keep::last;
   options.convert.order = parse_site_order(options.order);
@@ -182,6 +184,9 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--epochs", options.epochs, "Epochs of fine-tuning, with --train; 0: a plain swap")
       ->default_str("1");
   app.add_option("--batch", train.batch_size, "Batch size");
+  app.add_option("--augment", options.augmentation,
+                 "Random changes of the training images, for labels of whole images: flip, crop=4 "
+                 "(pixels), flip+crop=4; none");
   app.add_option("--loss", options.loss,
                  "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites "
                  "(these compare with the original and need no labels), cross-entropy, mse, "

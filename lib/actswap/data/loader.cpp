@@ -108,7 +108,10 @@ void Loader::for_each(std::int64_t epoch,
   Prefetcher prefetcher(batches, [&](std::int64_t batch) {
     const auto begin = static_cast<std::size_t>(batch * options_.batch_size);
     const auto size = std::min(static_cast<std::size_t>(options_.batch_size), order.size() - begin);
-    return dataset_.get({order.data() + begin, size});
+    auto example = dataset_.get({order.data() + begin, size});
+    return options_.augmentation.changes_anything()
+               ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch)
+               : example;
   });
   for (std::int64_t batch = 0; batch < batches; ++batch) {
     body(batch, prefetcher.next());

@@ -1,8 +1,9 @@
 // Batches of a data set in an order that depends on seed and epoch alone, made one ahead by a
-// background thread so that the training loop never waits for indexing.
+// background thread so that the training loop never waits for indexing and augmenting.
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
 
 #include <cstdint>
@@ -15,6 +16,7 @@ struct LoaderOptions {
   bool shuffle = true;
   bool drop_last = false;  ///< leave out a last batch that is not full
   std::uint64_t seed = 0;
+  Augmentation augmentation = {};
 };
 
 class ACTSWAP_API Loader {

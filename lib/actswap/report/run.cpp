@@ -243,6 +243,7 @@ std::string to_json(const Run& run) {
                         {"patience", run.train.patience},
                         {"bound", run.train.bound ? Json(*run.train.bound) : Json()},
                         {"seed", run.train.seed},
+                        {"augmentation", to_string(run.train.augmentation)},
                         {"schedule", run.schedule}};
     if (!run.site_order.empty()) {
       json["training"]["site_order"] = run.site_order;

@@ -54,6 +54,7 @@ LoaderOptions loader_options(const Dataset& data, const TrainOptions& options) {
   LoaderOptions loading;
   loading.batch_size = options.batch_size;
   loading.seed = options.seed;
+  loading.augmentation = options.augmentation;
   // A last batch may hold a single example, on which batch norm in train mode fails, and would
   // weigh its examples more than the others. Each epoch leaves out different ones.
   loading.drop_last = data.size() > options.batch_size;

@@ -3,6 +3,7 @@
 
 #include <actswap/base/error.h>
 #include <actswap/base/export.h>
+#include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/loss.h>
@@ -49,7 +50,8 @@ struct ACTSWAP_API TrainOptions {
   double average = 0.95;        ///< decay of the exponential average of weights and statistics, in
                                 ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
                                 ///< left with the average (with its last weights where no step is)
-  std::uint64_t seed = 0;       ///< of shuffling and of dropout
+  std::uint64_t seed = 0;       ///< of shuffling, of dropout and of the augmentation
+  Augmentation augmentation = {};  ///< of the training images
 
   // What follows needs TrainCallbacks::check.
   /// Epochs from one check to the next, fractions allowed; >= 0; 0: a twentieth of the training

@@ -1,0 +1,33 @@
+// Random changes of training images, so that no epoch shows the same ones.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace actswap {
+
+/// Of the first input of each example, an image: a batch is N x C x height x width. Targets stay:
+/// right for classes of whole images, and for whatever the original says of the same images, but
+/// not for labels that belong to places.
+struct Augmentation {
+  bool flip = false;      ///< left to right, for half of the images
+  std::int64_t crop = 0;  ///< pixels by which an image may move each way; what comes in at its
+                          ///< borders is its own mirror image. >= 0 and below height and width
+
+  bool changes_anything() const { return flip || crop > 0; }
+};
+
+/// "flip", "crop=4", "flip+crop=4"; "none" is none. @throws UsageError
+ACTSWAP_API Augmentation parse_augmentation(std::string_view text);
+ACTSWAP_API std::string to_string(const Augmentation& augmentation);
+
+/// Each image of the batch for itself, by seed, epoch and the batch's number alone.
+/// @throws UsageError where the first input is no batch of images, or one is not larger than crop
+ACTSWAP_API Example augmented(Example batch, const Augmentation& augmentation, std::uint64_t seed,
+                              std::int64_t epoch, std::int64_t number);
+
+}  // namespace actswap
