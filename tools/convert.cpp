@@ -9,6 +9,7 @@
 #include <actswap/base/memory.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/default_loss.h>
 
 #include <cstdio>
 
@@ -27,7 +28,7 @@ struct Options {
   std::string validation;
   DataOptions data;
   PlanFlags plan;
-  std::string loss = "distil";
+  std::string loss = "auto";
   std::string augmentation = "none";
   std::string optimizer = "adamw";
   std::string learning_rate = "0.0003";
@@ -125,7 +126,9 @@ int run(const CommonOptions& common, Options& options) {
   }
   choose_recipe(options);
   options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
-  options.convert.train.loss = parse_loss(options.loss);
+  if (options.loss != "auto") {
+    options.convert.train.loss = parse_loss(options.loss);
+  }
   options.convert.train.augmentation = parse_augmentation(options.augmentation);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
   options.convert.train.keep = options.keeps_best ? Keep::best : Keep::last;
@@ -144,6 +147,11 @@ int run(const CommonOptions& common, Options& options) {
   }
   load_all_data(options, model);
   if (!options.train.empty()) {
+    auto& train = options.convert.train;
+    if (options.loss == "auto") {
+      train.loss = default_loss(model, *options.convert.train_data, train.class_dim);
+      log_info("trained on: " + to_string(train.loss));
+    }
     keep_freed_memory();
     warn_of_fixed_mode(model);
   }
@@ -190,7 +198,8 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--loss", options.loss,
                  "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites "
                  "(these compare with the original and need no labels), cross-entropy, mse, "
-                 "module:FILE.pt (TorchScript, called with outputs and targets)");
+                 "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, and "
+                 "cross-entropy where the training data has classes");
   app.add_option("--temperature", train.temperature, "Of distil");
   app.add_option("--class-dim", train.class_dim,
                  "Dimension of the classes in the outputs, for distil and cross-entropy");

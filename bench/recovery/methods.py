@@ -13,30 +13,32 @@ RATE = 0.1  # of the original's peak learning rate
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
-    labels: bool = False  # otherwise the original's outputs
+    learns: str = "outputs"  # of the original; "labels"; "both": their sum
     options: tuple = ("--average", 0)  # of the command, for its training
 
     @property
     def calibrated(self) -> bool:
         return self.recipe.startswith("calibrated")
 
+    def suits(self, task: Task) -> bool:
+        return self.learns == "outputs" or not task.published
+
 
 # Without a budget there is but one: what it was calibrated from, the swap alone, is measured on the way.
 CALIBRATION = "calibrated"
 METHODS = {
     CALIBRATION: Method("calibrated"),
-    "hard, labels": Method("hard", labels=True),
-    "ramp, labels": Method("ramp", labels=True),
-    "calibrated, labels": Method("calibrated", labels=True),
-    "calibrated ramp, labels": Method("calibrated-ramp", labels=True),
+    "hard, labels": Method("hard", learns="labels"),
+    "ramp, labels": Method("ramp", learns="labels"),
+    "calibrated, labels": Method("calibrated", learns="labels"),
+    "calibrated ramp, labels": Method("calibrated-ramp", learns="labels"),
     "hard, distilled": Method("hard"),
     "ramp, distilled": Method("ramp"),
     "calibrated, distilled": Method("calibrated"),
     "calibrated ramp, distilled": Method("calibrated-ramp"),
     "calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95)),
+    "calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95)),
 }
-# What the command does by itself where it has training data.
-AUTO = "calibrated, distilled, averaged"
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
 
@@ -70,6 +72,11 @@ class Cell:
         return f"{task}, seed {seed}, {target}, {method}, budget {budget}, rate {rate}"
 
 
+def auto(task: Task) -> str:
+    """What the command does by itself where it has training data."""
+    return "calibrated, distilled, averaged" if task.published else "calibrated, both, averaged"
+
+
 def find_method(name: str) -> Method:
     return METHODS.get(name) or ORDERS[name]
 
@@ -82,7 +89,7 @@ def cells(tasks: dict, seed: int) -> list:
         for target in TARGETS:
             for budget in BUDGETS:
                 for method, what in METHODS.items():
-                    if (method == CALIBRATION) == (budget == "none") and not (what.labels and task.published):
+                    if (method == CALIBRATION) == (budget == "none") and what.suits(task):
                         found.append(Cell(name, seed, target, method, budget))
     return found
 
@@ -114,10 +121,8 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     if cell.budget == "none":
         return [*found, "--epochs", 0]
     budget = steps(task, cell.budget)
-    if method.labels:
-        loss = "cross-entropy"
-    else:
-        loss = "distil-mse" if task.published else "distil"
+    distil = "distil-mse" if task.published else "distil"
+    loss = {"outputs": distil, "labels": "cross-entropy", "both": f"{distil}+cross-entropy"}[method.learns]
     found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", cell.rate * task.rate]
     found += ["--epochs", budget / (examples // task.batch), *method.options]
     if (cell.method, cell.target) == WITH_CONTROL:

@@ -5,14 +5,15 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import AUTO, BUDGETS, CALIBRATION, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS
+from methods import BUDGETS, CALIBRATION, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, auto
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
 NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)", "cosine": "cosine to the original's embedding"}
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
-AUTO_COLOR = "#000"
+AUTO_COLOR, AVERAGED_COLOR = "#000", "#777"
+BY_ITSELF = "With training data the command does *calibrated, both, averaged*, or, where there are no labels, *calibrated, distilled, averaged*."
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 # Of Student's distribution, two-sided 95 %, by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -134,7 +135,7 @@ def with_training(cells: Cells, folder: str) -> list:
             if what.metric == "accuracy":
                 head.append(f"largest fall in a class, {budgets[-1]}")
             for method in METHODS:
-                if method == CALIBRATION or METHODS[method].labels and what.published:
+                if method == CALIBRATION or not METHODS[method].suits(what):
                     continue
                 columns = [method]
                 for budget in budgets:
@@ -193,16 +194,16 @@ def recipe(cells: Cells) -> list:
         for target in TARGETS:
             for budget in BUDGETS:
                 best = best_of(cells, task, target, budget)
-                mine = cells.values(task, target, AUTO, budget)
+                mine = cells.values(task, target, auto(what), budget)
                 if budget == "none" or best is None or not mine:
                     continue
-                behind = cells.against(task, target, budget, AUTO, best)
-                found = "best" if best == AUTO else "not told apart" if is_zero_possible(behind) else "no"
+                behind = cells.against(task, target, budget, auto(what), best)
+                found = "best" if best == auto(what) else "not told apart" if is_zero_possible(behind) else "no"
                 lines.append([what.title, target, budget, interval(mine, DIGITS[what.metric]), best, interval(behind, DIGITS[what.metric]), found])
     if not lines:
         return []
-    head = ["task", "to", "budget", AUTO, "best mean", "difference to it, paired", "best"]
-    return ["### What the command does by itself", "", f"With training data that is *{AUTO}*; without, the calibration alone.", "", *table(head, lines)]
+    head = ["task", "to", "budget", "by itself", "best mean", "difference to it, paired", "best"]
+    return ["### What the command does by itself", "", BY_ITSELF + " Without training data it is the calibration alone.", "", *table(head, lines)]
 
 
 def goals(cells: Cells) -> list:
@@ -215,14 +216,20 @@ def goals(cells: Cells) -> list:
                           "yes" if found >= SHARE_GOAL else "no"])  # fmt: skip
         for budget in BUDGETS:
             bound = GOALS.get((what.metric, budget))
-            differences = cells.against_control(task, "relu", AUTO, budget)
+            differences = cells.against_control(task, "relu", auto(what), budget)
             if bound is None or not differences:
                 continue
             worse = mean(differences) * (1 if what.metric == "nats" else -1)
             same = ", not told apart from it" if is_zero_possible(differences) else ""
             lines.append([what.title, budget, f"at most {bound} worse than the control", interval(differences, DIGITS[what.metric]) + same,
                           "yes" if worse <= bound else "no"])  # fmt: skip
-    return ["### The goals", "", f"To relu; with training, of the method *{AUTO}*.", "", *table(["task", "budget", "goal", "found", "met"], lines)]
+    return ["### The goals", "", "To relu. " + BY_ITSELF, "", *table(["task", "budget", "goal", "found", "met"], lines)]
+
+
+def color_of(method: str, task: str) -> str:
+    if method == auto(TASKS[task]):
+        return AUTO_COLOR
+    return AVERAGED_COLOR if method.endswith("averaged") else COLORS[METHODS[method].recipe]
 
 
 def picture(cells: Cells, task: str) -> str:
@@ -230,7 +237,7 @@ def picture(cells: Cells, task: str) -> str:
     for target in TARGETS:
         panels[f"to {target}"] = []
         for method, how in METHODS.items():
-            if method == CALIBRATION or how.labels and TASKS[task].published:
+            if method == CALIBRATION or not how.suits(TASKS[task]):
                 continue
             points = []
             for budget in BUDGETS:
@@ -241,7 +248,7 @@ def picture(cells: Cells, task: str) -> str:
                 points.append(point)
                 if point and key != "swap_alone":
                     shown.append(point)
-            panels[f"to {target}"].append(plot.Series(method, AUTO_COLOR if method == AUTO else COLORS[how.recipe], how.labels, points))
+            panels[f"to {target}"].append(plot.Series(method, color_of(method, task), how.learns == "labels", points))
     low, high = min(mean - half for mean, half in shown), max(mean + half for mean, half in shown)
     low, high = min(low, 0), max(high, 0)
     margin = 0.06 * (high - low or 1)

@@ -64,7 +64,7 @@ TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
        {{"--to", "relu"},
         {"--epochs", "1"},
         {"--batch", "64"},
-        {"--loss", "distil"},
+        {"--loss", "auto"},
         {"--optimizer", "adamw"},
         {"--lr", "0.0003"},
         {"--curve", "linear"},

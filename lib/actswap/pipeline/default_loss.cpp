@@ -1,0 +1,59 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/eval_mode.h>
+#include <actswap/graph/kept_state.h>
+#include <actswap/pipeline/default_loss.h>
+#include <actswap/train/losses.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace actswap {
+
+namespace {
+
+constexpr std::int64_t kExamples = 8;    // that the model is run on
+constexpr std::int64_t kTargets = 1024;  // that are looked at where the data is not in memory
+
+Example first_examples(const Dataset& data, std::int64_t count) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(count, data.size())));
+  std::iota(indices.begin(), indices.end(), 0);
+  return data.get(indices);
+}
+
+torch::Tensor targets_of(const Dataset& data) {
+  const auto* tensors = dynamic_cast<const TensorDataset*>(&data);
+  return tensors != nullptr ? tensors->target() : first_examples(data, kTargets).target();
+}
+
+bool are_below(const torch::Tensor& targets, std::int64_t classes) {
+  const auto [least, most] = torch::aminmax(targets);
+  return least.item<std::int64_t>() >= 0 && most.item<std::int64_t>() < classes;
+}
+
+}  // namespace
+
+Loss default_loss(const Model& model, const Dataset& data, std::int64_t class_dim) {
+  const auto examples = first_examples(data, kExamples);
+  const auto target = examples.target();
+  if (!target.defined() || !c10::isIntegralType(target.scalar_type(), /*includeBool=*/false)) {
+    return Signal::distil;
+  }
+  const torch::NoGradGuard no_grad;
+  auto original = recompile(model.module);
+  const KeptState kept(original);
+  const EvalMode eval(original);
+  const auto output = main_output(run_model(original, copy_tensors(examples.inputs)));
+  try {
+    cross_entropy(output, target, class_dim);
+  } catch (const UsageError&) {  // no classes of this output
+    return Signal::distil;
+  }
+  return are_below(targets_of(data), output.size(class_dim))
+             ? Loss({{Signal::distil}, {Signal::cross_entropy}})
+             : Loss(Signal::distil);
+}
+
+}  // namespace actswap
