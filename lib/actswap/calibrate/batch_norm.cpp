@@ -1,8 +1,11 @@
 #include <actswap/calibrate/batch_norm.h>
+#include <actswap/calibrate/observed.h>
 
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 namespace actswap {
 
@@ -36,6 +39,37 @@ void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics) {
   torch::Tensor(norm.weight).copy_(weight * new_deviation / deviation);
   torch::Tensor(norm.running_mean).copy_(statistics.mean());
   torch::Tensor(norm.running_var).copy_(statistics.variance());
+}
+
+void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
+                 const Replay::Batches& batches, const std::function<void()>& before_each_batch) {
+  if (norms.empty()) {
+    return;
+  }
+  std::vector<Moment> moments;
+  moments.reserve(norms.size());
+  for (const auto& norm : norms) {
+    moments.push_back({norm.input, program.position(norm.node)});
+  }
+  std::vector<BatchStatistics> statistics(norms.size());
+  Replay from_the_beginning(program, batches, 0);
+  std::int64_t examples = 0;
+  for (std::size_t batch = 0; batch < batches.size(); ++batch) {
+    before_each_batch();
+    const auto inputs = from_the_beginning.run(Which::fitted, batch, moments, 0);
+    examples += batches[batch].front().size(0);
+    bool is_enough = examples >= kExamples;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      statistics[i].add(inputs[i]);
+      is_enough = is_enough && statistics[i].count() >= kSamples;
+    }
+    if (is_enough) {
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    re_estimate(norms[i], statistics[i]);
+  }
 }
 
 void scale_output(const BatchNorm& norm, const torch::Tensor& factor, const torch::Tensor& offset) {

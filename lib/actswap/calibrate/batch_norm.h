@@ -2,8 +2,12 @@
 #pragma once
 
 #include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/replay.h>
 
 #include <torch/types.h>
+
+#include <functional>
+#include <vector>
 
 namespace actswap {
 
@@ -29,6 +33,12 @@ class BatchStatistics {
 /// batch, not by those that it keeps; where the two are the same, training begins at the model that
 /// was calibrated.
 void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics);
+
+/// For each of the norms, by what it is given in the model as it is now: on so many inputs as there
+/// are, or fewer where those tell enough.
+/// @param before_each_batch may throw
+void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
+                 const Replay::Batches& batches, const std::function<void()>& before_each_batch);
 
 /// Its output becomes factor * output + offset, per channel.
 void scale_output(const BatchNorm& norm, const torch::Tensor& factor, const torch::Tensor& offset);

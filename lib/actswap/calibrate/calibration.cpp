@@ -1,0 +1,40 @@
+// What a calibration is asked for, and what it says of itself.
+#include <actswap/base/error.h>
+#include <actswap/calibrate/calibrate.h>
+
+#include <algorithm>
+
+namespace actswap {
+
+std::string to_string(LayerFit fit) {
+  return fit == LayerFit::regression ? "regression" : "per channel";
+}
+
+std::string summary(const Calibration& calibration) {
+  const auto shifted = std::count_if(calibration.sites.begin(), calibration.sites.end(),
+                                     [](const auto& site) { return !site.producer.empty(); });
+  const auto wide =
+      std::count_if(calibration.layers.begin(), calibration.layers.end(),
+                    [](const auto& layer) { return layer.fit == LayerFit::per_channel; });
+  const auto count = [](auto number) { return std::to_string(number); };
+  return count(shifted) + " of " + count(calibration.sites.size()) +
+         " sites shifted, by the layer before; " + count(calibration.layers.size()) +
+         " layers fitted, " + count(wide) + " of them per channel; " +
+         count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
+         count(calibration.left_out.size()) + " left out; " +
+         count(calibration.stays_at_inference.size()) + " things added to the model";
+}
+
+void CalibrationOptions::validate() const {
+  const auto check = [](const char* name, std::int64_t value) {
+    if (value < 1) {
+      throw UsageError(std::string("Expected ") + name + " > 0, but got " + std::to_string(value));
+    }
+  };
+  check("inputs", inputs);
+  check("batch_size", batch_size);
+  check("max_features", max_features);
+  check("memory", memory + 1);
+}
+
+}  // namespace actswap

@@ -1,0 +1,67 @@
+// Layers, and batch norms that have none before them, fitted to what the original computes.
+#pragma once
+
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/channel_fit.h>
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/observed.h>
+#include <actswap/calibrate/regression.h>
+#include <actswap/calibrate/site_fit.h>
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace actswap {
+
+class LayerFits {
+ public:
+  /// @param max_features as that of CalibrationOptions
+  /// @param blend_sites what Layer::site counts
+  /// @param result where it is written down what happened to each
+  LayerFits(Observed& observed, SiteFit& sites, const std::vector<BlendSite>& blend_sites,
+            std::int64_t max_features, Calibration& result)
+      : observed_(observed),
+        sites_(sites),
+        blend_sites_(blend_sites),
+        max_features_(max_features),
+        result_(result) {}
+
+  /// By a regression, with the shifts before it; per channel where the layer is too wide for one.
+  void fit(const Layer& layer);
+  /// Of a batch norm the output, per channel.
+  void fit(const BatchNorm& norm);
+
+  bool is_wide(const Layer& layer) const;
+  /// Whose shifts are chosen anew, by what the layer can make of them; none: null.
+  const BlendSite* site_to_refine(const Layer& layer) const;
+
+ private:
+  struct Errors {  // root mean square
+    double before;
+    double after;
+  };
+
+  std::optional<Regression::Correction> regress(const Layer& layer);
+  void refine(const Layer& layer, const BlendSite& site, CalibratedLayer& record);
+  torch::Tensor shift_step(const Layer& layer, const BlendSite& site,
+                           const std::function<torch::Tensor(const torch::Tensor&)>& function);
+  void fit_channels(const Layer& layer);
+  std::size_t batches_of_channels() const;
+  void add_batches(ChannelFit& channels, const Moment& moment);
+  Errors kept_if_nearer(const Moment& compared, const std::function<void()>& change,
+                        std::vector<torch::Tensor> tensors);
+  bool has_batch(const Layer& layer, const torch::Tensor& input);
+
+  Observed& observed_;
+  SiteFit& sites_;
+  const std::vector<BlendSite>& blend_sites_;
+  std::int64_t max_features_;
+  Calibration& result_;
+};
+
+}  // namespace actswap

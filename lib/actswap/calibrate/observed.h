@@ -1,0 +1,67 @@
+// What both models compute on the inputs of a calibration, step after step.
+#pragma once
+
+#include <actswap/calibrate/program.h>
+#include <actswap/calibrate/replay.h>
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace actswap {
+
+class Observed {
+ public:
+  using Batches = Replay::Batches;
+
+  /// Up to these positions the models are what they will be, and no value will be asked for any
+  /// more.
+  struct Settled {
+    std::size_t fitted = 0;
+    std::size_t original = 0;
+  };
+
+  /// @param batches at least one, each N x ...
+  /// @param memory as that of Replay
+  /// @param should_stop asked before each run; may be empty
+  Observed(Program& program, const Batches& batches, std::int64_t memory,
+           std::function<bool()> should_stop);
+
+  const Batches& inputs() const { return batches_; }
+  std::size_t batches() const { return batches_.size(); }
+  std::int64_t size(std::size_t batch) const { return batches_[batch].front().size(0); }
+
+  void settle(Settled settled) { settled_ = settled; }
+
+  /// Of the model that is being fitted. @throws Interrupted
+  std::vector<torch::Tensor> now(std::size_t batch, const std::vector<Moment>& moments);
+  /// Of the original. @throws Interrupted
+  std::vector<torch::Tensor> before(std::size_t batch, const std::vector<Moment>& moments);
+
+  /// A value as its reader gets it.
+  Moment read_by(const torch::jit::Node* reader, const torch::jit::Value* value) const;
+  /// A value as it is made.
+  Moment made(const torch::jit::Value* value) const;
+
+  /// How many batches have so many rows, and more examples than a few.
+  std::size_t batches_for(std::int64_t rows, std::int64_t rows_of_batch) const;
+
+  /// @throws Interrupted
+  void check_interruption() const;
+
+ private:
+  Program& program_;
+  const Batches& batches_;
+  Replay replay_;
+  std::function<bool()> should_stop_;
+  Settled settled_;
+};
+
+/// Of each channel, from so many examples at least: more tells no more.
+inline constexpr std::int64_t kSamples = 4096;
+inline constexpr std::int64_t kExamples = 256;
+
+}  // namespace actswap

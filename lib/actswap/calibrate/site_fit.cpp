@@ -1,0 +1,105 @@
+#include <actswap/calibrate/site_fit.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+torch::Tensor per_channel(const torch::Tensor& values, std::int64_t channel_dim) {
+  return values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
+}
+
+torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
+  const auto size = rows.size(1);
+  return size <= samples ? rows : rows.slice(1, 0, size, (size + samples - 1) / samples);
+}
+
+// Scaling the input of ReLU scales its output, which the layers behind can do as well.
+bool is_homogeneous(const std::function<torch::Tensor(const torch::Tensor&)>& function) {
+  const auto x = torch::linspace(-4.0, 4.0, 33);
+  return torch::allclose(function(2.0 * x), 2.0 * function(x));
+}
+
+}  // namespace
+
+std::function<torch::Tensor(const torch::Tensor&)> SiteFit::target_of(const BlendSite& site) const {
+  const auto unit =
+      torch::jit::compile("def f(x: Tensor) -> Tensor:\n    return " +
+                          blend_target(module_at(blended_, site.path)).torchscript() + "\n");
+  return [unit](const torch::Tensor& x) { return unit->run_method("f", x).toTensor(); };
+}
+
+ActivationSamples SiteFit::samples_of(const BlendSite& site) {
+  std::vector<torch::Tensor> x;
+  std::vector<torch::Tensor> x_original;
+  std::vector<torch::Tensor> y;
+  std::int64_t examples = 0;
+  std::int64_t samples = 0;
+  const auto input = observed_.read_by(site.call, site.input);
+  for (std::size_t i = 0; i < observed_.batches(); ++i) {
+    const auto found = observed_.now(i, {input});
+    const auto wanted = observed_.before(i, {input, observed_.made(site.output)});
+    const auto share = std::max<std::int64_t>(1, kSamples * observed_.size(i) / kExamples);
+    const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
+      into.push_back(thinned(per_channel(values, site.channel_dim), share));
+    };
+    take(found[0], x);
+    take(wanted[0], x_original);
+    take(wanted[1], y);
+    examples += observed_.size(i);
+    samples += x.back().size(1);
+    if (examples >= kExamples && samples >= kSamples) {
+      break;
+    }
+  }
+  return {torch::cat(x, 1), torch::cat(x_original, 1), torch::cat(y, 1)};
+}
+
+void SiteFit::fit(const BlendSite& site) {
+  CalibratedSite record{.blend = site.path};
+  const auto samples = site.bias.defined() ? samples_of(site) : ActivationSamples();
+  if (site.bias.defined() && samples.x.size(0) == site.bias.numel()) {
+    const auto function = target_of(site);
+    const auto behind = !site.reaches_layer || site.past_layers ? Behind::nothing
+                        : site.feeds_sum                        ? Behind::sum
+                                                                : Behind::layers;
+    const bool may_scale =
+        site.weight.defined() && behind == Behind::layers && !is_homogeneous(function);
+    const auto change = best_input_change(samples, function, behind, may_scale);
+    const auto scale = change.scale.to(site.bias.dtype());
+    torch::Tensor(site.bias).mul_(scale).add_(change.shift.to(site.bias.dtype()));
+    if (may_scale) {
+      std::vector<std::int64_t> shape(static_cast<std::size_t>(site.weight.dim()), 1);
+      shape[0] = -1;
+      torch::Tensor(site.weight).mul_(scale.reshape(shape));
+    }
+    record.producer = site.producer;
+    record.channels = site.bias.numel();
+    record.mean_scale = change.scale.mean().item<double>();
+    records_.push_back(std::move(record));
+    shifts_[site.path] = torch::zeros_like(change.shift);
+    add_shift(site, change.shift);
+    return;
+  }
+  records_.push_back(std::move(record));
+}
+
+void SiteFit::add_shift(const BlendSite& site, const torch::Tensor& shift) {
+  auto& total = shifts_.at(site.path);
+  total += shift;
+  for (auto& record : records_) {
+    if (record.blend == site.path) {
+      record.mean_shift = total.abs().mean().item<double>();
+      record.largest_shift = total.abs().max().item<double>();
+    }
+  }
+}
+
+}  // namespace actswap

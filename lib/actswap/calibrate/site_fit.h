@@ -1,0 +1,44 @@
+// The input of each activation, moved so that the new function follows the old one best.
+#pragma once
+
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/observed.h>
+#include <actswap/calibrate/shift.h>
+
+#include <torch/script.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+class SiteFit {
+ public:
+  /// @param blended the model that is being fitted
+  /// @param records where it is written down what happened to each site
+  SiteFit(Observed& observed, const torch::jit::Module& blended,
+          std::vector<CalibratedSite>& records)
+      : observed_(observed), blended_(blended), records_(records) {}
+
+  /// x becomes scale * x + shift by way of what produces it, where that can be.
+  void fit(const BlendSite& site);
+
+  /// To what the record says of a site that was fitted.
+  void add_shift(const BlendSite& site, const torch::Tensor& shift);
+
+  /// The function that the site's blend moves to.
+  std::function<torch::Tensor(const torch::Tensor&)> target_of(const BlendSite& site) const;
+
+ private:
+  ActivationSamples samples_of(const BlendSite& site);
+
+  Observed& observed_;
+  const torch::jit::Module& blended_;
+  std::vector<CalibratedSite>& records_;
+  std::map<std::string, torch::Tensor> shifts_;  // by the blend's path
+};
+
+}  // namespace actswap
