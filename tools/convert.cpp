@@ -8,8 +8,8 @@
 #include <actswap/base/error.h>
 #include <actswap/base/memory.h>
 #include <actswap/measure/input_spec.h>
+#include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
-#include <actswap/pipeline/default_loss.h>
 
 #include <cstdio>
 
@@ -30,6 +30,7 @@ struct Options {
   PlanFlags plan;
   std::string loss = "auto";
   std::string augmentation = "none";
+  std::optional<std::int64_t> class_dim;
   std::string optimizer = "adamw";
   std::string learning_rate = "0.0003";
   bool keeps_best = false;
@@ -116,6 +117,19 @@ void load_all_data(Options& options, const Model& model) {
   options.convert.probe_inputs = make_inputs(options.inputs);
 }
 
+// What neither --loss nor --class-dim says.
+void look_for_classes(Options& options, const Model& model) {
+  auto& train = options.convert.train;
+  const auto candidates =
+      options.class_dim ? std::vector{*options.class_dim} : std::vector<std::int64_t>{1, -1};
+  const auto found = find_class_dim(model, *options.convert.train_data, candidates);
+  train.class_dim = found.value_or(train.class_dim);
+  if (options.loss == "auto") {
+    train.loss = found ? Loss({{Signal::distil}, {Signal::cross_entropy}}) : Loss(Signal::distil);
+    log_info("trained on: " + to_string(train.loss));
+  }
+}
+
 int run(const CommonOptions& common, Options& options) {
   if (options.epochs.value_or(0.0) != 0.0 && options.train.empty()) {
     throw UsageError("Expected --train DATA with --epochs");
@@ -130,6 +144,7 @@ int run(const CommonOptions& common, Options& options) {
     options.convert.train.loss = parse_loss(options.loss);
   }
   options.convert.train.augmentation = parse_augmentation(options.augmentation);
+  options.convert.train.class_dim = options.class_dim.value_or(options.convert.train.class_dim);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
   options.convert.train.keep = options.keeps_best ? Keep::best : Keep::last;
   options.convert.order = parse_site_order(options.order);
@@ -147,11 +162,7 @@ int run(const CommonOptions& common, Options& options) {
   }
   load_all_data(options, model);
   if (!options.train.empty()) {
-    auto& train = options.convert.train;
-    if (options.loss == "auto") {
-      train.loss = default_loss(model, *options.convert.train_data, train.class_dim);
-      log_info("trained on: " + to_string(train.loss));
-    }
+    look_for_classes(options, model);
     keep_freed_memory();
     warn_of_fixed_mode(model);
   }
@@ -201,8 +212,10 @@ void add_training_flags(CLI::App& app, Options& options) {
                  "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, and "
                  "cross-entropy where the training data has classes");
   app.add_option("--temperature", train.temperature, "Of distil");
-  app.add_option("--class-dim", train.class_dim,
-                 "Dimension of the classes in the outputs, for distil and cross-entropy");
+  app.add_option(
+      "--class-dim", options.class_dim,
+      "Dimension of the classes in the outputs, for distil and cross-entropy (default: 1, "
+      "or the last where the labels fit that alone)");
   app.add_option("--optimizer", options.optimizer, "adamw, sgd");
   app.add_option(
       "--lr", options.learning_rate,

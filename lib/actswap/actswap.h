@@ -22,8 +22,8 @@
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/sensitivity_plan.h>
+#include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
-#include <actswap/pipeline/default_loss.h>
 #include <actswap/report/run.h>
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>

@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/kept_state.h>
-#include <actswap/pipeline/default_loss.h>
+#include <actswap/pipeline/class_dim.h>
 #include <actswap/train/losses.h>
 
 #include <torch/torch.h>
@@ -35,25 +35,29 @@ bool are_below(const torch::Tensor& targets, std::int64_t classes) {
 
 }  // namespace
 
-Loss default_loss(const Model& model, const Dataset& data, std::int64_t class_dim) {
+std::optional<std::int64_t> find_class_dim(const Model& model, const Dataset& data,
+                                           const std::vector<std::int64_t>& candidates) {
   const auto examples = first_examples(data, kExamples);
   const auto target = examples.target();
   if (!target.defined() || !c10::isIntegralType(target.scalar_type(), /*includeBool=*/false)) {
-    return Signal::distil;
+    return std::nullopt;
   }
   const torch::NoGradGuard no_grad;
   auto original = recompile(model.module);
   const KeptState kept(original);
   const EvalMode eval(original);
   const auto output = main_output(run_model(original, copy_tensors(examples.inputs)));
-  try {
-    cross_entropy(output, target, class_dim);
-  } catch (const UsageError&) {  // no classes of this output
-    return Signal::distil;
+  for (const auto dim : candidates) {
+    try {
+      cross_entropy(output, target, dim);
+    } catch (const UsageError&) {  // no classes of this dimension
+      continue;
+    }
+    if (are_below(targets_of(data), output.size(dim))) {
+      return dim;
+    }
   }
-  return are_below(targets_of(data), output.size(class_dim))
-             ? Loss({{Signal::distil}, {Signal::cross_entropy}})
-             : Loss(Signal::distil);
+  return std::nullopt;
 }
 
 }  // namespace actswap
