@@ -208,6 +208,26 @@ TEST(Convert, ChecksNeedNoLabels) {
   EXPECT_THROW(setting.run(), UsageError);
 }
 
+TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
+  Setting setting;
+  setting.options.calibration_data = setting.options.train_data;
+  setting.options.schedule = Schedule::step({});
+  auto run = setting.run();
+  ASSERT_TRUE(run.training_effect);
+  EXPECT_FALSE(run.training_effect->taken_back);
+  EXPECT_LT(run.training_effect->after, run.training_effect->before);
+
+  setting.options.train.learning_rate = 0.5;
+  run = setting.run();
+  EXPECT_TRUE(run.training_effect->taken_back);
+  EXPECT_EQ(run.training_effect->examples, 96);
+  const auto trained = load(setting.options.output).module;
+  setting.options.train_data = nullptr;
+  setting.run();
+  const auto calibrated = load(setting.options.output).module;
+  EXPECT_EQ(largest_difference(distinct_parameters(trained), distinct_parameters(calibrated)), 0.0);
+}
+
 TEST(Convert, GateKeepsABadModelFromBeingWritten) {
   Setting setting;
   setting.options.train_data = nullptr;

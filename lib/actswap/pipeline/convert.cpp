@@ -395,8 +395,24 @@ class Conversion {
     if (options_.sweeps_rate && !run_.rate_sweep) {
       sweep_rates_from(ramps, move);
     }
+    std::optional<TrainingSafeguard> safeguard;
+    if (run_.calibration && !calibrated_ramp_) {
+      safeguard.emplace(swap_.module(), teacher(), *options_.train_data, run_.train);
+    }
     train(swap_.module(), teacher(), *options_.train_data, ramps, move, run_.train,
           training_callbacks("retarget", swap_.module(), run_.epochs));
+    if (safeguard) {
+      note(safeguard->undo_harm());
+    }
+  }
+
+  void note(const TrainingEffect& effect) {
+    run_.training_effect = effect;
+    if (effect.taken_back) {
+      message("the training is taken back: it made the loss on " + std::to_string(effect.examples) +
+              " training examples worse, from " + number(effect.before) + " to " +
+              number(effect.after) + "; a lower --lr, --lr auto or more epochs may do better");
+    }
   }
 
   // Where the loss looks at the sites: the original with blends that stay at 0 and report.

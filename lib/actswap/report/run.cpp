@@ -248,6 +248,13 @@ std::string to_json(const Run& run) {
     if (!run.site_order.empty()) {
       json["training"]["site_order"] = run.site_order;
     }
+    if (run.training_effect) {
+      const auto& effect = *run.training_effect;
+      json["training"]["effect"] = {{"examples", effect.examples},
+                                    {"loss_before", effect.before},
+                                    {"loss_after", effect.after},
+                                    {"taken_back", effect.taken_back}};
+    }
     if (run.rate_sweep) {
       json["training"]["rate_sweep"] = sweep_json(*run.rate_sweep);
     }

@@ -10,6 +10,7 @@
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/train/harm.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
 
@@ -34,7 +35,9 @@ struct Run {
   std::string schedule = {};                 ///< in words: "linear from 0 to 0.3 epochs"
   std::vector<std::string> site_order = {};  ///< ids, where sites move one after another
   std::optional<RateSweep> rate_sweep = {};  ///< where the learning rate was found by one
-  std::vector<EpochRecord> epochs = {};      ///< of the retargeted model
+  /// Where a calibrated model was trained: whether that was kept.
+  std::optional<TrainingEffect> training_effect = {};
+  std::vector<EpochRecord> epochs = {};  ///< of the retargeted model
   std::vector<EpochRecord> control_epochs = {};
   std::optional<Evaluation> original = {};    ///< the metric before anything
   std::optional<Evaluation> swap_alone = {};  ///< at t = 1 without training

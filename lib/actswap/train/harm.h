@@ -1,0 +1,51 @@
+// Whether a training did harm, and what was before it.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+#include <actswap/data/subset.h>
+#include <actswap/train/module_tensors.h>
+#include <actswap/train/trainer.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace actswap {
+
+/// What a training did to the loss on some examples, in eval mode.
+struct TrainingEffect {
+  std::int64_t examples = 0;
+  double before = 0.0;
+  double after = 0.0;
+  bool taken_back = false;
+};
+
+/// Remembers a model as it is before a training. With a rate that is too high for it, or with too
+/// few steps, a model that was calibrated may come out worse than it went in.
+class ACTSWAP_API TrainingSafeguard {
+ public:
+  /// Measures the loss on at most 512 examples: the last of the first epoch, which a training of
+  /// less than an epoch does not see. Module, teacher and data must outlive it.
+  /// @param options of the training that follows
+  TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
+                    const Dataset& data, const TrainOptions& options);
+
+  /// Measures again. Where the loss is higher, or no number, the module gets back all it was.
+  TrainingEffect undo_harm();
+
+ private:
+  double loss();
+
+  torch::jit::Module& module_;
+  std::optional<torch::jit::Module> teacher_;
+  TrainOptions options_;
+  Subset examples_;
+  ModuleTensors tensors_;
+  std::vector<torch::Tensor> weights_;
+  TrainingEffect effect_;
+};
+
+}  // namespace actswap
