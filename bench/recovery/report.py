@@ -198,7 +198,7 @@ def recipe(cells: Cells) -> list:
                 if budget == "none" or best is None or not mine:
                     continue
                 behind = cells.against(task, target, budget, auto(what), best)
-                found = "best" if best == auto(what) else "not told apart" if is_zero_possible(behind) else "no"
+                found = "best" if best == auto(what) or not any(behind) else "not told apart" if is_zero_possible(behind) else "no"
                 lines.append([what.title, target, budget, interval(mine, DIGITS[what.metric]), best, interval(behind, DIGITS[what.metric]), found])
     if not lines:
         return []
