@@ -1,5 +1,5 @@
 #include <actswap/calibrate/batch_norm.h>
-#include <actswap/calibrate/observed.h>
+#include <actswap/calibrate/both_models.h>
 
 #include <torch/torch.h>
 

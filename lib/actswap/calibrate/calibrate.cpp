@@ -1,9 +1,9 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/batch_norm.h>
+#include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
-#include <actswap/calibrate/observed.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/site_fit.h>
@@ -37,26 +37,26 @@ class Calibrator {
         callbacks_(callbacks),
         program_(blended),
         neighbours_(find_neighbours(program_)),
-        observed_(program_, batches, options.memory, callbacks.should_stop),
-        site_fit_(observed_, blended, result_.sites),
-        layer_fits_(observed_, site_fit_, neighbours_.sites, options.max_features, result_) {
-    for (std::size_t i = 0; i < observed_.batches(); ++i) {
-      result_.inputs += observed_.size(i);
+        models_(program_, batches, options.memory, callbacks.should_stop),
+        site_fit_(models_, blended, result_.sites),
+        layer_fits_(models_, site_fit_, neighbours_.sites, options.max_features, result_) {
+    for (std::size_t i = 0; i < models_.batches(); ++i) {
+      result_.inputs += models_.size(i);
     }
   }
 
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
-    Safeguard safeguard(blended_, observed_.inputs().back(), fitted_tensors());
+    Safeguard safeguard(blended_, models_.inputs().back(), fitted_tensors());
     move_inner_blends();
     for (const auto& step : all_steps()) {
-      observed_.settle(step.settled);
+      models_.settle(step.settled);
       step.take();
     }
     tell();
-    re_estimate(neighbours_.norms, program_, observed_.inputs(),
-                [this] { observed_.check_interruption(); });
+    re_estimate(neighbours_.norms, program_, models_.inputs(),
+                [this] { models_.check_interruption(); });
     for (const auto& norm : neighbours_.norms) {
       result_.batch_norms.push_back(norm.name);
     }
@@ -103,7 +103,7 @@ class Calibrator {
   // Something that is changed, when all before it is done.
   struct Step {
     std::size_t position;  // of the last value that is looked at
-    Observed::Settled settled;
+    BothModels::Settled settled;
     std::function<void()> take;
   };
 
@@ -153,7 +153,7 @@ class Calibrator {
                      [](const Step& a, const Step& b) { return a.position < b.position; });
     // No step may need what an earlier one has settled.
     const auto end = program_.position(program_.graph().return_node());
-    Observed::Settled settled = {end, end};
+    BothModels::Settled settled = {end, end};
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
       settled.fitted = step->settled.fitted = std::min(settled.fitted, step->settled.fitted);
       settled.original = step->settled.original =
@@ -181,7 +181,7 @@ class Calibrator {
   Calibration result_;
   Program program_;
   Neighbourhood neighbours_;
-  Observed observed_;
+  BothModels models_;
   SiteFit site_fit_;
   LayerFits layer_fits_;
   std::size_t sites_done_ = 0;

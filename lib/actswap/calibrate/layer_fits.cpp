@@ -84,16 +84,16 @@ std::optional<Regression::Correction> LayerFits::regress(const Layer& layer) {
   Regression regression(layer);  // takes memory for the square of the features
   const auto features = features_of(layer);
   const auto wanted = std::max(kRows, kRowsPerFeature * features);
-  auto batches = observed_.batches();
+  auto batches = models_.batches();
   for (std::size_t i = 0; i < batches; ++i) {
-    const auto found = observed_.now(
-        i, {observed_.read_by(layer.node, layer.input), observed_.made(layer.compared)});
-    const auto original = observed_.before(i, {observed_.made(layer.compared)});
+    const auto found =
+        models_.now(i, {models_.read_by(layer.node, layer.input), models_.made(layer.compared)});
+    const auto original = models_.before(i, {models_.made(layer.compared)});
     if (!has_batch(layer, found[0])) {
       return std::nullopt;
     }
     if (i == 0) {
-      batches = observed_.batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
+      batches = models_.batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
     }
     regression.add(found[0], lacking(layer, original[0], found[1]),
                    wanted / static_cast<std::int64_t>(batches) + 1);
@@ -133,14 +133,14 @@ torch::Tensor LayerFits::shift_step(
   ShiftStep step(layer);
   const auto features = features_of(layer);
   const auto wanted = std::max(kRowsOfStep, kRowsOfStepPerFeature * features);
-  auto batches = observed_.batches();
+  auto batches = models_.batches();
   for (std::size_t i = 0; i < batches; ++i) {
-    const auto found = observed_.now(
-        i, {observed_.read_by(site.call, site.input), observed_.read_by(layer.node, layer.input),
-            observed_.made(layer.compared)});
-    const auto original = observed_.before(i, {observed_.made(layer.compared)});
+    const auto found =
+        models_.now(i, {models_.read_by(site.call, site.input),
+                        models_.read_by(layer.node, layer.input), models_.made(layer.compared)});
+    const auto original = models_.before(i, {models_.made(layer.compared)});
     if (i == 0) {
-      batches = observed_.batches_for(wanted, places_of(layer, found[2]) * found[2].size(0));
+      batches = models_.batches_for(wanted, places_of(layer, found[2]) * found[2].size(0));
     }
     constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
     const auto slope = (function(found[0] + kStep) - function(found[0] - kStep)) / (2.0 * kStep);
@@ -151,15 +151,15 @@ torch::Tensor LayerFits::shift_step(
 }
 
 void LayerFits::fit_channels(const Layer& layer) {
-  if (!has_batch(layer, observed_.now(0, {observed_.read_by(layer.node, layer.input)})[0])) {
+  if (!has_batch(layer, models_.now(0, {models_.read_by(layer.node, layer.input)})[0])) {
     return;
   }
   ChannelFit channels(layer.weight.size(1) * layer.groups, layer.is_convolution ? 1 : -1,
                       layer.bias.defined() || layer.running_mean.defined());
-  add_batches(channels, observed_.read_by(layer.node, layer.input));
+  add_batches(channels, models_.read_by(layer.node, layer.input));
   const auto correction = folded(layer, channels.solve());
   const auto [before, after] = kept_if_nearer(
-      observed_.made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
+      models_.made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
       {layer.weight, layer.bias, layer.running_mean});
   result_.layers.push_back({.name = layer.name,
                             .fit = LayerFit::per_channel,
@@ -168,7 +168,7 @@ void LayerFits::fit_channels(const Layer& layer) {
 }
 
 void LayerFits::fit(const BatchNorm& norm) {
-  const auto output = observed_.made(norm.output);
+  const auto output = models_.made(norm.output);
   ChannelFit channels(norm.weight.numel(), 1, true);
   add_batches(channels, output);
   const auto line = channels.solve();
@@ -181,13 +181,13 @@ void LayerFits::fit(const BatchNorm& norm) {
 }
 
 std::size_t LayerFits::batches_of_channels() const {
-  return std::min(observed_.batches(), observed_.batches_for(kRows, observed_.size(0)) + 1);
+  return std::min(models_.batches(), models_.batches_for(kRows, models_.size(0)) + 1);
 }
 
 // All but the last, which is held out, where there is more than one.
 void LayerFits::add_batches(ChannelFit& channels, const Moment& moment) {
   for (std::size_t i = 0; i < std::max<std::size_t>(1, batches_of_channels() - 1); ++i) {
-    channels.add(observed_.now(i, {moment})[0], observed_.before(i, {moment})[0]);
+    channels.add(models_.now(i, {moment})[0], models_.before(i, {moment})[0]);
   }
 }
 
@@ -197,8 +197,8 @@ LayerFits::Errors LayerFits::kept_if_nearer(const Moment& compared,
                                             std::vector<torch::Tensor> tensors) {
   const auto error = [&] {
     const auto last = batches_of_channels() - 1;
-    const auto original = observed_.before(last, {compared});
-    const auto found = observed_.now(last, {compared});
+    const auto original = models_.before(last, {compared});
+    const auto found = models_.now(last, {compared});
     return std::sqrt((original[0] - found[0]).to(torch::kDouble).square().mean().item<double>());
   };
   std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });

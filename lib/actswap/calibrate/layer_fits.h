@@ -1,10 +1,10 @@
 // Layers, and batch norms that have none before them, fitted to what the original computes.
 #pragma once
 
+#include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/channel_fit.h>
 #include <actswap/calibrate/layers.h>
-#include <actswap/calibrate/observed.h>
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/site_fit.h>
 
@@ -23,9 +23,9 @@ class LayerFits {
   /// @param max_features as that of CalibrationOptions
   /// @param blend_sites what Layer::site counts
   /// @param result where it is written down what happened to each
-  LayerFits(Observed& observed, SiteFit& sites, const std::vector<BlendSite>& blend_sites,
+  LayerFits(BothModels& models, SiteFit& sites, const std::vector<BlendSite>& blend_sites,
             std::int64_t max_features, Calibration& result)
-      : observed_(observed),
+      : models_(models),
         sites_(sites),
         blend_sites_(blend_sites),
         max_features_(max_features),
@@ -57,7 +57,7 @@ class LayerFits {
                         std::vector<torch::Tensor> tensors);
   bool has_batch(const Layer& layer, const torch::Tensor& input);
 
-  Observed& observed_;
+  BothModels& models_;
   SiteFit& sites_;
   const std::vector<BlendSite>& blend_sites_;
   std::int64_t max_features_;

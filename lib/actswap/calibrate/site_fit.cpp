@@ -42,18 +42,18 @@ ActivationSamples SiteFit::samples_of(const BlendSite& site) {
   std::vector<torch::Tensor> y;
   std::int64_t examples = 0;
   std::int64_t samples = 0;
-  const auto input = observed_.read_by(site.call, site.input);
-  for (std::size_t i = 0; i < observed_.batches(); ++i) {
-    const auto found = observed_.now(i, {input});
-    const auto wanted = observed_.before(i, {input, observed_.made(site.output)});
-    const auto share = std::max<std::int64_t>(1, kSamples * observed_.size(i) / kExamples);
+  const auto input = models_.read_by(site.call, site.input);
+  for (std::size_t i = 0; i < models_.batches(); ++i) {
+    const auto found = models_.now(i, {input});
+    const auto wanted = models_.before(i, {input, models_.made(site.output)});
+    const auto share = std::max<std::int64_t>(1, kSamples * models_.size(i) / kExamples);
     const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
       into.push_back(thinned(per_channel(values, site.channel_dim), share));
     };
     take(found[0], x);
     take(wanted[0], x_original);
     take(wanted[1], y);
-    examples += observed_.size(i);
+    examples += models_.size(i);
     samples += x.back().size(1);
     if (examples >= kExamples && samples >= kSamples) {
       break;

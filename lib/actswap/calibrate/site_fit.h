@@ -1,9 +1,9 @@
 // The input of each activation, moved so that the new function follows the old one best.
 #pragma once
 
+#include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/layers.h>
-#include <actswap/calibrate/observed.h>
 #include <actswap/calibrate/shift.h>
 
 #include <torch/script.h>
@@ -19,9 +19,9 @@ class SiteFit {
  public:
   /// @param blended the model that is being fitted
   /// @param records where it is written down what happened to each site
-  SiteFit(Observed& observed, const torch::jit::Module& blended,
+  SiteFit(BothModels& models, const torch::jit::Module& blended,
           std::vector<CalibratedSite>& records)
-      : observed_(observed), blended_(blended), records_(records) {}
+      : models_(models), blended_(blended), records_(records) {}
 
   /// x becomes scale * x + shift by way of what produces it, where that can be.
   void fit(const BlendSite& site);
@@ -35,7 +35,7 @@ class SiteFit {
  private:
   ActivationSamples samples_of(const BlendSite& site);
 
-  Observed& observed_;
+  BothModels& models_;
   const torch::jit::Module& blended_;
   std::vector<CalibratedSite>& records_;
   std::map<std::string, torch::Tensor> shifts_;  // by the blend's path

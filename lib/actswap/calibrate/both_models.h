@@ -13,7 +13,7 @@
 
 namespace actswap {
 
-class Observed {
+class BothModels {
  public:
   using Batches = Replay::Batches;
 
@@ -27,8 +27,8 @@ class Observed {
   /// @param batches at least one, each N x ...
   /// @param memory as that of Replay
   /// @param should_stop asked before each run; may be empty
-  Observed(Program& program, const Batches& batches, std::int64_t memory,
-           std::function<bool()> should_stop);
+  BothModels(Program& program, const Batches& batches, std::int64_t memory,
+             std::function<bool()> should_stop);
 
   const Batches& inputs() const { return batches_; }
   std::size_t batches() const { return batches_.size(); }
