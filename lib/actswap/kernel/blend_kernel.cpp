@@ -100,7 +100,7 @@ class ExactBlend {
       return {};
     }
     const auto channel = static_cast<std::size_t>(channels_->channel(element));
-    const Calibration& all = channels_->calibration();
+    const ChannelCalibration& all = channels_->calibration();
     return {all.a[channel], all.d[channel], all.b[channel], channel};
   }
 

@@ -14,7 +14,7 @@ constexpr std::int64_t kAlignment = 16;  // of the pattern's length: whole vecto
 
 }  // namespace
 
-Channels::Channels(Calibration calibration, std::int64_t inner, double t)
+Channels::Channels(ChannelCalibration calibration, std::int64_t inner, double t)
     : calibration_(std::move(calibration)), inner_(inner), run_(inner), t_(t) {
   std::int64_t entries = count();
   if (inner < kLongRun) {

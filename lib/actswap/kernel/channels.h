@@ -9,7 +9,7 @@
 namespace actswap {
 
 /// What a, d and b are, one entry for each channel.
-struct Calibration {
+struct ChannelCalibration {
   std::vector<double> a;
   std::vector<double> d;
   std::vector<double> b;
@@ -21,11 +21,11 @@ struct Calibration {
 class ACTSWAP_API Channels {
  public:
   /// @param t the blend's t, at which all is laid out
-  Channels(Calibration calibration, std::int64_t inner, double t);
+  Channels(ChannelCalibration calibration, std::int64_t inner, double t);
 
   std::int64_t count() const { return static_cast<std::int64_t>(calibration_.a.size()); }
   std::int64_t channel(std::int64_t element) const { return element / inner_ % count(); }
-  const Calibration& calibration() const { return calibration_; }
+  const ChannelCalibration& calibration() const { return calibration_; }
   double t() const { return t_; }
 
   /// Long planes are taken one by one; short ones are written out, so that vectors may cross them.
@@ -40,7 +40,7 @@ class ACTSWAP_API Channels {
   static constexpr std::int64_t kPadding = 64;
 
  private:
-  Calibration calibration_;
+  ChannelCalibration calibration_;
   std::int64_t inner_;
   std::int64_t run_;
   double t_;
