@@ -120,9 +120,7 @@ void load_all_data(Options& options, const Model& model) {
 // What neither --loss nor --class-dim says.
 void look_for_classes(Options& options, const Model& model) {
   auto& train = options.convert.train;
-  const auto candidates =
-      options.class_dim ? std::vector{*options.class_dim} : std::vector<std::int64_t>{1, -1};
-  const auto found = find_class_dim(model, *options.convert.train_data, candidates);
+  const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   train.class_dim = found.value_or(train.class_dim);
   if (options.loss == "auto") {
     train.loss = found ? Loss({{Signal::distil}, {Signal::cross_entropy}}) : Loss(Signal::distil);
@@ -236,7 +234,8 @@ void add_training_flags(CLI::App& app, Options& options) {
                "figure is then too good)");
   app.add_option("--patience", train.patience,
                  "End after so many checks at t = 1 in a row without a better one; 0: never");
-  app.add_option("--seed", train.seed, "Of shuffling and dropout")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", train.seed, "Of shuffling, augmentation and dropout")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seeds", options.convert.seeds,
                  "Calibrate and train so many times, with --seed and those after it, and say how "
                  "sure the difference is; the first is exported");

@@ -31,7 +31,7 @@ TEST(ClassDim, OfASequenceIsTheLast) {
   const auto x = torch::randn({20, 7});
   const auto classes = torch::arange(140).remainder(3).reshape({20, 7});
   EXPECT_EQ(find_class_dim(model, TensorDataset({x}, classes)), Found(-1));
-  EXPECT_EQ(find_class_dim(model, TensorDataset({x}, classes), {1}), Found());
+  EXPECT_EQ(find_class_dim(model, TensorDataset({x}, classes), 1), Found());
   EXPECT_EQ(find_class_dim(model, TensorDataset({x}, classes + 1)), Found());
 }
 

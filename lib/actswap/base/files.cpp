@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -102,14 +101,9 @@ void write_atomically(const std::string& path,
   }
 }
 
-BackgroundFlush::BackgroundFlush(const std::string& path)
-    : thread_([path](const std::stop_token& stop) {
-        constexpr std::chrono::milliseconds kPause(20);
-        while (!stop.stop_requested()) {
-          sync_to_disk(path);
-          std::this_thread::sleep_for(kPause);
-        }
-      }) {}
+std::future<void> flush_in_background(const std::string& path) {
+  return std::async(std::launch::async, [path] { sync_to_disk(path); });
+}
 
 void write_text_atomically(const std::string& path, const std::string& text) {
   write_atomically(path, [&](const std::string& temporary) {

@@ -4,8 +4,8 @@
 #include <actswap/base/export.h>
 
 #include <functional>
+#include <future>
 #include <string>
-#include <thread>
 
 namespace actswap {
 
@@ -24,15 +24,9 @@ ACTSWAP_API void check_writable(const std::string& path);
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);
 
-/// While it lives, what the system holds back of a file that grows, or will be there soon, goes to
-/// the disk on a thread of its own, so that the flush of write_atomically finds little to do.
-class ACTSWAP_API BackgroundFlush {
- public:
-  explicit BackgroundFlush(const std::string& path);
-
- private:
-  std::jthread thread_;  // stopped and waited for when destroyed
-};
+/// Begins to write to the disk what the system holds back of a file that is complete, so that the
+/// flush of write_atomically finds little to do. What it returns waits for the end when destroyed.
+[[nodiscard]] ACTSWAP_API std::future<void> flush_in_background(const std::string& path);
 
 /// write_atomically for text.
 ACTSWAP_API void write_text_atomically(const std::string& path, const std::string& text);

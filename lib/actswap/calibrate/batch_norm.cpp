@@ -1,5 +1,6 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
+#include <actswap/calibrate/channel_rows.h>
 
 #include <torch/torch.h>
 
@@ -10,7 +11,7 @@
 namespace actswap {
 
 void BatchStatistics::add(const torch::Tensor& input) {
-  const auto values = input.transpose(0, 1).flatten(1).to(torch::kFloat);
+  const auto values = channel_rows(input, 1);
   const auto count = static_cast<double>(values.size(1));
   const auto [variance, mean] = torch::var_mean(values, at::OptionalIntArrayRef{1}, 0);
   const auto sums = mean.to(torch::kDouble) * count;
@@ -58,10 +59,10 @@ void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
     before_each_batch();
     const auto inputs = from_the_beginning.run(Which::fitted, batch, moments, 0);
     examples += batches[batch].front().size(0);
-    bool is_enough = examples >= kExamples;
+    bool is_enough = examples >= kChannelExamples;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       statistics[i].add(inputs[i]);
-      is_enough = is_enough && statistics[i].count() >= kSamples;
+      is_enough = is_enough && statistics[i].count() >= kChannelSamples;
     }
     if (is_enough) {
       break;

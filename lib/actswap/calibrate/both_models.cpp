@@ -33,8 +33,8 @@ Moment BothModels::made(const torch::jit::Value* value) const {
 }
 
 std::size_t BothModels::batches_for(std::int64_t rows, std::int64_t rows_of_batch) const {
-  const auto needed =
-      std::max((rows + rows_of_batch - 1) / rows_of_batch, (kExamples + size(0) - 1) / size(0));
+  const auto needed = std::max((rows + rows_of_batch - 1) / rows_of_batch,
+                               (kChannelExamples + size(0) - 1) / size(0));
   return std::min(batches(), static_cast<std::size_t>(needed));
 }
 

@@ -60,8 +60,8 @@ class BothModels {
   Settled settled_;
 };
 
-/// Of each channel, from so many examples at least: more tells no more.
-inline constexpr std::int64_t kSamples = 4096;
-inline constexpr std::int64_t kExamples = 256;
+/// Values of a channel that tell enough of it, from so many examples at least.
+inline constexpr std::int64_t kChannelSamples = 4096;
+inline constexpr std::int64_t kChannelExamples = 256;
 
 }  // namespace actswap

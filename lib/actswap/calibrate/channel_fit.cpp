@@ -1,4 +1,5 @@
 #include <actswap/calibrate/channel_fit.h>
+#include <actswap/calibrate/channel_rows.h>
 
 #include <torch/torch.h>
 
@@ -22,11 +23,8 @@ ChannelFit::ChannelFit(std::int64_t channels, std::int64_t channel_dim, bool has
       uv_(torch::zeros_like(u_)) {}
 
 void ChannelFit::add(const torch::Tensor& now, const torch::Tensor& original) {
-  const auto rows = [&](const torch::Tensor& values) {
-    return values.movedim(channel_dim_, 0).flatten(1).to(torch::kFloat);
-  };
-  const auto u = rows(now);
-  const auto v = rows(original);
+  const auto u = channel_rows(now, channel_dim_);
+  const auto v = channel_rows(original, channel_dim_);
   count_ += static_cast<double>(u.size(1));
   u_ += u.sum(1, false, torch::kDouble);
   v_ += v.sum(1, false, torch::kDouble);

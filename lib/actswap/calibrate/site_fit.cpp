@@ -1,3 +1,4 @@
+#include <actswap/calibrate/channel_rows.h>
 #include <actswap/calibrate/site_fit.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/walk.h>
@@ -11,10 +12,6 @@
 namespace actswap {
 
 namespace {
-
-torch::Tensor per_channel(const torch::Tensor& values, std::int64_t channel_dim) {
-  return values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
-}
 
 torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
   const auto size = rows.size(1);
@@ -46,16 +43,17 @@ ActivationSamples SiteFit::samples_of(const BlendSite& site) {
   for (std::size_t i = 0; i < models_.batches(); ++i) {
     const auto found = models_.now(i, {input});
     const auto wanted = models_.before(i, {input, models_.made(site.output)});
-    const auto share = std::max<std::int64_t>(1, kSamples * models_.size(i) / kExamples);
+    const auto share =
+        std::max<std::int64_t>(1, kChannelSamples * models_.size(i) / kChannelExamples);
     const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
-      into.push_back(thinned(per_channel(values, site.channel_dim), share));
+      into.push_back(thinned(channel_rows(values, site.channel_dim), share));
     };
     take(found[0], x);
     take(wanted[0], x_original);
     take(wanted[1], y);
     examples += models_.size(i);
     samples += x.back().size(1);
-    if (examples >= kExamples && samples >= kSamples) {
+    if (examples >= kChannelExamples && samples >= kChannelSamples) {
       break;
     }
   }

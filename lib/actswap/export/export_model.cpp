@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 namespace actswap {
 
@@ -92,11 +91,9 @@ std::string pack_self_test(const std::vector<torch::Tensor>& inputs,
   return {bytes.begin(), bytes.end()};
 }
 
-// Writes `module`, in eval mode, loads what was written and compares it with `expected`. The
-// provenance is asked for as late as can be: it may wait for the hash of the original.
+// Writes `module`, in eval mode, loads what was written and compares it with `expected`.
 Verification write_verified(jit::Module module, jit::Module& expected,
-                            std::map<std::string, std::string> extra_files,
-                            const std::function<std::string()>& provenance, const std::string& path,
+                            std::map<std::string, std::string> extra_files, const std::string& path,
                             const ExportOptions& options, const std::string& what) {
   module.eval();
   const auto [inputs, outputs] = options.probe_inputs.empty()
@@ -105,16 +102,15 @@ Verification write_verified(jit::Module module, jit::Module& expected,
   if (!inputs.empty()) {
     extra_files[kSelfTest] = pack_self_test(inputs, outputs);
   }
-  extra_files[kProvenanceFile] = provenance();
   Verification result;
   write_atomically(path, [&](const std::string& temporary) {
-    const BackgroundFlush flush(temporary);
     try {
       module.save(temporary, {extra_files.begin(), extra_files.end()});
     } catch (const c10::Error& error) {
       throw FileError("Cannot write '" + path +
                       "': " + libtorch_cause(error.what_without_backtrace()));
     }
+    const auto flushing = flush_in_background(temporary);
     auto written = load_mapped(temporary);
     if (inputs.empty()) {
       result.reason = "no probe inputs: none of the guessed shapes fits the model";
@@ -235,9 +231,10 @@ Verification export_model(Retargeter& retargeter, const std::string& path,
                           const ExportOptions& options) {
   auto expected = recompile(retargeter.module());
   for_each_blend(expected, [](jit::Module& blend) { blend.setattr("t", 1.0); });
-  return write_verified(
-      collapsed(retargeter.module()), expected, retargeter.original().extra_files,
-      [&] { return provenance_json(retargeter, options.provenance); }, path, options, "export");
+  auto extra_files = retargeter.original().extra_files;
+  extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
+  return write_verified(collapsed(retargeter.module()), expected, extra_files, path, options,
+                        "export");
 }
 
 Verification export_blended(const Model& blended, const std::string& path,
@@ -251,10 +248,9 @@ Verification export_blended(const Model& blended, const std::string& path,
   if (blends == 0) {
     throw UsageError("'" + blended.path + "' holds no blends; expected a file of `actswap blend`");
   }
-  return write_verified(
-      collapsed(blended.module), expected, blended.extra_files,
-      [&] { return collapsed_provenance_json(blended, options.provenance); }, path, options,
-      "export");
+  auto extra_files = blended.extra_files;
+  extra_files[kProvenanceFile] = collapsed_provenance_json(blended, options.provenance);
+  return write_verified(collapsed(blended.module), expected, extra_files, path, options, "export");
 }
 
 Verification save_blended(Retargeter& retargeter, const std::string& path,
@@ -263,16 +259,15 @@ Verification save_blended(Retargeter& retargeter, const std::string& path,
     throw UsageError("Expected blends at t = 0 or 1, but got " + std::to_string(t));
   }
   auto expected = t == 0.0 ? recompile(retargeter.original().module) : retargeter.finish();
+  auto extra_files = retargeter.original().extra_files;
+  extra_files[kProvenanceFile] = provenance_json(retargeter, options.provenance);
   auto blended = recompile(retargeter.module());
   set_code(blended, BlendCode::stock);
   for_each_blend(blended, [&](jit::Module& blend) { blend.setattr("t", t); });
   auto checking = options;
   checking.tolerance =
       std::max(checking.tolerance, insertion_tolerance(retargeter.plan(), retargeter.original()));
-  return write_verified(
-      blended, expected, retargeter.original().extra_files,
-      [&] { return provenance_json(retargeter, options.provenance); }, path, checking,
-      "blended model");
+  return write_verified(blended, expected, extra_files, path, checking, "blended model");
 }
 
 Verification verify_file(const std::string& path, double tolerance) {

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/kept_state.h>
+#include <actswap/measure/score.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/train/losses.h>
 
@@ -36,7 +37,7 @@ bool are_below(const torch::Tensor& targets, std::int64_t classes) {
 }  // namespace
 
 std::optional<std::int64_t> find_class_dim(const Model& model, const Dataset& data,
-                                           const std::vector<std::int64_t>& candidates) {
+                                           std::optional<std::int64_t> given) {
   const auto examples = first_examples(data, kExamples);
   const auto target = examples.target();
   if (!target.defined() || !c10::isIntegralType(target.scalar_type(), /*includeBool=*/false)) {
@@ -47,17 +48,14 @@ std::optional<std::int64_t> find_class_dim(const Model& model, const Dataset& da
   const KeptState kept(original);
   const EvalMode eval(original);
   const auto output = main_output(run_model(original, copy_tensors(examples.inputs)));
-  for (const auto dim : candidates) {
-    try {
-      cross_entropy(output, target, dim);
-    } catch (const UsageError&) {  // no classes of this dimension
-      continue;
-    }
-    if (are_below(targets_of(data), output.size(dim))) {
-      return dim;
-    }
+  const bool is_second = classes_second(output, target).is_same(output);
+  const auto dim = given.value_or(is_second ? 1 : -1);
+  try {
+    cross_entropy(output, target, dim);
+  } catch (const UsageError&) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  return are_below(targets_of(data), output.size(dim)) ? std::optional(dim) : std::nullopt;
 }
 
 }  // namespace actswap

@@ -103,7 +103,6 @@ class Conversion {
     check_gate();
     check_interruption();
     write();
-    run_.model_sha256 = model_.sha256();
     record();
     return run_;
   }
@@ -210,10 +209,10 @@ class Conversion {
   // The record is written as the run goes on, so that what is known outlives an interruption.
   void record() {
     run_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    run_.model_sha256 = model_.sha256();
     if (run_.run_directory.empty()) {
       return;
     }
-    run_.model_sha256 = model_.sha256();
     std::error_code error;
     std::filesystem::create_directories(run_.run_directory, error);
     if (error) {

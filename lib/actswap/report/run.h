@@ -10,9 +10,9 @@
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
-#include <actswap/train/harm.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
+#include <actswap/train/training_safeguard.h>
 
 #include <map>
 #include <optional>

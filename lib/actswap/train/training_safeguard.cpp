@@ -1,5 +1,5 @@
 #include <actswap/train/batch_loss.h>
-#include <actswap/train/harm.h>
+#include <actswap/train/training_safeguard.h>
 
 #include <torch/torch.h>
 
