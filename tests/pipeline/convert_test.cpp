@@ -221,6 +221,7 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   run = setting.run();
   EXPECT_TRUE(run.training_effect->taken_back);
   EXPECT_EQ(run.training_effect->examples, 96);
+  EXPECT_NE(summary_table(run).find("taken back"), std::string::npos) << summary_table(run);
   const auto trained = load(setting.options.output).module;
   setting.options.train_data = nullptr;
   setting.run();

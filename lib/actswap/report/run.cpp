@@ -318,6 +318,11 @@ std::string summary_table(const Run& run) {
       table.row(name + ", control (original trained on)", metric_text(*run.control));
     }
   }
+  if (run.training_effect && run.training_effect->taken_back) {
+    table.row("training", formatted("taken back: it made the loss worse, from %.3g",
+                                    run.training_effect->before) +
+                              formatted(" to %.3g", run.training_effect->after));
+  }
   for (const auto& [label, value] : claim_rows(run)) {
     table.row(label, value);
   }
