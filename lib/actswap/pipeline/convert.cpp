@@ -36,11 +36,6 @@ std::string in_words(const Schedule& schedule) {
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
 
-bool has_target(const Dataset& data) {
-  const std::int64_t first = 0;
-  return data.size() > 0 && data.get({&first, 1}).target().defined();
-}
-
 class Conversion {
  public:
   Conversion(const Model& model, const Plan& plan, const ConvertOptions& options,
@@ -60,7 +55,7 @@ class Conversion {
     run_.trained = options.train_data != nullptr;
     run_.train = options.train;
     run_.schedule = in_words(schedule_);
-    measurable_ = options.validation_data != nullptr && has_target(*options.validation_data);
+    measurable_ = options.is_measurable();
   }
 
   /// What the plan was made from.
@@ -68,7 +63,10 @@ class Conversion {
 
   /// All but the export.
   void prepare() {
-    check_options();
+    options_.validate();
+    if (options_.validation_data && !measurable_) {
+      message("the validation data has no target: outputs are compared with the original's");
+    }
     check_insertion();
     original_ = recompile(model_.module);
     if (measurable_) {
@@ -159,39 +157,6 @@ class Conversion {
     if (control_) {
       run_.control = judgements[2].evaluation;
       run_.control_agreement = judgements[2].agreement;
-    }
-  }
-
-  void check_options() const {
-    check_writable(options_.output);
-    if (options_.control && !run_.trained) {
-      throw UsageError("Expected training data with the control, which is trained on it");
-    }
-    if (options_.max_drop && !(*options_.max_drop >= 0.0)) {
-      throw UsageError("Expected a largest drop of 0 or more, but got " +
-                       number(*options_.max_drop));
-    }
-    if (options_.max_drop && !measurable_) {
-      throw UsageError("The accuracy gate needs labelled validation data, but there is none");
-    }
-    if (run_.trained && run_.train.asks_for_checks() && !options_.validation_data) {
-      throw UsageError(
-          "Expected validation data with a bound, with patience, with checks or where the best is "
-          "kept, but there is none");
-    }
-    if (options_.validation_data && !measurable_) {
-      message("the validation data has no target: outputs are compared with the original's");
-    }
-    if (options_.seeds < 1) {
-      throw UsageError("Expected seeds > 0, but got " + std::to_string(options_.seeds));
-    }
-    if (options_.seeds > 1 && !options_.validation_data) {
-      throw UsageError("Several seeds are compared on validation data, but there is none");
-    }
-    if (options_.seeds > 1 && !options_.train_data && !options_.calibration_data) {
-      throw UsageError(
-          "Expected data to calibrate or train on with several seeds: a plain swap "
-          "depends on none");
     }
   }
 

@@ -21,7 +21,7 @@
 
 namespace actswap {
 
-struct ConvertOptions {
+struct ACTSWAP_API ConvertOptions {
   std::string output = {};                         ///< the file to write
   std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
   CalibrationOptions calibration;                  ///< of a run with calibration_data
@@ -50,6 +50,11 @@ struct ConvertOptions {
   std::int64_t sensitivity_examples = 1000;      ///< the first of the validation data, for the two
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
   std::string run_directory = {};  ///< where run.json goes; empty: no record is written
+
+  /// Whether there is validation data with a target.
+  bool is_measurable() const;
+  /// @throws UsageError for what does not go together; FileError where no output can be written.
+  void validate() const;
 };
 
 struct ConvertCallbacks {
