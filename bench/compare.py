@@ -34,7 +34,7 @@ MEMORY_GOAL = 1.0
 ULP_GOAL = 4.0
 EXPORT_GOAL = (0.98, 1.02)
 SHAPES = {"narrow": [64, 1, 28, 28], "wide": [32, 3, 32, 32]}
-PARTS = ["kernels", "avx2", "steps", "exports", "spellings", "accuracy"]
+PARTS = ["kernels", "avx2", "steps", "loop", "exports", "spellings", "accuracy"]
 REFERENCE_SPELLING = "x * torch.clamp(x * 0.5 + 1.0, 0.0, 1.0)"
 INFINITY = float("inf")
 
@@ -184,6 +184,14 @@ def spellings(benchmarks: Benchmarks) -> None:
         for expression, time in sorted(times.items(), key=lambda item: item[1]["contiguous"])])  # fmt: skip
 
 
+def loop(arguments) -> None:
+    print("## The training loop\n")
+    print("`actswap convert --train` beside the same loop in Python, over the quickstart's model and a blended file in stock operators, as")
+    print("`bench/training/loop.py` describes it. A ratio is the command's time over PyTorch's; the goal is 1.\n")
+    command = [sys.executable, HERE / "training" / "loop.py", "--build", arguments.build]
+    print(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
 def accuracy(benchmarks: Benchmarks, arguments) -> None:
     """kernel_ulp's table, one line for sets whose lines are the same."""
     print("## Accuracy\n")
@@ -242,6 +250,8 @@ def main() -> int:
                     kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2")
                 elif part == "steps":
                     steps(benchmarks, models)
+                elif part == "loop":
+                    loop(arguments)
                 elif part == "exports":
                     exports(benchmarks, models)
                 elif part == "spellings":

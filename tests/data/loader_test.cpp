@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <numeric>
@@ -161,6 +162,7 @@ struct Watched : Dataset {
     const int call = calls++;
     thread = std::this_thread::get_id();
     gradients = gradients || torch::GradMode::is_enabled();
+    most_threads = std::max<int>(most_threads, at::get_num_threads());
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     inside = false;
     if (call == fail_at) {
@@ -172,6 +174,7 @@ struct Watched : Dataset {
   mutable std::atomic<int> calls = 0;
   mutable std::atomic<bool> inside = false;
   mutable std::atomic<bool> gradients = false;
+  mutable std::atomic<int> most_threads = 0;
   mutable std::atomic<std::thread::id> thread;
 };
 
@@ -185,6 +188,22 @@ TEST(Loader, PreparesOneBatchAheadInTheBackground) {
   });
   EXPECT_EQ(data.calls, 10);
   EXPECT_FALSE(data.gradients);
+}
+
+TEST(Loader, LeavesTheThreadsOfKernelsToTheBody) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(3);
+  const Watched data;
+  int in_body = 0;
+  int in_new_thread = 0;
+  Loader(data, {.batch_size = 50}).for_each(0, [&](auto, const Example&) {
+    in_body = at::get_num_threads();
+    std::thread([&] { in_new_thread = at::get_num_threads(); }).join();
+  });
+  EXPECT_EQ(data.most_threads, 1);
+  EXPECT_EQ(in_body, 3);
+  EXPECT_EQ(in_new_thread, 3);
+  at::set_num_threads(before);
 }
 
 TEST(Loader, PassesOnWhatTheDataSetThrows) {

@@ -1,11 +1,13 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
 
+#include <ATen/Parallel.h>
 #include <torch/utils.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <latch>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -18,14 +20,22 @@ namespace actswap {
 
 namespace {
 
-// Makes the batches of one epoch in order, one ahead of the reader. One thread for the epoch and
-// not one for each batch: a thread that runs a parallel kernel starts a team of OpenMP threads of
-// its own.
+// Makes the batches of one epoch in order, one ahead of the reader. Kernels run on its one thread
+// alone: a team of OpenMP threads of its own beside the reader's would be more threads than there
+// are processors, and then OpenMP puts threads to sleep as soon as they wait. On two processors
+// that made a step of training 1.4 times as long.
 class Prefetcher {
  public:
   Prefetcher(std::int64_t batches, std::function<Example(std::int64_t)> make)
-      : make_(std::move(make)),
-        thread_([this, batches](const std::stop_token& stop) { run(stop, batches); }) {}
+      : threads_(at::get_num_threads()),
+        make_(std::move(make)),
+        thread_([this, batches](const std::stop_token& stop) { run(stop, batches); }) {
+    if (threads_ > 1) {
+      // What a thread sets is what threads begin with from now on, too; that is set back.
+      is_alone_.wait();
+      at::set_num_threads(threads_);
+    }
+  }
 
   /// The next batch. @throws what making it threw
   Example next() {
@@ -42,6 +52,11 @@ class Prefetcher {
 
  private:
   void run(const std::stop_token& stop, std::int64_t batches) {
+    if (threads_ > 1) {
+      at::get_num_threads();  // a thread's first call takes over what threads begin with
+      at::set_num_threads(1);
+      is_alone_.count_down();
+    }
     const torch::NoGradGuard no_grad;  // the mode is each thread's own; data has no gradient
     try {
       for (std::int64_t batch = 0; batch < batches && !stop.stop_requested(); ++batch) {
@@ -60,6 +75,8 @@ class Prefetcher {
     }
   }
 
+  int threads_;  // of the reader
+  std::latch is_alone_{1};
   std::function<Example(std::int64_t)> make_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
