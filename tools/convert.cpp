@@ -10,6 +10,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/default_loss.h>
 
 #include <cstdio>
 
@@ -123,7 +124,8 @@ void look_for_classes(Options& options, const Model& model) {
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   train.class_dim = found.value_or(train.class_dim);
   if (options.loss == "auto") {
-    train.loss = found ? Loss({{Signal::distil}, {Signal::cross_entropy}}) : Loss(Signal::distil);
+    train.loss =
+        default_loss(found.has_value(), train.steps(options.convert.train_data->size()));
     log_info("trained on: " + to_string(train.loss));
   }
 }
@@ -208,7 +210,7 @@ void add_training_flags(CLI::App& app, Options& options) {
                  "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites "
                  "(these compare with the original and need no labels), cross-entropy, mse, "
                  "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, and "
-                 "cross-entropy where the training data has classes");
+                 "where the training data has classes min(1, steps / 400)*cross-entropy");
   app.add_option("--temperature", train.temperature, "Of distil");
   app.add_option(
       "--class-dim", options.class_dim,

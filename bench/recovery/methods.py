@@ -13,7 +13,7 @@ RATE = 0.1  # of the original's peak learning rate
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
-    learns: str = "outputs"  # of the original; "labels"; "both": their sum
+    learns: str = "outputs"  # of the original; "labels"; "both": their sum, weighted as the command does by itself
     options: tuple = ("--average", 0)  # of the command, for its training
 
     @property
@@ -122,7 +122,7 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
         return [*found, "--epochs", 0]
     budget = steps(task, cell.budget)
     distil = "distil-mse" if task.published else "distil"
-    loss = {"outputs": distil, "labels": "cross-entropy", "both": f"{distil}+cross-entropy"}[method.learns]
+    loss = {"outputs": distil, "labels": "cross-entropy", "both": "auto"}[method.learns]
     found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", cell.rate * task.rate]
     found += ["--epochs", budget / (examples // task.batch), *method.options]
     if (cell.method, cell.target) == WITH_CONTROL:

@@ -320,8 +320,8 @@ class Conversion {
 
   // A model needs its time at t = 1 (docs/recovery.md).
   void warn_of_a_long_ramp() const {
-    const auto batches = static_cast<double>(
-        std::max<std::int64_t>(1, options_.train_data->size() / run_.train.batch_size));
+    const auto batches =
+        static_cast<double>(run_.train.batches_per_epoch(options_.train_data->size()));
     const double end = schedule_.in_epochs(batches).options().end;
     if (end > 0.5 * run_.train.epochs && schedule_.options().hold == 0.0) {
       message("warning: t reaches 1 after " + number(100.0 * end / run_.train.epochs) +

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/train/trainer.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <sstream>
@@ -47,6 +48,16 @@ std::string to_string(OptimizerKind kind) {
 
 std::string to_string(Keep keep) {
   return keep == Keep::best ? "best" : "last";
+}
+
+std::int64_t TrainOptions::batches_per_epoch(std::int64_t examples) const {
+  return std::max<std::int64_t>(1, examples / batch_size);
+}
+
+std::int64_t TrainOptions::steps(std::int64_t examples) const {
+  const double found = epochs * static_cast<double>(batches_per_epoch(examples));
+  // A fraction of epochs times batches may miss a whole number by its last digit.
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(found * (1.0 - 1e-12))));
 }
 
 // Every comparison is false for NaN, so that NaN is refused as well.

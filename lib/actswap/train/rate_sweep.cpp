@@ -24,10 +24,6 @@ double usual_rate(OptimizerKind kind) {
   return kind == OptimizerKind::adamw ? 3e-4 : 1e-2;
 }
 
-std::int64_t batches_of(std::int64_t examples, const TrainOptions& options) {
-  return std::max<std::int64_t>(1, examples / options.batch_size);
-}
-
 class Sweep {
  public:
   Sweep(torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const Dataset& data,
@@ -51,12 +47,11 @@ class Sweep {
     held_out_.emplace(data, std::vector<std::int64_t>(order.begin(), border));
     seen_.emplace(data, std::vector<std::int64_t>(border, order.end()));
 
-    const auto batches = static_cast<double>(batches_of(data.size(), options));
-    const auto whole =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(options.epochs * batches));
+    const auto batches = static_cast<double>(options.batches_per_epoch(data.size()));
+    const auto whole = options.steps(data.size());
     result_.steps = std::min(whole, std::clamp<std::int64_t>(whole / 20, 10, 200));
     epochs_ = static_cast<double>(result_.steps) /
-              static_cast<double>(batches_of(seen_->size(), options));
+              static_cast<double>(options.batches_per_epoch(seen_->size()));
     const double scale = epochs_ / options.epochs;
     for (const auto& schedule : schedules) {
       const auto ramp = schedule.in_epochs(batches).options();

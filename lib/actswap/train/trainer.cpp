@@ -90,10 +90,8 @@ class Training {
         optimizer_(options, parameters_),
         loss_(module_, std::move(teacher), options),
         tensors_(module),
-        best_(options.keep == Keep::best) {
-    const double steps = options.epochs * static_cast<double>(batches_);
-    total_steps_ =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(steps * (1.0 - 1e-12))));
+        best_(options.keep == Keep::best),
+        total_steps_(options.steps(data.size())) {
     if (options.average > 0.0) {
       averaging_.emplace(module, options.average);
     }
@@ -374,7 +372,7 @@ class Training {
   std::optional<Averaging> averaging_;
   std::optional<ClosedLoop> loop_;
   Best best_;
-  std::int64_t total_steps_ = 0;
+  std::int64_t total_steps_;
   std::int64_t check_steps_ = 0;  // from one check to the next; 0: none
   std::int64_t step_ = 0;
   bool is_over_ = false;             // early

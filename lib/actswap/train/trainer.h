@@ -68,8 +68,12 @@ struct ACTSWAP_API TrainOptions {
   bool asks_for_checks() const {
     return check_every > 0.0 || keep == Keep::best || patience > 0 || bound.has_value();
   }
+  /// Of a training on so many examples: full batches, or one where they do not fill any.
+  std::int64_t batches_per_epoch(std::int64_t examples) const;
+  /// ceil(epochs * batches), at least 1
+  std::int64_t steps(std::int64_t examples) const;
   /// @throws UsageError naming the option, its range and the value found.
-  ACTSWAP_API void validate() const;
+  void validate() const;
 };
 
 struct Progress {
@@ -125,7 +129,7 @@ ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
                                     const TrainOptions& options);
 
 /// Trains `module` in place, in train mode, and leaves it in eval mode (after an exception too).
-/// Takes ceil(epochs * batches) steps, at least one. Where the data fills more than one batch, each
+/// Takes TrainOptions::steps(examples) steps. Where the data fills more than one batch, each
 /// epoch leaves out the examples that do not fill a last one; batch norm needs two examples or more
 /// in a batch. A parameter that is tied into several modules is stepped once. Same seed, same
 /// number of threads: same parameters, bit for bit (torch::manual_seed is called).
