@@ -124,8 +124,7 @@ void look_for_classes(Options& options, const Model& model) {
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   train.class_dim = found.value_or(train.class_dim);
   if (options.loss == "auto") {
-    train.loss =
-        default_loss(found.has_value(), train.steps(options.convert.train_data->size()));
+    train.loss = default_loss(found.has_value(), train.steps(options.convert.train_data->size()));
     log_info("trained on: " + to_string(train.loss));
   }
 }

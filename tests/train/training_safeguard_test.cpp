@@ -1,0 +1,45 @@
+#include <actswap/train/training_safeguard.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "train/modules.h"
+
+namespace actswap {
+namespace {
+
+/// What remains of x w, w being 1, with a loss of mean (x w)^2, after a training that set w.
+double weight_after(double trained, bool is_taken_back) {
+  auto module = make_identity();
+  torch::manual_seed(1);
+  const TensorDataset data({torch::randn({40, 3})}, torch::zeros({40, 3}));
+  TrainingSafeguard safeguard(module, std::nullopt, data, plain_options(Signal::mse));
+  auto weight = module.attr("w").toTensor();
+  {
+    const torch::NoGradGuard no_grad;
+    weight.fill_(trained);
+  }
+  const auto effect = safeguard.undo_harm();
+  EXPECT_EQ(effect.examples, 40);
+  EXPECT_GT(effect.before, 0.0);
+  if (std::isfinite(trained)) {
+    EXPECT_NEAR(effect.after / effect.before, trained * trained, 1e-5);
+  }
+  EXPECT_EQ(effect.taken_back, is_taken_back) << trained;
+  return weight.item<double>();
+}
+
+TEST(TrainingSafeguard, KeepsWhatLowersTheLossOrRaisesItALittle) {
+  EXPECT_NEAR(weight_after(0.5, false), 0.5, 1e-6);
+  EXPECT_NEAR(weight_after(std::sqrt(1.15), false), std::sqrt(1.15), 1e-6);
+}
+
+TEST(TrainingSafeguard, TakesBackWhatRaisesTheLossByMoreThanAFifth) {
+  EXPECT_EQ(weight_after(std::sqrt(1.25), true), 1.0);
+  EXPECT_EQ(weight_after(std::numeric_limits<double>::quiet_NaN(), true), 1.0);
+}
+
+}  // namespace
+}  // namespace actswap
