@@ -184,6 +184,72 @@ TEST(Insert, ActivationsInARow) {
 )IR");
 }
 
+/// root(x) with this body, and a child to call; `activation` stands for ACTIVATION.
+torch::jit::Module make_writer(const std::string& body, const std::string& activation) {
+  const auto with_activation = [&](std::string text) {
+    const std::string mark = "ACTIVATION";
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark)) {
+      text.replace(at, mark.size(), activation);
+    }
+    return text;
+  };
+  const auto unit = std::make_shared<CompilationUnit>();
+  const auto child = make_module(unit, "Child",
+                                 with_activation("def add_one(self, x: Tensor) -> Tensor:\n"
+                                                 "  return x.add_(1.0)\n"
+                                                 "def act(self, x: Tensor) -> Tensor:\n"
+                                                 "  return ACTIVATION\n"));
+  return make_module(unit, "Root",
+                     with_activation("def forward(self, x: Tensor) -> Tensor:\n" + body),
+                     {{"child", child}});
+}
+
+torch::Tensor gradient(torch::jit::Module& module) {
+  torch::manual_seed(1);
+  const auto x = torch::randn({3, 4}).set_requires_grad(true);
+  module.forward({x * 1.0}).toTensor().sum().backward();
+  return x.grad();
+}
+
+// The gradient of ReLU needs its own output: what is written to is a copy of it.
+TEST(Insert, WhatIsWrittenToCanBeTrained) {
+  const struct {
+    const char* body;
+    bool copies;
+  } cases[] = {
+      {"  y = ACTIVATION\n  return y * y\n", false},
+      {"  y = ACTIVATION\n  z = y * 3.0\n  z += 1.0\n  return z * y\n", false},
+      {"  return self.child.act(x) * 2.0\n", false},
+      {"  y = ACTIVATION\n  y += x\n  return y * y\n", true},
+      {"  y = ACTIVATION\n  y.view([-1]).mul_(2.0)\n  return y * y\n", true},
+      {"  y = ACTIVATION\n  y[0] = 1.0\n  return y * y\n", true},
+      {"  if x.size(0) > 1:\n    y = ACTIVATION\n  else:\n    y = x * 2.0\n"
+       "  y += 1.0\n  return y * y\n",
+       true},
+      {"  y = ACTIVATION\n  for _ in range(2):\n    y = y.add_(1.0)\n  return y * y\n", true},
+      {"  y = ACTIVATION\n  for _ in range(2):\n    if x.size(0) > 5:\n      y = y * 2.0\n"
+       "  y += 1.0\n  return y * y\n",
+       true},
+      {"  y = ACTIVATION\n  return self.child.add_one(y) * y\n", true},
+      {"  y = self.child.act(x)\n  y += 1.0\n  return y * y\n", true},
+  };
+  for (const auto& [body, copies] : cases) {
+    for (const auto code : {BlendCode::stock, BlendCode::fused}) {
+      SCOPED_TRACE(body);
+      auto root = make_writer(body, "torch.silu(x)");
+      const auto inserted = insert_blends(root, plan_for(root), code);
+      for_each_blend(inserted.root, [&, copied = copies](torch::jit::Module& blend) {
+        blend.setattr("t", 1.0);
+        EXPECT_EQ(canonical(graph_of(blend)).find("aten::clone") != std::string::npos, copied);
+      });
+      auto reference = make_writer(body, "torch.relu(x).clone()");
+      EXPECT_TRUE(torch::equal(gradient(root), gradient(reference)));
+      collapse_blends(root);
+      EXPECT_EQ(canonical(graph_of(root)).find("aten::clone"), std::string::npos);
+    }
+  }
+}
+
 TEST(Insert, LeavesWhatThePlanKeeps) {
   const auto root = make_root();
   const auto before = canonical(graph_of(root));

@@ -14,6 +14,10 @@ namespace {
 
 constexpr char kClassName[] = "__torch__.actswap.Blend";
 
+// The attribute of blends that give away a copy. A function whose gradient needs its own output, as
+// ReLU's does, must not be given away where somebody writes to that.
+constexpr char kCopies[] = "copies";
+
 constexpr char kSetBlend[] =
     "def set_blend(self, t: float) -> None:\n"
     "    self.t = min(max(t, 0.0), 1.0)\n";
@@ -48,9 +52,7 @@ std::string fused_source(const ActivationSpec& source, const ActivationSpec& tar
          "\n"
          "    else:\n"
          "        y = actswap.blend(x, t, \"" +
-         source.to_string() + "\", \"" + target.to_string() +
-         "\")\n"
-         "    return y\n";
+         source.to_string() + "\", \"" + target.to_string() + "\")\n";
 }
 
 // The ends take the single function, so that they are exact and cost what it costs.
@@ -73,17 +75,16 @@ std::string stock_source(const ActivationSpec& source, const ActivationSpec& tar
          "\n"
          "    else:\n"
          "        y = torch.lerp(" +
-         from + ", " + to +
-         ", t)\n"
-         "    return y\n";
+         from + ", " + to + ", t)\n";
 }
 
 void define_forward(jit::Module& blend, const ActivationSpec& source, const ActivationSpec& target,
                     BlendCode code) {
+  const std::string end = blend.hasattr(kCopies) ? "    return y.clone()\n" : "    return y\n";
   if (code == BlendCode::fused && BlendKernel::find(source, target)) {
-    blend.define(fused_source(source, target), std::make_shared<WithOperators>());
+    blend.define(fused_source(source, target) + end, std::make_shared<WithOperators>());
   } else {
-    blend.define(stock_source(source, target));
+    blend.define(stock_source(source, target) + end);
   }
 }
 
@@ -93,10 +94,10 @@ BlendFactory::BlendFactory(std::shared_ptr<jit::CompilationUnit> unit, BlendCode
     : unit_(std::move(unit)), code_(code) {}
 
 jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpec& target,
-                               bool training) {
+                               bool training, bool copies) {
   const auto from = source.to_string();
   const auto to = target.to_string();
-  const auto known = classes_.find({from, to});
+  const auto known = classes_.find({from, to, copies});
   const bool is_new = known == classes_.end();
   jit::Module blend = is_new ? jit::Module(c10::QualifiedName(kClassName), unit_, true)
                              : jit::Module(unit_, known->second);
@@ -111,10 +112,13 @@ jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpe
   set("t", c10::FloatType::get(), 0.0);
   set("source", c10::StringType::get(), from);
   set("target", c10::StringType::get(), to);
+  if (copies) {
+    set(kCopies, c10::BoolType::get(), true);
+  }
   if (is_new) {
     define_forward(blend, source, target, code_);
     blend.define(kSetBlend);
-    classes_.emplace(std::make_pair(from, to), blend.type());
+    classes_.emplace(std::tuple(from, to, copies), blend.type());
   }
   return blend;
 }

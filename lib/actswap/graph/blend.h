@@ -9,7 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
+#include <tuple>
 
 namespace actswap {
 
@@ -22,18 +22,20 @@ enum class BlendCode {
   stock,
 };
 
-/// Makes blend modules in one compilation unit: one class for each pair of functions.
+/// Makes blend modules in one compilation unit: one class for each pair of functions, and one more
+/// for those that copy.
 class BlendFactory {
  public:
   BlendFactory(std::shared_ptr<torch::jit::CompilationUnit> unit, BlendCode code);
   /// A new blend at t = 0, of the pair's class.
-  torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target,
-                          bool training);
+  /// @param copies what it computes, so that others may write to what it gives back
+  torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target, bool training,
+                          bool copies = false);
 
  private:
   std::shared_ptr<torch::jit::CompilationUnit> unit_;
   BlendCode code_;
-  std::map<std::pair<std::string, std::string>, c10::ClassTypePtr> classes_;
+  std::map<std::tuple<std::string, std::string, bool>, c10::ClassTypePtr> classes_;
 };
 
 /// Whether the class is a blend's; true after saving and loading too.

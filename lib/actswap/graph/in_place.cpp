@@ -15,23 +15,6 @@ namespace {
 // Whether what a method gives back may be an argument of it, or a view of one, as nn.Identity's is.
 bool returns_an_argument(const jit::Node* call_method);
 
-// A view shares memory with what it was made from; a write to one is seen through the other. What
-// is put into a list or tuple and taken out again is the same memory too.
-bool is_view(const jit::Node* node) {
-  static const std::set<std::string> kViews = {
-      "view",     "reshape",    "transpose",  "permute",      "select",    "slice",
-      "narrow",   "chunk",      "split",      "unsqueeze",    "squeeze",   "flatten",
-      "expand",   "t",          "detach",     "to",           "unbind",    "view_as",
-      "swapaxes", "as_strided", "contiguous", "dropout",      "unflatten", "__getitem__",
-      "movedim",  "alias",      "expand_as",  "tensor_split", "numpy_T",   "split_with_sizes"};
-  const auto kind = node->kind();
-  return kind == c10::prim::ListUnpack || kind == c10::prim::ListConstruct ||
-         kind == c10::prim::TupleUnpack || kind == c10::prim::TupleConstruct ||
-         kind == c10::prim::TupleIndex ||
-         (kind.is_aten() && kViews.contains(kind.toUnqualString())) ||
-         (kind == c10::prim::CallMethod && returns_an_argument(node));
-}
-
 bool may_hold_a_tensor(const c10::TypePtr& type) {
   const auto contained = type->containedTypes();
   return type->kind() == c10::TypeKind::TensorType ||
@@ -134,16 +117,6 @@ bool is_in_a_loop_around(const jit::Node* node, const jit::Block* outer) {
   return false;
 }
 
-// The calls of `method` that may be made on an object of the class.
-bool may_call(const jit::Node* node, const c10::ClassTypePtr& type, const std::string& method) {
-  if (node->kind() != c10::prim::CallMethod || node->s(c10::attr::name) != method) {
-    return false;
-  }
-  const auto receiver = node->input(0)->type();
-  return receiver->cast<c10::ClassType>() == nullptr ? type->isSubtypeOf(*receiver)  // an interface
-                                                     : *receiver == *type;
-}
-
 using Visited = std::set<std::pair<const jit::Function*, std::size_t>>;
 
 bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
@@ -174,6 +147,30 @@ bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
 }
 
 }  // namespace
+
+bool is_view(const jit::Node* node) {
+  static const std::set<std::string> kViews = {
+      "view",     "reshape",    "transpose",  "permute",      "select",    "slice",
+      "narrow",   "chunk",      "split",      "unsqueeze",    "squeeze",   "flatten",
+      "expand",   "t",          "detach",     "to",           "unbind",    "view_as",
+      "swapaxes", "as_strided", "contiguous", "dropout",      "unflatten", "__getitem__",
+      "movedim",  "alias",      "expand_as",  "tensor_split", "numpy_T",   "split_with_sizes"};
+  const auto kind = node->kind();
+  return kind == c10::prim::ListUnpack || kind == c10::prim::ListConstruct ||
+         kind == c10::prim::TupleUnpack || kind == c10::prim::TupleConstruct ||
+         kind == c10::prim::TupleIndex ||
+         (kind.is_aten() && kViews.contains(kind.toUnqualString())) ||
+         (kind == c10::prim::CallMethod && returns_an_argument(node));
+}
+
+bool may_call(const jit::Node* node, const c10::ClassTypePtr& type, const std::string& method) {
+  if (node->kind() != c10::prim::CallMethod || node->s(c10::attr::name) != method) {
+    return false;
+  }
+  const auto receiver = node->input(0)->type();
+  return receiver->cast<c10::ClassType>() == nullptr ? type->isSubtypeOf(*receiver)  // an interface
+                                                     : *receiver == *type;
+}
 
 bool is_read_elsewhere(const jit::Node* user, const jit::Value* value) {
   return is_seen_through_a_view(user, value) ||

@@ -25,4 +25,12 @@ bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
 /// The same within the graph of one call: somebody else uses the value or a view of it.
 bool is_read_elsewhere(const torch::jit::Node* user, const torch::jit::Value* value);
 
+/// Whether the node's outputs may share memory with its inputs: a write to one is seen through the
+/// other. What is put into a list or tuple and taken out again is the same memory too.
+bool is_view(const torch::jit::Node* node);
+
+/// Whether the node calls the method, and that on what may be an object of the class.
+bool may_call(const torch::jit::Node* node, const c10::ClassTypePtr& type,
+              const std::string& method);
+
 }  // namespace actswap
