@@ -270,7 +270,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(json.at("run_dir"), "one.pt.run");
   EXPECT_EQ(json.at("training").at("epochs"), 2.0);
   EXPECT_EQ(json.at("training").at("seed"), 3);
-  EXPECT_EQ(json.at("training").at("loss"), "distil+cross-entropy");
+  EXPECT_EQ(json.at("training").at("loss"), "distil+0.02*cross-entropy");
   EXPECT_EQ(json.at("training").at("schedule"), "t = 1 from the start");
   EXPECT_EQ(json.at("calibration").at("inputs"), 48);
   EXPECT_EQ(json.at("calibration").at("sites").size(), 3U);
