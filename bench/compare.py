@@ -242,22 +242,18 @@ def main() -> int:
         models = Path(name)
         if {"steps", "exports"} & set(parts):
             subprocess.run([sys.executable, HERE / "training" / "models.py", models], check=True)
+        runs = {
+            "kernels": lambda: kernels(benchmarks),
+            "avx2": lambda: kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2"),
+            "steps": lambda: steps(benchmarks, models),
+            "loop": lambda: loop(arguments),
+            "exports": lambda: exports(benchmarks, models),
+            "spellings": lambda: spellings(benchmarks),
+            "accuracy": lambda: accuracy(benchmarks, arguments),
+        }
         for part in parts:
             with contextlib.redirect_stdout(io.StringIO()) as section:
-                if part == "kernels":
-                    kernels(benchmarks)
-                elif part == "avx2":
-                    kernels(benchmarks, slack=2.0, ACTSWAP_WITHOUT="AVX3", ATEN_CPU_CAPABILITY="avx2")
-                elif part == "steps":
-                    steps(benchmarks, models)
-                elif part == "loop":
-                    loop(arguments)
-                elif part == "exports":
-                    exports(benchmarks, models)
-                elif part == "spellings":
-                    spellings(benchmarks)
-                else:
-                    accuracy(benchmarks, arguments)
+                runs[part]()
             sections[part] = section.getvalue()
     order = ["", *PARTS, *(part for part in sections if part not in ("", *PARTS))]
     text = "".join((f"<!-- {part} -->\n" if part else "") + sections[part] for part in order if part in sections)

@@ -3,6 +3,8 @@
 #include <actswap/kernel/blend_operator.h>
 
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 
 #include "ir.h"
 #include "models.h"
@@ -184,7 +186,20 @@ TEST(Insert, ActivationsInARow) {
 )IR");
 }
 
-/// root(x) with this body, and a child to call; `activation` stands for ACTIVATION.
+/// Knows functions by name.
+struct Functions : torch::jit::Resolver {
+  explicit Functions(std::shared_ptr<CompilationUnit> unit) : unit_(std::move(unit)) {}
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(
+      const std::string& name, torch::jit::GraphFunction& method,
+      const torch::jit::SourceRange& at) override {
+    auto* function = unit_->find_function(c10::QualifiedName("__torch__." + name));
+    return function != nullptr ? std::make_shared<torch::jit::FunctionValue>(function)
+                               : torch::jit::nativeResolver()->resolveValue(name, method, at);
+  }
+  std::shared_ptr<CompilationUnit> unit_;
+};
+
+/// root(x) with this body, a child and functions to call; `activation` stands for ACTIVATION.
 torch::jit::Module make_writer(const std::string& body, const std::string& activation) {
   const auto with_activation = [&](std::string text) {
     const std::string mark = "ACTIVATION";
@@ -199,9 +214,15 @@ torch::jit::Module make_writer(const std::string& body, const std::string& activ
                                                  "  return x.add_(1.0)\n"
                                                  "def act(self, x: Tensor) -> Tensor:\n"
                                                  "  return ACTIVATION\n"));
-  return make_module(unit, "Root",
-                     with_activation("def forward(self, x: Tensor) -> Tensor:\n" + body),
-                     {{"child", child}});
+  const auto resolver = std::make_shared<Functions>(unit);
+  unit->define(c10::QualifiedName("__torch__"),
+               "def write(x: Tensor) -> Tensor:\n  return x.add_(1.0) * 2.0\n"
+               "def same(x: Tensor) -> Tensor:\n  return x\n"
+               "def twice(x: Tensor) -> Tensor:\n  return x * 2.0\n",
+               resolver, nullptr);
+  auto root = make_module(unit, "Root", "", {{"child", child}});
+  root.define(with_activation("def forward(self, x: Tensor) -> Tensor:\n" + body), resolver);
+  return root;
 }
 
 torch::Tensor gradient(torch::jit::Module& module) {
@@ -220,6 +241,9 @@ TEST(Insert, WhatIsWrittenToCanBeTrained) {
       {"  y = ACTIVATION\n  return y * y\n", false},
       {"  y = ACTIVATION\n  z = y * 3.0\n  z += 1.0\n  return z * y\n", false},
       {"  return self.child.act(x) * 2.0\n", false},
+      {"  return twice(ACTIVATION)\n", false},
+      {"  y = ACTIVATION\n  return write(y) * y\n", true},
+      {"  y = same(ACTIVATION)\n  y += 1.0\n  return y * y\n", true},
       {"  y = ACTIVATION\n  y += x\n  return y * y\n", true},
       {"  y = ACTIVATION\n  y.view([-1]).mul_(2.0)\n  return y * y\n", true},
       {"  y = ACTIVATION\n  y[0] = 1.0\n  return y * y\n", true},

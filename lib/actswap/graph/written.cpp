@@ -26,6 +26,7 @@ class Writers {
  public:
   explicit Writers(const std::vector<c10::ClassTypePtr>& types) : types_(types) {}
 
+  /// @param type of the method; nullptr: it is a function
   bool write_to(const c10::ClassTypePtr& type, const jit::Function& method,
                 const jit::Value* value) {
     if (!visited_.insert(value).second) {
@@ -46,7 +47,7 @@ class Writers {
            });
   }
 
-  // In a method, in what torch.jit.fork runs, in or behind a loop.
+  // In a method or function, in what torch.jit.fork runs, in or behind a loop.
   bool taker_writes(const c10::ClassTypePtr& type, const jit::Function& method,
                     const jit::Use& use) {
     const jit::Node* node = use.user;
@@ -59,8 +60,16 @@ class Writers {
       return write_to(type, method, forked->inputs()[use.offset]);
     }
     auto* callee = use.offset > 0 ? callee_of(node) : nullptr;
-    return callee != nullptr && write_to(node->input(0)->type()->cast<c10::ClassType>(), *callee,
-                                         callee->graph()->inputs()[use.offset]);
+    if (callee == nullptr) {
+      return false;
+    }
+    if (node->kind() == c10::prim::CallFunction) {  // first goes the function
+      // What it gives back may be what it was given.
+      return write_to(type, method, node->output()) ||
+             write_to(nullptr, *callee, callee->graph()->inputs()[use.offset - 1]);
+    }
+    return write_to(node->input(0)->type()->cast<c10::ClassType>(), *callee,
+                    callee->graph()->inputs()[use.offset]);
   }
 
   // Out of a branch, out of or once more around a loop, or back to those that call the method.
@@ -71,7 +80,7 @@ class Writers {
     }
     const jit::Node* outer = use.user->owningBlock()->owningNode();
     if (outer == nullptr) {
-      return caller_writes(type, method, use.offset);
+      return type != nullptr && caller_writes(type, method, use.offset);
     }
     if (outer->kind() == c10::prim::If) {
       return write_to(type, method, outer->output(use.offset));
