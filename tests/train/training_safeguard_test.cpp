@@ -10,12 +10,19 @@
 namespace actswap {
 namespace {
 
-/// What remains of x w, w being 1, with a loss of mean (x w)^2, after a training that set w.
-double weight_after(double trained, bool is_taken_back) {
+/// What remains of x w, w being 1, after a training that set w. The loss is mean (x w)^2, whether
+/// its zeros are labels or what an original gives.
+double weight_after(double trained, bool is_taken_back, Signal signal = Signal::mse) {
   auto module = make_identity();
+  std::optional<torch::jit::Module> teacher;
+  if (signal == Signal::distil_mse) {
+    teacher = make_identity();
+    const torch::NoGradGuard no_grad;
+    teacher->attr("w").toTensor().zero_();
+  }
   torch::manual_seed(1);
   const TensorDataset data({torch::randn({40, 3})}, torch::zeros({40, 3}));
-  TrainingSafeguard safeguard(module, std::nullopt, data, plain_options(Signal::mse));
+  TrainingSafeguard safeguard(module, teacher, data, plain_options(signal));
   auto weight = module.attr("w").toTensor();
   {
     const torch::NoGradGuard no_grad;
@@ -34,6 +41,11 @@ double weight_after(double trained, bool is_taken_back) {
 TEST(TrainingSafeguard, KeepsWhatLowersTheLossOrRaisesItALittle) {
   EXPECT_NEAR(weight_after(0.5, false), 0.5, 1e-6);
   EXPECT_NEAR(weight_after(std::sqrt(1.15), false), std::sqrt(1.15), 1e-6);
+}
+
+TEST(TrainingSafeguard, TakesBackAnyRiseWithoutLabels) {
+  EXPECT_NEAR(weight_after(0.99, false, Signal::distil_mse), 0.99, 1e-6);
+  EXPECT_EQ(weight_after(1.01, true, Signal::distil_mse), 1.0);
 }
 
 TEST(TrainingSafeguard, TakesBackWhatRaisesTheLossByMoreThanAFifth) {

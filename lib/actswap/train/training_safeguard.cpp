@@ -12,10 +12,15 @@ namespace {
 
 constexpr std::int64_t kExamples = 512;
 
-// A loss that rises by less does not show harm: an original has learnt its training examples by
-// heart to some degree, which a training of a few steps undoes a little while the model gains on
-// others.
-constexpr double kHarm = 1.2;
+// A loss on labels that rises by less does not show harm: an original has learnt its training
+// examples by heart to some degree, which a training of a few steps undoes a little while the model
+// gains on others. What the original gives is the same for all examples, seen or not.
+constexpr double kHarmOnLabels = 1.2;
+
+double harm(const Loss& loss) {
+  const bool may_be_on_labels = loss.needs_target() || loss.has(Signal::module);
+  return may_be_on_labels ? kHarmOnLabels : 1.0;
+}
 
 std::vector<std::int64_t> last_of_first_epoch(std::int64_t size, std::uint64_t seed) {
   const auto order = shuffled_indices(size, seed, 0);
@@ -39,7 +44,7 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
 
 TrainingEffect TrainingSafeguard::undo_harm() {
   effect_.after = loss();
-  if (!(effect_.after <= kHarm * effect_.before)) {
+  if (!(effect_.after <= harm(options_.loss) * effect_.before)) {
     tensors_.write(weights_);
     effect_.taken_back = true;
   }

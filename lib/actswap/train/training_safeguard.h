@@ -33,8 +33,8 @@ class ACTSWAP_API TrainingSafeguard {
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Dataset& data, const TrainOptions& options);
 
-  /// Measures again. Where the loss is higher by more than a fifth, or no number, the module gets
-  /// back all it was.
+  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. A
+  /// loss that may look at labels, a module's too, must be higher by more than a fifth.
   TrainingEffect undo_harm();
 
  private:
