@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import BUDGETS, CALIBRATION, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, auto
+from methods import ALL, BUDGETS, CALIBRATION, FROM_START, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, auto
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
@@ -226,6 +226,31 @@ def goals(cells: Cells) -> list:
     return ["### The goals", "", "To relu. " + BY_ITSELF, "", *table(["task", "budget", "goal", "found", "met"], lines)]
 
 
+def whether_it_pays(cells: Cells, whole: Cells) -> list:
+    """Against the cheap activation from the start."""
+    lines = []
+    for task, what in MAIN.items():
+        digits = DIGITS[what.metric]
+        for target in TARGETS:
+            rows = whole.of(task, target, FROM_START, ALL)
+            if not rows:
+                continue
+            sign = -1 if what.metric == "nats" else 1
+            columns = [interval([row[key] for row in rows.values()], digits) for key in ("retargeted", "original")]
+            columns.append(interval([sign * (row["original"] - row["retargeted"]) for row in rows.values()], digits))
+            for method, budget in ((CALIBRATION, "none"), (auto(what), "2 %"), (auto(what), "10 %")):
+                ours = cells.of(task, target, method, budget)
+                gains = [sign * (ours[seed]["retargeted"] - rows[seed]["retargeted"]) for seed in sorted(ours.keys() & rows.keys())]
+                columns.append(interval(gains, digits))
+            lines.append([what.title, NAMES[what.metric].split(" (")[0], target, len(rows), *columns])
+    if not lines:
+        return []
+    head = ["task", "metric", "with", "seeds", "from the start", "original", "the original gains", "retargeted without training", "2 %", "10 %"]
+    return ["### The cheap function from the start", "", "The same network with the cheap function, trained as the original was: from the same weights, "
+            "in the same order, as long. The last four columns are what is gained over it, paired over the seeds; positive is better, in nats as well. "
+            "2 % and 10 % are what the command does by itself, after all of the original's training.", "", *table(head, lines)]  # fmt: skip
+
+
 def color_of(method: str, task: str) -> str:
     if method == auto(TASKS[task]):
         return AUTO_COLOR
@@ -269,6 +294,6 @@ def write(rows: list, page: Path) -> None:
     seeds = sorted({row["seed"] for row in rows})
     intro = f"Seeds: {', '.join(map(str, seeds))}. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
     lines = [intro, "", *goals(cells), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
-             *ramp_or_hard(cells, fast)]  # fmt: skip
+             *whether_it_pays(cells, Cells(rows, 1.0)), *ramp_or_hard(cells, fast)]  # fmt: skip
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)

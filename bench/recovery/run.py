@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
@@ -26,13 +27,14 @@ from pathlib import Path
 import torch
 
 import report
-from methods import BUDGETS, LONG, METHODS, ORDERS, TARGETS, Cell, arguments, cells, steps, study
-from tasks import ROOT, TASKS
+from methods import ALL, BUDGETS, FROM_START, LONG, METHODS, ORDERS, TARGETS, Cell, arguments, cells, from_start, steps, study
+from tasks import COMMAND, ROOT, TASKS
 
+ALL_METHODS = [*METHODS, *ORDERS, FROM_START]
 MOST_SEEDS = max(report.STUDENT) + 1
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 # What --short does: tasks that need no more than the quickstart does.
-SHORT_TASKS, SHORT_BUDGETS, SHORT_SEEDS = ["residual", "convnext"], ["none", "2 %"], [0]
+SHORT_TASKS, SHORT_BUDGETS, SHORT_SEEDS = ["residual", "convnext"], ["none", "2 %", ALL], [0]
 
 
 class Stopped(Exception):
@@ -87,12 +89,29 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+def train(name: str, seed: int, options: argparse.Namespace, *more: object) -> None:
+    short = ["--short"] if options.short else []
+    run([sys.executable, Path(__file__).with_name("tasks.py"), name, "--seed", seed, "--out", options.out / name, *short, *more])
+
+
 def make_original(name: str, seed: int, options: argparse.Namespace) -> None:
-    folder = options.out / name
-    if not (folder / f"original_{seed}.pt").exists():
-        short = ["--short"] if options.short else []
-        run([sys.executable, Path(__file__).with_name("tasks.py"), name, "--seed", seed, "--out", folder, *short])
+    if not (options.out / name / f"original_{seed}.pt").exists():
+        train(name, seed, options)
         print(f"{name}, seed {seed}: original trained", flush=True)
+
+
+def train_from_start(cell: Cell, options: argparse.Namespace, results: Results) -> None:
+    task, folder = options.chosen[cell.task], options.out / cell.task
+    begin = time.monotonic()
+    train(cell.task, cell.seed, options, "--from-start", cell.target, "--command", options.command)
+    values = {}
+    for key, name in (("original", "original"), ("retargeted", cell.target)):
+        model = folder / f"{name}_{cell.seed}.pt"
+        measured = run([options.command, "eval", model, "--data", folder / "val.pt", *task.options, "--json", "-q"])
+        values[key] = task.value(json.loads(measured))
+    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": round(time.monotonic() - begin, 1), "commit": options.commit}
+    results.add(row)
+    print(f"{cell}: {task.metric} {row['retargeted']:.4f}, original {row['original']:.4f}, in {row['seconds']:.0f} s", flush=True)
 
 
 def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Results) -> None:
@@ -132,7 +151,7 @@ def all_of(jobs: int, function: Callable, items: list) -> int:
 
 
 def chosen(options: argparse.Namespace, seed: int) -> list:
-    found = cells(options.chosen, seed) + (study(options.chosen, seed) if options.study else [])
+    found = cells(options.chosen, seed) + from_start(options.chosen, seed) + (study(options.chosen, seed) if options.study else [])
     return [cell for cell in found if cell.target in options.targets and cell.method in options.methods and cell.budget in options.budgets]
 
 
@@ -144,7 +163,14 @@ def one_seed(seed: int, options: argparse.Namespace, results: Results) -> int:
     there = [name for name in names if (options.out / name / f"original_{seed}.pt").exists()]
     sizes = {name: len(torch.load(options.out / name / "train.pt", weights_only=True, mmap=True)["x"]) for name in there}
     possible = [cell for cell in wanted if cell.task in there]
-    return failed + all_of(options.jobs, lambda cell: convert(cell, options, sizes[cell.task], results), possible)
+
+    def make(cell: Cell) -> None:
+        if cell.method == FROM_START:
+            train_from_start(cell, options, results)
+        else:
+            convert(cell, options, sizes[cell.task], results)
+
+    return failed + all_of(options.jobs, make, possible)
 
 
 def main() -> int:
@@ -153,21 +179,21 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", help="0 1 2 3 4 by default")
     parser.add_argument("--tasks", nargs="+", choices=TASKS)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
-    parser.add_argument("--methods", nargs="+", choices=[*METHODS, *ORDERS], default=[*METHODS, *ORDERS])
-    parser.add_argument("--budgets", nargs="+", choices=[*BUDGETS, LONG])
+    parser.add_argument("--methods", nargs="+", choices=ALL_METHODS, default=ALL_METHODS)
+    parser.add_argument("--budgets", nargs="+", choices=[*BUDGETS, LONG, ALL])
     parser.add_argument("--no-study", dest="study", action="store_false", help="leave out where a ramp pays: other rates, longer budgets, orders")
     parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="commands at a time, each with one thread")
     parser.add_argument("--out", type=Path, help="where the originals and the data go (build/recovery, with --short build/recovery/short)")
     parser.add_argument("--results", type=Path, help="the file of the results (docs/recovery/results.jsonl, with --short one in --out)")
     parser.add_argument("--page", type=Path, help="the page to write the report into (docs/recovery.md, with --short one in --out)")
-    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
+    parser.add_argument("--command", type=Path, default=COMMAND)
     options = parser.parse_args()
     names = options.tasks or (SHORT_TASKS if options.short else list(TASKS))
     options.seeds = options.seeds or (SHORT_SEEDS if options.short else range(5))
     if len(set(options.seeds)) != len(options.seeds) or len(options.seeds) > MOST_SEEDS:
         parser.error(f"expected at most {MOST_SEEDS} seeds, each once, but found {' '.join(map(str, options.seeds))}")
-    options.budgets = options.budgets or (SHORT_BUDGETS if options.short else [*BUDGETS, LONG])
+    options.budgets = options.budgets or (SHORT_BUDGETS if options.short else [*BUDGETS, LONG, ALL])
     options.study = options.study and not options.short
     options.commit = commit()
     options.chosen = {name: TASKS[name].short() if options.short else TASKS[name] for name in names}

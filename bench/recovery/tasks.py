@@ -3,7 +3,9 @@
 
     build/venv/bin/python bench/recovery/tasks.py residual --seed 0 --out build/recovery/residual
 
-It writes train.pt and val.pt (where they are not there) and original_<seed>.pt. run.py does this for all tasks.
+It writes train.pt and val.pt (where they are not there) and original_<seed>.pt. With --from-start relu it is the network with that
+activation that is trained, from the same weights and in the same order, and <activation>_<seed>.pt that is written. run.py does this for
+all tasks.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
+COMMAND = ROOT / "build/release/bin/actswap"
 sys.path.insert(0, str(ROOT / "examples/fashion_mnist"))
 
 import encoder  # noqa: E402
@@ -109,9 +113,18 @@ def as_input(x: Tensor) -> Tensor:
     return (x.unsqueeze(1).float() / 255 - MEAN) / DEVIATION if x.dtype == torch.uint8 else x
 
 
-def train(task: Task, data: dict, seed: int) -> nn.Module:
+def swapped(model: nn.Module, target: str, command: Path) -> torch.jit.ScriptModule:
+    """By the command, for activations are functions as well as modules."""
+    with tempfile.TemporaryDirectory() as folder:
+        untrained, found = Path(folder) / "untrained.pt", Path(folder) / "swapped.pt"
+        torch.jit.script(model).save(str(untrained))
+        subprocess.run([command, "convert", untrained, "--to", target, "--epochs", "0", "-o", found, "-q"], check=True, stdout=subprocess.PIPE)
+        return torch.jit.load(str(found))
+
+
+def train(task: Task, data: dict, seed: int, change: Callable[[nn.Module], nn.Module] = lambda model: model) -> nn.Module:
     torch.manual_seed(seed)
-    model = task.net()
+    model = change(task.net()).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=task.rate, weight_decay=0.01)
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / task.steps))
@@ -153,12 +166,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="few steps on little data")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    parser.add_argument("--from-start", metavar="ACTIVATION", help="train the network with this one instead")
+    parser.add_argument("--command", type=Path, default=COMMAND)
     options = parser.parse_args()
     task = TASKS[options.task].short() if options.short else TASKS[options.task]
     options.out.mkdir(parents=True, exist_ok=True)
     data = make_data(task, options.out)
-    model = task.net() if task.published else train(task, data, options.seed)
-    save(lambda unfinished: torch.jit.script(model).save(str(unfinished)), options.out / f"original_{options.seed}.pt")
+    if options.from_start:
+        model = train(task, data, options.seed, lambda net: swapped(net, options.from_start, options.command))
+    else:
+        model = torch.jit.script(task.net() if task.published else train(task, data, options.seed))
+    save(lambda unfinished: model.save(str(unfinished)), options.out / f"{options.from_start or 'original'}_{options.seed}.pt")
 
 
 if __name__ == "__main__":
