@@ -12,17 +12,17 @@ namespace {
 
 /// What remains of x w, w being 1, after a training that set w. The loss is mean (x w)^2, whether
 /// its zeros are labels or what an original gives.
-double weight_after(double trained, bool is_taken_back, Signal signal = Signal::mse) {
+double weight_after(double trained, bool is_taken_back, const Loss& loss = Signal::mse) {
   auto module = make_identity();
   std::optional<torch::jit::Module> teacher;
-  if (signal == Signal::distil_mse) {
+  if (loss.needs_original()) {
     teacher = make_identity();
     const torch::NoGradGuard no_grad;
     teacher->attr("w").toTensor().zero_();
   }
   torch::manual_seed(1);
   const TensorDataset data({torch::randn({40, 3})}, torch::zeros({40, 3}));
-  TrainingSafeguard safeguard(module, teacher, data, plain_options(signal));
+  TrainingSafeguard safeguard(module, teacher, data, plain_options(loss));
   auto weight = module.attr("w").toTensor();
   {
     const torch::NoGradGuard no_grad;
@@ -41,6 +41,12 @@ double weight_after(double trained, bool is_taken_back, Signal signal = Signal::
 TEST(TrainingSafeguard, KeepsWhatLowersTheLossOrRaisesItALittle) {
   EXPECT_NEAR(weight_after(0.5, false), 0.5, 1e-6);
   EXPECT_NEAR(weight_after(std::sqrt(1.15), false), std::sqrt(1.15), 1e-6);
+}
+
+TEST(TrainingSafeguard, GoesByTheShareOfTheLabels) {
+  const auto half = parse_loss("distil-mse+mse");
+  EXPECT_NEAR(weight_after(std::sqrt(1.09), false, half), std::sqrt(1.09), 1e-6);
+  EXPECT_EQ(weight_after(std::sqrt(1.11), true, half), 1.0);
 }
 
 TEST(TrainingSafeguard, TakesBackAnyRiseWithoutLabels) {

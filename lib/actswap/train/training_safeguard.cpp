@@ -15,11 +15,19 @@ constexpr std::int64_t kExamples = 512;
 // A loss on labels that rises by less does not show harm: an original has learnt its training
 // examples by heart to some degree, which a training of a few steps undoes a little while the model
 // gains on others. What the original gives is the same for all examples, seen or not.
-constexpr double kHarmOnLabels = 1.2;
+constexpr double kRiseOnLabels = 0.2;
 
-double harm(const Loss& loss) {
-  const bool may_be_on_labels = loss.needs_target() || loss.has(Signal::module);
-  return may_be_on_labels ? kHarmOnLabels : 1.0;
+// By as much as it is on labels; a module may look at them.
+double harmless_rise(const Loss& loss) {
+  double all = 0.0;
+  double on_labels = 0.0;
+  for (const auto& term : loss.terms) {
+    const bool may_be_on_labels =
+        term.signal == Signal::module || Loss(std::vector<Term>{term}).needs_target();
+    all += term.weight;
+    on_labels += may_be_on_labels ? term.weight : 0.0;
+  }
+  return kRiseOnLabels * on_labels / all;
 }
 
 std::vector<std::int64_t> last_of_first_epoch(std::int64_t size, std::uint64_t seed) {
@@ -44,7 +52,7 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
 
 TrainingEffect TrainingSafeguard::undo_harm() {
   effect_.after = loss();
-  if (!(effect_.after <= harm(options_.loss) * effect_.before)) {
+  if (!(effect_.after <= (1.0 + harmless_rise(options_.loss)) * effect_.before)) {
     tensors_.write(weights_);
     effect_.taken_back = true;
   }

@@ -33,8 +33,9 @@ class ACTSWAP_API TrainingSafeguard {
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Dataset& data, const TrainOptions& options);
 
-  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. A
-  /// loss that may look at labels, a module's too, must be higher by more than a fifth.
+  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. On
+  /// labels (mse, cross-entropy, a module) it must be higher by more than a fifth, in a sum by a
+  /// fifth of their share of the weights.
   TrainingEffect undo_harm();
 
  private:
