@@ -50,11 +50,13 @@ ORDERS = {
     "ramp backward, distilled": Method("ramp", options=("--average", 0, "--order", "backward")),
 }
 STUDY_TASKS = ["residual", "deep"]
-# Was the expensive activation worth it? The same network with the cheap one, trained as the original was.
-FROM_START = "from the start"
-ALL = "all"
 STUDY_TARGET = "relu"
 HARD, RAMP = "hard, distilled", "ramp, distilled"
+
+# Was the expensive activation worth it? The same network with the cheap one, trained as the original was: all its steps, at its rate.
+FROM_START = "from the start"
+ALL = "all"
+WHOLE_RATE = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def cells(tasks: dict, seed: int) -> list:
 
 
 def from_start(tasks: dict, seed: int) -> list:
-    return [Cell(name, seed, STUDY_TARGET, FROM_START, ALL, 1.0) for name, task in tasks.items() if not task.published and not task.only_study]
+    return [Cell(name, seed, STUDY_TARGET, FROM_START, ALL, WHOLE_RATE) for name, task in tasks.items() if not task.published and not task.only_study]
 
 
 def study(tasks: dict, seed: int) -> list:

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import ALL, BUDGETS, CALIBRATION, FROM_START, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, auto
+from methods import ALL, BUDGETS, CALIBRATION, FROM_START, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE, auto
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
@@ -294,6 +294,6 @@ def write(rows: list, page: Path) -> None:
     seeds = sorted({row["seed"] for row in rows})
     intro = f"Seeds: {', '.join(map(str, seeds))}. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
     lines = [intro, "", *goals(cells), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
-             *whether_it_pays(cells, Cells(rows, 1.0)), *ramp_or_hard(cells, fast)]  # fmt: skip
+             *whether_it_pays(cells, Cells(rows, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)

@@ -100,6 +100,12 @@ def make_original(name: str, seed: int, options: argparse.Namespace) -> None:
         print(f"{name}, seed {seed}: original trained", flush=True)
 
 
+def keep(cell: Cell, values: dict, seconds: float, more: dict, options: argparse.Namespace, results: Results) -> None:
+    task = options.chosen[cell.task]
+    results.add({**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": round(seconds, 1), "commit": options.commit, **more})
+    print(f"{cell}: {task.metric} {values['retargeted']:.4f} of {values['original']:.4f} in {seconds:.0f} s", flush=True)
+
+
 def train_from_start(cell: Cell, options: argparse.Namespace, results: Results) -> None:
     task, folder = options.chosen[cell.task], options.out / cell.task
     begin = time.monotonic()
@@ -109,9 +115,7 @@ def train_from_start(cell: Cell, options: argparse.Namespace, results: Results) 
         model = folder / f"{name}_{cell.seed}.pt"
         measured = run([options.command, "eval", model, "--data", folder / "val.pt", *task.options, "--json", "-q"])
         values[key] = task.value(json.loads(measured))
-    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": round(time.monotonic() - begin, 1), "commit": options.commit}
-    results.add(row)
-    print(f"{cell}: {task.metric} {row['retargeted']:.4f}, original {row['original']:.4f}, in {row['seconds']:.0f} s", flush=True)
+    keep(cell, values, time.monotonic() - begin, {}, options, results)
 
 
 def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Results) -> None:
@@ -121,15 +125,14 @@ def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Res
         record = json.loads(run([options.command, "convert", *told, "-o", Path(scratch) / "out.pt", "--json", "-q"]))
     evaluations = record["evaluations"]
     values = {name: task.value(evaluation) for name, evaluation in evaluations.items()}
-    row = {**asdict(cell), "steps": steps(task, cell.budget), **values, "seconds": round(record["seconds"], 1), "commit": options.commit}
+    more = {}
     if task.metric == "accuracy":
         before, after = evaluations["original"]["per_class"], evaluations["retargeted"]["per_class"]
-        row["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
+        more["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
     if "calibration" in record:
         calibration = record["calibration"]
-        row.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=round(calibration["seconds"], 1))
-    results.add(row)
-    print(f"{cell}: {task.metric} {row['retargeted']:.4f} of {row['original']:.4f} in {row['seconds']:.0f} s", flush=True)
+        more.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=round(calibration["seconds"], 1))
+    keep(cell, values, record["seconds"], more, options, results)
 
 
 def all_of(jobs: int, function: Callable, items: list) -> int:
