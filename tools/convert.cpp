@@ -256,6 +256,9 @@ void add_calibration_flags(CLI::App& app, Options& options) {
                  "Inputs to calibrate on (default: the training data); needs no labels");
   app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");
   app.add_option("--calibrate-batch", calibration.batch_size, "At a time; bounds the memory");
+  app.add_option("--calibrate-passes", calibration.passes,
+                 "Passes over them that fit all layers together, at last (default: 15, less for "
+                 "models that take long)");
 }
 
 void add_ramp_flags(CLI::App& app, Options& options) {

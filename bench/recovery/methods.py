@@ -15,6 +15,7 @@ class Method:
     recipe: str  # the command's
     learns: str = "outputs"  # of the original; "labels"; "both": their sum, weighted as the command does by itself
     options: tuple = ("--average", 0)  # of the command, for its training
+    jointly: bool = False  # the calibration ends with a fit of all layers together
 
     @property
     def calibrated(self) -> bool:
@@ -25,7 +26,8 @@ class Method:
 
 
 # Without a budget there is but one: what it was calibrated from, the swap alone, is measured on the way.
-CALIBRATION = "calibrated"
+CALIBRATION, JOINTLY = "calibrated", "jointly calibrated"
+CALIBRATIONS = [CALIBRATION, JOINTLY]
 METHODS = {
     CALIBRATION: Method("calibrated"),
     "hard, labels": Method("hard", learns="labels"),
@@ -38,6 +40,9 @@ METHODS = {
     "calibrated ramp, distilled": Method("calibrated-ramp"),
     "calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95)),
     "calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95)),
+    JOINTLY: Method("calibrated", jointly=True),
+    "jointly calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95), jointly=True),
+    "jointly calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
 }
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
@@ -79,7 +84,7 @@ class Cell:
 
 def auto(task: Task) -> str:
     """What the command does by itself where it has training data."""
-    return "calibrated, distilled, averaged" if task.published else "calibrated, both, averaged"
+    return f"{JOINTLY}, distilled, averaged" if task.published else f"{JOINTLY}, both, averaged"
 
 
 def find_method(name: str) -> Method:
@@ -94,7 +99,7 @@ def cells(tasks: dict, seed: int) -> list:
         for target in TARGETS:
             for budget in BUDGETS:
                 for method, what in METHODS.items():
-                    if (method == CALIBRATION) == (budget == "none") and what.suits(task):
+                    if (method in CALIBRATIONS) == (budget == "none") and what.suits(task):
                         found.append(Cell(name, seed, target, method, budget))
     return found
 
@@ -127,6 +132,8 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     found += ["--recipe", method.recipe]
     if method.calibrated:
         found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration]
+        if not method.jointly:
+            found += ["--calibrate-passes", 0]
     if cell.budget == "none":
         return [*found, "--epochs", 0]
     budget = steps(task, cell.budget)

@@ -2,6 +2,7 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/joint_fit.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
@@ -29,11 +30,17 @@ namespace {
 
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
+// Of the joint fit, where nobody says how many: what small networks gain nothing beyond, and about
+// a minute of two cores.
+constexpr std::int64_t kPasses = 15;
+constexpr double kMostOperations = 1e12;
+
 class Calibrator {
  public:
   Calibrator(jit::Module& blended, const Batches& batches, const CalibrationOptions& options,
              const CalibrationCallbacks& callbacks)
       : blended_(blended),
+        options_(options),
         callbacks_(callbacks),
         program_(blended),
         neighbours_(find_neighbours(program_)),
@@ -55,6 +62,7 @@ class Calibrator {
       step.take();
     }
     tell();
+    fit_together();
     re_estimate(neighbours_.norms, program_, models_.inputs(),
                 [this] { models_.check_interruption(); });
     for (const auto& norm : neighbours_.norms) {
@@ -88,6 +96,7 @@ class Calibrator {
       site = {.blend = site.blend};
     }
     result_.layers.clear();
+    result_.joint = {};
     result_.batch_norms.clear();
     result_.left_out.emplace_back(
         "all of the model: the outputs were nearer to the original's without the calibration, "
@@ -97,6 +106,23 @@ class Calibrator {
   void tell() const {
     if (callbacks_.on_site) {
       callbacks_.on_site(sites_done_, neighbours_.sites.size());
+    }
+  }
+
+  void fit_together() {
+    JointFit fit(program_, neighbours_, models_.inputs(), options_.memory);
+    if (!fit.is_possible() || options_.passes == 0) {
+      return;
+    }
+    const auto passes = options_.passes.value_or(
+        std::min(kPasses, static_cast<std::int64_t>(kMostOperations / fit.operations_of_a_pass())));
+    if (passes == 0) {
+      result_.joint.reason = "a pass over the inputs takes long; ask for a number of them";
+    } else {
+      result_.joint = fit.run(passes, [this] { models_.check_interruption(); });
+    }
+    if (!result_.joint.reason.empty()) {
+      result_.left_out.push_back("all layers together: " + result_.joint.reason);
     }
   }
 
@@ -177,6 +203,7 @@ class Calibrator {
   }
 
   jit::Module& blended_;
+  const CalibrationOptions& options_;
   const CalibrationCallbacks& callbacks_;
   Calibration result_;
   Program program_;

@@ -1,5 +1,5 @@
 // The start without training: fit the new functions, and the layers behind them, to the old ones on
-// a few inputs. No gradient, no label, and nothing is added to the model.
+// a few inputs. No label is needed, and nothing is added to the model.
 //
 // Blend after blend, in the order of the data, with the earlier ones already moved:
 //
@@ -12,6 +12,8 @@
 //    (Regression). One that is too wide for that gets a factor and an offset for each channel of
 //    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
 //    gets them for its output;
+//  - then all layers and norms are fitted together, by gradients of what each layer lacks, in a few
+//    passes over the same inputs (JointFit);
 //  - at last batch norms get the statistics of what they are given now, with weight and bias moved
 //    so that they compute the same: training, which goes by the batch's statistics, begins there
 //    (re_estimate).
@@ -27,6 +29,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,9 @@ struct CalibrationOptions {
   /// A layer whose outputs are computed from more values than this is fitted per channel: the
   /// matrix of the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;
+  /// Over the inputs, in which all layers are fitted together; >= 0. Empty: 15, or as many as take
+  /// 1e12 multiplications and additions in the layers, which may be none.
+  std::optional<std::int64_t> passes = {};
 
   /// @throws UsageError for a value outside its range.
   void validate() const;
@@ -73,11 +79,21 @@ struct CalibratedLayer {
   double error_after = 0.0;   ///< the same where no correction helped there: none was made
 };
 
+/// What fitting all layers together did. The errors are shares of the variance of what the layers
+/// give, on inputs held out, in the mean over the layers.
+struct JointFitResult {
+  std::int64_t passes = 0;  ///< over the inputs; 0: there was none, or it was taken back
+  double error_before = 0.0;
+  double error_after = 0.0;
+  std::string reason = {};  ///< of 0 passes
+};
+
 struct Calibration {
   std::int64_t inputs = 0;
   double seconds = 0.0;
   std::vector<CalibratedSite> sites;
   std::vector<CalibratedLayer> layers;
+  JointFitResult joint;
   /// Those that blends reach: their running statistics became those of the calibrated model.
   std::vector<std::string> batch_norms;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why

@@ -20,6 +20,7 @@ std::string summary(const Calibration& calibration) {
   return count(shifted) + " of " + count(calibration.sites.size()) +
          " sites shifted, by the layer before; " + count(calibration.layers.size()) +
          " layers fitted, " + count(wide) + " of them per channel; " +
+         count(calibration.joint.passes) + " passes over all of them together; " +
          count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
          count(calibration.left_out.size()) + " left out; " +
          count(calibration.stays_at_inference.size()) + " things added to the model";
@@ -35,6 +36,7 @@ void CalibrationOptions::validate() const {
   check("batch_size", batch_size);
   check("max_features", max_features);
   check("memory", memory + 1);
+  check("passes", passes.value_or(0) + 1);
 }
 
 }  // namespace actswap

@@ -158,7 +158,6 @@ Program::Piece Program::piece(Which model, std::size_t from,
 std::vector<c10::IValue> Program::run(Which model, std::size_t from,
                                       const std::vector<c10::IValue>& alive,
                                       const std::vector<Moment>& moments) {
-  const torch::NoGradGuard no_grad;
   const auto key = std::make_tuple(model, from, moments);
   auto found = pieces_.find(key);
   if (found == pieces_.end()) {

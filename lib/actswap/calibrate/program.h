@@ -45,7 +45,7 @@ class Program {
   /// are made anew.
   std::vector<const torch::jit::Value*> alive(std::size_t position) const;
 
-  /// Runs from a position to the last of the moments.
+  /// Runs from a position to the last of the moments, with gradients where the caller has them.
   /// @param alive the values of alive(from). They stay as they are.
   /// @return one value for each moment, safe against what is written in place after it; two may
   ///   share memory, with each other and with those of `alive`

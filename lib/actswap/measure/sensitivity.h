@@ -22,7 +22,7 @@ struct SensitivityOptions {
   int timing_rounds = 15;  ///< > 0
   /// Inputs that each swap is calibrated on, N x ... each (sample_inputs); empty: swaps alone.
   std::vector<std::vector<torch::Tensor>> calibration_batches = {};
-  CalibrationOptions calibration;
+  CalibrationOptions calibration = {.passes = 0};  ///< fitting all layers together takes long
 };
 
 struct SiteSensitivity {

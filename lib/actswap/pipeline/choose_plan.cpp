@@ -34,6 +34,7 @@ SensitivityOptions sensitivity_options(const ConvertOptions& options,
       options.probe_inputs.empty() ? first_inputs(*options.validation_data) : options.probe_inputs;
   if (options.calibration_data) {
     measuring.calibration = options.calibration;
+    measuring.calibration.passes = 0;  // of each site alone: it would take as long for each
     measuring.calibration_batches =
         sample_inputs(*options.calibration_data, options.calibration.inputs,
                       options.calibration.batch_size, options.train.seed);

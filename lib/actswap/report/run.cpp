@@ -116,6 +116,10 @@ Json calibration_json(const Calibration& calibration) {
           {"seconds", calibration.seconds},
           {"sites", sites},
           {"layers", layers},
+          {"joint",
+           {{"passes", calibration.joint.passes},
+            {"error_before", calibration.joint.error_before},
+            {"error_after", calibration.joint.error_after}}},
           {"batch_norms", calibration.batch_norms},
           {"left_out", calibration.left_out},
           {"stays_at_inference", calibration.stays_at_inference}};

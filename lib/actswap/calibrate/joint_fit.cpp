@@ -1,0 +1,252 @@
+#include <actswap/base/libtorch_error.h>
+#include <actswap/calibrate/joint_fit.h>
+#include <actswap/graph/model.h>
+
+#include <ATen/ops/_fused_adamw.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace actswap {
+
+namespace {
+
+constexpr double kRate = 0.02;      // of a tensor's root mean square
+constexpr double kWarmUp = 0.05;    // share of the steps
+constexpr double kLeastRms = 1e-3;  // a bias that is 0 must be able to move
+constexpr double kLeastVariance = 1e-12;
+constexpr std::size_t kShareHeldOut = 16;
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr double kEpsilon = 1e-8;
+// A pass runs the original, the model, and the model backward to inputs and to weights.
+constexpr double kRunsOfAPass = 4.0;
+
+std::size_t held_out(std::size_t batches) {
+  return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
+}
+
+std::vector<std::int64_t> all_but(std::int64_t dim, const torch::Tensor& values) {
+  std::vector<std::int64_t> dims;
+  for (std::int64_t i = 0; i < values.dim(); ++i) {
+    if (i != (dim < 0 ? dim + values.dim() : dim)) {
+      dims.push_back(i);
+    }
+  }
+  return dims;
+}
+
+torch::Tensor standardised(const torch::Tensor& values, std::int64_t channel_dim) {
+  const auto [variance, mean] =
+      torch::var_mean(values, all_but(channel_dim, values), /*correction=*/0, /*keepdim=*/true);
+  return (values - mean) * (variance + kLeastVariance).rsqrt();
+}
+
+// A share of what there is to explain.
+torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
+                      std::int64_t channel_dim, bool is_standardised) {
+  if (is_standardised) {
+    return torch::mse_loss(standardised(value, channel_dim), standardised(original, channel_dim));
+  }
+  const auto variance =
+      torch::var(original, all_but(channel_dim, original), /*correction=*/0).mean();
+  return torch::mse_loss(value, original) / (variance + kLeastVariance);
+}
+
+// A gradient can be taken of it, and it is stepped in place.
+bool can_move(const torch::Tensor& tensor) {
+  return tensor.defined() && tensor.is_floating_point() && tensor.is_leaf() && !tensor.is_view() &&
+         tensor.is_non_overlapping_and_dense();
+}
+
+class RequireGradients {
+ public:
+  explicit RequireGradients(const std::vector<torch::Tensor>& tensors) : tensors_(tensors) {
+    for (const auto& tensor : tensors_) {
+      before_.push_back(tensor.requires_grad());
+      tensor.set_requires_grad(true);
+    }
+  }
+  RequireGradients(const RequireGradients&) = delete;
+  RequireGradients& operator=(const RequireGradients&) = delete;
+  ~RequireGradients() {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      tensors_[i].set_requires_grad(before_[i]);
+    }
+  }
+
+ private:
+  const std::vector<torch::Tensor>& tensors_;
+  std::vector<bool> before_;
+};
+
+double rate_at(std::int64_t step, std::int64_t steps) {
+  const auto warm_up = static_cast<std::int64_t>(kWarmUp * static_cast<double>(steps));
+  if (step < warm_up) {
+    return kRate * static_cast<double>(step + 1) / static_cast<double>(warm_up);
+  }
+  const double done = static_cast<double>(step - warm_up) / static_cast<double>(steps - warm_up);
+  return 0.5 * kRate * (1.0 + std::cos(std::numbers::pi * done));
+}
+
+}  // namespace
+
+JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
+                   const Replay::Batches& batches, std::int64_t memory)
+    : from_the_beginning_(program, batches, 0),
+      memory_(memory),
+      kept_(batches.size()),
+      steps_(torch::zeros({})) {
+  const auto is_read_by_site = [&](const torch::jit::Value* value) {
+    return std::any_of(neighbours.sites.begin(), neighbours.sites.end(),
+                       [&](const BlendSite& site) { return site.input == value; });
+  };
+  const auto add = [this](const torch::Tensor& tensor) {
+    const bool is_new =
+        std::none_of(tensors_.begin(), tensors_.end(),
+                     [&](const torch::Tensor& other) { return other.is_same(tensor); });
+    if (can_move(tensor) && is_new) {
+      tensors_.push_back(tensor);
+    }
+  };
+  for (const auto& layer : neighbours.layers) {
+    compared_.push_back(
+        {.moment = {layer.compared, program.position(layer.compared->node()) + 1},
+         .channel_dim = layer.is_convolution ? 1 : -1,
+         .is_standardised = is_read_by_site(layer.compared),
+         .weights = static_cast<double>(layer.weight.numel() / layer.weight.size(0))});
+    moments_.push_back(compared_.back().moment);
+    add(layer.weight);
+    add(layer.bias);
+  }
+  for (const auto& norm : neighbours.norms) {
+    add(norm.weight);
+    add(norm.bias);
+  }
+  for (const auto& site : neighbours.sites) {
+    add(site.weight);
+    add(site.bias);
+  }
+  for (const auto& tensor : tensors_) {
+    means_.push_back(torch::zeros_like(tensor));
+    squares_.push_back(torch::zeros_like(tensor));
+  }
+}
+
+std::vector<torch::Tensor> JointFit::values(Which model, std::size_t batch) {
+  return from_the_beginning_.run(model, batch, moments_, 0);
+}
+
+std::vector<torch::Tensor> JointFit::original_values(std::size_t batch) {
+  if (!kept_[batch].empty()) {
+    return kept_[batch];
+  }
+  const torch::NoGradGuard no_grad;
+  auto found = values(Which::original, batch);
+  const auto bytes = std::accumulate(found.begin(), found.end(), std::int64_t{0},
+                                     [](std::int64_t sum, const auto& value) {
+                                       return sum + static_cast<std::int64_t>(value.nbytes());
+                                     });
+  if (bytes <= memory_) {
+    memory_ -= bytes;
+    kept_[batch] = found;
+  }
+  return found;
+}
+
+torch::Tensor JointFit::error(std::size_t batch) {
+  const auto originals = original_values(batch);
+  const auto found = values(Which::fitted, batch);
+  torch::Tensor sum;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto part =
+        lacking(found[i], originals[i], compared_[i].channel_dim, compared_[i].is_standardised);
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum / static_cast<double>(found.size());
+}
+
+double JointFit::error_held_out() {
+  const torch::NoGradGuard no_grad;
+  double sum = 0.0;
+  const auto count = held_out(kept_.size());
+  for (std::size_t i = kept_.size() - count; i < kept_.size(); ++i) {
+    sum += error(i).item<double>();
+  }
+  return sum / static_cast<double>(count);
+}
+
+double JointFit::operations_of_a_pass() {
+  const torch::NoGradGuard no_grad;
+  double sum = 0.0;
+  const auto found = values(Which::fitted, 0);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    sum += 2.0 * compared_[i].weights * static_cast<double>(found[i].numel());
+  }
+  return kRunsOfAPass * sum * static_cast<double>(kept_.size());
+}
+
+void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
+  const torch::NoGradGuard no_grad;
+  steps_.add_(1.0);
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!gradients[i].defined()) {
+      continue;
+    }
+    const auto& tensor = tensors_[i];
+    const double rms = std::max(kLeastRms, tensor.square().mean().sqrt().item<double>());
+    const auto gradient = torch::empty_like(tensor).copy_(gradients[i]);
+    at::_fused_adamw_({tensor}, {gradient}, {means_[i]}, {squares_[i]}, {}, {steps_}, rate * rms,
+                      kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+  }
+}
+
+bool JointFit::is_possible() const {
+  return kept_.size() > 1 && !compared_.empty() && !tensors_.empty();
+}
+
+void JointFit::restore(const std::vector<torch::Tensor>& before) {
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    tensors_[i].copy_(before[i]);
+  }
+}
+
+JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& before_each_batch) {
+  const auto before = copy_tensors(tensors_);
+  JointFitResult result{.passes = passes, .error_before = error_held_out()};
+  const auto fitted = kept_.size() - held_out(kept_.size());
+  const auto steps = passes * static_cast<std::int64_t>(fitted);
+  {
+    const torch::AutoGradMode with_gradients(true);
+    const RequireGradients require_gradients(tensors_);
+    for (std::int64_t step = 0; step < steps; ++step) {
+      before_each_batch();
+      const auto loss = error(static_cast<std::size_t>(step) % fitted);
+      std::vector<torch::Tensor> gradients;
+      try {
+        gradients = torch::autograd::grad({loss}, tensors_, {}, /*retain_graph=*/false,
+                                          /*create_graph=*/false, /*allow_unused=*/true);
+      } catch (const std::exception& problem) {
+        restore(before);
+        result.passes = 0;
+        result.reason = "the model does not have a gradient: " + libtorch_cause(problem.what());
+        return result;
+      }
+      move(gradients, rate_at(step, steps));
+    }
+  }
+  result.error_after = error_held_out();
+  if (!(result.error_after < result.error_before)) {
+    restore(before);
+    result.passes = 0;
+    result.reason = "it left inputs held out farther from the original, and was taken back";
+  }
+  return result;
+}
+
+}  // namespace actswap

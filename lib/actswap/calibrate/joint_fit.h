@@ -1,0 +1,74 @@
+// The end of a calibration: all that was fitted step after step is fitted once more together.
+#pragma once
+
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/program.h>
+#include <actswap/calibrate/replay.h>
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace actswap {
+
+/// A step of a calibration takes what the ones before it gave as it is, and a layer before an
+/// activation is only shifted. Here weights and biases of all layers and norms move together, by
+/// AdamW (Loshchilov and Hutter 2019), to make small
+///
+///   mean over the layers of  sum |y - y0|^2 / sum |y0 - mean(y0)|^2
+///
+/// with y what the layer gives where Layer::compared says, y0 the original's, and the mean that of
+/// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
+/// compared with mean 0 and deviation 1 in each channel and batch. Batch norms go by their running
+/// statistics. The step of a tensor is a share of its root mean square, which falls along half a
+/// cosine to 0.
+class JointFit {
+ public:
+  /// @param batches those at the end, a sixteenth, at least one, are held out. With fewer than two
+  ///   there is nothing to do.
+  /// @param memory bytes that may be kept of what the original gives; the rest is computed again in
+  ///   each pass
+  JointFit(Program& program, const Neighbourhood& neighbours, const Replay::Batches& batches,
+           std::int64_t memory);
+
+  /// Whether there is something to fit, and to compare it by.
+  bool is_possible() const;
+
+  /// Operations that a pass over the inputs takes in the layers: multiplications and additions.
+  double operations_of_a_pass();
+
+  /// Moves the tensors, unless that leaves the inputs held out farther away.
+  /// @param before_each_batch may throw
+  JointFitResult run(std::int64_t passes, const std::function<void()>& before_each_batch);
+
+ private:
+  struct Compared {
+    Moment moment;
+    std::int64_t channel_dim = 1;
+    bool is_standardised = false;
+    double weights = 0.0;  ///< that an element of the output is computed from
+  };
+
+  std::vector<torch::Tensor> values(Which model, std::size_t batch);
+  std::vector<torch::Tensor> original_values(std::size_t batch);
+  torch::Tensor error(std::size_t batch);
+  double error_held_out();
+  void restore(const std::vector<torch::Tensor>& before);
+  void move(const std::vector<torch::Tensor>& gradients, double rate);
+
+  Replay from_the_beginning_;
+  std::int64_t memory_;
+  std::vector<std::vector<torch::Tensor>> kept_;  // of each batch, the original's; empty: not kept
+  std::vector<Compared> compared_;
+  std::vector<Moment> moments_;
+  std::vector<torch::Tensor> tensors_;  // to be moved
+  std::vector<torch::Tensor> means_;    // of gradients
+  std::vector<torch::Tensor> squares_;
+  torch::Tensor steps_;
+};
+
+}  // namespace actswap
