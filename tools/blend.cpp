@@ -104,7 +104,7 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("--calibrate-batch", options->calibration.batch_size,
                          "At a time; bounds the memory");
   subcommand->add_option("--calibrate-passes", options->calibration.passes,
-                         "Passes over them that fit all layers together, at last (default: 15, "
+                         "Passes over them that fit all layers together, at last (default: 20, "
                          "less for models that take long)");
   subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
   add_data_flags(*subcommand, options->data);

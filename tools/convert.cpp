@@ -24,6 +24,7 @@ constexpr double kRampShare = 0.3;
 struct Options {
   std::string model;
   std::string recipe = "auto";
+  std::string batch_norm = "auto";
   std::string calibrate;
   std::string train;
   std::string validation;
@@ -88,6 +89,9 @@ void choose_recipe(Options& options) {
     throw UsageError("Expected no ramp with the recipe '" + options.recipe +
                      "', whose t is 1 from the start");
   }
+  options.convert.train.keeps_statistics =
+      options.batch_norm == "running" ||
+      (options.batch_norm == "auto" && options.recipe == "calibrated");
   if (!options.calibrate.empty() && !has_calibration(options.recipe)) {
     throw UsageError("Expected no --calibrate with the recipe '" + options.recipe + "'");
   }
@@ -227,6 +231,11 @@ void add_training_flags(CLI::App& app, Options& options) {
                  "Decay of the average of the weights, which is what is exported; "
                  "counts from t = 1 on; 0: none");
   app.add_option(
+         "--batch-norm", options.batch_norm,
+         "While training: batch, by the statistics of each batch; running, by those that are "
+         "kept, which then stay; auto: running with the recipe calibrated, otherwise batch")
+      ->check(CLI::IsMember({"auto", "batch", "running"}));
+  app.add_option(
       "--check-every", train.check_every,
       "Epochs (fractions too) between checks on the validation data; 0: a twentieth of the "
       "training, where --keep-best, --patience or --bound need them");
@@ -257,7 +266,7 @@ void add_calibration_flags(CLI::App& app, Options& options) {
   app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");
   app.add_option("--calibrate-batch", calibration.batch_size, "At a time; bounds the memory");
   app.add_option("--calibrate-passes", calibration.passes,
-                 "Passes over them that fit all layers together, at last (default: 15, less for "
+                 "Passes over them that fit all layers together, at last (default: 20, less for "
                  "models that take long)");
 }
 

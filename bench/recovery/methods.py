@@ -10,24 +10,31 @@ BUDGETS = {"none": 0.0, "2 %": 0.02, "10 %": 0.1}  # share of the original's ste
 RATE = 0.1  # of the original's peak learning rate
 
 
+# Without a budget there are but these: what was calibrated, the swap alone, is measured on the way.
+CALIBRATION, JOINTLY = "calibrated", "jointly calibrated"
+CALIBRATIONS = [CALIBRATION, JOINTLY]
+
+
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
     learns: str = "outputs"  # of the original; "labels"; "both": their sum, weighted as the command does by itself
     options: tuple = ("--average", 0)  # of the command, for its training
-    jointly: bool = False  # the calibration ends with a fit of all layers together
+    jointly: bool = False  # the calibration ends with a fit of all layers together, and batch norms keep their statistics
 
     @property
     def calibrated(self) -> bool:
         return self.recipe.startswith("calibrated")
 
+    @property
+    def calibration(self) -> str:
+        """The method of no budget that begins like this one."""
+        return JOINTLY if self.jointly else CALIBRATION
+
     def suits(self, task: Task) -> bool:
         return self.learns == "outputs" or not task.published
 
 
-# Without a budget there is but one: what it was calibrated from, the swap alone, is measured on the way.
-CALIBRATION, JOINTLY = "calibrated", "jointly calibrated"
-CALIBRATIONS = [CALIBRATION, JOINTLY]
 METHODS = {
     CALIBRATION: Method("calibrated"),
     "hard, labels": Method("hard", learns="labels"),
@@ -136,6 +143,8 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
             found += ["--calibrate-passes", 0]
     if cell.budget == "none":
         return [*found, "--epochs", 0]
+    if not method.jointly:
+        found += ["--batch-norm", "batch"]
     budget = steps(task, cell.budget)
     distil = "distil-mse" if task.published else "distil"
     loss = {"outputs": distil, "labels": "cross-entropy", "both": "auto"}[method.learns]

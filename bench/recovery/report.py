@@ -5,7 +5,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import ALL, BUDGETS, CALIBRATION, FROM_START, HIGH_RATE, LONG, METHODS, ORDERS, RAMP, RATE, STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE, auto
+from methods import ALL, BUDGETS, CALIBRATION, CALIBRATIONS, FROM_START, HIGH_RATE, JOINTLY, LONG, METHODS, ORDERS, RAMP, RATE
+from methods import STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE, auto
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
@@ -13,7 +14,9 @@ NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
 AUTO_COLOR, AVERAGED_COLOR = "#000", "#777"
-BY_ITSELF = "With training data the command does *calibrated, both, averaged*, or, where there are no labels, *calibrated, distilled, averaged*."
+BY_ITSELF = (
+    f"With training data the command does *{JOINTLY}, both, averaged*, or, where there are no labels, *{JOINTLY}, distilled, averaged*."
+)
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 # Of Student's distribution, two-sided 95 %, by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -84,22 +87,22 @@ def without_training(cells: Cells) -> list:
     lines, left_out = [], {}
     for task, what in MAIN.items():
         for target in TARGETS:
-            rows = cells.of(task, target, CALIBRATION, "none")
-            if not rows:
-                continue
-            digits = DIGITS[what.metric]
-            columns = [interval([row[key] for row in rows.values()], digits) for key in ("original", "swap_alone", "calibrated")]
-            shares = [share(row) for row in rows.values()]
-            fitted = " to ".join(str(count) for count in sorted({row["fitted"] for row in rows.values()}))
-            lines.append([what.title, NAMES[what.metric], target, len(rows), *columns, interval(shares, 1), fitted,
-                          f"{max(row['calibration_seconds'] for row in rows.values()):.0f}"])  # fmt: skip
-            for row in rows.values():
-                left_out.update({(what.title, reason): None for reason in row["left_out"]})
-    head = ["task", "metric", "to", "seeds", "original", "swap alone", "calibrated", "share of the loss that comes back, %", "layers fitted",
-            "seconds at most"]  # fmt: skip
+            for method in CALIBRATIONS:
+                rows = cells.of(task, target, method, "none")
+                if not rows:
+                    continue
+                digits = DIGITS[what.metric]
+                columns = [interval([row[key] for row in rows.values()], digits) for key in ("original", "swap_alone", "calibrated")]
+                shares = [share(row) for row in rows.values()]
+                fitted = " to ".join(str(count) for count in sorted({row["fitted"] for row in rows.values()}))
+                lines.append([what.title, NAMES[what.metric], target, method, len(rows), *columns, interval(shares, 1), fitted,
+                              f"{max(row['calibration_seconds'] for row in rows.values()):.0f}"])  # fmt: skip
+                for row in rows.values():
+                    left_out.update({(what.title, reason): None for reason in row["left_out"]})
+    head = ["task", "metric", "to", "how", "seeds", "original", "swap alone", "calibrated", "share of the loss that comes back, %",
+            "layers fitted", "seconds at most"]  # fmt: skip
     reasons = [f"- {title}: {reason}" for title, reason in left_out]
-    return ["### Without training", "", *table(head, lines), "Layers behind an activation that were not fitted:", "",
-            *(reasons or ["- none"]), ""]  # fmt: skip
+    return ["### Without training", "", *table(head, lines), "What was left out:", "", *(reasons or ["- nothing"]), ""]
 
 
 def best_of(cells: Cells, task: str, target: str, budget: str) -> str | None:
@@ -135,7 +138,7 @@ def with_training(cells: Cells, folder: str) -> list:
             if what.metric == "accuracy":
                 head.append(f"largest fall in a class, {budgets[-1]}")
             for method in METHODS:
-                if method == CALIBRATION or not METHODS[method].suits(what):
+                if method in CALIBRATIONS or not METHODS[method].suits(what):
                     continue
                 columns = [method]
                 for budget in budgets:
@@ -209,7 +212,7 @@ def recipe(cells: Cells) -> list:
 def goals(cells: Cells) -> list:
     lines = []
     for task, what in MAIN.items():
-        rows = cells.of(task, "relu", CALIBRATION, "none")
+        rows = cells.of(task, "relu", JOINTLY, "none")
         if rows:
             found = mean(share(row) for row in rows.values())
             lines.append([what.title, "none", f"at least {SHARE_GOAL:.0f} % of the loss back", f"{found:.1f} %",
@@ -238,7 +241,7 @@ def whether_it_pays(cells: Cells, whole: Cells) -> list:
             sign = -1 if what.metric == "nats" else 1
             columns = [interval([row[key] for row in rows.values()], digits) for key in ("retargeted", "original")]
             columns.append(interval([sign * (row["original"] - row["retargeted"]) for row in rows.values()], digits))
-            for method, budget in ((CALIBRATION, "none"), (auto(what), "2 %"), (auto(what), "10 %")):
+            for method, budget in ((JOINTLY, "none"), (auto(what), "2 %"), (auto(what), "10 %")):
                 ours = cells.of(task, target, method, budget)
                 gains = [sign * (ours[seed]["retargeted"] - rows[seed]["retargeted"]) for seed in sorted(ours.keys() & rows.keys())]
                 columns.append(interval(gains, digits))
@@ -262,12 +265,12 @@ def picture(cells: Cells, task: str) -> str:
     for target in TARGETS:
         panels[f"to {target}"] = []
         for method, how in METHODS.items():
-            if method == CALIBRATION or not how.suits(TASKS[task]):
+            if method in CALIBRATIONS or not how.suits(TASKS[task]):
                 continue
             points = []
             for budget in BUDGETS:
                 # Before training there is the calibrated model, or the swap alone.
-                at, key = (CALIBRATION, "calibrated" if how.calibrated else "swap_alone") if budget == "none" else (method, "retargeted")
+                at, key = (how.calibration, "calibrated" if how.calibrated else "swap_alone") if budget == "none" else (method, "retargeted")
                 values = cells.against_control(task, target, at, budget, key)
                 point = (mean(values), half_interval(values) if len(values) > 1 else 0.0) if values else None
                 points.append(point)

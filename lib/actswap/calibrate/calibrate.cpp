@@ -32,8 +32,8 @@ using Batches = std::vector<std::vector<torch::Tensor>>;
 
 // Of the joint fit, where nobody says how many: what small networks gain nothing beyond, and about
 // a minute of two cores.
-constexpr std::int64_t kPasses = 15;
-constexpr double kMostOperations = 1e12;
+constexpr std::int64_t kPasses = 20;
+constexpr double kMostOperations = 4e11;
 
 class Calibrator {
  public:

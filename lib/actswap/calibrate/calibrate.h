@@ -47,8 +47,8 @@ struct CalibrationOptions {
   /// A layer whose outputs are computed from more values than this is fitted per channel: the
   /// matrix of the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;
-  /// Over the inputs, in which all layers are fitted together; >= 0. Empty: 15, or as many as take
-  /// 1e12 multiplications and additions in the layers, which may be none.
+  /// Over the inputs, in which all layers are fitted together; >= 0. Empty: 20, or as many as take
+  /// 4e11 multiplications and additions in the layers, which may be none.
   std::optional<std::int64_t> passes = {};
 
   /// @throws UsageError for a value outside its range.
@@ -82,10 +82,10 @@ struct CalibratedLayer {
 /// What fitting all layers together did. The errors are shares of the variance of what the layers
 /// give, on inputs held out, in the mean over the layers.
 struct JointFitResult {
-  std::int64_t passes = 0;  ///< over the inputs; 0: there was none, or it was taken back
-  double error_before = 0.0;
-  double error_after = 0.0;
-  std::string reason = {};  ///< of 0 passes
+  std::int64_t passes = 0;    ///< over the inputs; 0: there was none, or it was taken back
+  double error_before = 0.0;  ///< 0: there was none
+  double error_after = 0.0;   ///< where that is not less than before, it was taken back
+  std::string reason = {};    ///< why there was none
 };
 
 struct Calibration {

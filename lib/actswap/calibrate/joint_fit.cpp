@@ -14,7 +14,9 @@ namespace actswap {
 
 namespace {
 
-constexpr double kRate = 0.02;      // of a tensor's root mean square
+// The first step of a tensor, as a share of its root mean square, for an error of 1: what the
+// outputs lack by a share, weights have to change by about that share.
+constexpr double kRate = 0.1;
 constexpr double kWarmUp = 0.05;    // share of the steps
 constexpr double kLeastRms = 1e-3;  // a bias that is 0 must be able to move
 constexpr double kLeastVariance = 1e-12;
@@ -83,13 +85,14 @@ class RequireGradients {
   std::vector<bool> before_;
 };
 
+// Of the peak.
 double rate_at(std::int64_t step, std::int64_t steps) {
   const auto warm_up = static_cast<std::int64_t>(kWarmUp * static_cast<double>(steps));
   if (step < warm_up) {
-    return kRate * static_cast<double>(step + 1) / static_cast<double>(warm_up);
+    return static_cast<double>(step + 1) / static_cast<double>(warm_up);
   }
   const double done = static_cast<double>(step - warm_up) / static_cast<double>(steps - warm_up);
-  return 0.5 * kRate * (1.0 + std::cos(std::numbers::pi * done));
+  return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
 }
 
 }  // namespace
@@ -221,6 +224,7 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
   JointFitResult result{.passes = passes, .error_before = error_held_out()};
   const auto fitted = kept_.size() - held_out(kept_.size());
   const auto steps = passes * static_cast<std::int64_t>(fitted);
+  const double peak = kRate * std::sqrt(result.error_before);
   {
     const torch::AutoGradMode with_gradients(true);
     const RequireGradients require_gradients(tensors_);
@@ -237,14 +241,13 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
         result.reason = "the model does not have a gradient: " + libtorch_cause(problem.what());
         return result;
       }
-      move(gradients, rate_at(step, steps));
+      move(gradients, peak * rate_at(step, steps));
     }
   }
   result.error_after = error_held_out();
   if (!(result.error_after < result.error_before)) {
     restore(before);
     result.passes = 0;
-    result.reason = "it left inputs held out farther from the original, and was taken back";
   }
   return result;
 }

@@ -399,7 +399,8 @@ class Conversion {
     message("training the control: the original with the same budget, data and seed");
     control_ = original_for_training(Tensors::copied);
     auto options = run_.train;
-    options.bound = {};  // there is nothing to wait for
+    options.bound = {};                // there is nothing to wait for
+    options.keeps_statistics = false;  // as the original was trained
     train(
         *control_, teacher(), *options_.train_data, options_.schedule, [](double) {}, options,
         training_callbacks("control", *control_, run_.control_epochs));

@@ -242,6 +242,7 @@ std::string to_json(const Run& run) {
                         {"clip_norm", run.train.clip_norm},
                         {"warmup", run.train.warmup},
                         {"average", run.train.average},
+                        {"keeps_statistics", run.train.keeps_statistics},
                         {"check_every", run.train.check_every},
                         {"keep", to_string(run.train.keep)},
                         {"patience", run.train.patience},

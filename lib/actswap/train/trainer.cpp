@@ -39,6 +39,15 @@ class LeaveInEvalMode {
   torch::jit::Module& module_;
 };
 
+// Batch norms as they are in eval mode: those that have running statistics.
+void keep_statistics(const torch::jit::Module& root) {
+  for (auto module : root.modules()) {
+    if (module.hasattr("running_mean") && module.hasattr("training")) {
+      module.setattr("training", false);
+    }
+  }
+}
+
 std::vector<torch::Tensor> trainable_parameters(const torch::jit::Module& module) {
   auto parameters = distinct_parameters(module);
   std::erase_if(parameters, [](const torch::Tensor& tensor) { return !tensor.requires_grad(); });
@@ -104,6 +113,9 @@ class Training {
     const torch::AutoGradMode with_gradients(true);
     torch::manual_seed(options_.seed);
     module_.train();
+    if (options_.keeps_statistics) {
+      keep_statistics(module_);
+    }
     begin_ = std::chrono::steady_clock::now();
     std::vector<EpochRecord> records;
     for (std::int64_t epoch = 0; step_ < total_steps_ && !is_over_; ++epoch) {

@@ -50,7 +50,10 @@ struct ACTSWAP_API TrainOptions {
   double average = 0.95;        ///< decay of the exponential average of weights and statistics, in
                                 ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
                                 ///< left with the average (with its last weights where no step is)
-  std::uint64_t seed = 0;       ///< of shuffling, of dropout and of the augmentation
+  /// Batch norms go by their running statistics, which stay as they are: after a calibration, which
+  /// was made with them. Otherwise by each batch's, which the running ones follow.
+  bool keeps_statistics = false;
+  std::uint64_t seed = 0;          ///< of shuffling, of dropout and of the augmentation
   Augmentation augmentation = {};  ///< of the training images
 
   // What follows needs TrainCallbacks::check.

@@ -1,0 +1,147 @@
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/joint_fit.h>
+#include <actswap/graph/eval_mode.h>
+#include <actswap/graph/retarget.h>
+
+#include <torch/torch.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+using Batches = std::vector<std::vector<torch::Tensor>>;
+
+// Two layers with a GELU between them, whose first has to turn, not to be shifted only.
+torch::jit::Module network(const std::string& body, bool requires_gradient = true) {
+  torch::jit::Module module("network");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  torch::manual_seed(5);
+  module.register_parameter("w1", 0.4 * torch::randn({12, 6}), false);
+  module.register_parameter("b1", torch::randn({12}), false);
+  module.register_parameter("w2", torch::randn({3, 12}), false);
+  module.register_parameter("b2", torch::zeros({3}), false);
+  module.register_parameter("w3", torch::randn({12, 12}), false);
+  for (const auto& parameter : module.parameters()) {
+    parameter.set_requires_grad(requires_gradient);
+  }
+  module.define("def forward(self, x):\n" + body);
+  return module;
+}
+
+constexpr const char* kTwoLayers =
+    "    y = torch.gelu(torch.linear(x, self.w1, self.b1))\n"
+    "    return torch.linear(y, self.w2, self.b2)\n";
+
+Batches batches(std::uint64_t seed, std::int64_t count = 32) {
+  torch::manual_seed(seed);
+  Batches found;
+  for (std::int64_t i = 0; i < count; ++i) {
+    found.push_back({torch::randn({32, 6})});
+  }
+  return found;
+}
+
+struct Calibrated {
+  Retargeter swap;
+  Calibration result;
+  double error;  // mean square on other inputs
+};
+
+Calibrated calibrated(const torch::jit::Module& module, const Batches& inputs,
+                      std::optional<std::int64_t> passes) {
+  const auto model = adopt(module);
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  CalibrationOptions options;
+  options.passes = passes;
+  auto result = calibrate(swap.module(), inputs, options);
+  const auto unseen = batches(2, 1)[0];
+  const double error = torch::mse_loss(outputs_of(swap.module(), unseen).at(0),
+                                       outputs_of(model.module, unseen).at(0))
+                           .item<double>();
+  return {std::move(swap), std::move(result), error};
+}
+
+TEST(JointFit, IsNearerOnOtherInputsThanLayerAfterLayer) {
+  const auto module = network(kTwoLayers);
+  const auto without = calibrated(module, batches(1), 0);
+  const auto with = calibrated(module, batches(1), 40);
+  EXPECT_EQ(without.result.joint.passes, 0);
+  EXPECT_EQ(with.result.joint.passes, 40);
+  EXPECT_LT(with.result.joint.error_after, 0.95 * with.result.joint.error_before);
+  EXPECT_LT(with.error, without.error);
+  EXPECT_TRUE(with.result.left_out.empty());
+}
+
+TEST(JointFit, ByDefaultItIsDoneForASmallModel) {
+  EXPECT_EQ(calibrated(network(kTwoLayers), batches(1), {}).result.joint.passes, 20);
+}
+
+// The same inputs and passes: the same parameters, bit for bit.
+TEST(JointFit, RepeatsItself) {
+  const auto module = network(kTwoLayers);
+  EXPECT_EQ(calibrated(module, batches(1), 3).error, calibrated(module, batches(1), 3).error);
+}
+
+// What is fitted to inputs of one kind is wrong for those held out, which are the last.
+TEST(JointFit, IsTakenBackWhereInputsHeldOutAreFarther) {
+  const auto module = network(kTwoLayers);
+  auto inputs = batches(1);
+  inputs.back()[0] = inputs.back()[0] * 0.05 - 2.0;
+  const auto without = calibrated(module, inputs, 0);
+  const auto with = calibrated(module, inputs, 20);
+  EXPECT_EQ(with.result.joint.passes, 0);
+  EXPECT_GE(with.result.joint.error_after, with.result.joint.error_before);
+  EXPECT_EQ(with.error, without.error);
+}
+
+// The gradient of sigmoid needs its output, which is written over.
+TEST(JointFit, IsLeftOutWithoutAGradient) {
+  const auto module = network(
+      "    y = torch.gelu(torch.linear(x, self.w1, self.b1))\n"
+      "    y = torch.sigmoid(torch.linear(y, self.w3))\n"
+      "    z = y.mul_(y)\n"
+      "    return torch.linear(z, self.w2, self.b2)\n");
+  const auto without = calibrated(module, batches(1), 0);
+  const auto with = calibrated(module, batches(1), 3);
+  EXPECT_EQ(with.result.joint.passes, 0);
+  EXPECT_NE(with.result.joint.reason.find("gradient"), std::string::npos)
+      << with.result.joint.reason;
+  EXPECT_EQ(with.result.left_out.size(), 1U);
+  EXPECT_EQ(with.error, without.error);
+}
+
+// Whoever trains on finds what was frozen frozen, and no gradients of ours.
+TEST(JointFit, LeavesGradientsAlone) {
+  for (const bool requires_gradient : {true, false}) {
+    const auto found = calibrated(network(kTwoLayers, requires_gradient), batches(1), 2);
+    EXPECT_EQ(found.result.joint.passes, 2);
+    for (const auto& parameter : found.swap.module().parameters()) {
+      EXPECT_EQ(parameter.requires_grad(), requires_gradient);
+      EXPECT_FALSE(parameter.grad().defined());
+    }
+  }
+}
+
+// Only the second layer is behind the activation: 12 products and sums for each of its 3 outputs,
+// for the original, the model, and both gradients.
+TEST(JointFit, CountsTheOperationsOfAPass) {
+  const auto model = adopt(network(kTwoLayers));
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  const EvalMode eval(swap.module());
+  Program program(swap.module());
+  const auto neighbours = find_neighbours(program);
+  const auto inputs = batches(1);
+  JointFit fit(program, neighbours, inputs, 0);
+  EXPECT_TRUE(fit.is_possible());
+  EXPECT_EQ(fit.operations_of_a_pass(), 4.0 * 2.0 * 12.0 * 3.0 * 32.0 * 32.0);
+  const Batches one = batches(1, 1);
+  EXPECT_FALSE(JointFit(program, neighbours, one, 0).is_possible()) << "nothing to hold out";
+}
+
+}  // namespace
+}  // namespace actswap
