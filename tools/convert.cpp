@@ -256,7 +256,7 @@ void add_training_flags(CLI::App& app, Options& options) {
 void add_calibration_flags(CLI::App& app, Options& options) {
   auto& calibration = options.convert.calibration;
   app.add_option("--recipe", options.recipe,
-                 "calibrated: fit the swapped model to the original without gradients, then train "
+                 "calibrated: fit the swapped model to the original without labels, then train "
                  "at t = 1; ramp: let t rise while training; calibrated-ramp: what the fit changed "
                  "moves in with t; hard: train at t = 1; auto: calibrated, or a ramp where one is "
                  "described")

@@ -45,6 +45,39 @@ TEST(Trainer, TiedParametersAreSteppedOnce) {
   EXPECT_NEAR(shared.item<double>(), 1.9, 1e-6);
 }
 
+// Mean 1 and deviation 2 in every batch, 0 and 1 in the running statistics, which are what the
+// outputs are made with where they are kept.
+TEST(Trainer, KeepsTheStatisticsOfBatchNormsWhereAsked) {
+  for (const bool keeps : {false, true}) {
+    torch::jit::Module norm("__torch__.norm");
+    norm.register_attribute("training", c10::BoolType::get(), true);
+    norm.register_parameter("weight", torch::ones({3}).set_requires_grad(true), false);
+    norm.register_parameter("bias", torch::zeros({3}).set_requires_grad(true), false);
+    norm.register_buffer("running_mean", torch::zeros({3}));
+    norm.register_buffer("running_var", torch::ones({3}));
+    norm.define(
+        "def forward(self, x):\n"
+        "  return torch.batch_norm(x, self.weight, self.bias, self.running_mean, "
+        "self.running_var, self.training, 0.1, 1e-5, False)\n");
+    torch::jit::Module module("__torch__.around", norm._ivalue()->compilation_unit());
+    module.register_attribute("training", c10::BoolType::get(), true);
+    module.register_module("norm", norm);
+    module.define("def forward(self, x):\n  return self.norm.forward(x)\n");
+    auto options = plain_options(Signal::mse);
+    options.keeps_statistics = keeps;
+    double loss = 0.0;
+    TrainCallbacks callbacks;
+    callbacks.on_step = [&](const Progress& progress) { loss = progress.loss; };
+    const auto x = torch::tensor({-1.0F, 3.0F}).reshape({2, 1}).expand({2, 3}).contiguous();
+    train(module, {}, TensorDataset({x}, torch::zeros({2, 3})), no_ramp(), kIgnoreBlend, options,
+          callbacks);
+    EXPECT_NEAR(loss, keeps ? (1.0 + 9.0) / 2.0 : 1.0, 1e-3);
+    EXPECT_EQ(norm.attr("running_mean").toTensor().eq(0.0).all().item<bool>(), keeps);
+    EXPECT_FALSE(module.is_training());
+    EXPECT_FALSE(norm.is_training());
+  }
+}
+
 TEST(Trainer, MovesTBeforeEveryStepAndEndsAtOne) {
   auto module = make_linear(4, 3);
   auto options = plain_options(Signal::mse);
