@@ -179,6 +179,10 @@ int run(const CommonOptions& common, Options& options) {
   callbacks.on_calibrated_site = [&](std::size_t done, std::size_t count) {
     display.count("calibrate", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
   };
+  callbacks.on_calibration_pass = [&](std::size_t done, std::size_t count) {
+    display.count("fit together", static_cast<std::int64_t>(done),
+                  static_cast<std::int64_t>(count));
+  };
   callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
     display.step(phase, progress);
   };

@@ -365,13 +365,23 @@ TEST(Calibrate, TheMemoryChangesNothing) {
 TEST(Calibrate, TellsHowFarItIs) {
   const auto model = load(test_model("scripted_module.pt"));
   Retargeter swap(model, plan(model, {}));
-  std::vector<std::size_t> seen;
-  calibrate(swap.module(), batches_like("scripted_module", 64, 1), CalibrationOptions(),
-            {.on_site = [&](std::size_t done, std::size_t count) {
-              seen.push_back(done);
-              EXPECT_EQ(count, 3U);
-            }});
-  EXPECT_EQ(seen, (std::vector<std::size_t>{0, 1, 2, 3}));
+  std::vector<std::size_t> sites;
+  std::vector<std::size_t> passes;
+  CalibrationOptions options;
+  options.passes = 2;
+  calibrate(swap.module(), batches_like("scripted_module", 64, 1), options,
+            {.on_site =
+                 [&](std::size_t done, std::size_t count) {
+                   sites.push_back(done);
+                   EXPECT_EQ(count, 3U);
+                 },
+             .on_pass =
+                 [&](std::size_t done, std::size_t count) {
+                   passes.push_back(done);
+                   EXPECT_EQ(count, 2U);
+                 }});
+  EXPECT_EQ(sites, (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(passes, (std::vector<std::size_t>{0, 1, 2}));
 }
 
 TEST(Calibrate, SaysWhatIsWrong) {

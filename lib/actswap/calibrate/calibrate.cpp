@@ -117,9 +117,15 @@ class Calibrator {
     const auto passes = options_.passes.value_or(
         std::min(kPasses, static_cast<std::int64_t>(kMostOperations / fit.operations_of_a_pass())));
     if (passes == 0) {
-      result_.joint.reason = "a pass over the inputs takes long; ask for a number of them";
+      result_.joint.reason =
+          "a pass over the inputs takes long; it is done where passes are asked for";
     } else {
-      result_.joint = fit.run(passes, [this] { models_.check_interruption(); });
+      const auto on_pass = [&](std::int64_t done) {
+        if (callbacks_.on_pass) {
+          callbacks_.on_pass(static_cast<std::size_t>(done), static_cast<std::size_t>(passes));
+        }
+      };
+      result_.joint = fit.run(passes, [this] { models_.check_interruption(); }, on_pass);
     }
     if (!result_.joint.reason.empty()) {
       result_.left_out.push_back("all layers together: " + result_.joint.reason);

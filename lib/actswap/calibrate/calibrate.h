@@ -108,6 +108,8 @@ struct CalibrationCallbacks {
   std::function<bool()> should_stop = {};  ///< asked before each batch
   /// Before each blend, and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
+  /// The same of the passes that fit all layers together.
+  std::function<void(std::size_t done, std::size_t count)> on_pass = {};
 };
 
 /// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.

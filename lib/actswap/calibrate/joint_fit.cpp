@@ -55,7 +55,9 @@ torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
   }
   const auto variance =
       torch::var(original, all_but(channel_dim, original), /*correction=*/0).mean();
-  return torch::mse_loss(value, original) / (variance + kLeastVariance);
+  // What is the same for all inputs has nothing to explain.
+  const auto scale = torch::where(variance > kLeastVariance, variance.reciprocal(), 0.0);
+  return torch::mse_loss(value, original) * scale;
 }
 
 // A gradient can be taken of it, and it is stepped in place.
@@ -219,7 +221,8 @@ void JointFit::restore(const std::vector<torch::Tensor>& before) {
   }
 }
 
-JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& before_each_batch) {
+JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& before_each_batch,
+                             const std::function<void(std::int64_t done)>& on_pass) {
   const auto before = copy_tensors(tensors_);
   JointFitResult result{.passes = passes, .error_before = error_held_out()};
   const auto fitted = kept_.size() - held_out(kept_.size());
@@ -230,6 +233,9 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
     const RequireGradients require_gradients(tensors_);
     for (std::int64_t step = 0; step < steps; ++step) {
       before_each_batch();
+      if (step % static_cast<std::int64_t>(fitted) == 0) {
+        on_pass(step / static_cast<std::int64_t>(fitted));
+      }
       const auto loss = error(static_cast<std::size_t>(step) % fitted);
       std::vector<torch::Tensor> gradients;
       try {
@@ -244,6 +250,7 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
       move(gradients, peak * rate_at(step, steps));
     }
   }
+  on_pass(passes);
   result.error_after = error_held_out();
   if (!(result.error_after < result.error_before)) {
     restore(before);

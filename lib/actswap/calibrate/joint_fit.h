@@ -43,7 +43,9 @@ class JointFit {
 
   /// Moves the tensors, unless that leaves the inputs held out farther away.
   /// @param before_each_batch may throw
-  JointFitResult run(std::int64_t passes, const std::function<void()>& before_each_batch);
+  /// @param on_pass before each pass and after the last: how many are done
+  JointFitResult run(std::int64_t passes, const std::function<void()>& before_each_batch,
+                     const std::function<void(std::int64_t done)>& on_pass);
 
  private:
   struct Compared {

@@ -240,7 +240,8 @@ class Conversion {
     message("calibrating on " + std::to_string(std::min(options_.calibration.inputs, data.size())) +
             " inputs");
     const CalibrationCallbacks callbacks = {.should_stop = callbacks_.should_stop,
-                                            .on_site = callbacks_.on_calibrated_site};
+                                            .on_site = callbacks_.on_calibrated_site,
+                                            .on_pass = callbacks_.on_calibration_pass};
     swap_.set_blend(0.0);
     const bool is_ramp = run_.trained && schedule_.at(0.0) < 1.0;
     if (is_ramp) {
