@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -170,6 +171,7 @@ class Calibrator {
   // In the order of the program.
   std::vector<Step> all_steps() {
     std::vector<Step> steps;
+    steps.reserve(neighbours_.sites.size() + neighbours_.layers.size() + neighbours_.norms.size());
     for (const auto& site : neighbours_.sites) {
       steps.push_back(step_of(site));
     }
@@ -186,10 +188,9 @@ class Calibrator {
     // No step may need what an earlier one has settled.
     const auto end = program_.position(program_.graph().return_node());
     BothModels::Settled settled = {end, end};
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-      settled.fitted = step->settled.fitted = std::min(settled.fitted, step->settled.fitted);
-      settled.original = step->settled.original =
-          std::min(settled.original, step->settled.original);
+    for (auto& step : std::views::reverse(steps)) {
+      settled.fitted = step.settled.fitted = std::min(settled.fitted, step.settled.fitted);
+      settled.original = step.settled.original = std::min(settled.original, step.settled.original);
     }
     return steps;
   }

@@ -118,11 +118,10 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
     }
   };
   for (const auto& layer : neighbours.layers) {
-    compared_.push_back(
-        {.moment = {layer.compared, program.position(layer.compared->node()) + 1},
-         .channel_dim = layer.is_convolution ? 1 : -1,
-         .is_standardised = is_read_by_site(layer.compared),
-         .weights = static_cast<double>(layer.weight.numel() / layer.weight.size(0))});
+    compared_.push_back({.moment = {layer.compared, program.position(layer.compared->node()) + 1},
+                         .channel_dim = layer.is_convolution ? 1 : -1,
+                         .is_standardised = is_read_by_site(layer.compared),
+                         .weights = static_cast<double>(layer.weight[0].numel())});
     moments_.push_back(compared_.back().moment);
     add(layer.weight);
     add(layer.bias);
