@@ -138,7 +138,7 @@ def with_training(cells: Cells, folder: str) -> list:
             if what.metric == "accuracy":
                 head.append(f"largest fall in a class, {budgets[-1]}")
             for method in METHODS:
-                if method in CALIBRATIONS or not METHODS[method].suits(what):
+                if not any(cells.of(task, target, method, budget) for budget in budgets):
                     continue
                 columns = [method]
                 for budget in budgets:
