@@ -276,7 +276,8 @@ def picture(cells: Cells, task: str) -> str:
                 points.append(point)
                 if point and key != "swap_alone":
                     shown.append(point)
-            panels[f"to {target}"].append(plot.Series(method, color_of(method, task), how.learns == "labels", points))
+            if any(points[1:]):  # not a calibration alone
+                panels[f"to {target}"].append(plot.Series(method, color_of(method, task), how.learns == "labels", points))
     low, high = min(mean - half for mean, half in shown), max(mean + half for mean, half in shown)
     low, high = min(low, 0), max(high, 0)
     margin = 0.06 * (high - low or 1)
