@@ -395,6 +395,10 @@ TEST(Calibrate, SaysWhatIsWrong) {
   EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 8, 1), options),
                UsageError);
   options = CalibrationOptions();
+  options.passes = -1;
+  EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 8, 1), options),
+               UsageError);
+  options = CalibrationOptions();
   options.inputs = 0;
   EXPECT_THROW(calibrate(swap.module(), batches_like("scripted_module", 8, 1), options),
                UsageError);

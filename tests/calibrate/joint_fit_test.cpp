@@ -96,6 +96,7 @@ TEST(JointFit, IsTakenBackWhereInputsHeldOutAreFarther) {
   const auto with = calibrated(module, inputs, 20);
   EXPECT_EQ(with.result.joint.passes, 0);
   EXPECT_GE(with.result.joint.error_after, with.result.joint.error_before);
+  EXPECT_NE(summary(with.result).find("together taken back"), std::string::npos);
   EXPECT_EQ(with.error, without.error);
 }
 

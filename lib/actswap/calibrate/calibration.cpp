@@ -10,6 +10,17 @@ std::string to_string(LayerFit fit) {
   return fit == LayerFit::regression ? "regression" : "per channel";
 }
 
+namespace {
+
+std::string together(const JointFitResult& joint) {
+  if (joint.passes > 0) {
+    return std::to_string(joint.passes) + " passes over all of them together; ";
+  }
+  return joint.error_before > 0.0 ? "a fit of all of them together taken back; " : "";
+}
+
+}  // namespace
+
 std::string summary(const Calibration& calibration) {
   const auto shifted = std::count_if(calibration.sites.begin(), calibration.sites.end(),
                                      [](const auto& site) { return !site.producer.empty(); });
@@ -19,24 +30,24 @@ std::string summary(const Calibration& calibration) {
   const auto count = [](auto number) { return std::to_string(number); };
   return count(shifted) + " of " + count(calibration.sites.size()) +
          " sites shifted, by the layer before; " + count(calibration.layers.size()) +
-         " layers fitted, " + count(wide) + " of them per channel; " +
-         count(calibration.joint.passes) + " passes over all of them together; " +
+         " layers fitted, " + count(wide) + " of them per channel; " + together(calibration.joint) +
          count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
          count(calibration.left_out.size()) + " left out; " +
          count(calibration.stays_at_inference.size()) + " things added to the model";
 }
 
 void CalibrationOptions::validate() const {
-  const auto check = [](const char* name, std::int64_t value) {
-    if (value < 1) {
-      throw UsageError(std::string("Expected ") + name + " > 0, but got " + std::to_string(value));
+  const auto check = [](const char* name, std::int64_t value, std::int64_t least) {
+    if (value < least) {
+      throw UsageError(std::string("Expected ") + name + " >= " + std::to_string(least) +
+                       ", but got " + std::to_string(value));
     }
   };
-  check("inputs", inputs);
-  check("batch_size", batch_size);
-  check("max_features", max_features);
-  check("memory", memory + 1);
-  check("passes", passes.value_or(0) + 1);
+  check("inputs", inputs, 1);
+  check("batch_size", batch_size, 1);
+  check("max_features", max_features, 1);
+  check("memory", memory, 0);
+  check("passes", passes.value_or(0), 0);
 }
 
 }  // namespace actswap

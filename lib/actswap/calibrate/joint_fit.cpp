@@ -242,7 +242,7 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
                                           /*create_graph=*/false, /*allow_unused=*/true);
       } catch (const std::exception& problem) {
         restore(before);
-        result.passes = 0;
+        result = {};
         result.reason = "the model does not have a gradient: " + libtorch_cause(problem.what());
         return result;
       }
