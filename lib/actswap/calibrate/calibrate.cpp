@@ -31,8 +31,8 @@ namespace {
 
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
-// Of the joint fit, where nobody says how many: what small networks gain nothing beyond, and about
-// a minute of two cores.
+// Of the joint fit, where nobody says how many: small networks gain little beyond, and it takes
+// less than a minute of one core (docs/recovery.md has the times).
 constexpr std::int64_t kPasses = 20;
 constexpr double kMostOperations = 4e11;
 
