@@ -1,4 +1,5 @@
 #include <actswap/base/libtorch_error.h>
+#include <actswap/calibrate/channel_rows.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/graph/model.h>
 
@@ -31,20 +32,10 @@ std::size_t held_out(std::size_t batches) {
   return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
 }
 
-std::vector<std::int64_t> all_but(std::int64_t dim, const torch::Tensor& values) {
-  std::vector<std::int64_t> dims;
-  for (std::int64_t i = 0; i < values.dim(); ++i) {
-    if (i != (dim < 0 ? dim + values.dim() : dim)) {
-      dims.push_back(i);
-    }
-  }
-  return dims;
-}
-
 torch::Tensor standardised(const torch::Tensor& values, std::int64_t channel_dim) {
-  const auto [variance, mean] =
-      torch::var_mean(values, all_but(channel_dim, values), /*correction=*/0, /*keepdim=*/true);
-  return (values - mean) * (variance + kLeastVariance).rsqrt();
+  const auto rows = channel_rows(values, channel_dim);
+  const auto [variance, mean] = torch::var_mean(rows, {1}, /*correction=*/0, /*keepdim=*/true);
+  return (rows - mean) * (variance + kLeastVariance).rsqrt();
 }
 
 // A share of what there is to explain.
@@ -53,10 +44,10 @@ torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
   if (is_standardised) {
     return torch::mse_loss(standardised(value, channel_dim), standardised(original, channel_dim));
   }
-  const auto variance =
-      torch::var(original, all_but(channel_dim, original), /*correction=*/0).mean();
+  const auto variance = torch::var(channel_rows(original, channel_dim), {1}, /*correction=*/0);
   // What is the same for all inputs has nothing to explain.
-  const auto scale = torch::where(variance > kLeastVariance, variance.reciprocal(), 0.0);
+  const auto scale =
+      torch::where(variance.mean() > kLeastVariance, variance.mean().reciprocal(), 0.0);
   return torch::mse_loss(value, original) * scale;
 }
 
@@ -118,11 +109,10 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
     }
   };
   for (const auto& layer : neighbours.layers) {
-    compared_.push_back({.moment = {layer.compared, program.position(layer.compared->node()) + 1},
-                         .channel_dim = layer.is_convolution ? 1 : -1,
+    moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
+    compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
                          .is_standardised = is_read_by_site(layer.compared),
                          .weights = static_cast<double>(layer.weight[0].numel())});
-    moments_.push_back(compared_.back().moment);
     add(layer.weight);
     add(layer.bias);
   }

@@ -49,7 +49,6 @@ class JointFit {
 
  private:
   struct Compared {
-    Moment moment;
     std::int64_t channel_dim = 1;
     bool is_standardised = false;
     double weights = 0.0;  ///< that an element of the output is computed from
@@ -66,7 +65,7 @@ class JointFit {
   std::int64_t memory_;
   std::vector<std::vector<torch::Tensor>> kept_;  // of each batch, the original's; empty: not kept
   std::vector<Compared> compared_;
-  std::vector<Moment> moments_;
+  std::vector<Moment> moments_;         // of the compared values
   std::vector<torch::Tensor> tensors_;  // to be moved
   std::vector<torch::Tensor> means_;    // of gradients
   std::vector<torch::Tensor> squares_;
