@@ -10,7 +10,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
-#include <actswap/pipeline/default_loss.h>
+#include <actswap/pipeline/training_defaults.h>
 
 #include <cstdio>
 
@@ -34,7 +34,7 @@ struct Options {
   std::string augmentation = "none";
   std::optional<std::int64_t> class_dim;
   std::string optimizer = "adamw";
-  std::string learning_rate = "0.0003";
+  std::string learning_rate = "calibrated";
   bool keeps_best = false;
   std::string order = "together";
   std::string blend_code = "fused";
@@ -89,9 +89,10 @@ void choose_recipe(Options& options) {
     throw UsageError("Expected no ramp with the recipe '" + options.recipe +
                      "', whose t is 1 from the start");
   }
-  options.convert.train.keeps_statistics =
-      options.batch_norm == "running" ||
-      (options.batch_norm == "auto" && options.recipe == "calibrated");
+  auto& train = options.convert.train;
+  train.keeps_statistics = options.batch_norm == "running" ||
+                           (options.batch_norm == "auto" &&
+                            (options.recipe == "calibrated" || train.loss.has(Signal::layers)));
   if (!options.calibrate.empty() && !has_calibration(options.recipe)) {
     throw UsageError("Expected no --calibrate with the recipe '" + options.recipe + "'");
   }
@@ -99,9 +100,13 @@ void choose_recipe(Options& options) {
 
 void set_learning_rate(Options& options) {
   options.convert.sweeps_rate = options.learning_rate == "auto";
-  if (!options.convert.sweeps_rate &&
+  options.convert.has_default_rate = options.learning_rate == "calibrated" &&
+                                     options.recipe == "calibrated" &&
+                                     options.convert.train.optimizer == OptimizerKind::adamw;
+  if (!options.convert.sweeps_rate && options.learning_rate != "calibrated" &&
       !CLI::detail::lexical_cast(options.learning_rate, options.convert.train.learning_rate)) {
-    throw UsageError("Expected --lr auto or a number, but got '" + options.learning_rate + "'");
+    throw UsageError("Expected --lr calibrated, auto or a number, but got '" +
+                     options.learning_rate + "'");
   }
 }
 
@@ -128,7 +133,9 @@ void look_for_classes(Options& options, const Model& model) {
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   train.class_dim = found.value_or(train.class_dim);
   if (options.loss == "auto") {
-    train.loss = default_loss(found.has_value(), train.steps(options.convert.train_data->size()));
+    const bool compares_layers = options.recipe == "calibrated" && train.keeps_statistics;
+    train.loss = default_loss(found.has_value(), compares_layers,
+                              train.steps(options.convert.train_data->size()));
     log_info("trained on: " + to_string(train.loss));
   }
 }
@@ -141,11 +148,11 @@ int run(const CommonOptions& common, Options& options) {
   if (options.epochs == 0.0) {
     options.train.clear();
   }
-  choose_recipe(options);
-  options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   if (options.loss != "auto") {
     options.convert.train.loss = parse_loss(options.loss);
   }
+  choose_recipe(options);
+  options.convert.train.epochs = options.epochs.value_or(options.convert.train.epochs);
   options.convert.train.augmentation = parse_augmentation(options.augmentation);
   options.convert.train.class_dim = options.class_dim.value_or(options.convert.train.class_dim);
   options.convert.train.optimizer = parse_optimizer(options.optimizer);
@@ -213,11 +220,13 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--augment", options.augmentation,
                  "Random changes of the training images, for labels of whole images: flip, crop=4 "
                  "(pixels), flip+crop=4; none");
-  app.add_option("--loss", options.loss,
-                 "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites "
-                 "(these compare with the original and need no labels), cross-entropy, mse, "
-                 "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, and "
-                 "where the training data has classes min(1, steps / 400)*cross-entropy");
+  app.add_option(
+      "--loss", options.loss,
+      "A sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, sites, "
+      "layers (these compare with the original and need no labels), cross-entropy, mse, "
+      "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, "
+      "with the recipe calibrated 3*layers, and where the training data has classes "
+      "min(1, steps / 400)*cross-entropy");
   app.add_option("--temperature", train.temperature, "Of distil");
   app.add_option(
       "--class-dim", options.class_dim,
@@ -226,7 +235,9 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option("--optimizer", options.optimizer, "adamw, sgd");
   app.add_option(
       "--lr", options.learning_rate,
-      "Peak learning rate; auto: by a sweep of short trainings, on training data held out");
+      "Peak learning rate; auto: by a sweep of short trainings, on training data held out; "
+      "calibrated: with adamw and the recipe calibrated 0.0003, or more where the calibration has "
+      "left large errors, times min(1, sqrt(steps / 400)); otherwise 0.0003");
   app.add_option("--momentum", train.momentum, "Of sgd");
   app.add_option("--weight-decay", train.weight_decay, "On tensors of two and more dimensions");
   app.add_option("--clip", train.clip_norm, "Largest norm of the gradient; 0: no clipping");

@@ -1,5 +1,6 @@
 """How a model is retargeted: the methods, the budgets, and what the command is told for each."""
 
+import math
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -18,7 +19,9 @@ CALIBRATIONS = [CALIBRATION, JOINTLY]
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
-    learns: str = "outputs"  # of the original; "labels"; "both": their sum, weighted as the command does by itself
+    # Of the original; "labels"; "both": their sum, weighted as the command does by itself; "layers": what the original's layers give as
+    # well, and at the rate that the command finds by itself.
+    learns: str = "outputs"
     options: tuple = ("--average", 0)  # of the command, for its training
     jointly: bool = False  # the calibration ends with a fit of all layers together, and batch norms keep their statistics
 
@@ -50,6 +53,7 @@ METHODS = {
     JOINTLY: Method("calibrated", jointly=True),
     "jointly calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95), jointly=True),
     "jointly calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
+    "jointly calibrated, layers, averaged": Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True),
 }
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
@@ -91,7 +95,7 @@ class Cell:
 
 def auto(task: Task) -> str:
     """What the command does by itself where it has training data."""
-    return f"{JOINTLY}, distilled, averaged" if task.published else f"{JOINTLY}, both, averaged"
+    return f"{JOINTLY}, distilled, averaged" if task.published else f"{JOINTLY}, layers, averaged"
 
 
 def find_method(name: str) -> Method:
@@ -146,10 +150,12 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     if not method.jointly:
         found += ["--batch-norm", "batch"]
     budget = steps(task, cell.budget)
-    distil = "distil-mse" if task.published else "distil"
-    loss = {"outputs": distil, "labels": "cross-entropy", "both": "auto"}[method.learns]
-    found += ["--train", folder / "train.pt", "--loss", loss, "--batch", task.batch, "--lr", cell.rate * task.rate]
-    found += ["--epochs", budget / (examples // task.batch), *method.options]
+    found += ["--train", folder / "train.pt", "--batch", task.batch, "--epochs", budget / (examples // task.batch), *method.options]
+    if method.learns != "layers":
+        distil = "distil-mse" if task.published else "distil"
+        # As the command weighs labels.
+        both = f"distil+{min(1.0, math.ceil(budget / 4) / 100)}*cross-entropy"
+        found += ["--loss", {"outputs": distil, "labels": "cross-entropy", "both": both}[method.learns], "--lr", cell.rate * task.rate]
     if (cell.method, cell.target) == WITH_CONTROL:
         found.append("--control")
     return found

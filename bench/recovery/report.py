@@ -15,7 +15,7 @@ DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
 AUTO_COLOR, AVERAGED_COLOR = "#000", "#777"
 BY_ITSELF = (
-    f"With training data the command does *{JOINTLY}, both, averaged*, or, where there are no labels, *{JOINTLY}, distilled, averaged*."
+    f"With training data the command does *{JOINTLY}, layers, averaged*, or, where there are no labels, *{JOINTLY}, distilled, averaged*."
 )
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 # Of Student's distribution, two-sided 95 %, by degrees of freedom.

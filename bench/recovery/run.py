@@ -129,6 +129,8 @@ def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Res
     if task.metric == "accuracy":
         before, after = evaluations["original"]["per_class"], evaluations["retargeted"]["per_class"]
         more["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
+    if "training" in record:
+        more["learning_rate"] = record["training"]["learning_rate"]
     if "calibration" in record:
         calibration = record["calibration"]
         more.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=round(calibration["seconds"], 1))

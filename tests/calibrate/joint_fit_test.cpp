@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "models.h"
 
 namespace actswap {
@@ -124,6 +127,20 @@ TEST(JointFit, LeavesGradientsAlone) {
       EXPECT_FALSE(parameter.grad().defined());
     }
   }
+}
+
+TEST(JointFit, FindsTheRateOfATrainingByWhatIsLeft) {
+  const auto module = network(kTwoLayers);
+  const auto found = calibrated(module, batches(1), 20);
+  // Of two weights the larger is the middle one.
+  double size = 0.0;
+  for (const char* name : {"w1", "w2"}) {
+    const auto weight = found.swap.module().attr(name).toTensor();
+    size = std::max(size, weight.square().mean().sqrt().item<double>());
+  }
+  EXPECT_NEAR(found.result.learning_rate, 0.04 * std::sqrt(found.result.joint.error_after) * size,
+              1e-7);
+  EXPECT_EQ(calibrated(module, batches(1), 0).result.learning_rate, 0.0) << "not asked for";
 }
 
 // Only the second layer is behind the activation: 12 products and sums for each of its 3 outputs,

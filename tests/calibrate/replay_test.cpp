@@ -15,37 +15,15 @@ namespace {
 
 using torch::jit::Module;
 
-void collect(const c10::IValue& value, std::vector<torch::Tensor>& tensors) {
-  if (value.isTensor()) {
-    tensors.push_back(value.toTensor());
-  } else if (value.isTuple()) {
-    for (const auto& element : value.toTupleRef().elements()) {
-      collect(element, tensors);
-    }
-  } else if (value.isGenericDict()) {
-    for (const auto& entry : value.toGenericDict()) {
-      collect(entry.value(), tensors);
-    }
-  } else if (value.isList()) {
-    for (const auto& element : value.toListRef()) {
-      collect(element, tensors);
-    }
-  }
-}
-
 // The output, by going on from what is alive at a position.
 std::vector<torch::Tensor> output_by(Program& program, std::size_t position,
                                      const std::vector<torch::Tensor>& inputs) {
   auto& graph = program.graph();
-  std::vector<c10::IValue> given;
-  for (const auto* value : program.alive(0)) {
-    given.emplace_back(inputs.at(value->offset() - 1));
-  }
   std::vector<Moment> cut;
   for (const auto* value : program.alive(position)) {
     cut.push_back({value, position});
   }
-  const auto alive = program.run(Which::fitted, 0, given, cut);
+  const auto alive = program.run(Which::fitted, 0, program.beginning(inputs), cut);
   const auto before = copy_tensors(inputs);
   std::vector<Moment> end;
   for (const auto* value : graph.outputs()) {
@@ -55,7 +33,8 @@ std::vector<torch::Tensor> output_by(Program& program, std::size_t position,
   std::vector<torch::Tensor> again;
   for (auto* tensors : {&first, &again}) {
     for (const auto& value : program.run(Which::fitted, position, alive, end)) {
-      collect(value, *tensors);
+      const auto found = tensors_in(value);
+      tensors->insert(tensors->end(), found.begin(), found.end());
     }
   }
   EXPECT_EQ(largest_difference(first, again), 0.0) << "what was kept has changed";
@@ -132,6 +111,26 @@ def forward(self, x):
       program.run(Which::fitted, 0, {torch::ones({3})}, {{y, made}, {y, program.position(sum)}});
   EXPECT_EQ(values[0].toTensor()[0].item<double>(), 2.0);
   EXPECT_EQ(values[1].toTensor()[0].item<double>(), 20.0);
+}
+
+// Constants too: the weights of a frozen model.
+TEST(Program, AnOriginalMayBeGiven) {
+  const auto model = load(test_model("frozen.pt"));
+  const auto the_plan = plan(model, {});
+  const auto io = recorded("frozen");
+  const auto expected = outputs_of(model.module, io.inputs);
+  Retargeter swap(model, the_plan);
+  swap.set_blend(1.0);
+  const Retargeter original(model, the_plan);
+  Program program(swap.module(), original.module());
+  const auto end = program.position(program.graph().return_node());
+  const std::vector<Moment> output = {{program.graph().outputs()[0], end}};
+  const auto run = [&](Which which) {
+    return tensors_in(program.run(which, 0, program.beginning(io.inputs), output)[0]);
+  };
+  EXPECT_EQ(largest_difference(run(Which::original), expected), 0.0);
+  EXPECT_GT(largest_difference(run(Which::fitted), expected), 0.0);
+  EXPECT_THROW(Program(swap.module(), model.module), UsageError);
 }
 
 TEST(Replay, TheOriginalStays) {

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <regex>
@@ -240,8 +242,10 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
     EXPECT_EQ(refused.code, 2) << refused.err;
     return refused.err;
   };
-  EXPECT_TRUE(
-      contains(message({"--lr", "fast"}), "Expected --lr auto or a number, but got 'fast'"));
+  EXPECT_TRUE(contains(message({"--lr", "fast"}),
+                       "Expected --lr calibrated, auto or a number, but got 'fast'"));
+  EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
+                       "Expected batch norms to keep their statistics"));
   EXPECT_TRUE(contains(message({"--lr", "-1"}), "Expected learning_rate > 0, but got -1"));
   EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
   EXPECT_TRUE(contains(message({"--keep-best"}), "Expected validation data"));
@@ -270,7 +274,12 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(json.at("run_dir"), "one.pt.run");
   EXPECT_EQ(json.at("training").at("epochs"), 2.0);
   EXPECT_EQ(json.at("training").at("seed"), 3);
-  EXPECT_EQ(json.at("training").at("loss"), "distil+0.02*cross-entropy");
+  EXPECT_EQ(json.at("training").at("loss"), "distil+3*layers+0.02*cross-entropy");
+  EXPECT_GT(json.at("calibration").at("learning_rate"), 0.0);
+  EXPECT_NEAR(json.at("training").at("learning_rate"),
+              std::max(3e-4, json.at("calibration").at("learning_rate").get<double>()) *
+                  std::sqrt(6.0 / 400.0),
+              1e-9);
   EXPECT_EQ(json.at("training").at("schedule"), "t = 1 from the start");
   EXPECT_EQ(json.at("calibration").at("inputs"), 48);
   EXPECT_EQ(json.at("calibration").at("sites").size(), 3U);

@@ -160,14 +160,15 @@ TEST(Losses, ASumIsWeighted) {
 }
 
 TEST(Losses, NamesGoThereAndBack) {
-  for (const auto* text : {"cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites",
-                           "module:a*b.pt", "distil+0.25*cross-entropy+3*module:/x/y.pt"}) {
+  for (const auto* text :
+       {"cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites", "layers",
+        "module:a*b.pt", "distil+0.25*cross-entropy+3*module:/x/y.pt"}) {
     EXPECT_EQ(to_string(parse_loss(text)), text);
   }
   EXPECT_EQ(to_string(parse_loss(" 1.50 * distil + sites ")), "1.5*distil+sites");
   EXPECT_EQ(usage_error([] { parse_loss("nll"); }),
             "Unknown loss 'nll'; expected cross-entropy, mse, distil, distil-mse, distil-cosine, "
-            "sites or module:PATH, or a sum like distil+0.5*cross-entropy");
+            "sites, layers or module:PATH, or a sum like distil+0.5*cross-entropy");
   const auto refuse = [](const char* text, const char* what) {
     const auto message = usage_error([&] { parse_loss(text); });
     EXPECT_NE(message.find(what), std::string::npos) << text << ": " << message;

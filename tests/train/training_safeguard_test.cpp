@@ -43,10 +43,29 @@ TEST(TrainingSafeguard, KeepsWhatLowersTheLossOrRaisesItALittle) {
   EXPECT_NEAR(weight_after(std::sqrt(1.15), false), std::sqrt(1.15), 1e-6);
 }
 
-TEST(TrainingSafeguard, GoesByTheShareOfTheLabels) {
+TEST(TrainingSafeguard, GoesByWhatTheLabelsGive) {
   const auto half = parse_loss("distil-mse+mse");
   EXPECT_NEAR(weight_after(std::sqrt(1.09), false, half), std::sqrt(1.09), 1e-6);
   EXPECT_EQ(weight_after(std::sqrt(1.11), true, half), 1.0);
+}
+
+// An original that computes half: the signal of it is a quarter of that of the labels at first, and
+// so it is not their weights that count.
+TEST(TrainingSafeguard, GoesByValuesNotByWeights) {
+  const auto is_taken_back = [](double trained) {
+    const torch::NoGradGuard no_grad;
+    auto module = make_identity();
+    const auto original = make_identity();
+    original.attr("w").toTensor().fill_(0.5);
+    const TensorDataset data({torch::ones({40, 3})}, torch::zeros({40, 3}));
+    TrainingSafeguard safeguard(module, original, data,
+                                plain_options(parse_loss("distil-mse+mse")));
+    module.attr("w").toTensor().fill_(trained);
+    return safeguard.undo_harm().taken_back;
+  };
+  // (w - 0.5)^2 + w^2, from 1.25, may become 1.45.
+  EXPECT_FALSE(is_taken_back(1.06));
+  EXPECT_TRUE(is_taken_back(1.07));
 }
 
 TEST(TrainingSafeguard, TakesBackAnyRiseWithoutLabels) {

@@ -98,6 +98,7 @@ class Calibrator {
     }
     result_.layers.clear();
     result_.joint = {};
+    result_.learning_rate = 0.0;
     result_.batch_norms.clear();
     result_.left_out.emplace_back(
         "all of the model: the outputs were nearer to the original's without the calibration, "
@@ -128,6 +129,7 @@ class Calibrator {
       };
       result_.joint = fit.run(passes, [this] { models_.check_interruption(); }, on_pass);
     }
+    result_.learning_rate = fit.learning_rate(fit.error_held_out());
     if (!result_.joint.reason.empty()) {
       result_.left_out.push_back("all layers together: " + result_.joint.reason);
     }

@@ -94,6 +94,10 @@ struct Calibration {
   std::vector<CalibratedSite> sites;
   std::vector<CalibratedLayer> layers;
   JointFitResult joint;
+  /// The peak of AdamW's rate that suits a training which goes on from here: it follows how far the
+  /// layers still are from the original's. 0: not known, where no joint fit is asked for or
+  /// possible.
+  double learning_rate = 0.0;
   /// Those that blends reach: their running statistics became those of the calibrated model.
   std::vector<std::string> batch_norms;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why

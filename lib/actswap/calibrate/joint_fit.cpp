@@ -1,5 +1,4 @@
 #include <actswap/base/libtorch_error.h>
-#include <actswap/calibrate/channel_rows.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/graph/model.h>
 
@@ -18,9 +17,10 @@ namespace {
 // The first step of a tensor, as a share of its root mean square, for an error of 1: what the
 // outputs lack by a share, weights have to change by about that share.
 constexpr double kRate = 0.1;
+// The same for a training on other signals, whose gradients are noisier.
+constexpr double kTrainingRate = 0.04;
 constexpr double kWarmUp = 0.05;    // share of the steps
 constexpr double kLeastRms = 1e-3;  // a bias that is 0 must be able to move
-constexpr double kLeastVariance = 1e-12;
 constexpr std::size_t kShareHeldOut = 16;
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
@@ -32,23 +32,8 @@ std::size_t held_out(std::size_t batches) {
   return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
 }
 
-torch::Tensor standardised(const torch::Tensor& values, std::int64_t channel_dim) {
-  const auto rows = channel_rows(values, channel_dim);
-  const auto [variance, mean] = torch::var_mean(rows, {1}, /*correction=*/0, /*keepdim=*/true);
-  return (rows - mean) * (variance + kLeastVariance).rsqrt();
-}
-
-// A share of what there is to explain.
-torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
-                      std::int64_t channel_dim, bool is_standardised) {
-  if (is_standardised) {
-    return torch::mse_loss(standardised(value, channel_dim), standardised(original, channel_dim));
-  }
-  const auto variance = torch::var(channel_rows(original, channel_dim), {1}, /*correction=*/0);
-  // What is the same for all inputs has nothing to explain.
-  const auto scale =
-      torch::where(variance.mean() > kLeastVariance, variance.mean().reciprocal(), 0.0);
-  return torch::mse_loss(value, original) * scale;
+double rms(const torch::Tensor& tensor) {
+  return std::max(kLeastRms, tensor.square().mean().sqrt().item<double>());
 }
 
 // A gradient can be taken of it, and it is stepped in place.
@@ -95,11 +80,8 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
     : from_the_beginning_(program, batches, 0),
       memory_(memory),
       kept_(batches.size()),
+      errors_(program, neighbours),
       steps_(torch::zeros({})) {
-  const auto is_read_by_site = [&](const torch::jit::Value* value) {
-    return std::any_of(neighbours.sites.begin(), neighbours.sites.end(),
-                       [&](const BlendSite& site) { return site.input == value; });
-  };
   const auto add = [this](const torch::Tensor& tensor) {
     const bool is_new =
         std::none_of(tensors_.begin(), tensors_.end(),
@@ -109,10 +91,6 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
     }
   };
   for (const auto& layer : neighbours.layers) {
-    moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
-    compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
-                         .is_standardised = is_read_by_site(layer.compared),
-                         .weights = static_cast<double>(layer.weight[0].numel())});
     add(layer.weight);
     add(layer.bias);
   }
@@ -131,7 +109,7 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
 }
 
 std::vector<torch::Tensor> JointFit::values(Which model, std::size_t batch) {
-  return from_the_beginning_.run(model, batch, moments_, 0);
+  return from_the_beginning_.run(model, batch, errors_.moments(), 0);
 }
 
 std::vector<torch::Tensor> JointFit::original_values(std::size_t batch) {
@@ -153,14 +131,7 @@ std::vector<torch::Tensor> JointFit::original_values(std::size_t batch) {
 
 torch::Tensor JointFit::error(std::size_t batch) {
   const auto originals = original_values(batch);
-  const auto found = values(Which::fitted, batch);
-  torch::Tensor sum;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const auto part =
-        lacking(found[i], originals[i], compared_[i].channel_dim, compared_[i].is_standardised);
-    sum = sum.defined() ? sum + part : part;
-  }
-  return sum / static_cast<double>(found.size());
+  return errors_.mean(values(Which::fitted, batch), originals);
 }
 
 double JointFit::error_held_out() {
@@ -175,12 +146,8 @@ double JointFit::error_held_out() {
 
 double JointFit::operations_of_a_pass() {
   const torch::NoGradGuard no_grad;
-  double sum = 0.0;
-  const auto found = values(Which::fitted, 0);
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    sum += 2.0 * compared_[i].weights * static_cast<double>(found[i].numel());
-  }
-  return kRunsOfAPass * sum * static_cast<double>(kept_.size());
+  return kRunsOfAPass * errors_.operations(values(Which::fitted, 0)) *
+         static_cast<double>(kept_.size());
 }
 
 void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
@@ -191,16 +158,31 @@ void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
       continue;
     }
     const auto& tensor = tensors_[i];
-    const double rms = std::max(kLeastRms, tensor.square().mean().sqrt().item<double>());
     const auto gradient = torch::empty_like(tensor).copy_(gradients[i]);
-    at::_fused_adamw_({tensor}, {gradient}, {means_[i]}, {squares_[i]}, {}, {steps_}, rate * rms,
-                      kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false,
+    at::_fused_adamw_({tensor}, {gradient}, {means_[i]}, {squares_[i]}, {}, {steps_},
+                      rate * rms(tensor), kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon,
+                      /*amsgrad=*/false,
                       /*maximize=*/false);
   }
 }
 
+double JointFit::learning_rate(double error) const {
+  std::vector<double> sizes;
+  for (const auto& tensor : tensors_) {
+    if (tensor.dim() > 1) {
+      sizes.push_back(rms(tensor));
+    }
+  }
+  if (sizes.empty()) {
+    return 0.0;
+  }
+  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  return kTrainingRate * std::sqrt(error) * *middle;
+}
+
 bool JointFit::is_possible() const {
-  return kept_.size() > 1 && !compared_.empty() && !tensors_.empty();
+  return kept_.size() > 1 && !errors_.moments().empty() && !tensors_.empty();
 }
 
 void JointFit::restore(const std::vector<torch::Tensor>& before) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/layer_errors.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/replay.h>
@@ -17,15 +18,9 @@ namespace actswap {
 
 /// A step of a calibration takes what the ones before it gave as it is, and a layer before an
 /// activation is only shifted. Here weights and biases of all layers and norms move together, by
-/// AdamW (Loshchilov and Hutter 2019), to make small
-///
-///   mean over the layers of  sum |y - y0|^2 / sum |y0 - mean(y0)|^2
-///
-/// with y what the layer gives where Layer::compared says, y0 the original's, and the mean that of
-/// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
-/// compared with mean 0 and deviation 1 in each channel and batch. Batch norms go by their running
-/// statistics. The step of a tensor is a share of its root mean square, which falls along half a
-/// cosine to 0.
+/// AdamW (Loshchilov and Hutter 2019), to make the mean of LayerErrors small. Batch norms go by
+/// their running statistics. The step of a tensor is a share of its root mean square, which falls
+/// along half a cosine to 0.
 class JointFit {
  public:
   /// @param batches those at the end, a sixteenth, at least one, are held out. With fewer than two
@@ -41,6 +36,14 @@ class JointFit {
   /// Operations that a pass over the inputs takes in the layers: multiplications and additions.
   double operations_of_a_pass();
 
+  /// The mean of LayerErrors on the inputs held out.
+  double error_held_out();
+
+  /// The peak of AdamW's rate that suits a training which goes on from here: a share, which follows
+  /// the error, of the root mean square of a weight's elements, of the middle one of all weights. 0
+  /// where there is none.
+  double learning_rate(double error) const;
+
   /// Moves the tensors, unless that leaves the inputs held out farther away.
   /// @param before_each_batch may throw
   /// @param on_pass before each pass and after the last: how many are done
@@ -48,24 +51,16 @@ class JointFit {
                      const std::function<void(std::int64_t done)>& on_pass);
 
  private:
-  struct Compared {
-    std::int64_t channel_dim = 1;
-    bool is_standardised = false;
-    double weights = 0.0;  ///< that an element of the output is computed from
-  };
-
   std::vector<torch::Tensor> values(Which model, std::size_t batch);
   std::vector<torch::Tensor> original_values(std::size_t batch);
   torch::Tensor error(std::size_t batch);
-  double error_held_out();
   void restore(const std::vector<torch::Tensor>& before);
   void move(const std::vector<torch::Tensor>& gradients, double rate);
 
   Replay from_the_beginning_;
   std::int64_t memory_;
   std::vector<std::vector<torch::Tensor>> kept_;  // of each batch, the original's; empty: not kept
-  std::vector<Compared> compared_;
-  std::vector<Moment> moments_;         // of the compared values
+  LayerErrors errors_;
   std::vector<torch::Tensor> tensors_;  // to be moved
   std::vector<torch::Tensor> means_;    // of gradients
   std::vector<torch::Tensor> squares_;

@@ -39,34 +39,69 @@ bool is_tensor_constant(const jit::Node* node) {
 
 }  // namespace
 
-Program::Program(const jit::Module& blended)
-    : modules_{blended, blended.deepcopy()}, graph_(flatten(blended)) {
-  for_each_blend(modules_[1], [](jit::Module& blend) { blend.setattr("t", 0.0); });
-  for (jit::Node* node : graph_->nodes()) {
-    positions_.emplace(node, nodes_.size());
-    nodes_.push_back(node);
+Program::Side::Side(const jit::Module& blended) : module(blended), graph(flatten(blended)) {
+  nodes.assign(graph->nodes().begin(), graph->nodes().end());
+}
+
+Program::Program(const jit::Module& blended) : Program(blended, blended.deepcopy()) {
+  for_each_blend(sides_[1].module, [](jit::Module& blend) { blend.setattr("t", 0.0); });
+  // A copy of a module shares its code, and the constants in it.
+  for (jit::Node* node : sides_[1].nodes) {
     if (is_tensor_constant(node)) {
-      original_constants_.emplace(node, node->t(c10::attr::value).clone());
+      node->t_(c10::attr::value, node->t(c10::attr::value).clone());
     }
   }
-  for_each_node(graph_->block(), [&](jit::Node* node) {
+}
+
+Program::Program(const jit::Module& blended, const jit::Module& original)
+    : sides_{Side(blended), Side(original)} {
+  pair_up();
+  for (std::size_t i = 0; i < sides_[0].nodes.size(); ++i) {
+    positions_.emplace(sides_[0].nodes[i], i);
+  }
+  for_each_node(graph().block(), [&](jit::Node* node) {
     sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
   });
 }
 
+// Value by value.
+void Program::pair_up() {
+  const auto pair = [this](at::ArrayRef<jit::Value*> ours, at::ArrayRef<jit::Value*> theirs) {
+    if (ours.size() != theirs.size()) {
+      return false;
+    }
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      originals_.emplace(ours[i], theirs[i]);
+    }
+    return true;
+  };
+  const auto& [ours, theirs] = sides_;
+  bool fits = ours.nodes.size() == theirs.nodes.size() &&
+              pair(ours.graph->inputs(), theirs.graph->inputs());
+  for (std::size_t i = 0; fits && i < ours.nodes.size(); ++i) {
+    fits = ours.nodes[i]->kind() == theirs.nodes[i]->kind() &&
+           pair(ours.nodes[i]->outputs(), theirs.nodes[i]->outputs());
+  }
+  if (!fits) {
+    throw UsageError(
+        "Expected an original with blends at the same places, all at t = 0, but its code is "
+        "another; make it by a Retargeter with the same plan");
+  }
+}
+
 std::size_t Program::position(const jit::Node* node) const {
-  while (node->owningBlock() != graph_->block()) {
+  while (node->owningBlock() != graph().block()) {
     node = node->owningBlock()->owningNode();
   }
   const auto found = positions_.find(node);
-  return found == positions_.end() ? nodes_.size() : found->second;  // of the end
+  return found == positions_.end() ? positions_.size() : found->second;  // of the end
 }
 
 // A constant, or part of the module, which no code changes: to be had anywhere.
 bool Program::is_free(const jit::Node* node) const {
   return node->kind() == c10::prim::Constant ||
          (node->kind() == c10::prim::GetAttr && !sets_attributes_ &&
-          (node->input(0) == graph_->inputs()[0] || is_free(node->input(0)->node())));
+          (node->input(0) == node->owningGraph()->inputs()[0] || is_free(node->input(0)->node())));
 }
 
 std::vector<const jit::Value*> Program::alive(std::size_t position) const {
@@ -78,12 +113,13 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
       found.push_back(value);
     }
   };
-  for (const jit::Value* input : graph_->inputs().slice(1)) {
+  for (const jit::Value* input : graph().inputs().slice(1)) {
     add(input);
   }
   for (std::size_t i = 0; i < position; ++i) {
-    if (!is_free(nodes_[i])) {
-      for (const jit::Value* output : nodes_[i]->outputs()) {
+    const auto* node = sides_[0].nodes[i];
+    if (!is_free(node)) {
+      for (const jit::Value* output : node->outputs()) {
         add(output);
       }
     }
@@ -91,24 +127,46 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
   return found;
 }
 
+std::vector<c10::IValue> Program::beginning(const std::vector<torch::Tensor>& inputs) const {
+  const auto& arguments = sides_[0].module.get_method("forward").function().getSchema().arguments();
+  std::vector<c10::IValue> values;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (i - 1 < inputs.size()) {
+      values.emplace_back(inputs[i - 1]);
+    } else if (arguments[i].default_value()) {
+      values.push_back(*arguments[i].default_value());
+    }
+  }
+  if (values.size() + 1 != arguments.size() || inputs.size() >= arguments.size()) {
+    throw UsageError("Expected " + std::to_string(arguments.size() - 1) +
+                     " inputs of the model, but got " + std::to_string(inputs.size()));
+  }
+  std::vector<c10::IValue> found;
+  for (const auto* value : alive(0)) {
+    found.push_back(values.at(value->offset() - 1));
+  }
+  return found;
+}
+
+jit::Value* Program::on_side_of(Which model, const jit::Value* value) const {
+  return model == Which::fitted ? const_cast<jit::Value*>(value) : originals_.at(value);
+}
+
 Program::Piece Program::piece(Which model, std::size_t from,
                               const std::vector<Moment>& moments) const {
+  const auto& side = sides_[model == Which::fitted ? 0 : 1];
   auto graph = std::make_shared<jit::Graph>();
   std::unordered_map<const jit::Value*, jit::Value*> known;
   const auto add_input = [&](const jit::Value* value) {
     known[value] = graph->addInput()->setType(value->type());
   };
-  add_input(graph_->inputs()[0]);
+  add_input(side.graph->inputs()[0]);
   for (const auto* value : alive(from)) {
-    add_input(value);
+    add_input(on_side_of(model, value));
   }
   std::function<jit::Value*(jit::Value*)> copy_of;
   const auto append = [&](jit::Node* node) {
     jit::Node* copy = graph->appendNode(graph->createClone(node, copy_of));
-    const auto own = original_constants_.find(node);
-    if (model == Which::original && own != original_constants_.end()) {
-      copy->t_(c10::attr::value, own->second);
-    }
     for (std::size_t i = 0; i < node->outputs().size(); ++i) {
       known[node->output(i)] = copy->output(i);
     }
@@ -127,8 +185,8 @@ Program::Piece Program::piece(Which model, std::size_t from,
     end = std::max(end, moment.position);
   }
   const bool is_written =
-      std::any_of(nodes_.begin() + static_cast<std::ptrdiff_t>(from),
-                  nodes_.begin() + static_cast<std::ptrdiff_t>(end), [](jit::Node* node) {
+      std::any_of(side.nodes.begin() + static_cast<std::ptrdiff_t>(from),
+                  side.nodes.begin() + static_cast<std::ptrdiff_t>(end), [](jit::Node* node) {
                     bool found = writes(node);
                     for (jit::Block* block : node->blocks()) {
                       for_each_node(block, [&](jit::Node* inner) { found |= writes(inner); });
@@ -139,13 +197,13 @@ Program::Piece Program::piece(Which model, std::size_t from,
   for (std::size_t position = from; position <= end; ++position) {
     for (std::size_t i = 0; i < moments.size(); ++i) {
       if (moments[i].position == position) {
-        jit::Value* value = copy_of(const_cast<jit::Value*>(moments[i].value));
+        jit::Value* value = copy_of(on_side_of(model, moments[i].value));
         outputs[i] =
             is_written && position < end ? graph->insert(c10::aten::clone, {value}) : value;
       }
     }
-    if (position < end && !is_free(nodes_[position])) {
-      append(nodes_[position]);
+    if (position < end && !is_free(side.nodes[position])) {
+      append(side.nodes[position]);
     }
   }
   for (jit::Value* output : outputs) {
@@ -164,7 +222,7 @@ std::vector<c10::IValue> Program::run(Which model, std::size_t from,
     found = pieces_.emplace(key, piece(model, from, moments)).first;
   }
   const auto& [code, is_written] = found->second;
-  jit::Stack stack = {modules_[model == Which::fitted ? 0 : 1]._ivalue()};
+  jit::Stack stack = {sides_[model == Which::fitted ? 0 : 1].module._ivalue()};
   const auto given = is_written ? copy_values(alive) : alive;
   stack.insert(stack.end(), given.begin(), given.end());
   try {

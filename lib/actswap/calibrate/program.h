@@ -32,10 +32,16 @@ struct Moment {
 /// those of the outermost block: 0 is before the first.
 class Program {
  public:
+  /// The original is a copy of the module as it is now.
   explicit Program(const torch::jit::Module& blended);
+  /// @param original blended by the same plan; its blends stay where they are
+  /// @throws UsageError where its code is another
+  Program(const torch::jit::Module& blended, const torch::jit::Module& original);
 
-  torch::jit::Graph& graph() { return *graph_; }
-  const torch::jit::Module& module() const { return modules_[0]; }
+  /// Of the fitted model, like all values and nodes that are given and taken.
+  torch::jit::Graph& graph() { return *sides_[0].graph; }
+  const torch::jit::Graph& graph() const { return *sides_[0].graph; }
+  const torch::jit::Module& module() const { return sides_[0].module; }
 
   /// Of the node, or of the outermost node that holds it.
   std::size_t position(const torch::jit::Node* node) const;
@@ -44,6 +50,10 @@ class Program {
   /// that is needed to go on from here. Constants and reads of attributes are not among it: they
   /// are made anew.
   std::vector<const torch::jit::Value*> alive(std::size_t position) const;
+
+  /// The values of alive(0): what forward is given, and its own defaults for the rest.
+  /// @throws UsageError where these are not as many inputs as the model has.
+  std::vector<c10::IValue> beginning(const std::vector<torch::Tensor>& inputs) const;
 
   /// Runs from a position to the last of the moments, with gradients where the caller has them.
   /// @param alive the values of alive(from). They stay as they are.
@@ -58,14 +68,22 @@ class Program {
     bool writes;  // something, in place
   };
 
+  struct Side {
+    explicit Side(const torch::jit::Module& blended);
+
+    torch::jit::Module module;
+    std::shared_ptr<torch::jit::Graph> graph;
+    std::vector<torch::jit::Node*> nodes;
+  };
+
+  void pair_up();
   bool is_free(const torch::jit::Node* node) const;
+  torch::jit::Value* on_side_of(Which model, const torch::jit::Value* value) const;
   Piece piece(Which model, std::size_t from, const std::vector<Moment>& moments) const;
 
-  torch::jit::Module modules_[2];
-  std::shared_ptr<torch::jit::Graph> graph_;
-  std::vector<torch::jit::Node*> nodes_;
+  Side sides_[2];
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
-  std::unordered_map<const torch::jit::Node*, torch::Tensor> original_constants_;
+  std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
 };

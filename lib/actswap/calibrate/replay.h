@@ -40,8 +40,6 @@ class Replay {
     std::int64_t bytes = 0;  // beside the inputs
   };
 
-  State at_beginning(const std::vector<torch::Tensor>& inputs) const;
-
   Program& program_;
   std::int64_t memory_;
   std::int64_t kept_ = 0;

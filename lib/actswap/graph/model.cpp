@@ -135,11 +135,16 @@ std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensor
   return copies;
 }
 
+std::vector<torch::Tensor> tensors_in(const c10::IValue& value) {
+  std::vector<torch::Tensor> tensors;
+  collect_tensors(value, tensors);
+  return tensors;
+}
+
 std::vector<torch::Tensor> run_model(jit::Module& module,
                                      const std::vector<torch::Tensor>& inputs) {
-  std::vector<torch::Tensor> outputs;
   try {
-    collect_tensors(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())), outputs);
+    return tensors_in(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())));
   } catch (const c10::Error& error) {
     throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
                      "): " + libtorch_cause(error.what_without_backtrace()));
@@ -147,7 +152,6 @@ std::vector<torch::Tensor> run_model(jit::Module& module,
     throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
                      "): " + libtorch_cause(error.what()));
   }
-  return outputs;
 }
 
 }  // namespace actswap

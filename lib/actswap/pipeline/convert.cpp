@@ -7,6 +7,7 @@
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/choose_plan.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
 #include <chrono>
@@ -252,6 +253,11 @@ class Conversion {
     for (const auto& reason : run_.calibration->left_out) {
       message("not calibrated: " + reason);
     }
+    if (run_.trained && options_.has_default_rate) {
+      run_.train.learning_rate = default_learning_rate(
+          run_.calibration->learning_rate, run_.train.steps(options_.train_data->size()));
+      message("learning rate: " + number(run_.train.learning_rate));
+    }
     if (measurable_) {
       run_.calibrated = measure(swap_.module());
     }
@@ -380,13 +386,16 @@ class Conversion {
     }
   }
 
-  // Where the loss looks at the sites: the original with blends that stay at 0 and report.
+  // Where the loss looks inside: the original with blends that stay at 0 and report.
   torch::jit::Module original_for_training(Tensors tensors) const {
-    if (!options_.train.loss.has(Signal::sites)) {
+    const auto& loss = options_.train.loss;
+    if (!loss.has(Signal::sites) && !loss.has(Signal::layers)) {
       return tensors == Tensors::copied ? reload(model_.module) : recompile(model_.module);
     }
     Retargeter blended(model_, run_.plan, tensors, BlendCode::stock);
-    blended.observe_blends();
+    if (loss.has(Signal::sites)) {
+      blended.observe_blends();
+    }
     return blended.module();
   }
 
@@ -400,8 +409,9 @@ class Conversion {
     message("training the control: the original with the same budget, data and seed");
     control_ = original_for_training(Tensors::copied);
     auto options = run_.train;
-    options.bound = {};                // there is nothing to wait for
-    options.keeps_statistics = false;  // as the original was trained
+    options.bound = {};                                   // there is nothing to wait for
+    options.keeps_statistics = false;                     // as the original was trained
+    options.loss = options.loss.without(Signal::layers);  // for that it would have to keep them
     train(
         *control_, teacher(), *options_.train_data, options_.schedule, [](double) {}, options,
         training_callbacks("control", *control_, run_.control_epochs));

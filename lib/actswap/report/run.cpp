@@ -120,6 +120,7 @@ Json calibration_json(const Calibration& calibration) {
            {{"passes", calibration.joint.passes},
             {"error_before", calibration.joint.error_before},
             {"error_after", calibration.joint.error_after}}},
+          {"learning_rate", calibration.learning_rate},
           {"batch_norms", calibration.batch_norms},
           {"left_out", calibration.left_out},
           {"stays_at_inference", calibration.stays_at_inference}};

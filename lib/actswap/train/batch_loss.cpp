@@ -35,25 +35,44 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
   teacher_ = std::move(teacher);
   teacher_->eval();
+  if (options.loss.has(Signal::layers)) {
+    layers_.emplace(module, *teacher_);
+  }
 }
 
-torch::Tensor BatchLoss::operator()(const Example& batch) {
+LossInputs BatchLoss::run(const Example& batch) {
   LossInputs values;
-  values.targets = batch.targets;
-  const auto run = [&](torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
-                       std::vector<torch::Tensor>& sites) {
+  LayerComparison::Values ours;
+  LayerComparison::Values theirs;
+  const auto run_one = [&](Which which, torch::jit::Module& module,
+                           const std::vector<torch::Tensor>& inputs, LayerComparison::Values& found,
+                           std::vector<torch::Tensor>& sites) {
     std::optional<BlendRecorder> recorder;
     if (loss_.loss().has(Signal::sites)) {
       recorder.emplace(sites);
     }
-    return run_model(module, inputs);
+    if (layers_) {
+      found = layers_->run(which, inputs);
+    } else {
+      found.outputs = run_model(module, inputs);
+    }
   };
   if (teacher_) {
     const torch::NoGradGuard without_gradients;
-    values.original_outputs = run(*teacher_, copy_tensors(batch.inputs), values.original_sites);
+    run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
   }
-  values.outputs = run(module_, batch.inputs, values.sites);
-  return loss_(values);
+  run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
+  if (layers_) {
+    values.layer_error = layers_->error(ours, theirs);
+  }
+  values.outputs = std::move(ours.outputs);
+  values.original_outputs = std::move(theirs.outputs);
+  values.targets = batch.targets;
+  return values;
+}
+
+torch::Tensor BatchLoss::operator()(const Example& batch) {
+  return loss_(run(batch));
 }
 
 double BatchLoss::mean(const Dataset& data) {

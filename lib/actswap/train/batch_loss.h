@@ -1,6 +1,7 @@
 // The loss of a batch: runs the original, where the loss compares with it, and the model.
 #pragma once
 
+#include <actswap/calibrate/layer_comparison.h>
 #include <actswap/data/dataset.h>
 #include <actswap/train/signals.h>
 #include <actswap/train/trainer.h>
@@ -15,7 +16,8 @@ class BatchLoss {
  public:
   /// @param teacher the original; may be empty where the loss does not compare with it, and is not
   ///   looked at then
-  /// @throws UsageError where the teacher is missing, or shares parameters with the model
+  /// @throws UsageError where the teacher is missing, shares parameters with the model, or, with
+  ///   Signal::layers, has other blends
   BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
             const TrainOptions& options);
 
@@ -25,8 +27,11 @@ class BatchLoss {
   double mean(const Dataset& data);
 
  private:
+  LossInputs run(const Example& batch);
+
   torch::jit::Module& module_;
   std::optional<torch::jit::Module> teacher_;
+  std::optional<LayerComparison> layers_;
   LossFunction loss_;
   std::int64_t batch_size_;
 };

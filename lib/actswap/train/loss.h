@@ -2,7 +2,7 @@
 //
 //   distil                        the original's outputs are the labels
 //   distil+0.5*cross-entropy      and half the weight for the data's
-//   distil+sites                  and what the original gives at its sites
+//   distil+3*layers               and what the original's layers give
 //   module:focal.pt               a TorchScript module that computes the loss
 #pragma once
 
@@ -26,6 +26,11 @@ enum class Signal {
                   ///< activation at that site, over the latter's variance, mean over the sites; no
                   ///< target needed. Both models must report at their blends
                   ///< (Retargeter::observe_blends)
+  layers,         ///< what the layers behind the blends lack against the original's, as a share of
+                  ///< its variance, mean over the layers (LayerErrors in
+                  ///< calibrate/layer_errors.h has the formula); no target needed. Both models must
+                  ///< have the same blends, the original's at t = 0, and run as in eval mode
+                  ///< (TrainOptions::keeps_statistics)
   module,         ///< a TorchScript module, called with the model's outputs and then the targets,
                   ///< all tensors; it gives a number
 };
@@ -47,11 +52,14 @@ struct ACTSWAP_API Loss {
   bool needs_target() const;
   /// Whether a signal compares with what the original gives.
   bool needs_original() const;
+  /// The other terms; distil where there are none.
+  Loss without(Signal signal) const;
   /// @throws UsageError for no term, a weight that is not above 0, a module without a file.
   void validate() const;
 };
 
-/// "cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites", "module:PATH", with
+/// "cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites", "layers",
+/// "module:PATH", with
 /// "WEIGHT*" before them and "+" between them. @throws UsageError
 ACTSWAP_API Loss parse_loss(std::string_view text);
 ACTSWAP_API std::string to_string(const Loss& loss);

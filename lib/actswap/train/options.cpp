@@ -68,6 +68,11 @@ void TrainOptions::validate() const {
   expect(epochs > 0.0 && epochs <= kMostEpochs, "epochs > 0 and <= 1e9", epochs);
   expect(batch_size > 0, "batch_size > 0", batch_size);
   loss.validate();
+  if (loss.has(Signal::layers) && !keeps_statistics) {
+    throw UsageError(
+        "Expected batch norms to keep their statistics (--batch-norm running) with the loss "
+        "layers, which runs both models as in eval mode");
+  }
   expect(positive(temperature), "temperature > 0", temperature);
   expect(positive(learning_rate), "learning_rate > 0", learning_rate);
   expect(share(momentum), "momentum in [0, 1)", momentum);

@@ -56,7 +56,7 @@ Tensor value_of_sites(const LossInputs& inputs, const LossOptions&) {
   return site_loss(inputs.sites, inputs.original_sites);
 }
 
-constexpr std::array<Row, 7> kRows = {{
+constexpr std::array<Row, 8> kRows = {{
     {Signal::cross_entropy, "cross-entropy", true, false,
      [](const LossInputs& in, const LossOptions& options) {
        return cross_entropy(main_output(in.outputs), target_of(in), options.class_dim);
@@ -76,6 +76,8 @@ constexpr std::array<Row, 7> kRows = {{
     {Signal::distil_cosine, "distil-cosine", false, true,
      [](const LossInputs& in, const LossOptions&) { return over_outputs(in, cosine_distance); }},
     {Signal::sites, "sites", false, true, value_of_sites},
+    {Signal::layers, "layers", false, true,
+     [](const LossInputs& in, const LossOptions&) { return in.layer_error; }},
     {Signal::module, "module", false, false, nullptr},
 }};
 
@@ -179,6 +181,12 @@ bool Loss::needs_target() const {
 bool Loss::needs_original() const {
   return std::any_of(terms.begin(), terms.end(),
                      [](const Term& term) { return row_of(term.signal).needs_original; });
+}
+
+Loss Loss::without(Signal signal) const {
+  auto others = terms;
+  std::erase_if(others, [&](const Term& term) { return term.signal == signal; });
+  return others.empty() ? Loss(Signal::distil) : Loss(std::move(others));
 }
 
 void Loss::validate() const {

@@ -18,6 +18,7 @@ struct LossInputs {
   std::vector<torch::Tensor> original_outputs = {};  ///< of losses that need the original
   std::vector<torch::Tensor> sites = {};             ///< of losses with Signal::sites
   std::vector<torch::Tensor> original_sites = {};
+  torch::Tensor layer_error = {};  ///< of losses with Signal::layers
 };
 
 struct LossOptions {

@@ -15,19 +15,15 @@ constexpr std::int64_t kExamples = 512;
 // A loss on labels that rises by less does not show harm: an original has learnt its training
 // examples by heart to some degree, which a training of a few steps undoes a little while the model
 // gains on others. What the original gives is the same for all examples, seen or not.
-constexpr double kRiseOnLabels = 0.2;
+constexpr double kHarmlessRise = 0.2;
 
-// By as much as it is on labels; a module may look at them.
-double harmless_rise(const Loss& loss) {
-  double all = 0.0;
-  double on_labels = 0.0;
-  for (const auto& term : loss.terms) {
-    const bool may_be_on_labels =
-        term.signal == Signal::module || Loss(std::vector<Term>{term}).needs_target();
-    all += term.weight;
-    on_labels += may_be_on_labels ? term.weight : 0.0;
-  }
-  return kRiseOnLabels * on_labels / all;
+// A module may look at them.
+std::vector<Term> on_labels(const Loss& loss) {
+  auto terms = loss.terms;
+  std::erase_if(terms, [](const Term& term) {
+    return term.signal != Signal::module && !Loss(std::vector<Term>{term}).needs_target();
+  });
+  return terms;
 }
 
 std::vector<std::int64_t> last_of_first_epoch(std::int64_t size, std::uint64_t seed) {
@@ -47,21 +43,26 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
       tensors_(module),
       weights_(tensors_.copies()) {
   effect_.examples = examples_.size();
-  effect_.before = loss();
+  effect_.before = mean_of(options.loss);
+  if (const auto terms = on_labels(options.loss); !terms.empty()) {
+    harmless_rise_ = kHarmlessRise * mean_of(Loss(terms));
+  }
 }
 
 TrainingEffect TrainingSafeguard::undo_harm() {
-  effect_.after = loss();
-  if (!(effect_.after <= (1.0 + harmless_rise(options_.loss)) * effect_.before)) {
+  effect_.after = mean_of(options_.loss);
+  if (!(effect_.after <= effect_.before + harmless_rise_)) {
     tensors_.write(weights_);
     effect_.taken_back = true;
   }
   return effect_;
 }
 
-double TrainingSafeguard::loss() {
+double TrainingSafeguard::mean_of(const Loss& loss) {
   const torch::NoGradGuard no_grad;
-  return BatchLoss(module_, teacher_, options_).mean(examples_);
+  auto options = options_;
+  options.loss = loss;
+  return BatchLoss(module_, teacher_, options).mean(examples_);
 }
 
 }  // namespace actswap

@@ -33,13 +33,13 @@ class ACTSWAP_API TrainingSafeguard {
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Dataset& data, const TrainOptions& options);
 
-  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. On
-  /// labels (mse, cross-entropy, a module) it must be higher by more than a fifth, in a sum by a
-  /// fifth of their share of the weights.
+  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. By a
+  /// fifth of what the terms on labels (mse, cross-entropy, a module) were before, it may be
+  /// higher.
   TrainingEffect undo_harm();
 
  private:
-  double loss();
+  double mean_of(const Loss& loss);
 
   torch::jit::Module& module_;
   std::optional<torch::jit::Module> teacher_;
@@ -48,6 +48,7 @@ class ACTSWAP_API TrainingSafeguard {
   ModuleTensors tensors_;
   std::vector<torch::Tensor> weights_;
   TrainingEffect effect_;
+  double harmless_rise_ = 0.0;
 };
 
 }  // namespace actswap

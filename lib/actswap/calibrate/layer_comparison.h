@@ -1,0 +1,38 @@
+// A blended model and the original on the same inputs, compared layer by layer.
+#pragma once
+
+#include <actswap/calibrate/layer_errors.h>
+#include <actswap/calibrate/program.h>
+
+#include <torch/script.h>
+
+#include <vector>
+
+namespace actswap {
+
+/// Both run as in eval mode: batch norms by their running statistics, no dropout.
+class LayerComparison {
+ public:
+  /// @param original blended by the same plan, at t = 0
+  /// @throws UsageError where its code is another
+  LayerComparison(const torch::jit::Module& blended, const torch::jit::Module& original);
+
+  struct Values {
+    std::vector<torch::Tensor> outputs;  ///< of the model
+    std::vector<torch::Tensor> layers;   ///< that are compared
+  };
+
+  /// With a gradient, where gradients are on.
+  /// @throws UsageError where the model rejects the inputs
+  Values run(Which model, const std::vector<torch::Tensor>& inputs);
+
+  /// What LayerErrors says.
+  torch::Tensor error(const Values& blended, const Values& original) const;
+
+ private:
+  Program program_;
+  LayerErrors errors_;
+  std::vector<Moment> moments_;  // of the layers, and of what the model gives
+};
+
+}  // namespace actswap

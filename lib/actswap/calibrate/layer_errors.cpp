@@ -1,0 +1,82 @@
+#include <actswap/calibrate/layer_errors.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace actswap {
+
+namespace {
+
+constexpr double kLeastVariance = 1e-12;
+
+// With channels in dimension 1.
+torch::Tensor in_front(const torch::Tensor& values, std::int64_t channel_dim) {
+  return channel_dim == 1 ? values : values.flatten(0, -2);
+}
+
+torch::Tensor standardised(const torch::Tensor& values) {
+  return torch::batch_norm(values, {}, {}, {}, {}, /*training=*/true, /*momentum=*/0.0,
+                           kLeastVariance, /*cudnn_enabled=*/false);
+}
+
+torch::Tensor variance(const torch::Tensor& values) {
+  std::vector<std::int64_t> all_but_channels(static_cast<std::size_t>(values.dim()));
+  std::iota(all_but_channels.begin(), all_but_channels.end(), 0);
+  all_but_channels.erase(all_but_channels.begin() + 1);
+  return torch::var(values, all_but_channels, /*correction=*/0).mean();
+}
+
+// A share of what there is to explain.
+torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
+                      std::int64_t channel_dim, bool is_standardised) {
+  const auto ours = in_front(value, channel_dim);
+  const auto theirs = in_front(original, channel_dim);
+  if (is_standardised) {
+    return torch::mse_loss(standardised(ours), standardised(theirs));
+  }
+  const auto to_explain = variance(theirs);
+  // What is the same for all inputs has nothing to explain.
+  const auto scale = torch::where(to_explain > kLeastVariance, to_explain.reciprocal(), 0.0);
+  return torch::mse_loss(ours, theirs) * scale;
+}
+
+}  // namespace
+
+LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours) {
+  const auto is_read_by_site = [&](const torch::jit::Value* value) {
+    return std::any_of(neighbours.sites.begin(), neighbours.sites.end(),
+                       [&](const BlendSite& site) { return site.input == value; });
+  };
+  for (const auto& layer : neighbours.layers) {
+    moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
+    compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
+                         .is_standardised = is_read_by_site(layer.compared),
+                         .weights = static_cast<double>(layer.weight[0].numel())});
+  }
+}
+
+torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
+                                const std::vector<torch::Tensor>& originals) const {
+  if (values.empty()) {
+    return torch::zeros({});
+  }
+  torch::Tensor sum;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto part =
+        lacking(values[i], originals[i], compared_[i].channel_dim, compared_[i].is_standardised);
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum / static_cast<double>(values.size());
+}
+
+double LayerErrors::operations(const std::vector<torch::Tensor>& values) const {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sum += 2.0 * compared_[i].weights * static_cast<double>(values[i].numel());
+  }
+  return sum;
+}
+
+}  // namespace actswap

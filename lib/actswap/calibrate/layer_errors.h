@@ -1,0 +1,47 @@
+// What layers lack against the original, as one number that a gradient can be taken of.
+#pragma once
+
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/program.h>
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace actswap {
+
+/// The mean over the layers of
+///
+///   sum |y - y0|^2 / sum |y0 - mean(y0)|^2
+///
+/// with y what the layer gives where Layer::compared says, y0 the original's, and the mean that of
+/// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
+/// compared with mean 0 and deviation 1 in each channel and batch.
+class LayerErrors {
+ public:
+  LayerErrors(const Program& program, const Neighbourhood& neighbours);
+
+  /// Of the values that are compared, one for each layer.
+  const std::vector<Moment>& moments() const { return moments_; }
+
+  /// 0 where there is no layer.
+  /// @param originals without a gradient
+  torch::Tensor mean(const std::vector<torch::Tensor>& values,
+                     const std::vector<torch::Tensor>& originals) const;
+
+  /// Multiplications and additions that the layers took to give these values.
+  double operations(const std::vector<torch::Tensor>& values) const;
+
+ private:
+  struct Compared {
+    std::int64_t channel_dim = 1;
+    bool is_standardised = false;
+    double weights = 0.0;  // that an element of the output is computed from
+  };
+
+  std::vector<Compared> compared_;
+  std::vector<Moment> moments_;
+};
+
+}  // namespace actswap
