@@ -24,7 +24,7 @@
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
-#include <actswap/pipeline/default_loss.h>
+#include <actswap/pipeline/training_defaults.h>
 #include <actswap/report/run.h>
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>

@@ -1,0 +1,81 @@
+#include <actswap/base/error.h>
+#include <actswap/base/files.h>
+#include <actswap/pipeline/conversion_state.h>
+
+#include <filesystem>
+#include <sstream>
+
+namespace actswap {
+
+namespace {
+
+std::string in_words(const Schedule& schedule) {
+  const auto& options = schedule.options();
+  if (options.end == 0.0) {
+    return "t = 1 from the start";
+  }
+  return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
+         number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
+}
+
+}  // namespace
+
+std::string number(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+ConversionState::ConversionState(const Model& the_model, const Plan& plan,
+                                 const ConvertOptions& the_options,
+                                 const ConvertCallbacks& the_callbacks)
+    : options(the_options),
+      callbacks(the_callbacks),
+      model(the_model),
+      schedule(options.schedule),
+      is_measurable(options.is_measurable()),
+      swap(model, plan,
+           options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared,
+           options.blend_code) {
+  run.model_path = model.path;
+  run.output = options.output;
+  run.run_directory = options.run_directory;
+  run.plan = plan;
+  run.parameters = parameter_count(model.module);
+  run.trained = options.train_data != nullptr;
+  run.train = options.train;
+  run.schedule = in_words(schedule);
+}
+
+void ConversionState::message(const std::string& text) const {
+  if (callbacks.on_message) {
+    callbacks.on_message(text);
+  }
+}
+
+void ConversionState::check_interruption() const {
+  if (callbacks.should_stop && callbacks.should_stop()) {
+    throw Interrupted("The conversion was stopped");
+  }
+}
+
+Evaluation ConversionState::measure(torch::jit::Module& module) const {
+  constexpr std::int64_t kBatchSize = 256;
+  return evaluate(module, *options.validation_data, kBatchSize, callbacks.should_stop);
+}
+
+void ConversionState::record() {
+  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  run.model_sha256 = model.sha256();
+  if (run.run_directory.empty()) {
+    return;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(run.run_directory, error);
+  if (error) {
+    throw FileError("Cannot make the folder '" + run.run_directory + "': " + error.message());
+  }
+  write_text_atomically(run.run_directory + "/run.json", to_json(run) + "\n");
+}
+
+}  // namespace actswap

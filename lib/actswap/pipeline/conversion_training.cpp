@@ -1,0 +1,195 @@
+#include <actswap/base/error.h>
+#include <actswap/measure/judge.h>
+#include <actswap/pipeline/conversion_training.h>
+#include <actswap/train/training_safeguard.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace actswap {
+
+TrainCallbacks ConversionTraining::callbacks_of(const std::string& name, torch::jit::Module& module,
+                                                std::vector<EpochRecord>& epochs) {
+  TrainCallbacks training;
+  if (state_.options.validation_data) {
+    training.check = [this, &module] { return check(module); };
+  }
+  training.should_stop = state_.callbacks.should_stop;
+  const auto phase = state_.options.seeds > 1
+                         ? name + ", seed " + std::to_string(state_.options.train.seed)
+                         : name;
+  if (state_.callbacks.on_step) {
+    training.on_step = [this, phase](const Progress& progress) {
+      state_.callbacks.on_step(phase, progress);
+    };
+  }
+  training.on_epoch = [this, phase, &epochs](const EpochRecord& epoch) {
+    epochs.push_back(epoch);
+    state_.record();
+    if (state_.callbacks.on_epoch) {
+      state_.callbacks.on_epoch(phase, epoch);
+    }
+  };
+  return training;
+}
+
+// One t for all, or one for each site in their order. What a calibration changed follows the
+// mean.
+void ConversionTraining::move_to(const std::vector<double>& blends) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < blends.size(); ++i) {
+    sum += blends[i];
+    if (state_.run.site_order.empty()) {
+      state_.swap.set_blend(blends[i]);
+    } else {
+      state_.swap.set_blend(state_.run.site_order[i], blends[i]);
+    }
+  }
+  if (state_.calibrated_ramp) {
+    state_.calibrated_ramp->move(sum / static_cast<double>(blends.size()));
+  }
+}
+
+// Without labels: sum |y - y0|^2 / sum |y0|^2, which is 0 for the original.
+Check ConversionTraining::check(torch::jit::Module& module) {
+  if (state_.is_measurable) {
+    const auto evaluation = state_.measure(module);
+    return {evaluation.value, drop(*state_.run.original, evaluation)};
+  }
+  JudgeOptions judging;
+  judging.should_stop = state_.callbacks.should_stop;
+  const double error =
+      judge({{state_.original}, {module}}, *state_.options.validation_data, judging)
+          .at(1)
+          .agreement.relative_error;
+  return {error, error};
+}
+
+std::vector<Schedule> ConversionTraining::plan_ramps() {
+  if (state_.run.site_order.empty()) {  // a first seed may have found one
+    state_.run.site_order = state_.options.site_order;
+  }
+  if (state_.run.site_order.empty() && state_.options.order != SiteOrder::together) {
+    state_.message("ordering the sites: " + to_string(state_.options.order));
+    const auto& data =
+        state_.options.validation_data ? state_.options.validation_data : state_.options.train_data;
+    state_.run.site_order =
+        order_sites(state_.options.order, state_.model, state_.run.plan, state_.probe_inputs,
+                    data.get(), state_.callbacks.should_stop);
+  }
+  if (state_.run.site_order.empty()) {
+    return {state_.schedule};
+  }
+  auto expected = order_sites(SiteOrder::together, state_.model, state_.run.plan, {}, nullptr);
+  auto given = state_.run.site_order;
+  std::sort(expected.begin(), expected.end());
+  std::sort(given.begin(), given.end());
+  if (given != expected) {
+    throw UsageError("Expected an order of all " + std::to_string(expected.size()) +
+                     " sites that are swapped, each once, but got " + std::to_string(given.size()) +
+                     " that are not those");
+  }
+  state_.run.schedule +=
+      ", site after site (" +
+      (state_.options.site_order.empty() ? to_string(state_.options.order) : "as listed") + ")";
+  return one_after_another(state_.schedule, state_.run.site_order.size());
+}
+
+// A model needs its time at t = 1 (docs/recovery.md).
+void ConversionTraining::warn_of_a_long_ramp() const {
+  const auto batches =
+      static_cast<double>(state_.run.train.batches_per_epoch(state_.options.train_data->size()));
+  const double end = state_.schedule.in_epochs(batches).options().end;
+  if (end > 0.5 * state_.run.train.epochs && state_.schedule.options().hold == 0.0) {
+    state_.message("warning: t reaches 1 after " + number(100.0 * end / state_.run.train.epochs) +
+                   " % of the training; at least half of it at t = 1 is advised");
+  }
+}
+
+void ConversionTraining::sweep_rates_from(
+    const std::vector<Schedule>& ramps,
+    const std::function<void(const std::vector<double>&)>& move) {
+  state_.message("learning rate: short trainings with each");
+  state_.run.rate_sweep = sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
+                                      *state_.options.train_data, ramps, move, state_.run.train,
+                                      state_.callbacks.should_stop);
+  const auto& sweep = *state_.run.rate_sweep;
+  state_.message("loss on " + std::to_string(sweep.held_out) +
+                 " training examples held out, after " + std::to_string(sweep.steps) +
+                 " steps (before: " + number(sweep.start_loss) + "):");
+  for (const auto& trial : sweep.trials) {
+    state_.message("  rate " + number(trial.rate) + ": " + number(trial.loss) +
+                   (trial.rate == sweep.chosen ? ", chosen" : ""));
+  }
+  state_.message("the sweep took " +
+                 std::to_string(sweep.steps * static_cast<std::int64_t>(sweep.trials.size())) +
+                 " steps, " + number(std::round(sweep.seconds)) + " s");
+  state_.run.train.learning_rate = sweep.chosen;
+}
+
+void ConversionTraining::train_retargeted() {
+  warn_of_a_long_ramp();
+  const auto ramps = plan_ramps();
+  state_.message("training: " + state_.run.schedule + ", loss " +
+                 to_string(state_.options.train.loss));
+  if (state_.options.train.loss.has(Signal::sites)) {
+    state_.swap.observe_blends();
+  }
+  const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
+  move_to(std::vector<double>(ramps.size(), state_.schedule.at(0.0)));
+  if (state_.options.sweeps_rate && !state_.run.rate_sweep) {
+    sweep_rates_from(ramps, move);
+  }
+  std::optional<TrainingSafeguard> safeguard;
+  if (state_.run.calibration && !state_.calibrated_ramp) {
+    safeguard.emplace(state_.swap.module(), teacher_for(state_.run.train.loss),
+                      *state_.options.train_data, state_.run.train);
+  }
+  train(state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data, ramps,
+        move, state_.run.train, callbacks_of("retarget", state_.swap.module(), state_.run.epochs));
+  if (safeguard) {
+    note(safeguard->undo_harm());
+  }
+}
+
+void ConversionTraining::note(const TrainingEffect& effect) {
+  state_.run.training_effect = effect;
+  if (effect.taken_back) {
+    state_.message("the training is taken back: it made the loss on " +
+                   std::to_string(effect.examples) + " training examples worse, from " +
+                   number(effect.before) + " to " + number(effect.after) +
+                   "; a lower --lr, --lr auto or more epochs may do better");
+  }
+}
+
+// Where the loss looks inside: the original with blends that stay at 0 and report.
+torch::jit::Module ConversionTraining::original_for(const Loss& loss, Tensors tensors) const {
+  if (!loss.has(Signal::sites) && !loss.has(Signal::layers)) {
+    return tensors == Tensors::copied ? reload(state_.model.module)
+                                      : recompile(state_.model.module);
+  }
+  Retargeter blended(state_.model, state_.run.plan, tensors, BlendCode::stock);
+  if (loss.has(Signal::sites)) {
+    blended.observe_blends();
+  }
+  return blended.module();
+}
+
+std::optional<torch::jit::Module> ConversionTraining::teacher_for(const Loss& loss) const {
+  return loss.needs_original() ? std::optional(original_for(loss, Tensors::shared)) : std::nullopt;
+}
+
+torch::jit::Module ConversionTraining::train_control() {
+  state_.message("training the control: the original with the same budget, data and seed");
+  auto options = state_.run.train;
+  options.bound = {};                                   // there is nothing to wait for
+  options.keeps_statistics = false;                     // as the original was trained
+  options.loss = options.loss.without(Signal::layers);  // for that it would have to keep them
+  auto control = original_for(options.loss, Tensors::copied);
+  train(
+      control, teacher_for(options.loss), *state_.options.train_data, state_.options.schedule,
+      [](double) {}, options, callbacks_of("control", control, state_.run.control_epochs));
+  return control;
+}
+
+}  // namespace actswap
