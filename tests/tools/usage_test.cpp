@@ -66,7 +66,7 @@ TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
         {"--batch", "64"},
         {"--loss", "auto"},
         {"--optimizer", "adamw"},
-        {"--lr", "0.0003"},
+        {"--lr", "calibrated"},
         {"--curve", "linear"},
         {"--order", "together"},
         {"--seed", "0"}}},
