@@ -19,8 +19,8 @@ CALIBRATIONS = [CALIBRATION, JOINTLY]
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
-    # Of the original; "labels"; "both": their sum, weighted as the command does by itself; "layers": what the original's layers give as
-    # well, and at the rate that the command finds by itself.
+    # Of the original; "labels"; "both": their sum, weighted as the command does by itself; "layers": what the original's layers give,
+    # and labels where there are some, weighted and at a rate as the command does by itself.
     learns: str = "outputs"
     options: tuple = ("--average", 0)  # of the command, for its training
     jointly: bool = False  # the calibration ends with a fit of all layers together, and batch norms keep their statistics
@@ -35,7 +35,7 @@ class Method:
         return JOINTLY if self.jointly else CALIBRATION
 
     def suits(self, task: Task) -> bool:
-        return self.learns == "outputs" or not task.published
+        return not task.published or self.learns in ("outputs", "layers")
 
 
 METHODS = {
@@ -51,7 +51,6 @@ METHODS = {
     "calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95)),
     "calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95)),
     JOINTLY: Method("calibrated", jointly=True),
-    "jointly calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95), jointly=True),
     "jointly calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
     "jointly calibrated, layers, averaged": Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True),
 }
@@ -93,9 +92,8 @@ class Cell:
         return f"{task}, seed {seed}, {target}, {method}, budget {budget}, rate {rate}"
 
 
-def auto(task: Task) -> str:
-    """What the command does by itself where it has training data."""
-    return f"{JOINTLY}, distilled, averaged" if task.published else f"{JOINTLY}, layers, averaged"
+# What the command does by itself where it has training data.
+AUTO = "jointly calibrated, layers, averaged"
 
 
 def find_method(name: str) -> Method:

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
-from methods import ALL, BUDGETS, CALIBRATION, CALIBRATIONS, FROM_START, HIGH_RATE, JOINTLY, LONG, METHODS, ORDERS, RAMP, RATE
-from methods import STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE, auto
+from methods import ALL, AUTO, BUDGETS, CALIBRATION, CALIBRATIONS, FROM_START, HIGH_RATE, JOINTLY, LONG, METHODS, ORDERS, RAMP, RATE
+from methods import STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
@@ -14,9 +14,7 @@ NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
 AUTO_COLOR, AVERAGED_COLOR = "#000", "#777"
-BY_ITSELF = (
-    f"With training data the command does *{JOINTLY}, layers, averaged*, or, where there are no labels, *{JOINTLY}, distilled, averaged*."
-)
+BY_ITSELF = f"With training data the command does *{AUTO}*."
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
 # Of Student's distribution, two-sided 95 %, by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -197,11 +195,11 @@ def recipe(cells: Cells) -> list:
         for target in TARGETS:
             for budget in BUDGETS:
                 best = best_of(cells, task, target, budget)
-                mine = cells.values(task, target, auto(what), budget)
+                mine = cells.values(task, target, AUTO, budget)
                 if budget == "none" or best is None or not mine:
                     continue
-                behind = cells.against(task, target, budget, auto(what), best)
-                found = "best" if best == auto(what) or not any(behind) else "not told apart" if is_zero_possible(behind) else "no"
+                behind = cells.against(task, target, budget, AUTO, best)
+                found = "best" if best == AUTO or not any(behind) else "not told apart" if is_zero_possible(behind) else "no"
                 lines.append([what.title, target, budget, interval(mine, DIGITS[what.metric]), best, interval(behind, DIGITS[what.metric]), found])
     if not lines:
         return []
@@ -219,7 +217,7 @@ def goals(cells: Cells) -> list:
                           "yes" if found >= SHARE_GOAL else "no"])  # fmt: skip
         for budget in BUDGETS:
             bound = GOALS.get((what.metric, budget))
-            differences = cells.against_control(task, "relu", auto(what), budget)
+            differences = cells.against_control(task, "relu", AUTO, budget)
             if bound is None or not differences:
                 continue
             worse = mean(differences) * (1 if what.metric == "nats" else -1)
@@ -241,7 +239,7 @@ def whether_it_pays(cells: Cells, whole: Cells) -> list:
             sign = -1 if what.metric == "nats" else 1
             columns = [interval([row[key] for row in rows.values()], digits) for key in ("retargeted", "original")]
             columns.append(interval([sign * (row["original"] - row["retargeted"]) for row in rows.values()], digits))
-            for method, budget in ((JOINTLY, "none"), (auto(what), "2 %"), (auto(what), "10 %")):
+            for method, budget in ((JOINTLY, "none"), (AUTO, "2 %"), (AUTO, "10 %")):
                 ours = cells.of(task, target, method, budget)
                 gains = [sign * (ours[seed]["retargeted"] - rows[seed]["retargeted"]) for seed in sorted(ours.keys() & rows.keys())]
                 columns.append(interval(gains, digits))
@@ -254,8 +252,8 @@ def whether_it_pays(cells: Cells, whole: Cells) -> list:
             "2 % and 10 % are what the command does by itself, after all of the original's training.", "", *table(head, lines)]  # fmt: skip
 
 
-def color_of(method: str, task: str) -> str:
-    if method == auto(TASKS[task]):
+def color_of(method: str) -> str:
+    if method == AUTO:
         return AUTO_COLOR
     return AVERAGED_COLOR if method.endswith("averaged") else COLORS[METHODS[method].recipe]
 
@@ -277,7 +275,7 @@ def picture(cells: Cells, task: str) -> str:
                 if point and key != "swap_alone":
                     shown.append(point)
             if any(points[1:]):  # not a calibration alone
-                panels[f"to {target}"].append(plot.Series(method, color_of(method, task), how.learns == "labels", points))
+                panels[f"to {target}"].append(plot.Series(method, color_of(method), how.learns == "labels", points))
     low, high = min(mean - half for mean, half in shown), max(mean + half for mean, half in shown)
     low, high = min(low, 0), max(high, 0)
     margin = 0.06 * (high - low or 1)

