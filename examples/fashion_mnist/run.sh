@@ -26,6 +26,6 @@ for target in relu hard_mish; do
   "$build/bin/actswap" convert examples/fashion_mnist/model_mish.pt -o "$build/quickstart/$target.pt" --to "$target" \
     --train "$data/train-images-idx3-ubyte.gz,$data/train-labels-idx1-ubyte.gz" \
     --val "$data/t10k-images-idx3-ubyte.gz,$data/t10k-labels-idx1-ubyte.gz" \
-    --mean 0.2860 --deviation 0.3530 --epochs 1 --lr 0.0005 "${limit[@]}"
+    --mean 0.2860 --deviation 0.3530 --epochs 1 "${limit[@]}"
 done
 ls -l examples/fashion_mnist/model_mish.pt "$build"/quickstart/*.pt
