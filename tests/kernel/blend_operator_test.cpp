@@ -346,8 +346,9 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// By processor time. Threads wait for each other and for work by spinning, for some 200 ms, which counts as work: so
-// there is a pause before each try, and of several tries the best counts, as a busy machine makes threads wait.
+// By processor time. Threads wait for each other and for work by spinning, for some 200 ms, which
+// counts as work: so there is a pause before each try, and of several tries the best counts, as a
+// busy machine makes threads wait.
 TEST(BlendOperator, RunsOnSeveralThreads) {
   const auto x = torch::randn({1 << 22});
   const auto gradient = torch::ones_like(x);
@@ -372,7 +373,8 @@ TEST(BlendOperator, RunsOnSeveralThreads) {
     };
     EXPECT_LT(share_of_others(1), 0.1) << backward;
     double share = 0.0;
-    for (int tries = 0; tries < 20 && share <= 0.25; ++tries) share = std::max(share, share_of_others(2));
+    for (int tries = 0; tries < 20 && share <= 0.25; ++tries)
+      share = std::max(share, share_of_others(2));
     EXPECT_GT(share, 0.25) << backward;
   }
   at::set_num_threads(before);
