@@ -14,6 +14,7 @@ RATE = 0.1  # of the original's peak learning rate
 # Without a budget there are but these: what was calibrated, the swap alone, is measured on the way.
 CALIBRATION, JOINTLY = "calibrated", "jointly calibrated"
 CALIBRATIONS = [CALIBRATION, JOINTLY]
+AUTO = f"{JOINTLY}, layers, averaged"  # what the command does by itself where it has training data
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ METHODS = {
     "calibrated, distilled, averaged": Method("calibrated", options=("--average", 0.95)),
     "calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95)),
     JOINTLY: Method("calibrated", jointly=True),
-    "jointly calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
-    "jointly calibrated, layers, averaged": Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True),
+    f"{JOINTLY}, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
+    AUTO: Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True),
 }
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
@@ -90,10 +91,6 @@ class Cell:
     def __str__(self) -> str:
         task, seed, target, method, budget, rate = astuple(self)
         return f"{task}, seed {seed}, {target}, {method}, budget {budget}, rate {rate}"
-
-
-# What the command does by itself where it has training data.
-AUTO = "jointly calibrated, layers, averaged"
 
 
 def find_method(name: str) -> Method:

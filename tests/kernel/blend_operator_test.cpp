@@ -373,8 +373,9 @@ TEST(BlendOperator, RunsOnSeveralThreads) {
     };
     EXPECT_LT(share_of_others(1), 0.1) << backward;
     double share = 0.0;
-    for (int tries = 0; tries < 20 && share <= 0.25; ++tries)
+    for (int tries = 0; tries < 20 && share <= 0.25; ++tries) {
       share = std::max(share, share_of_others(2));
+    }
     EXPECT_GT(share, 0.25) << backward;
   }
   at::set_num_threads(before);
