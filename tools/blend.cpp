@@ -25,6 +25,7 @@ struct Options {
   bool is_dry = false;
   std::vector<std::string> inputs;
   std::string calibrate;
+  std::string draw = "once";
   CalibrationOptions calibration;
   std::uint64_t seed = 0;
   DataOptions data;
@@ -32,7 +33,9 @@ struct Options {
 
 void calibrate_on_data(Retargeter& swap, const Options& options) {
   const auto data = load_data(options.calibrate, argument_names(swap.module()), options.data);
-  const auto result = calibrate(swap, *data, options.calibration, options.seed,
+  auto calibration = options.calibration;
+  calibration.draws_each_pass = options.draw == "each-pass";
+  const auto result = calibrate(swap, *data, calibration, options.seed,
                                 {.should_stop = [] { return stop_signal() != 0; }});
   log_info("calibrated: " + summary(result));
   for (const auto& reason : result.left_out) {
@@ -106,6 +109,11 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("--calibrate-passes", options->calibration.passes,
                          "Passes over them that fit all layers together, at last (default: 20, "
                          "less for models that take long)");
+  subcommand
+      ->add_option("--calibrate-draw", options->draw,
+                   "once: those passes go over the same inputs; each-pass: each takes others of "
+                   "the data")
+      ->check(CLI::IsMember({"once", "each-pass"}));
   subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
   add_data_flags(*subcommand, options->data);
 }

@@ -26,6 +26,7 @@ struct Options {
   std::string recipe = "auto";
   std::string batch_norm = "auto";
   std::string calibrate;
+  std::string draw = "auto";
   std::string train;
   std::string validation;
   DataOptions data;
@@ -125,6 +126,8 @@ void load_all_data(Options& options, const Model& model) {
     options.convert.validation_data = load_data(options.validation, names, options.data);
   }
   options.convert.probe_inputs = make_inputs(options.inputs);
+  options.convert.calibration.draws_each_pass =
+      options.draw == "each-pass" || (options.draw == "auto" && options.convert.train_data);
 }
 
 // What neither --loss nor --class-dim says.
@@ -283,6 +286,10 @@ void add_calibration_flags(CLI::App& app, Options& options) {
   app.add_option("--calibrate-passes", calibration.passes,
                  "Passes over them that fit all layers together, at last (default: 20, less for "
                  "models that take long)");
+  app.add_option("--calibrate-draw", options.draw,
+                 "once: those passes go over the same inputs; each-pass: each takes others of the "
+                 "data; auto: each-pass with --train, otherwise once")
+      ->check(CLI::IsMember({"auto", "once", "each-pass"}));
 }
 
 void add_ramp_flags(CLI::App& app, Options& options) {

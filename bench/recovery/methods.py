@@ -25,6 +25,7 @@ class Method:
     learns: str = "outputs"
     options: tuple = ("--average", 0)  # of the command, for its training
     jointly: bool = False  # the calibration ends with a fit of all layers together, and batch norms keep their statistics
+    draw: str = "once"  # what the passes of that fit go over: the command's
 
     @property
     def calibrated(self) -> bool:
@@ -53,7 +54,7 @@ METHODS = {
     "calibrated, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95)),
     JOINTLY: Method("calibrated", jointly=True),
     f"{JOINTLY}, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
-    AUTO: Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True),
+    AUTO: Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True, draw="auto"),
 }
 # The control, the original trained on with labels, has no target: it is made once, beside this one.
 WITH_CONTROL = ("hard, labels", "relu")
@@ -137,7 +138,7 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     found = [folder / f"original_{cell.seed}.pt", "--to", cell.target, "--seed", cell.seed, "--val", folder / "val.pt", *task.options]
     found += ["--recipe", method.recipe]
     if method.calibrated:
-        found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration]
+        found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration, "--calibrate-draw", method.draw]
         if not method.jointly:
             found += ["--calibrate-passes", 0]
     if cell.budget == "none":

@@ -1,5 +1,6 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/joint_fit.h>
+#include <actswap/data/dataset.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/retarget.h>
 
@@ -9,6 +10,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <set>
+#include <span>
+#include <vector>
 
 #include "models.h"
 
@@ -117,6 +122,70 @@ TEST(JointFit, IsLeftOutWithoutAGradient) {
   EXPECT_EQ(with.error, without.error);
 }
 
+// Notes what is asked for.
+class WatchedData : public Dataset {
+ public:
+  explicit WatchedData(std::int64_t count) {
+    torch::manual_seed(1);
+    inputs_ = torch::randn({count, 6});
+  }
+  std::int64_t size() const override { return inputs_.size(0); }
+  Example get(std::span<const std::int64_t> indices) const override {
+    const std::vector<std::int64_t> chosen(indices.begin(), indices.end());
+    asked.insert(asked.end(), chosen.begin(), chosen.end());
+    return {{inputs_.index_select(0, torch::tensor(chosen))}, {}};
+  }
+  mutable std::vector<std::int64_t> asked;
+
+ private:
+  torch::Tensor inputs_;
+};
+
+struct Drawn {
+  Calibration result;
+  double error;  // mean square on other inputs
+};
+
+Drawn calibrated_on(const Dataset& data, bool draws_each_pass) {
+  const auto model = adopt(network(kTwoLayers));
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  const CalibrationOptions options{
+      .inputs = 128, .batch_size = 32, .passes = 40, .draws_each_pass = draws_each_pass};
+  auto result = calibrate(swap, data, options, /*seed=*/7);
+  const auto unseen = batches(2, 1)[0];
+  return {std::move(result), torch::mse_loss(outputs_of(swap.module(), unseen).at(0),
+                                             outputs_of(model.module, unseen).at(0))
+                                 .item<double>()};
+}
+
+TEST(JointFit, DrawsOtherInputsInEachPass) {
+  const WatchedData data(2000);
+  const auto drawn = calibrated_on(data, true);
+  const std::vector<std::int64_t> given(data.asked.begin(), data.asked.begin() + 128);
+  const std::vector<std::int64_t> fitted_to(data.asked.begin() + 128, data.asked.end());
+  ASSERT_EQ(fitted_to.size(), 40U * 96U) << "three batches of four";
+  EXPECT_EQ(drawn.result.inputs, 128);
+  EXPECT_EQ(drawn.result.joint.passes, 40);
+  EXPECT_EQ(drawn.result.joint.inputs, 2000 - 32);
+  EXPECT_TRUE(std::equal(given.begin(), given.begin() + 96, fitted_to.begin()));
+  EXPECT_EQ(std::set<std::int64_t>(fitted_to.begin(), fitted_to.begin() + 1968).size(), 1968U);
+  for (auto held_out = given.begin() + 96; held_out != given.end(); ++held_out) {
+    EXPECT_EQ(std::count(fitted_to.begin(), fitted_to.end(), *held_out), 0) << *held_out;
+  }
+  const auto once = calibrated_on(data, false);
+  EXPECT_EQ(once.result.joint.inputs, 96);
+  EXPECT_LT(drawn.result.joint.error_after, once.result.joint.error_after);
+  EXPECT_LT(drawn.error, 0.9 * once.error) << "of what is not seen, more is learnt from more";
+}
+
+TEST(JointFit, OfDataThatIsUsedUpThereAreNoOthers) {
+  const WatchedData data(100);
+  const auto drawn = calibrated_on(data, true);
+  EXPECT_EQ(data.asked.size(), 100U);
+  EXPECT_EQ(drawn.result.joint.inputs, 96);
+  EXPECT_EQ(drawn.error, calibrated_on(data, false).error);
+}
+
 // Whoever trains on finds what was frozen frozen, and no gradients of ours.
 TEST(JointFit, LeavesGradientsAlone) {
   for (const bool requires_gradient : {true, false}) {
@@ -152,11 +221,12 @@ TEST(JointFit, CountsTheOperationsOfAPass) {
   Program program(swap.module());
   const auto neighbours = find_neighbours(program);
   const auto inputs = batches(1);
-  JointFit fit(program, neighbours, inputs, 0);
+  JointFit fit(program, neighbours, inputs, nullptr, 0);
   EXPECT_TRUE(fit.is_possible());
   EXPECT_EQ(fit.operations_of_a_pass(), 4.0 * 2.0 * 12.0 * 3.0 * 32.0 * 32.0);
   const Batches one = batches(1, 1);
-  EXPECT_FALSE(JointFit(program, neighbours, one, 0).is_possible()) << "nothing to hold out";
+  EXPECT_FALSE(JointFit(program, neighbours, one, nullptr, 0).is_possible())
+      << "nothing to hold out";
 }
 
 }  // namespace

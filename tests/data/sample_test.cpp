@@ -28,6 +28,17 @@ TEST(Sample, TheSameInputsForASeedHoweverTheyAreBatched) {
   EXPECT_THROW(sample_inputs(data, 1, 0, 0), UsageError);
 }
 
+TEST(Sample, AStreamBeginsAgainAfterTheLast) {
+  const TensorDataset data({torch::arange(10)}, {});
+  const InputStream stream(data, {4, 2, 9}, 2);
+  EXPECT_TRUE(torch::equal(stream.batch(0)[0], torch::tensor({4, 2})));
+  EXPECT_TRUE(torch::equal(stream.batch(1)[0], torch::tensor({9, 4})));
+  EXPECT_TRUE(torch::equal(stream.batch(3)[0], torch::tensor({4, 2})));
+  EXPECT_EQ(stream.examples(1), 2);
+  EXPECT_EQ(stream.examples(2), 3);
+  EXPECT_TRUE(torch::equal(InputStream(data, {1}, 3).batch(0)[0], torch::tensor({1, 1, 1})));
+}
+
 TEST(Sample, TheFirstInputs) {
   const TensorDataset data({torch::arange(10)}, torch::ones({10}));
   EXPECT_TRUE(torch::equal(first_inputs(data, 3)[0], torch::arange(3)));

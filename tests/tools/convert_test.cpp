@@ -375,7 +375,19 @@ TEST_F(Convert, Recipes) {
   };
   const auto calibrated = run_with({"--calibrate", "data.pt", "--calibrate-inputs", "32"});
   EXPECT_EQ(calibrated.at("calibration").at("inputs"), 32);
+  EXPECT_EQ(calibrated.at("calibration").at("joint").at("inputs"), 0) << "one batch: no joint fit";
   EXPECT_EQ(calibrated.at("trained"), false);
+  const std::vector<std::string> few = {"--calibrate", "data.pt",           "--calibrate-inputs",
+                                        "16",          "--calibrate-batch", "8"};
+  const auto inputs_of_passes = [&](const std::vector<std::string>& more) {
+    auto options = few;
+    options.insert(options.end(), more.begin(), more.end());
+    return run_with(options).at("calibration").at("joint").at("inputs").get<int>();
+  };
+  EXPECT_EQ(inputs_of_passes({}), 8);
+  EXPECT_EQ(inputs_of_passes({"--calibrate-draw", "each-pass"}), 40) << "all but those held out";
+  EXPECT_EQ(inputs_of_passes({"--train", "data.pt"}), 40);
+  EXPECT_EQ(inputs_of_passes({"--train", "data.pt", "--calibrate-draw", "once"}), 8);
   EXPECT_EQ(calibrated.at("verified"), true);
   const Words training = {"--train", "data.pt", "--batch", "16", "--recipe"};
   const std::pair<const char*, const char*> schedules[] = {{"ramp", "linear from 0 to 0.3 epochs"},

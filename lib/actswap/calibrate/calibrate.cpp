@@ -38,9 +38,10 @@ constexpr double kMostOperations = 4e11;
 
 class Calibrator {
  public:
-  Calibrator(jit::Module& blended, const Batches& batches, const CalibrationOptions& options,
-             const CalibrationCallbacks& callbacks)
+  Calibrator(jit::Module& blended, const Batches& batches, const InputStream* stream,
+             const CalibrationOptions& options, const CalibrationCallbacks& callbacks)
       : blended_(blended),
+        stream_(stream),
         options_(options),
         callbacks_(callbacks),
         program_(blended),
@@ -112,7 +113,7 @@ class Calibrator {
   }
 
   void fit_together() {
-    JointFit fit(program_, neighbours_, models_.inputs(), options_.memory);
+    JointFit fit(program_, neighbours_, models_.inputs(), stream_, options_.memory);
     if (!fit.is_possible() || options_.passes == 0) {
       return;
     }
@@ -212,6 +213,7 @@ class Calibrator {
   }
 
   jit::Module& blended_;
+  const InputStream* stream_;
   const CalibrationOptions& options_;
   const CalibrationCallbacks& callbacks_;
   Calibration result_;
@@ -223,27 +225,44 @@ class Calibrator {
   std::size_t sites_done_ = 0;
 };
 
-}  // namespace
-
-Calibration calibrate(jit::Module& blended, const Batches& batches,
-                      const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
+Calibration run(jit::Module& blended, const Batches& batches, const InputStream* stream,
+                const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
   options.validate();
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
   const EvalMode eval(blended);
   const auto begin = std::chrono::steady_clock::now();
-  auto result = Calibrator(blended, batches, options, callbacks).run();
+  auto result = Calibrator(blended, batches, stream, options, callbacks).run();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
+}
+
+// The batches that are fitted to, and on from there all of the data but what is held out.
+InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& options,
+                             std::size_t batches, std::uint64_t seed) {
+  auto order = shuffled_indices(data.size(), seed, 0);
+  const auto fitted =
+      static_cast<std::int64_t>(batches - batches_held_out(batches)) * options.batch_size;
+  order.erase(order.begin() + fitted, order.begin() + std::min(options.inputs, data.size()));
+  return {data, std::move(order), options.batch_size};
+}
+
+}  // namespace
+
+Calibration calibrate(jit::Module& blended, const Batches& batches,
+                      const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
+  return run(blended, batches, nullptr, options, callbacks);
 }
 
 Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOptions& options,
                       std::uint64_t seed, const CalibrationCallbacks& callbacks) {
   options.validate();
   swap.set_blend(0.0);
-  return calibrate(swap.module(), sample_inputs(data, options.inputs, options.batch_size, seed),
-                   options, callbacks);
+  const auto batches = sample_inputs(data, options.inputs, options.batch_size, seed);
+  const auto stream = inputs_of_passes(data, options, batches.size(), seed);
+  const bool draws = options.draws_each_pass && data.size() > options.inputs;
+  return run(swap.module(), batches, draws ? &stream : nullptr, options, callbacks);
 }
 
 }  // namespace actswap

@@ -13,7 +13,7 @@
 //    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
 //    gets them for its output;
 //  - then all layers and norms are fitted together, by gradients of what each layer lacks, in a few
-//    passes over the same inputs (JointFit);
+//    passes over the same inputs, or over others of the data each time (JointFit);
 //  - at last batch norms get the statistics of what they are given now, with weight and bias moved
 //    so that they compute the same: training, which goes by the batch's statistics, begins there
 //    (re_estimate).
@@ -50,6 +50,10 @@ struct CalibrationOptions {
   /// Over the inputs, in which all layers are fitted together; >= 0. Empty: 20, or as many as take
   /// 4e11 multiplications and additions in the layers, which may be none.
   std::optional<std::int64_t> passes = {};
+  /// Each of those passes takes as many other inputs of the data, until all had their turn; but for
+  /// those held out. It costs no more and fits better: with it all of the data is looked at, not
+  /// `inputs` of it. For the calibration on a Dataset.
+  bool draws_each_pass = false;
 
   /// @throws UsageError for a value outside its range.
   void validate() const;
@@ -83,6 +87,7 @@ struct CalibratedLayer {
 /// give, on inputs held out, in the mean over the layers.
 struct JointFitResult {
   std::int64_t passes = 0;    ///< over the inputs; 0: there was none, or it was taken back
+  std::int64_t inputs = 0;    ///< different ones that it was fitted on
   double error_before = 0.0;  ///< 0: there was none
   double error_after = 0.0;   ///< where that is not less than before, it was taken back
   std::string reason = {};    ///< why there was none

@@ -14,7 +14,8 @@ namespace {
 
 std::string together(const JointFitResult& joint) {
   if (joint.passes > 0) {
-    return std::to_string(joint.passes) + " passes over all of them together; ";
+    return std::to_string(joint.passes) + " passes over all of them together, on " +
+           std::to_string(joint.inputs) + " inputs; ";
   }
   return joint.error_before > 0.0 ? "a fit of all of them together taken back; " : "";
 }

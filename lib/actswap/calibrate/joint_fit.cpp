@@ -28,10 +28,6 @@ constexpr double kEpsilon = 1e-8;
 // A pass runs the original, the model, and the model backward to inputs and to weights.
 constexpr double kRunsOfAPass = 4.0;
 
-std::size_t held_out(std::size_t batches) {
-  return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
-}
-
 double rms(const torch::Tensor& tensor) {
   return std::max(kLeastRms, tensor.square().mean().sqrt().item<double>());
 }
@@ -75,9 +71,15 @@ double rate_at(std::int64_t step, std::int64_t steps) {
 
 }  // namespace
 
-JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
-                   const Replay::Batches& batches, std::int64_t memory)
-    : from_the_beginning_(program, batches, 0),
+std::size_t batches_held_out(std::size_t batches) {
+  return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
+}
+
+JointFit::JointFit(Program& program, const Neighbourhood& neighbours, const Batches& batches,
+                   const InputStream* stream, std::int64_t memory)
+    : program_(program),
+      batches_(batches),
+      stream_(stream),
       memory_(memory),
       kept_(batches.size()),
       errors_(program, neighbours),
@@ -108,46 +110,74 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours,
   }
 }
 
-std::vector<torch::Tensor> JointFit::values(Which model, std::size_t batch) {
-  return from_the_beginning_.run(model, batch, errors_.moments(), 0);
+std::size_t JointFit::fitted_batches() const {
+  return batches_.size() - batches_held_out(batches_.size());
 }
 
-std::vector<torch::Tensor> JointFit::original_values(std::size_t batch) {
-  if (!kept_[batch].empty()) {
-    return kept_[batch];
+std::vector<torch::Tensor> JointFit::values(Which model, const std::vector<torch::Tensor>& inputs) {
+  std::vector<torch::Tensor> found;
+  for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
+    found.push_back(value.toTensor());
   }
+  return found;
+}
+
+std::vector<torch::Tensor> JointFit::original_values(const std::vector<torch::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
-  auto found = values(Which::original, batch);
-  const auto bytes = std::accumulate(found.begin(), found.end(), std::int64_t{0},
+  return values(Which::original, inputs);
+}
+
+// Of one of the batches, which comes again.
+torch::Tensor JointFit::error(std::size_t batch) {
+  const auto& inputs = batches_[batch];
+  if (!kept_[batch].empty()) {
+    return errors_.mean(values(Which::fitted, inputs), kept_[batch]);
+  }
+  const auto originals = original_values(inputs);
+  const auto bytes = std::accumulate(originals.begin(), originals.end(), std::int64_t{0},
                                      [](std::int64_t sum, const auto& value) {
                                        return sum + static_cast<std::int64_t>(value.nbytes());
                                      });
   if (bytes <= memory_) {
     memory_ -= bytes;
-    kept_[batch] = found;
+    kept_[batch] = originals;
   }
-  return found;
+  return errors_.mean(values(Which::fitted, inputs), originals);
 }
 
-torch::Tensor JointFit::error(std::size_t batch) {
-  const auto originals = original_values(batch);
-  return errors_.mean(values(Which::fitted, batch), originals);
+torch::Tensor JointFit::error_of_step(std::int64_t step) {
+  if (stream_ == nullptr) {
+    return error(static_cast<std::size_t>(step) % fitted_batches());
+  }
+  const auto inputs = stream_->batch(step);
+  const auto originals = original_values(inputs);
+  return errors_.mean(values(Which::fitted, inputs), originals);
+}
+
+std::int64_t JointFit::inputs_of(std::int64_t steps) const {
+  if (stream_ != nullptr) {
+    return stream_->examples(steps);
+  }
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < fitted_batches(); ++i) {
+    sum += batches_[i].at(0).size(0);
+  }
+  return sum;
 }
 
 double JointFit::error_held_out() {
   const torch::NoGradGuard no_grad;
   double sum = 0.0;
-  const auto count = held_out(kept_.size());
-  for (std::size_t i = kept_.size() - count; i < kept_.size(); ++i) {
+  for (std::size_t i = fitted_batches(); i < batches_.size(); ++i) {
     sum += error(i).item<double>();
   }
-  return sum / static_cast<double>(count);
+  return sum / static_cast<double>(batches_held_out(batches_.size()));
 }
 
 double JointFit::operations_of_a_pass() {
   const torch::NoGradGuard no_grad;
-  return kRunsOfAPass * errors_.operations(values(Which::fitted, 0)) *
-         static_cast<double>(kept_.size());
+  return kRunsOfAPass * errors_.operations(values(Which::fitted, batches_.front())) *
+         static_cast<double>(batches_.size());
 }
 
 void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
@@ -182,7 +212,7 @@ double JointFit::learning_rate(double error) const {
 }
 
 bool JointFit::is_possible() const {
-  return kept_.size() > 1 && !errors_.moments().empty() && !tensors_.empty();
+  return batches_.size() > 1 && !errors_.moments().empty() && !tensors_.empty();
 }
 
 void JointFit::restore(const std::vector<torch::Tensor>& before) {
@@ -196,18 +226,19 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
                              const std::function<void(std::int64_t done)>& on_pass) {
   const auto before = copy_tensors(tensors_);
   JointFitResult result{.passes = passes, .error_before = error_held_out()};
-  const auto fitted = kept_.size() - held_out(kept_.size());
-  const auto steps = passes * static_cast<std::int64_t>(fitted);
+  const auto steps_of_a_pass = static_cast<std::int64_t>(fitted_batches());
+  const auto steps = passes * steps_of_a_pass;
+  result.inputs = inputs_of(steps);
   const double peak = kRate * std::sqrt(result.error_before);
   {
     const torch::AutoGradMode with_gradients(true);
     const RequireGradients require_gradients(tensors_);
     for (std::int64_t step = 0; step < steps; ++step) {
       before_each_batch();
-      if (step % static_cast<std::int64_t>(fitted) == 0) {
-        on_pass(step / static_cast<std::int64_t>(fitted));
+      if (step % steps_of_a_pass == 0) {
+        on_pass(step / steps_of_a_pass);
       }
-      const auto loss = error(static_cast<std::size_t>(step) % fitted);
+      const auto loss = error_of_step(step);
       std::vector<torch::Tensor> gradients;
       try {
         gradients = torch::autograd::grad({loss}, tensors_, {}, /*retain_graph=*/false,

@@ -5,7 +5,7 @@
 #include <actswap/calibrate/layer_errors.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
-#include <actswap/calibrate/replay.h>
+#include <actswap/data/sample.h>
 
 #include <torch/types.h>
 
@@ -16,6 +16,9 @@
 
 namespace actswap {
 
+/// Of so many batches, those at the end that it is judged by: a sixteenth, at least one.
+std::size_t batches_held_out(std::size_t batches);
+
 /// A step of a calibration takes what the ones before it gave as it is, and a layer before an
 /// activation is only shifted. Here weights and biases of all layers and norms move together, by
 /// AdamW (Loshchilov and Hutter 2019), to make the mean of LayerErrors small. Batch norms go by
@@ -23,12 +26,16 @@ namespace actswap {
 /// along half a cosine to 0.
 class JointFit {
  public:
-  /// @param batches those at the end, a sixteenth, at least one, are held out. With fewer than two
-  ///   there is nothing to do.
+  using Batches = std::vector<std::vector<torch::Tensor>>;
+
+  /// @param batches those at the end are held out (batches_held_out). With fewer than two there is
+  ///   nothing to do.
+  /// @param stream what is fitted to, step after step, in place of the batches not held out; null:
+  ///   those, in each pass again
   /// @param memory bytes that may be kept of what the original gives; the rest is computed again in
   ///   each pass
-  JointFit(Program& program, const Neighbourhood& neighbours, const Replay::Batches& batches,
-           std::int64_t memory);
+  JointFit(Program& program, const Neighbourhood& neighbours, const Batches& batches,
+           const InputStream* stream, std::int64_t memory);
 
   /// Whether there is something to fit, and to compare it by.
   bool is_possible() const;
@@ -51,13 +58,18 @@ class JointFit {
                      const std::function<void(std::int64_t done)>& on_pass);
 
  private:
-  std::vector<torch::Tensor> values(Which model, std::size_t batch);
-  std::vector<torch::Tensor> original_values(std::size_t batch);
+  std::size_t fitted_batches() const;
+  std::vector<torch::Tensor> values(Which model, const std::vector<torch::Tensor>& inputs);
+  std::vector<torch::Tensor> original_values(const std::vector<torch::Tensor>& inputs);
   torch::Tensor error(std::size_t batch);
+  torch::Tensor error_of_step(std::int64_t step);
+  std::int64_t inputs_of(std::int64_t steps) const;
   void restore(const std::vector<torch::Tensor>& before);
   void move(const std::vector<torch::Tensor>& gradients, double rate);
 
-  Replay from_the_beginning_;
+  Program& program_;
+  const Batches& batches_;
+  const InputStream* stream_;
   std::int64_t memory_;
   std::vector<std::vector<torch::Tensor>> kept_;  // of each batch, the original's; empty: not kept
   LayerErrors errors_;

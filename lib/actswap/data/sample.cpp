@@ -27,6 +27,20 @@ std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::
   return batches;
 }
 
+std::vector<torch::Tensor> InputStream::batch(std::int64_t number) const {
+  const auto count = static_cast<std::int64_t>(indices_.size());
+  std::vector<std::int64_t> chosen;
+  chosen.reserve(static_cast<std::size_t>(batch_size_));
+  for (std::int64_t i = number * batch_size_; i < (number + 1) * batch_size_; ++i) {
+    chosen.push_back(indices_[static_cast<std::size_t>(i % count)]);
+  }
+  return data_.get(chosen).inputs;
+}
+
+std::int64_t InputStream::examples(std::int64_t batches) const {
+  return std::min(batches * batch_size_, static_cast<std::int64_t>(indices_.size()));
+}
+
 std::int64_t FirstExamples::size() const {
   return std::min(count_, data_.size());
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace actswap {
@@ -18,6 +19,25 @@ ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset&
                                                                   std::int64_t count,
                                                                   std::int64_t batch_size,
                                                                   std::uint64_t seed);
+
+/// Inputs in batches of one size, without end: after the last of the examples comes the first.
+class ACTSWAP_API InputStream {
+ public:
+  /// @param data must outlive it
+  /// @param indices of the examples, in their order; at least one
+  /// @param batch_size > 0
+  InputStream(const Dataset& data, std::vector<std::int64_t> indices, std::int64_t batch_size)
+      : data_(data), indices_(std::move(indices)), batch_size_(batch_size) {}
+
+  std::vector<torch::Tensor> batch(std::int64_t number) const;
+  /// How many different examples the first batches have.
+  std::int64_t examples(std::int64_t batches) const;
+
+ private:
+  const Dataset& data_;
+  std::vector<std::int64_t> indices_;
+  std::int64_t batch_size_;
+};
 
 /// The inputs of the first examples, `count` of them at most: a fair probe of a
 /// model, and few enough to be stored in a file.

@@ -118,6 +118,7 @@ Json calibration_json(const Calibration& calibration) {
           {"layers", layers},
           {"joint",
            {{"passes", calibration.joint.passes},
+            {"inputs", calibration.joint.inputs},
             {"error_before", calibration.joint.error_before},
             {"error_after", calibration.joint.error_after}}},
           {"learning_rate", calibration.learning_rate},
