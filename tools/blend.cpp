@@ -25,18 +25,15 @@ struct Options {
   bool is_dry = false;
   std::vector<std::string> inputs;
   std::string calibrate;
-  std::string draw = "once";
-  CalibrationOptions calibration;
+  CalibrationFlags calibration;
   std::uint64_t seed = 0;
   DataOptions data;
 };
 
 void calibrate_on_data(Retargeter& swap, const Options& options) {
   const auto data = load_data(options.calibrate, argument_names(swap.module()), options.data);
-  auto calibration = options.calibration;
-  calibration.draws_each_pass = options.draw == "each-pass";
-  const auto result = calibrate(swap, *data, calibration, options.seed,
-                                {.should_stop = [] { return stop_signal() != 0; }});
+  const auto result = calibrate(swap, *data, options.calibration.resolved(/*is_trained=*/false),
+                                options.seed, {.should_stop = [] { return stop_signal() != 0; }});
   log_info("calibrated: " + summary(result));
   for (const auto& reason : result.left_out) {
     log_info("not calibrated: " + reason);
@@ -103,17 +100,7 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
       "--calibrate", options->calibrate,
       "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "
       "where it was fitted; leave them there");
-  subcommand->add_option("--calibrate-inputs", options->calibration.inputs, "How many of them");
-  subcommand->add_option("--calibrate-batch", options->calibration.batch_size,
-                         "At a time; bounds the memory");
-  subcommand->add_option("--calibrate-passes", options->calibration.passes,
-                         "Passes over them that fit all layers together, at last (default: 20, "
-                         "less for models that take long)");
-  subcommand
-      ->add_option("--calibrate-draw", options->draw,
-                   "once: those passes go over the same inputs; each-pass: each takes others of "
-                   "the data")
-      ->check(CLI::IsMember({"once", "each-pass"}));
+  options->calibration.add(*subcommand);
   subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
   add_data_flags(*subcommand, options->data);
 }

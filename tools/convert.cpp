@@ -26,7 +26,7 @@ struct Options {
   std::string recipe = "auto";
   std::string batch_norm = "auto";
   std::string calibrate;
-  std::string draw = "auto";
+  CalibrationFlags calibration;
   std::string train;
   std::string validation;
   DataOptions data;
@@ -126,8 +126,7 @@ void load_all_data(Options& options, const Model& model) {
     options.convert.validation_data = load_data(options.validation, names, options.data);
   }
   options.convert.probe_inputs = make_inputs(options.inputs);
-  options.convert.calibration.draws_each_pass =
-      options.draw == "each-pass" || (options.draw == "auto" && options.convert.train_data);
+  options.convert.calibration = options.calibration.resolved(options.convert.train_data != nullptr);
 }
 
 // What neither --loss nor --class-dim says.
@@ -272,7 +271,6 @@ void add_training_flags(CLI::App& app, Options& options) {
 }
 
 void add_calibration_flags(CLI::App& app, Options& options) {
-  auto& calibration = options.convert.calibration;
   app.add_option("--recipe", options.recipe,
                  "calibrated: fit the swapped model to the original without labels, then train "
                  "at t = 1; ramp: let t rise while training; calibrated-ramp: what the fit changed "
@@ -281,15 +279,7 @@ void add_calibration_flags(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"auto", "calibrated", "calibrated-ramp", "ramp", "hard"}));
   app.add_option("--calibrate", options.calibrate,
                  "Inputs to calibrate on (default: the training data); needs no labels");
-  app.add_option("--calibrate-inputs", calibration.inputs, "How many of them");
-  app.add_option("--calibrate-batch", calibration.batch_size, "At a time; bounds the memory");
-  app.add_option("--calibrate-passes", calibration.passes,
-                 "Passes over them that fit all layers together, at last (default: 20, less for "
-                 "models that take long)");
-  app.add_option("--calibrate-draw", options.draw,
-                 "once: those passes go over the same inputs; each-pass: each takes others of the "
-                 "data; auto: each-pass with --train, otherwise once")
-      ->check(CLI::IsMember({"auto", "once", "each-pass"}));
+  options.calibration.add(app);
 }
 
 void add_ramp_flags(CLI::App& app, Options& options) {

@@ -67,6 +67,24 @@ PlanOptions PlanFlags::resolved() const {
   return result;
 }
 
+void CalibrationFlags::add(CLI::App& app) {
+  app.add_option("--calibrate-inputs", options.inputs, "How many of them");
+  app.add_option("--calibrate-batch", options.batch_size, "At a time; bounds the memory");
+  app.add_option("--calibrate-passes", options.passes,
+                 "Passes over them that fit all layers together, at last (default: 20, less for "
+                 "models that take long)");
+  app.add_option("--calibrate-draw", draw,
+                 "once: those passes go over the same inputs; each-pass: each takes others of the "
+                 "data; auto: each-pass where a training follows, otherwise once")
+      ->check(CLI::IsMember({"auto", "once", "each-pass"}));
+}
+
+CalibrationOptions CalibrationFlags::resolved(bool is_trained) const {
+  auto found = options;
+  found.draws_each_pass = draw == "each-pass" || (draw == "auto" && is_trained);
+  return found;
+}
+
 void add_data_flags(CLI::App& app, DataOptions& options) {
   app.add_option("--mean", options.mean, "Subtracted from the inputs, per channel")->delimiter(',');
   app.add_option("--deviation", options.deviation, "The inputs are divided by it, per channel")

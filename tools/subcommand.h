@@ -1,6 +1,7 @@
 // What the subcommands share: each is one file that registers its options and what it runs.
 #pragma once
 
+#include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/graph/plan.h>
 
@@ -32,6 +33,14 @@ struct PlanFlags {
   std::vector<std::string> rules;    ///< as given: PATTERN=TARGET
   void add(CLI::App& app);
   PlanOptions resolved() const;  ///< @throws UsageError for a rule without '='
+};
+
+/// --calibrate-inputs, --calibrate-batch, --calibrate-passes, --calibrate-draw.
+struct CalibrationFlags {
+  CalibrationOptions options;
+  std::string draw = "auto";  ///< as given: auto, once, each-pass
+  void add(CLI::App& app);
+  CalibrationOptions resolved(bool is_trained) const;
 };
 
 /// --mean, --deviation, --inputs, --target, --limit.

@@ -58,6 +58,13 @@ struct Calibrated {
   double error;  // mean square on other inputs
 };
 
+double error_on_others(Retargeter& swap, const Model& model) {
+  const auto unseen = batches(2, 1)[0];
+  return torch::mse_loss(outputs_of(swap.module(), unseen).at(0),
+                         outputs_of(model.module, unseen).at(0))
+      .item<double>();
+}
+
 Calibrated calibrated(const torch::jit::Module& module, const Batches& inputs,
                       std::optional<std::int64_t> passes) {
   const auto model = adopt(module);
@@ -65,10 +72,7 @@ Calibrated calibrated(const torch::jit::Module& module, const Batches& inputs,
   CalibrationOptions options;
   options.passes = passes;
   auto result = calibrate(swap.module(), inputs, options);
-  const auto unseen = batches(2, 1)[0];
-  const double error = torch::mse_loss(outputs_of(swap.module(), unseen).at(0),
-                                       outputs_of(model.module, unseen).at(0))
-                           .item<double>();
+  const double error = error_on_others(swap, model);
   return {std::move(swap), std::move(result), error};
 }
 
@@ -141,21 +145,14 @@ class WatchedData : public Dataset {
   torch::Tensor inputs_;
 };
 
-struct Drawn {
-  Calibration result;
-  double error;  // mean square on other inputs
-};
-
-Drawn calibrated_on(const Dataset& data, bool draws_each_pass) {
+Calibrated calibrated_on(const Dataset& data, bool draws_each_pass) {
   const auto model = adopt(network(kTwoLayers));
   Retargeter swap(model, plan(model, {.to = "relu"}));
   const CalibrationOptions options{
       .inputs = 128, .batch_size = 32, .passes = 40, .draws_each_pass = draws_each_pass};
   auto result = calibrate(swap, data, options, /*seed=*/7);
-  const auto unseen = batches(2, 1)[0];
-  return {std::move(result), torch::mse_loss(outputs_of(swap.module(), unseen).at(0),
-                                             outputs_of(model.module, unseen).at(0))
-                                 .item<double>()};
+  const double error = error_on_others(swap, model);
+  return {std::move(swap), std::move(result), error};
 }
 
 TEST(JointFit, DrawsOtherInputsInEachPass) {

@@ -362,6 +362,25 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   EXPECT_EQ(table_run.err.find_first_of("\r\033"), std::string::npos) << table_run.err;
 }
 
+// Of the two batches of eight one is held out.
+TEST_F(Convert, PassesDrawOtherInputsWhereATrainingFollows) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const auto inputs_of_passes = [&](Words more) {
+    Words words = {"convert", "model.pt",          "-o",      "out.pt",
+                   "--json",  "--calibrate",       "data.pt", "--calibrate-inputs",
+                   "16",      "--calibrate-batch", "8"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = run_here(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out).at("calibration").at("joint").at("inputs").get<int>();
+  };
+  EXPECT_EQ(inputs_of_passes({}), 8);
+  EXPECT_EQ(inputs_of_passes({"--calibrate-draw", "each-pass"}), 40) << "all but those held out";
+  EXPECT_EQ(inputs_of_passes({"--train", "data.pt"}), 40);
+  EXPECT_EQ(inputs_of_passes({"--train", "data.pt", "--calibrate-draw", "once"}), 8);
+}
+
 // Without labels, without training; what --recipe leaves out is left out.
 TEST_F(Convert, Recipes) {
   balanced_model().save(path("model.pt"));
@@ -377,17 +396,6 @@ TEST_F(Convert, Recipes) {
   EXPECT_EQ(calibrated.at("calibration").at("inputs"), 32);
   EXPECT_EQ(calibrated.at("calibration").at("joint").at("inputs"), 0) << "one batch: no joint fit";
   EXPECT_EQ(calibrated.at("trained"), false);
-  const std::vector<std::string> few = {"--calibrate", "data.pt",           "--calibrate-inputs",
-                                        "16",          "--calibrate-batch", "8"};
-  const auto inputs_of_passes = [&](const std::vector<std::string>& more) {
-    auto options = few;
-    options.insert(options.end(), more.begin(), more.end());
-    return run_with(options).at("calibration").at("joint").at("inputs").get<int>();
-  };
-  EXPECT_EQ(inputs_of_passes({}), 8);
-  EXPECT_EQ(inputs_of_passes({"--calibrate-draw", "each-pass"}), 40) << "all but those held out";
-  EXPECT_EQ(inputs_of_passes({"--train", "data.pt"}), 40);
-  EXPECT_EQ(inputs_of_passes({"--train", "data.pt", "--calibrate-draw", "once"}), 8);
   EXPECT_EQ(calibrated.at("verified"), true);
   const Words training = {"--train", "data.pt", "--batch", "16", "--recipe"};
   const std::pair<const char*, const char*> schedules[] = {{"ramp", "linear from 0 to 0.3 epochs"},

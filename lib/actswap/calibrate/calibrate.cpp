@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -225,8 +226,8 @@ class Calibrator {
   std::size_t sites_done_ = 0;
 };
 
-Calibration run(jit::Module& blended, const Batches& batches, const InputStream* stream,
-                const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
+Calibration calibrate_on(jit::Module& blended, const Batches& batches, const InputStream* stream,
+                         const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
   options.validate();
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
@@ -252,7 +253,7 @@ InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& opti
 
 Calibration calibrate(jit::Module& blended, const Batches& batches,
                       const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
-  return run(blended, batches, nullptr, options, callbacks);
+  return calibrate_on(blended, batches, nullptr, options, callbacks);
 }
 
 Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOptions& options,
@@ -260,9 +261,11 @@ Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOp
   options.validate();
   swap.set_blend(0.0);
   const auto batches = sample_inputs(data, options.inputs, options.batch_size, seed);
-  const auto stream = inputs_of_passes(data, options, batches.size(), seed);
-  const bool draws = options.draws_each_pass && data.size() > options.inputs;
-  return run(swap.module(), batches, draws ? &stream : nullptr, options, callbacks);
+  std::optional<InputStream> stream;
+  if (options.draws_each_pass && data.size() > options.inputs) {
+    stream.emplace(inputs_of_passes(data, options, batches.size(), seed));
+  }
+  return calibrate_on(swap.module(), batches, stream ? &*stream : nullptr, options, callbacks);
 }
 
 }  // namespace actswap

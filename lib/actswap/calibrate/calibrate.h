@@ -51,8 +51,8 @@ struct CalibrationOptions {
   /// 4e11 multiplications and additions in the layers, which may be none.
   std::optional<std::int64_t> passes = {};
   /// Each of those passes takes as many other inputs of the data, until all had their turn; but for
-  /// those held out. It costs no more and fits better: with it all of the data is looked at, not
-  /// `inputs` of it. For the calibration on a Dataset.
+  /// those held out: more than `inputs` of the data are looked at then. Of a calibration on a
+  /// Dataset.
   bool draws_each_pass = false;
 
   /// @throws UsageError for a value outside its range.
@@ -87,7 +87,7 @@ struct CalibratedLayer {
 /// give, on inputs held out, in the mean over the layers.
 struct JointFitResult {
   std::int64_t passes = 0;    ///< over the inputs; 0: there was none, or it was taken back
-  std::int64_t inputs = 0;    ///< different ones that it was fitted on
+  std::int64_t inputs = 0;    ///< different ones that it was fitted on, taken back or not
   double error_before = 0.0;  ///< 0: there was none
   double error_after = 0.0;   ///< where that is not less than before, it was taken back
   std::string reason = {};    ///< why there was none

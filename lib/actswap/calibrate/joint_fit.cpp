@@ -122,27 +122,31 @@ std::vector<torch::Tensor> JointFit::values(Which model, const std::vector<torch
   return found;
 }
 
-std::vector<torch::Tensor> JointFit::original_values(const std::vector<torch::Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  return values(Which::original, inputs);
-}
-
 // Of one of the batches, which comes again.
-torch::Tensor JointFit::error(std::size_t batch) {
-  const auto& inputs = batches_[batch];
+std::vector<torch::Tensor> JointFit::kept_originals(std::size_t batch) {
   if (!kept_[batch].empty()) {
-    return errors_.mean(values(Which::fitted, inputs), kept_[batch]);
+    return kept_[batch];
   }
-  const auto originals = original_values(inputs);
-  const auto bytes = std::accumulate(originals.begin(), originals.end(), std::int64_t{0},
+  auto found = originals(batches_[batch]);
+  const auto bytes = std::accumulate(found.begin(), found.end(), std::int64_t{0},
                                      [](std::int64_t sum, const auto& value) {
                                        return sum + static_cast<std::int64_t>(value.nbytes());
                                      });
   if (bytes <= memory_) {
     memory_ -= bytes;
-    kept_[batch] = originals;
+    kept_[batch] = found;
   }
-  return errors_.mean(values(Which::fitted, inputs), originals);
+  return found;
+}
+
+std::vector<torch::Tensor> JointFit::originals(const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard no_grad;
+  return values(Which::original, inputs);
+}
+
+torch::Tensor JointFit::error(std::size_t batch) {
+  const auto targets = kept_originals(batch);
+  return errors_.mean(values(Which::fitted, batches_[batch]), targets);
 }
 
 torch::Tensor JointFit::error_of_step(std::int64_t step) {
@@ -150,8 +154,8 @@ torch::Tensor JointFit::error_of_step(std::int64_t step) {
     return error(static_cast<std::size_t>(step) % fitted_batches());
   }
   const auto inputs = stream_->batch(step);
-  const auto originals = original_values(inputs);
-  return errors_.mean(values(Which::fitted, inputs), originals);
+  const auto targets = originals(inputs);
+  return errors_.mean(values(Which::fitted, inputs), targets);
 }
 
 std::int64_t JointFit::inputs_of(std::int64_t steps) const {

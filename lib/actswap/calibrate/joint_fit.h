@@ -60,7 +60,8 @@ class JointFit {
  private:
   std::size_t fitted_batches() const;
   std::vector<torch::Tensor> values(Which model, const std::vector<torch::Tensor>& inputs);
-  std::vector<torch::Tensor> original_values(const std::vector<torch::Tensor>& inputs);
+  std::vector<torch::Tensor> originals(const std::vector<torch::Tensor>& inputs);
+  std::vector<torch::Tensor> kept_originals(std::size_t batch);
   torch::Tensor error(std::size_t batch);
   torch::Tensor error_of_step(std::int64_t step);
   std::int64_t inputs_of(std::int64_t steps) const;
