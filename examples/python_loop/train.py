@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a blended file in a PyTorch loop of one's own: train.py BLENDED OUT [--steps N]. PyTorch alone; actswap is not needed here."""
+"""Trains a blended file in a PyTorch loop of one's own: train.py BLENDED OUT [--device cuda]. PyTorch alone; actswap is not needed here."""
 
 import argparse
 import copy
@@ -27,17 +27,18 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--steps", type=int, default=937)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--device", default="cpu", help="where to train, as PyTorch names it: cpu, cuda, cuda:1, ...")
     options = parser.parse_args()
     torch.manual_seed(0)
 
-    model = torch.jit.load(options.blended)
+    model = torch.jit.load(options.blended, map_location=options.device)
     teacher = copy.deepcopy(model).eval()  # at t = 0: the original
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
     x = images()
     model.train()
     for step in range(options.steps):
         model.set_blend(step / (0.3 * options.steps))  # held at 1 from 1 on
-        batch = x[torch.randint(len(x), (options.batch,))]
+        batch = x[torch.randint(len(x), (options.batch,))].to(options.device)
         with torch.no_grad():
             labels = teacher(batch).softmax(1)
         loss = F.cross_entropy(model(batch), labels)

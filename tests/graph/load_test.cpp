@@ -87,5 +87,21 @@ TEST(Model, RunSaysWhatWasGiven) {
   }
 }
 
+// torch.arange(4, device=x.device), traced on a GPU.
+TEST(Model, RunSaysThatTheCodeNamesAnotherDevice) {
+  torch::jit::Module module("traced_on_gpu");
+  module.define("def forward(self, x):\n  return x + torch.arange(4, device='cuda:1')\n");
+  EXPECT_EQ(devices_in_code(module), "cuda:1");
+  try {
+    run_model(module, {torch::zeros({2, 4})});
+    FAIL() << "it ran";
+  } catch (const UsageError& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("names the device cuda:1"), std::string::npos) << what;
+    EXPECT_EQ(what.find("SparseCPU"), std::string::npos) << what;
+  }
+  EXPECT_EQ(devices_in_code(load(test_model("traced_train_free.pt")).module), "");
+}
+
 }  // namespace
 }  // namespace actswap

@@ -6,7 +6,8 @@
 namespace actswap {
 
 /// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
-/// account of who called whom, of which what the operator said is the end.
+/// account of who called whom, of which what the operator said is the end, nor the list of all
+/// devices after "Could not run 'aten::empty' with arguments from the 'CUDA' backend.".
 inline std::string libtorch_cause(std::string what) {
   static const std::string kRuntimeError = "\nRuntimeError: ";
   if (const auto at = what.rfind(kRuntimeError); at != std::string::npos) {
@@ -18,6 +19,7 @@ inline std::string libtorch_cause(std::string what) {
     what.erase(0, end + kEnd.size());
   }
   what.erase(0, what.find_first_not_of('\n'));
+  what = what.substr(0, what.find(" This could be because the operator doesn't exist"));
   return what.substr(0, what.find('\n'));
 }
 

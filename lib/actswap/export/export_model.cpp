@@ -113,7 +113,9 @@ Verification write_verified(jit::Module module, jit::Module& expected,
     const auto flushing = flush_in_background(temporary);
     auto written = load_mapped(temporary);
     if (inputs.empty()) {
-      result.reason = "no probe inputs: none of the guessed shapes fits the model";
+      const auto devices = devices_in_code(expected);
+      result.reason = "no probe inputs: none of the guessed shapes fits the model" +
+                      (devices.empty() ? "" : ", whose code names the device " + devices);
       return;
     }
     result = compare_outputs(outputs, run_in_eval(written, inputs), options.tolerance);
@@ -125,10 +127,6 @@ Verification write_verified(jit::Module module, jit::Module& expected,
   return result;
 }
 
-}  // namespace
-
-namespace {
-
 bool is_half(const c10::IValue& value) {
   return value.isTensor() && value.toTensor().defined() && value.toTensor().is_floating_point() &&
          value.toTensor().element_size() == 2;
@@ -139,16 +137,8 @@ bool has_half_tensors(const jit::Module& module) {
   const auto parameters = distinct_parameters(module);
   bool found = std::any_of(parameters.begin(), parameters.end(),
                            [](const torch::Tensor& tensor) { return is_half(tensor); });
-  for (const auto& type : distinct_types(distinct_modules(module))) {
-    for (auto* method : user_methods(type)) {
-      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](const jit::Node* node) {
-        const auto constant = node->kind() == c10::prim::Constant && node->outputs().size() == 1
-                                  ? jit::toIValue(node->output())
-                                  : std::nullopt;
-        found = found || (constant && is_half(*constant));
-      });
-    }
-  }
+  for_each_constant(module,
+                    [&](const c10::IValue& constant) { found = found || is_half(constant); });
   return found;
 }
 

@@ -8,6 +8,7 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 #include <unordered_set>
 
@@ -59,6 +60,18 @@ bool is_script_only(const jit::Node* node) {
   return node->kind() == c10::prim::CallFunction || node->kind() == c10::prim::If ||
          node->kind() == c10::prim::Loop || node->kind() == c10::prim::RaiseException ||
          (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "training");
+}
+
+UsageError not_accepted(const jit::Module& module, const std::vector<torch::Tensor>& inputs,
+                        const std::string& what) {
+  if (const auto devices = devices_in_code(module); !devices.empty()) {
+    return UsageError("The model does not run on the CPU: its code names the device " + devices +
+                      ", as a trace does that was made there. Trace it on the CPU, or script it "
+                      "(LibTorch said: " +
+                      libtorch_cause(what) + ")");
+  }
+  return UsageError("The model does not accept the inputs (" + shapes(inputs) +
+                    "): " + libtorch_cause(what));
 }
 
 }  // namespace
@@ -126,6 +139,20 @@ std::int64_t parameter_count(const jit::Module& module) {
   return count;
 }
 
+std::string devices_in_code(const jit::Module& module) {
+  std::set<std::string> names;
+  for_each_constant(module, [&](const c10::IValue& constant) {
+    if (constant.isDevice() && !constant.toDevice().is_cpu() && !constant.toDevice().is_meta()) {
+      names.insert(constant.toDevice().str());
+    }
+  });
+  std::string text;
+  for (const auto& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors) {
   std::vector<torch::Tensor> copies;
   copies.reserve(tensors.size());
@@ -146,11 +173,9 @@ std::vector<torch::Tensor> run_model(jit::Module& module,
   try {
     return tensors_in(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())));
   } catch (const c10::Error& error) {
-    throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
-                     "): " + libtorch_cause(error.what_without_backtrace()));
+    throw not_accepted(module, inputs, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    throw UsageError("The model does not accept the inputs (" + shapes(inputs) +
-                     "): " + libtorch_cause(error.what()));
+    throw not_accepted(module, inputs, error.what());
   }
 }
 

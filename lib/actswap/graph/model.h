@@ -50,6 +50,11 @@ ACTSWAP_API std::vector<torch::Tensor> distinct_parameters(const torch::jit::Mod
 /// Number of elements in the distinct parameters.
 ACTSWAP_API std::int64_t parameter_count(const torch::jit::Module& module);
 
+/// The devices other than the CPU that its code names, as PyTorch does ("cuda:0, cuda:1"); empty:
+/// none. A trace on a GPU leaves such constants where it makes tensors (torch.arange(...,
+/// device=x.device)), and reading the file onto another device does not change them.
+ACTSWAP_API std::string devices_in_code(const torch::jit::Module& module);
+
 /// Copies, for a model that may write to its inputs in place.
 ACTSWAP_API std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors);
 
@@ -57,7 +62,8 @@ ACTSWAP_API std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Ten
 std::vector<torch::Tensor> tensors_in(const c10::IValue& value);
 
 /// Runs forward on the inputs; a tuple, list or dict output gives its tensors in order.
-/// @throws UsageError where the model rejects the inputs (with what it said).
+/// @throws UsageError where the model rejects the inputs (with what it said), or cannot run on the
+///   CPU.
 ACTSWAP_API std::vector<torch::Tensor> run_model(torch::jit::Module& module,
                                                  const std::vector<torch::Tensor>& inputs);
 

@@ -1,6 +1,7 @@
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
 #include <sstream>
@@ -56,6 +57,21 @@ void for_each_node(jit::Block* block, const std::function<void(jit::Node*)>& vis
     visit(node);
     if (forked != nullptr) {
       for_each_node(forked->block(), visit);
+    }
+  }
+}
+
+void for_each_constant(const jit::Module& root,
+                       const std::function<void(const c10::IValue&)>& visit) {
+  for (const auto& type : distinct_types(distinct_modules(root))) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](const jit::Node* node) {
+        if (node->kind() == c10::prim::Constant && node->outputs().size() == 1) {
+          if (const auto constant = jit::toIValue(node->output())) {
+            visit(*constant);
+          }
+        }
+      });
     }
   }
 }

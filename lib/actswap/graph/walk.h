@@ -32,6 +32,10 @@ torch::jit::Module module_at(const torch::jit::Module& root, const std::string& 
 /// in a graph of their own. The visited node may be destroyed by the visitor.
 void for_each_node(torch::jit::Block* block, const std::function<void(torch::jit::Node*)>& visit);
 
+/// Calls `visit` for every constant in the code of the modules.
+void for_each_constant(const torch::jit::Module& root,
+                       const std::function<void(const c10::IValue&)>& visit);
+
 /// The graph that a node of torch.jit.fork runs; nullptr for another node.
 std::shared_ptr<torch::jit::Graph> forked_graph(const torch::jit::Node* node);
 
