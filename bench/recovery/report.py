@@ -300,7 +300,7 @@ def write(rows: list, page: Path) -> None:
     for task in dict.fromkeys(row["task"] for row in first if row["task"] in MAIN):
         (folder / f"{task}.svg").write_text(picture(cells, task))
     seeds = sorted({row["seed"] for row in first})
-    intro = f"Seeds: {', '.join(map(str, seeds))}, and of what the goals say also others. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
+    intro = f"Seeds: {', '.join(map(str, seeds))}; of the goals also those that stand there. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
     lines = [intro, "", *goals([cells, Cells(rest), Cells(rows)]), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
              *whether_it_pays(cells, Cells(first, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
