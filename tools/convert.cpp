@@ -133,11 +133,15 @@ void load_all_data(Options& options, const Model& model) {
 void look_for_classes(Options& options, const Model& model) {
   auto& train = options.convert.train;
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
+  const auto steps = train.steps(options.convert.train_data->size());
   train.class_dim = found.value_or(train.class_dim);
+  if (options.batch_norm == "auto" && !train.loss.has(Signal::layers)) {
+    train.keeps_statistics =
+        train.keeps_statistics && stays_by_calibration(found.has_value(), steps);
+  }
   if (options.loss == "auto") {
     const bool compares_layers = options.recipe == "calibrated" && train.keeps_statistics;
-    train.loss = default_loss(found.has_value(), compares_layers,
-                              train.steps(options.convert.train_data->size()));
+    train.loss = default_loss(found.has_value(), compares_layers, steps);
     log_info("trained on: " + to_string(train.loss));
   }
 }
@@ -250,7 +254,9 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option(
          "--batch-norm", options.batch_norm,
          "While training: batch, by the statistics of each batch; running, by those that are "
-         "kept, which then stay; auto: running with the recipe calibrated, otherwise batch")
+         "kept, which then stay; auto: running with the recipe calibrated, but in 400 steps or "
+         "more "
+         "on labels, and otherwise, batch")
       ->check(CLI::IsMember({"auto", "batch", "running"}));
   app.add_option(
       "--check-every", train.check_every,

@@ -71,6 +71,7 @@ ORDERS = {
 }
 STUDY_TASKS = ["residual", "deep"]
 STUDY_TARGET = "relu"
+LONGER_TASKS = ["efficientnet"]
 HARD, RAMP = "hard, distilled", "ramp, distilled"
 
 # Was the expensive activation worth it? The same network with the cheap one, trained as the original was: all its steps, at its rate.
@@ -118,6 +119,11 @@ def goal_cells(tasks: dict, seed: int) -> list:
     compared = {JOINTLY, AUTO, WITH_CONTROL[0]}
     accurate = {name: task for name, task in tasks.items() if task.metric == "accuracy"}
     return [cell for cell in cells(accurate, seed) if cell.target == GOAL_TARGET and cell.method in compared]
+
+
+def longer(tasks: dict, seed: int) -> list:
+    """Does the network that misses its goal get there with more steps?"""
+    return [Cell(name, seed, GOAL_TARGET, method, LONG) for name in LONGER_TASKS if name in tasks for method in (WITH_CONTROL[0], AUTO)]
 
 
 def from_start(tasks: dict, seed: int) -> list:

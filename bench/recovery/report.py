@@ -6,7 +6,7 @@ from statistics import mean, stdev
 
 import plot
 from methods import ALL, AUTO, BUDGETS, CALIBRATION, CALIBRATIONS, FROM_START, GOAL_SEEDS, GOAL_TARGET, HIGH_RATE, JOINTLY, LONG, METHODS
-from methods import ORDERS, RAMP, RATE, SEEDS, STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE
+from methods import LONGER_TASKS, ORDERS, RAMP, RATE, SEEDS, STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE
 from tasks import TASKS
 
 BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
@@ -232,6 +232,23 @@ def goals(parts: list) -> list:
     return ["### The goals", "", f"To {GOAL_TARGET}. " + BY_ITSELF, "", *table(head, lines)]
 
 
+def how_much_longer(cells: Cells) -> list:
+    """What more steps give, of the seeds that have them."""
+    lines = []
+    for task in LONGER_TASKS:
+        rows = {budget: cells.of(task, GOAL_TARGET, AUTO, budget) for budget in ("10 %", LONG)}
+        for budget, control in (("10 %", "10 %"), (LONG, LONG), (LONG, "10 %")):
+            pairs = [(rows[budget][seed]["retargeted"], cells.controls.get((task, control, seed))) for seed in sorted(rows[LONG].keys() & rows["10 %"].keys())]
+            found = [value - other for value, other in pairs if other is not None]
+            if found:
+                lines.append([TASKS[task].title, GOAL_TARGET, len(found), budget, control, interval(found, DIGITS[TASKS[task].metric]),
+                              "not told apart" if is_zero_possible(found) else "told apart"])  # fmt: skip
+    if not lines:
+        return []
+    return ["### More steps", "", "What the command does by itself against controls of as many steps and of fewer, paired over the seeds.", "",
+            *table(["task", "to", "seeds", "its budget", "the control's", "difference", ""], lines)]  # fmt: skip
+
+
 def whether_it_pays(cells: Cells, whole: Cells) -> list:
     """Against the cheap activation from the start."""
     lines = []
@@ -302,6 +319,6 @@ def write(rows: list, page: Path) -> None:
     seeds = sorted({row["seed"] for row in first})
     intro = f"Seeds: {', '.join(map(str, seeds))}; of the goals also those that stand there. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
     lines = [intro, "", *goals([cells, Cells(rest), Cells(rows)]), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
-             *whether_it_pays(cells, Cells(first, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
+             *how_much_longer(Cells(rows)), *whether_it_pays(cells, Cells(first, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)

@@ -28,7 +28,7 @@ import torch
 
 import report
 from methods import ALL, BUDGETS, FROM_START, GOAL_SEEDS, LONG, METHODS, ORDERS, SEEDS, TARGETS
-from methods import Cell, arguments, cells, from_start, goal_cells, steps, study
+from methods import Cell, arguments, cells, from_start, goal_cells, longer, steps, study
 from tasks import COMMAND, ROOT, TASKS
 
 ALL_METHODS = [*METHODS, *ORDERS, FROM_START]
@@ -160,6 +160,8 @@ def chosen(options: argparse.Namespace, seed: int) -> list:
         found = cells(options.chosen, seed) + from_start(options.chosen, seed) + (study(options.chosen, seed) if options.study else [])
     else:
         found = goal_cells(options.chosen, seed)
+    if options.study:
+        found += longer(options.chosen, seed)
     return [cell for cell in found if cell.target in options.targets and cell.method in options.methods and cell.budget in options.budgets]
 
 
@@ -190,7 +192,7 @@ def main() -> int:
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--methods", nargs="+", choices=ALL_METHODS, default=ALL_METHODS)
     parser.add_argument("--budgets", nargs="+", choices=[*BUDGETS, LONG, ALL])
-    parser.add_argument("--no-study", dest="study", action="store_false", help="leave out where a ramp pays: other rates, longer budgets, orders")
+    parser.add_argument("--no-study", dest="study", action="store_false", help="leave out longer budgets, and where a ramp pays: other rates and orders")
     parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="commands at a time, each with one thread")
     parser.add_argument("--out", type=Path, help="where the originals and the data go (build/recovery, with --short build/recovery/short)")

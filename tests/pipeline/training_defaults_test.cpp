@@ -19,6 +19,12 @@ TEST(DefaultLoss, ComparesLayersAfterACalibration) {
   EXPECT_EQ(to_string(default_loss(true, true, 200)), "distil+3*layers+0.5*cross-entropy");
 }
 
+TEST(StaysByCalibration, UnlessManyStepsOnLabelsFollow) {
+  EXPECT_TRUE(stays_by_calibration(true, 399));
+  EXPECT_FALSE(stays_by_calibration(true, 400));
+  EXPECT_TRUE(stays_by_calibration(false, 100000));
+}
+
 TEST(DefaultLearningRate, FollowsWhatTheCalibrationLeftAndTheSteps) {
   EXPECT_DOUBLE_EQ(default_learning_rate(0.0, 400), 3e-4);
   EXPECT_DOUBLE_EQ(default_learning_rate(1e-4, 100000), 3e-4);

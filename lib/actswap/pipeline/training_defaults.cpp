@@ -8,7 +8,7 @@ namespace actswap {
 
 namespace {
 
-constexpr double kSteps = 400.0;  // from which on labels and rate count in full
+constexpr double kSteps = 400.0;  // from which on labels and rate count in full, and layers do not
 constexpr double kLayers = 3.0;
 
 }  // namespace
@@ -24,6 +24,10 @@ Loss default_loss(bool has_classes, bool compares_layers, std::int64_t steps) {
     loss.terms.push_back({Signal::cross_entropy, std::min(1.0, weight)});
   }
   return loss;
+}
+
+bool stays_by_calibration(bool has_classes, std::int64_t steps) {
+  return !has_classes || static_cast<double>(steps) < kSteps;
 }
 
 double default_learning_rate(double of_calibration, std::int64_t steps) {

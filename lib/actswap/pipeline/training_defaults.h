@@ -13,9 +13,15 @@ namespace actswap {
 /// In few steps the labels add more noise than they teach, in many the model gets better by them
 /// than the original (docs/recovery.md).
 /// With 3 times `layers`, which keeps inside what a calibration has brought back.
-/// @param compares_layers of a training after a calibration
+/// @param compares_layers of a training after a calibration (stays_by_calibration)
 /// @param steps of the training (TrainOptions::steps), > 0
 ACTSWAP_API Loss default_loss(bool has_classes, bool compares_layers, std::int64_t steps);
+
+/// Whether a training after a calibration stays by what that has found: it compares layers, and
+/// batch norms keep their statistics. Not where there are labels, and steps enough (400) to learn
+/// more by them than those two leave room for (docs/recovery.md).
+/// @param steps of the training, > 0
+ACTSWAP_API bool stays_by_calibration(bool has_classes, std::int64_t steps);
 
 /// The peak of AdamW's rate after a calibration:
 ///   max(3e-4, of_calibration) min(1, sqrt(steps / 400))
