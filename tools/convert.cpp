@@ -254,9 +254,8 @@ void add_training_flags(CLI::App& app, Options& options) {
   app.add_option(
          "--batch-norm", options.batch_norm,
          "While training: batch, by the statistics of each batch; running, by those that are "
-         "kept, which then stay; auto: running with the recipe calibrated, but in 400 steps or "
-         "more "
-         "on labels, and otherwise, batch")
+         "kept, which then stay; auto: running with the recipe calibrated, unless 400 steps or "
+         "more on labels follow, otherwise batch")
       ->check(CLI::IsMember({"auto", "batch", "running"}));
   app.add_option(
       "--check-every", train.check_every,
