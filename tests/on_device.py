@@ -63,7 +63,7 @@ def results(path: Path, inputs: list, device: str, t: float | None, has_gradient
 
 def difference(ours: list, theirs: list) -> float:
     pairs = [(a.detach().double(), b.detach().cpu().double()) for a, b in zip(ours, theirs, strict=True)]
-    return max(float((a - b).abs().max() / a.abs().max().clamp(min=1e-12)) for a, b in pairs)
+    return float(torch.stack([(a - b).abs().max() / a.abs().max().clamp(min=1e-12) for a, b in pairs]).max())  # NaN where there is one
 
 
 def run(folder: Path, options: argparse.Namespace) -> Iterator:
@@ -79,7 +79,8 @@ def run(folder: Path, options: argparse.Namespace) -> Iterator:
                 # In half types an input of ReLU may round to either side of 0, and its gradient with it.
                 has_gradient = name not in NO_GRADIENT and dtype not in TOLERANCES
                 found = [results(path, inputs, device, t, has_gradient) for device in ("cpu", options.device)]
-                yield difference(*found) <= TOLERANCES.get(dtype, TOLERANCE), f"{path.name}, t = {t}: differs by {difference(*found):.2g}"
+                differs = difference(*found)
+                yield differs <= TOLERANCES.get(dtype, TOLERANCE), f"{path.name}, t = {t}: differs by {differs:.2g}"
         if (folder / f"{name}.blended.pt").exists():
             model = torch.jit.load(folder / f"{name}.blended.pt", map_location=options.device)
             model.set_blend(1.0)
@@ -95,7 +96,8 @@ def collapse(folder: Path, options: argparse.Namespace) -> Iterator:
             continue
         inputs = torch.load(folder / f"{name}.io.pt", weights_only=True)["inputs"]
         found = [results(path, inputs, "cpu", None, False) for path in (folder / f"{name}.relu.pt", out)]
-        yield difference(*found) <= TOLERANCES.get(inputs[0].dtype, TOLERANCE), f"{out.name}: differs by {difference(*found):.2g}"
+        differs = difference(*found)
+        yield differs <= TOLERANCES.get(inputs[0].dtype, TOLERANCE), f"{out.name}: differs by {differs:.2g}"
 
 
 def main() -> int:

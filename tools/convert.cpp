@@ -135,9 +135,10 @@ void look_for_classes(Options& options, const Model& model) {
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   const auto steps = train.steps(options.convert.train_data->size());
   train.class_dim = found.value_or(train.class_dim);
+  const bool learns_labels =
+      options.loss == "auto" ? found.has_value() : train.loss.has(Signal::cross_entropy);
   if (options.batch_norm == "auto" && !train.loss.has(Signal::layers)) {
-    train.keeps_statistics =
-        train.keeps_statistics && stays_by_calibration(found.has_value(), steps);
+    train.keeps_statistics = train.keeps_statistics && stays_by_calibration(learns_labels, steps);
   }
   if (options.loss == "auto") {
     const bool compares_layers = options.recipe == "calibrated" && train.keeps_statistics;

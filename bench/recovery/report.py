@@ -242,11 +242,11 @@ def how_much_longer(cells: Cells) -> list:
             found = [value - other for value, other in pairs if other is not None]
             if found:
                 lines.append([TASKS[task].title, GOAL_TARGET, len(found), budget, control, interval(found, DIGITS[TASKS[task].metric]),
-                              "not told apart" if is_zero_possible(found) else "told apart"])  # fmt: skip
+                              "no" if is_zero_possible(found) else "yes"])  # fmt: skip
     if not lines:
         return []
     return ["### More steps", "", "What the command does by itself against controls of as many steps and of fewer, paired over the seeds.", "",
-            *table(["task", "to", "seeds", "its budget", "the control's", "difference", ""], lines)]  # fmt: skip
+            *table(["task", "to", "seeds", "its budget", "the control's", "difference", "told apart"], lines)]  # fmt: skip
 
 
 def whether_it_pays(cells: Cells, whole: Cells) -> list:

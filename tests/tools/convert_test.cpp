@@ -381,6 +381,25 @@ TEST_F(Convert, PassesDrawOtherInputsWhereATrainingFollows) {
   EXPECT_EQ(inputs_of_passes({"--train", "data.pt", "--calibrate-draw", "once"}), 8);
 }
 
+TEST_F(Convert, ManyStepsOnLabelsLeaveTheLayersAndTheKeptStatistics) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const auto training_of = [&](const char* epochs, const char* loss) {
+    const auto outcome = run_here({"convert", "model.pt", "-o", "out.pt", "--json", "--train",
+                                   "data.pt", "--batch", "16", "--epochs", epochs, "--loss", loss});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out).at("training");
+  };
+  const auto few = training_of("133", "auto");
+  EXPECT_EQ(few.at("loss"), "distil+3*layers+cross-entropy");
+  EXPECT_EQ(few.at("keeps_statistics"), true);
+  const auto many = training_of("134", "auto");
+  EXPECT_EQ(many.at("loss"), "distil+cross-entropy");
+  EXPECT_EQ(many.at("keeps_statistics"), false);
+  EXPECT_EQ(training_of("134", "distil").at("keeps_statistics"), true) << "no labels are learnt";
+  EXPECT_EQ(training_of("134", "distil+layers").at("keeps_statistics"), true);
+}
+
 // Without labels, without training; what --recipe leaves out is left out.
 TEST_F(Convert, Recipes) {
   balanced_model().save(path("model.pt"));

@@ -26,8 +26,8 @@ Loss default_loss(bool has_classes, bool compares_layers, std::int64_t steps) {
   return loss;
 }
 
-bool stays_by_calibration(bool has_classes, std::int64_t steps) {
-  return !has_classes || static_cast<double>(steps) < kSteps;
+bool stays_by_calibration(bool learns_labels, std::int64_t steps) {
+  return !learns_labels || static_cast<double>(steps) < kSteps;
 }
 
 double default_learning_rate(double of_calibration, std::int64_t steps) {

@@ -18,10 +18,10 @@ namespace actswap {
 ACTSWAP_API Loss default_loss(bool has_classes, bool compares_layers, std::int64_t steps);
 
 /// Whether a training after a calibration stays by what that has found: it compares layers, and
-/// batch norms keep their statistics. Not where there are labels, and steps enough (400) to learn
-/// more by them than those two leave room for (docs/recovery.md).
+/// batch norms keep their statistics. Not where labels are learnt, and there are steps enough (400)
+/// to learn more by them than those two leave room for (docs/recovery.md).
 /// @param steps of the training, > 0
-ACTSWAP_API bool stays_by_calibration(bool has_classes, std::int64_t steps);
+ACTSWAP_API bool stays_by_calibration(bool learns_labels, std::int64_t steps);
 
 /// The peak of AdamW's rate after a calibration:
 ///   max(3e-4, of_calibration) min(1, sqrt(steps / 400))
