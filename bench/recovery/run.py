@@ -131,7 +131,6 @@ def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Res
         more["largest_fall"] = max(x - y for x, y in zip(before, after, strict=True))
     if "training" in record:
         more["learning_rate"] = record["training"]["learning_rate"]
-        more["earlier_rates"] = record["training"].get("earlier_rates", [])
     if "calibration" in record:
         calibration = record["calibration"]
         more.update(fitted=len(calibration["layers"]), left_out=calibration["left_out"], calibration_seconds=round(calibration["seconds"], 1))

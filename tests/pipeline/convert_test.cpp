@@ -229,48 +229,6 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   EXPECT_EQ(largest_difference(distinct_parameters(trained), distinct_parameters(calibrated)), 0.0);
 }
 
-// Weight decay does the harm: 1.2 of all that the weights are in the step of the highest rate.
-TEST(Convert, DefaultRateThatDoesHarmIsFollowedByAQuarterOfIt) {
-  Setting setting;
-  setting.options.calibration_data = setting.options.train_data;
-  setting.options.schedule = Schedule::step({});
-  setting.options.has_default_rate = true;
-  setting.options.control = true;
-  setting.options.train.weight_decay = 2e4;
-  std::map<std::string, std::vector<double>> rates;
-  ConvertCallbacks callbacks;
-  callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
-    rates[phase].push_back(progress.learning_rate);
-  };
-  auto run = setting.run(callbacks);
-  ASSERT_EQ(run.earlier_rates.size(), 1U);
-  EXPECT_EQ(run.train.learning_rate, run.earlier_rates[0] / 4);
-  EXPECT_FALSE(run.training_effect->taken_back);
-  EXPECT_LT(run.training_effect->after, run.training_effect->before);
-  EXPECT_EQ(run.epochs.size(), 2U);
-  ASSERT_EQ(rates["retarget"].size(), 6U);
-  ASSERT_EQ(rates["retarget again"].size(), 6U);
-  for (std::size_t i = 0; i < 6; ++i) {
-    EXPECT_NEAR(rates["retarget again"][i], rates["retarget"][i] / 4, 1e-12);
-  }
-  EXPECT_EQ(rates["control"], rates["retarget"]);
-  EXPECT_NE(summary_table(run).find("it made the loss worse"), std::string::npos);
-  const auto json = nlohmann::json::parse(to_json(run));
-  EXPECT_EQ(json["training"]["earlier_rates"][0], run.earlier_rates[0]);
-
-  // No third one.
-  setting.options.train.weight_decay = 1e9;
-  run = setting.run();
-  EXPECT_EQ(run.earlier_rates.size(), 1U);
-  EXPECT_TRUE(run.training_effect->taken_back);
-
-  // A rate that was asked for is left as it is.
-  setting.options.has_default_rate = false;
-  run = setting.run();
-  EXPECT_TRUE(run.earlier_rates.empty());
-  EXPECT_TRUE(run.training_effect->taken_back);
-}
-
 TEST(Convert, GateKeepsABadModelFromBeingWritten) {
   Setting setting;
   setting.options.train_data = nullptr;

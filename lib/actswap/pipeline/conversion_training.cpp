@@ -8,17 +8,6 @@
 
 namespace actswap {
 
-namespace {
-
-constexpr double kLessRate = 0.25;  // of a default rate that did harm
-
-std::string what_was_harmful(const TrainingEffect& effect) {
-  return "the training is taken back: it made the loss on " + std::to_string(effect.examples) +
-         " training examples worse, from " + number(effect.before) + " to " + number(effect.after);
-}
-
-}  // namespace
-
 TrainCallbacks ConversionTraining::callbacks_of(const std::string& name, torch::jit::Module& module,
                                                 std::vector<EpochRecord>& epochs) {
   TrainCallbacks training;
@@ -151,40 +140,26 @@ void ConversionTraining::train_retargeted() {
   if (state_.options.sweeps_rate && !state_.run.rate_sweep) {
     sweep_rates_from(ramps, move);
   }
-  const auto train_once = [this, &ramps, &move](const std::string& name) {
-    state_.run.epochs.clear();
-    train(state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data,
-          ramps, move, state_.run.train,
-          callbacks_of(name, state_.swap.module(), state_.run.epochs));
-  };
+  std::optional<TrainingSafeguard> safeguard;
   if (state_.run.calibration && !state_.calibrated_ramp) {
-    train_guarded(train_once);
-  } else {
-    train_once("retarget");
+    safeguard.emplace(state_.swap.module(), teacher_for(state_.run.train.loss),
+                      *state_.options.train_data, state_.run.train);
+  }
+  train(state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data, ramps,
+        move, state_.run.train, callbacks_of("retarget", state_.swap.module(), state_.run.epochs));
+  if (safeguard) {
+    note(safeguard->undo_harm());
   }
 }
 
-// A default rate cannot suit every model: where it does harm, there is a second training at less.
-void ConversionTraining::train_guarded(
-    const std::function<void(const std::string& name)>& train_once) {
-  TrainingSafeguard safeguard(state_.swap.module(), teacher_for(state_.run.train.loss),
-                              *state_.options.train_data, state_.run.train);
-  train_once("retarget");
-  auto effect = safeguard.undo_harm();
-  if (effect.taken_back && state_.options.has_default_rate) {
-    const double rate = state_.run.train.learning_rate;
-    state_.run.earlier_rates.push_back(rate);
-    state_.run.train.learning_rate = kLessRate * rate;
-    state_.message(what_was_harmful(effect) + "; once more at a rate of " +
-                   number(state_.run.train.learning_rate) + ", a quarter of what it was");
-    train_once("retarget again");
-    effect = safeguard.undo_harm();
-  }
+void ConversionTraining::note(const TrainingEffect& effect) {
+  state_.run.training_effect = effect;
   if (effect.taken_back) {
-    state_.message(what_was_harmful(effect) +
+    state_.message("the training is taken back: it made the loss on " +
+                   std::to_string(effect.examples) + " training examples worse, from " +
+                   number(effect.before) + " to " + number(effect.after) +
                    "; a lower --lr, --lr auto or more epochs may do better");
   }
-  state_.run.training_effect = effect;
 }
 
 // Where the loss looks inside: the original with blends that stay at 0 and report.
@@ -207,9 +182,6 @@ std::optional<torch::jit::Module> ConversionTraining::teacher_for(const Loss& lo
 torch::jit::Module ConversionTraining::train_control() {
   state_.message("training the control: the original with the same budget, data and seed");
   auto options = state_.run.train;
-  if (!state_.run.earlier_rates.empty()) {
-    options.learning_rate = state_.run.earlier_rates.front();  // which suits what is not swapped
-  }
   options.bound = {};                                   // there is nothing to wait for
   options.keeps_statistics = false;                     // as the original was trained
   options.loss = options.loss.without(Signal::layers);  // for that it would have to keep them

@@ -29,7 +29,7 @@ class ConversionTraining {
   void warn_of_a_long_ramp() const;
   void sweep_rates_from(const std::vector<Schedule>& ramps,
                         const std::function<void(const std::vector<double>&)>& move);
-  void train_guarded(const std::function<void(const std::string& name)>& train_once);
+  void note(const TrainingEffect& effect);
   torch::jit::Module original_for(const Loss& loss, Tensors tensors) const;
   std::optional<torch::jit::Module> teacher_for(const Loss& loss) const;
 

@@ -37,11 +37,9 @@ struct ACTSWAP_API ConvertOptions {
   SiteOrder order = SiteOrder::together;
   /// Ids of all sites that the plan swaps, in an order of one's own; empty: `order` says it.
   std::vector<std::string> site_order = {};
-  /// After a calibration train.learning_rate is the default; where that training is taken back
-  /// (TrainingSafeguard), there is a second at a quarter of it.
-  bool has_default_rate = false;
-  bool sweeps_rate = false;  ///< train.learning_rate is found by sweep_rates
-  bool control = false;      ///< train the original on, too, with the same budget, data and seed
+  bool has_default_rate = false;  ///< after a calibration train.learning_rate is the default
+  bool sweeps_rate = false;       ///< train.learning_rate is found by sweep_rates
+  bool control = false;  ///< train the original on, too, with the same budget, data and seed
   /// Calibrate and train so many times, with train.seed and those after it, the control as well, to
   /// say how sure the difference is. The first is exported: nothing is selected. > 0
   std::int64_t seeds = 1;

@@ -261,7 +261,6 @@ std::string to_json(const Run& run) {
                                     {"loss_before", effect.before},
                                     {"loss_after", effect.after},
                                     {"taken_back", effect.taken_back}};
-      json["training"]["earlier_rates"] = run.earlier_rates;
     }
     if (run.rate_sweep) {
       json["training"]["rate_sweep"] = sweep_json(*run.rate_sweep);
@@ -330,11 +329,6 @@ std::string summary_table(const Run& run) {
     table.row("training", formatted("taken back: it made the loss worse, from %.3g",
                                     run.training_effect->before) +
                               formatted(" to %.3g", run.training_effect->after));
-  }
-  if (run.training_effect && !run.training_effect->taken_back && !run.earlier_rates.empty()) {
-    table.row("training",
-              formatted("at a rate of %.2g: ", run.train.learning_rate) +
-                  formatted("at %.2g it made the loss worse", run.earlier_rates.back()));
   }
   for (const auto& [label, value] : claim_rows(run)) {
     table.row(label, value);

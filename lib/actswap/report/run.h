@@ -35,8 +35,6 @@ struct Run {
   std::string schedule = {};                 ///< in words: "linear from 0 to 0.3 epochs"
   std::vector<std::string> site_order = {};  ///< ids, where sites move one after another
   std::optional<RateSweep> rate_sweep = {};  ///< where the learning rate was found by one
-  /// Of the trainings before the one that train tells of, which were taken back.
-  std::vector<double> earlier_rates = {};
   /// Where a calibrated model was trained: whether that was kept.
   std::optional<TrainingEffect> training_effect = {};
   std::vector<EpochRecord> epochs = {};  ///< of the retargeted model

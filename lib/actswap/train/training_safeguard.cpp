@@ -51,9 +51,9 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
 
 TrainingEffect TrainingSafeguard::undo_harm() {
   effect_.after = mean_of(options_.loss);
-  effect_.taken_back = !(effect_.after <= effect_.before + harmless_rise_);
-  if (effect_.taken_back) {
+  if (!(effect_.after <= effect_.before + harmless_rise_)) {
     tensors_.write(weights_);
+    effect_.taken_back = true;
   }
   return effect_;
 }

@@ -35,7 +35,7 @@ class ACTSWAP_API TrainingSafeguard {
 
   /// Measures again. Where the loss is higher, or no number, the module gets back all it was. By a
   /// fifth of what the terms on labels (mse, cross-entropy, a module) were before, it may be
-  /// higher. Once for each training that begins at what the safeguard has seen.
+  /// higher.
   TrainingEffect undo_harm();
 
  private:
