@@ -5,9 +5,9 @@
     build/venv/bin/python bench/recovery/run.py
 
 For each seed it trains the originals (tasks.py), converts them by every method, to every target, with every budget (methods.py; for the
-last seeds only as the goals need), and writes tables and plots into docs/recovery.md (report.py). Each result is a line of docs/recovery/results.jsonl, with the commit that it
-was made at; what has one is not done again, so that Ctrl-C loses no more than what is running. --redo does it again, after a change of
-the command that moves figures.
+last seeds only as the goals need), and writes tables and plots into docs/recovery.md (report.py). Each result is a line of
+docs/recovery/results.jsonl, with the commit that it was made at; what has one is not done again, so that Ctrl-C loses no more than what
+is running. --redo does it again, after a change of the command that moves figures.
 """
 
 import argparse
