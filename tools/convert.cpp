@@ -129,8 +129,8 @@ void load_all_data(Options& options, const Model& model) {
   options.convert.calibration = options.calibration.resolved(options.convert.train_data != nullptr);
 }
 
-// What neither --loss nor --class-dim says.
-void look_for_classes(Options& options, const Model& model) {
+// What --loss, --class-dim and --batch-norm leave open.
+void set_what_is_learnt(Options& options, const Model& model) {
   auto& train = options.convert.train;
   const auto found = find_class_dim(model, *options.convert.train_data, options.class_dim);
   const auto steps = train.steps(options.convert.train_data->size());
@@ -179,7 +179,7 @@ int run(const CommonOptions& common, Options& options) {
   }
   load_all_data(options, model);
   if (!options.train.empty()) {
-    look_for_classes(options, model);
+    set_what_is_learnt(options, model);
     keep_freed_memory();
     warn_of_fixed_mode(model);
   }
@@ -256,7 +256,7 @@ void add_training_flags(CLI::App& app, Options& options) {
          "--batch-norm", options.batch_norm,
          "While training: batch, by the statistics of each batch; running, by those that are "
          "kept, which then stay; auto: running with the recipe calibrated, unless 400 steps or "
-         "more on labels follow, otherwise batch")
+         "more with cross-entropy follow, otherwise batch")
       ->check(CLI::IsMember({"auto", "batch", "running"}));
   app.add_option(
       "--check-every", train.check_every,

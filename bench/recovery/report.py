@@ -238,7 +238,7 @@ def how_much_longer(cells: Cells) -> list:
     for task in LONGER_TASKS:
         rows = {budget: cells.of(task, GOAL_TARGET, AUTO, budget) for budget in ("10 %", LONG)}
         for budget, control in (("10 %", "10 %"), (LONG, LONG), (LONG, "10 %")):
-            pairs = [(rows[budget][seed]["retargeted"], cells.controls.get((task, control, seed))) for seed in sorted(rows[LONG].keys() & rows["10 %"].keys())]
+            pairs = [(row["retargeted"], cells.control(task, control, row)) for seed, row in sorted(rows[budget].items()) if seed in rows[LONG]]
             found = [value - other for value, other in pairs if other is not None]
             if found:
                 lines.append([TASKS[task].title, GOAL_TARGET, len(found), budget, control, interval(found, DIGITS[TASKS[task].metric]),

@@ -20,6 +20,7 @@ ACTSWAP_API Loss default_loss(bool has_classes, bool compares_layers, std::int64
 /// Whether a training after a calibration stays by what that has found: it compares layers, and
 /// batch norms keep their statistics. Not where labels are learnt, and there are steps enough (400)
 /// to learn more by them than those two leave room for (docs/recovery.md).
+/// @param learns_labels with cross-entropy
 /// @param steps of the training, > 0
 ACTSWAP_API bool stays_by_calibration(bool learns_labels, std::int64_t steps);
 
