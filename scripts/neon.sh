@@ -22,10 +22,10 @@ compile() {
   aarch64-linux-gnu-g++ -std=c++20 -O2 -Wno-psabi -DNDEBUG -DACTSWAP_BUILDING -I"$root/lib" -Ihighway/usr/include -c "$1" -o "$2"
 }
 for source in "$root"/lib/actswap/activation/*.cpp "$root"/lib/actswap/kernel/blend_float.cpp \
-              "$root"/lib/actswap/kernel/blend_kernel.cpp "$root"/lib/actswap/kernel/channels.cpp; do
+              "$root"/lib/actswap/kernel/blend_kernel.cpp; do
   compile "$source" "$(basename "$source" .cpp).o"
 done
-library="blend_float.o blend_kernel.o channels.o functions.o resolve.o table.o -Lhighway/usr/lib/aarch64-linux-gnu -lhwy"
+library="blend_float.o blend_kernel.o functions.o resolve.o table.o -Lhighway/usr/lib/aarch64-linux-gnu -lhwy"
 
 compile "$root/bench/kernel/ulp.cpp" ulp.o
 aarch64-linux-gnu-g++ ulp.o $library -o kernel_ulp

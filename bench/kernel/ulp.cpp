@@ -199,9 +199,8 @@ std::vector<RowErrors> measure(const ActivationSpec& spec, std::span<const std::
       hwy::SetSupportedTargetsForTest(sets[set]);
       const auto count = static_cast<std::int64_t>(n);
       const auto float32 = actswap::Element::float32;
-      kernel.forward(float32, 0.0, nullptr, x.data(), value.data(), 0, count);
-      kernel.backward(float32, 0.0, nullptr, x.data(), ones.data(), derivative.data(), nullptr, 0,
-                      count);
+      kernel.forward(float32, 0.0, x.data(), value.data(), 0, count);
+      kernel.backward(float32, 0.0, x.data(), ones.data(), derivative.data(), 0, count);
       // Sets with fused products give the same results.
       const auto is_as_before = [&](const std::vector<float>& now,
                                     const std::vector<float>& before) {

@@ -91,32 +91,30 @@ TEST(Insert, FusedBlendsCallTheOperator) {
   %4 : bool = prim::Constant[value=0]()
   %5 : str = prim::Constant[value="silu"]()
   %6 : str = prim::Constant[value="relu"]()
-  %7 : NoneType = prim::Constant()
-  %8 : int = prim::Constant[value=1]()
-  %9 : float = prim::GetAttr[name="t"](%0)
-  %10 : bool = aten::ge(%9, %3)
-  %11 : Tensor = prim::If(%10)
+  %7 : float = prim::GetAttr[name="t"](%0)
+  %8 : bool = aten::ge(%7, %3)
+  %9 : Tensor = prim::If(%8)
     block0():
       %y.1 : Tensor = aten::relu(%1)
       -> (%y.1)
     block1():
-      %13 : bool = aten::le(%9, %2)
-      %14 : bool = prim::If(%13)
+      %11 : bool = aten::le(%7, %2)
+      %12 : bool = prim::If(%11)
         block0():
           %training : bool = prim::GetAttr[name="training"](%0)
-          %16 : bool = aten::__not__(%training)
-          -> (%16)
+          %14 : bool = aten::__not__(%training)
+          -> (%14)
         block1():
           -> (%4)
-      %y.25 : Tensor = prim::If(%14)
+      %y.25 : Tensor = prim::If(%12)
         block0():
           %y.3 : Tensor = aten::silu(%1)
           -> (%y.3)
         block1():
-          %y.5 : Tensor = actswap::blend(%1, %9, %5, %6, %7, %7, %7, %8)
+          %y.5 : Tensor = actswap::blend(%1, %7, %5, %6)
           -> (%y.5)
       -> (%y.25)
-  return (%11)
+  return (%9)
 )IR");
 }
 

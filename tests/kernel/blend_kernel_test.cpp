@@ -104,13 +104,11 @@ struct Results {
 };
 
 Results run(const BlendKernel& blend, double t, const std::vector<float>& x,
-            const std::vector<float>& gradient, const Channels* channels = nullptr,
-            ChannelGradients* sums = nullptr) {
+            const std::vector<float>& gradient) {
   Results results{std::vector<float>(x.size()), std::vector<float>(x.size())};
   const auto n = static_cast<std::int64_t>(x.size());
-  blend.forward(Element::float32, t, channels, x.data(), results.value.data(), 0, n);
-  blend.backward(Element::float32, t, channels, x.data(), gradient.data(), results.gradient.data(),
-                 sums, 0, n);
+  blend.forward(Element::float32, t, x.data(), results.value.data(), 0, n);
+  blend.backward(Element::float32, t, x.data(), gradient.data(), results.gradient.data(), 0, n);
   return results;
 }
 
@@ -220,83 +218,6 @@ TEST(BlendKernel, InfinityGoesByTheFormula) {
   });
 }
 
-// Short planes, long ones, channels as the fastest dimension; count and inner off every width.
-TEST(BlendKernel, CalibratedBlendsAreTheFormula) {
-  std::mt19937 generator(5);
-  std::normal_distribution<double> normal(0.0, 1.5);
-  const auto random = [&](std::size_t n) {
-    std::vector<double> values(n);
-    std::generate(values.begin(), values.end(), [&] { return normal(generator); });
-    return values;
-  };
-  struct Layout {
-    std::int64_t batch, count, inner;
-  };
-  for_each_instruction_set([&](const std::string& set) {
-    for (const Layout layout : {Layout{3, 5, 49}, Layout{4, 7, 9}, Layout{200, 3, 1},
-                                Layout{9, 700, 1}, Layout{2, 3, 1500}, Layout{1, 1, 33}}) {
-      for (const auto& target : targets()) {
-        for (const double t : {0.0, 0.3, 1.0}) {
-          const auto count = static_cast<std::size_t>(layout.count);
-          const Channels channels({random(count), random(count), random(count)}, layout.inner, t);
-          const auto n = static_cast<std::size_t>(layout.batch * layout.count * layout.inner);
-          const auto in = random(n);
-          const auto gradient = random(n);
-          const std::vector<float> x(in.begin(), in.end());
-          const std::vector<float> g(gradient.begin(), gradient.end());
-          ChannelGradients sums(layout.count);
-          const auto results = run(kernel("mish", target), t, x, g, &channels, &sums);
-          ChannelGradients expected(layout.count);
-          const auto from = resolve("mish");
-          const auto to = single(target);
-          const auto& [a, d, b] = channels.calibration();
-          for (std::size_t i = 0; i < n; ++i) {
-            const std::size_t c = i / static_cast<std::size_t>(layout.inner) % count;
-            const double shifted = x[i] + static_cast<float>(d[c]);
-            const double value =
-                (1.0 - t) * from.value(x[i]) + t * (a[c] * to.value(shifted) + b[c]);
-            const double slope =
-                (1.0 - t) * from.derivative(x[i]) + t * a[c] * to.derivative(shifted);
-            ASSERT_NEAR(results.value[i], value, 2e-5) << set << " " << target << " t " << t;
-            ASSERT_NEAR(results.gradient[i], g[i] * slope, 2e-5) << set << " " << target;
-            expected.a[c] += g[i] * t * to.value(shifted);
-            expected.d[c] += g[i] * t * a[c] * to.derivative(shifted);
-            expected.b[c] += g[i] * t;
-          }
-          // Of terms around 1, in single precision.
-          const double rounding = 1e-5 + 2e-7 * static_cast<double>(layout.batch * layout.inner);
-          for (std::size_t c = 0; c < count; ++c) {
-            ASSERT_NEAR(sums.a[c], expected.a[c], rounding)
-                << set << " " << target << " channel " << c;
-            ASSERT_NEAR(sums.d[c], expected.d[c], rounding)
-                << set << " " << target << " channel " << c;
-            ASSERT_NEAR(sums.b[c], expected.b[c], rounding)
-                << set << " " << target << " channel " << c;
-          }
-        }
-      }
-    }
-  });
-}
-
-// A million equal terms: single precision alone would be off in the third digit.
-TEST(BlendKernel, LongSumsKeepTheirDigits) {
-  for (const std::int64_t inner : {1, 1 << 19}) {
-    const std::size_t n = 1 << 20;
-    const std::vector<float> x(n, 1.0F);
-    const std::vector<float> g(n, 0.1F);
-    const Channels channels({{2.0, 2.0}, {0.0, 0.0}, {0.0, 0.0}}, inner, 0.5);
-    ChannelGradients sums(2);
-    run(kernel("mish", "relu"), 0.5, x, g, &channels, &sums);
-    const double expected = 0.5 * static_cast<double>(0.1F) * (1 << 19);
-    for (std::size_t c = 0; c < 2; ++c) {
-      EXPECT_NEAR(sums.a[c], expected, 1e-5 * expected);
-      EXPECT_NEAR(sums.d[c], 2.0 * expected, 2e-5 * expected);
-      EXPECT_NEAR(sums.b[c], expected, 1e-5 * expected);
-    }
-  }
-}
-
 TEST(BlendKernel, SplitsChangeNothing) {
   const auto xs = sample();
   const std::vector<float> ones(xs.size(), 1.0F);
@@ -305,8 +226,7 @@ TEST(BlendKernel, SplitsChangeNothing) {
   const auto n = static_cast<std::int64_t>(xs.size());
   for (std::int64_t begin = 0; begin < n; begin += 777) {
     kernel("gelu", "hard_mish")
-        .forward(Element::float32, 0.4, nullptr, xs.data(), parts.data(), begin,
-                 std::min(n, begin + 777));
+        .forward(Element::float32, 0.4, xs.data(), parts.data(), begin, std::min(n, begin + 777));
   }
   EXPECT_EQ(parts, whole.value);
 }
@@ -331,10 +251,9 @@ TEST(BlendKernel, LargeArraysAreTheSame) {
         const auto first = static_cast<std::int64_t>(begin);
         const auto last = static_cast<std::int64_t>(end);
         if (backward) {
-          blend.backward(Element::float32, 0.5, nullptr, x.data(), g.data(), to, nullptr, first,
-                         last);
+          blend.backward(Element::float32, 0.5, x.data(), g.data(), to, first, last);
         } else {
-          blend.forward(Element::float32, 0.5, nullptr, x.data(), to, first, last);
+          blend.forward(Element::float32, 0.5, x.data(), to, first, last);
         }
       };
       run_part(out, 0, kSize);
@@ -354,7 +273,7 @@ TEST(BlendKernel, OutputMayBeTheInput) {
   auto in_place = xs;
   const auto n = static_cast<std::int64_t>(xs.size());
   kernel("mish", "hardswish")
-      .forward(Element::float32, 0.4, nullptr, in_place.data(), in_place.data(), 0, n);
+      .forward(Element::float32, 0.4, in_place.data(), in_place.data(), 0, n);
   EXPECT_EQ(in_place, apart.value);
 }
 

@@ -59,66 +59,11 @@ std::optional<BlendKernel::Function> function(std::span<const NamedRow> rows,
   return result;
 }
 
-// Everything in double, one element after the other: the table's own functions.
-class ExactBlend {
- public:
-  ExactBlend(const ActivationSpec& source, const ActivationSpec& target, double t,
-             const Channels* channels)
-      : source_(source), target_(target), t_(std::clamp(t, 0.0, 1.0)), channels_(channels) {}
-
-  double value(double x, std::int64_t element) const {
-    const Place place = at(element);
-    const double from = t_ < 1.0 ? (1.0 - t_) * source_.value(x) : 0.0;
-    return t_ > 0.0 ? from + t_ * (place.a * target_.value(x + place.d) + place.b) : from;
-  }
-
-  double gradient(double x, double g, std::int64_t element, ChannelGradients* sums) const {
-    const Place place = at(element);
-    const double from = t_ < 1.0 ? (1.0 - t_) * source_.derivative(x) : 0.0;
-    if (t_ <= 0.0) {
-      return g * from;
-    }
-    const double slope = place.a * target_.derivative(x + place.d);
-    if (sums != nullptr) {
-      sums->a[place.channel] += g * t_ * target_.value(x + place.d);
-      sums->d[place.channel] += g * t_ * slope;
-      sums->b[place.channel] += g * t_;
-    }
-    return g * (from + t_ * slope);
-  }
-
- private:
-  struct Place {
-    double a = 1.0;
-    double d = 0.0;
-    double b = 0.0;
-    std::size_t channel = 0;
-  };
-
-  Place at(std::int64_t element) const {
-    if (channels_ == nullptr) {
-      return {};
-    }
-    const auto channel = static_cast<std::size_t>(channels_->channel(element));
-    const ChannelCalibration& all = channels_->calibration();
-    return {all.a[channel], all.d[channel], all.b[channel], channel};
-  }
-
-  const ActivationSpec& source_;
-  const ActivationSpec& target_;
-  double t_;
-  const Channels* channels_;
-};
-
-void add(const EntrySums& entries, const Channels& channels, ChannelGradients& sums) {
-  const double t = channels.t();
-  for (std::size_t i = 0; i < entries.value.size(); ++i) {
-    const auto channel =
-        static_cast<std::size_t>(channels.channel(static_cast<std::int64_t>(i) * channels.run()));
-    sums.a[channel] += t * entries.value[i];
-    sums.d[channel] += t * channels.calibration().a[channel] * entries.slope[i];
-    sums.b[channel] += t * entries.gradient[i];
-  }
+// In double, one element after the other: the table's own functions, of which t's ends need one.
+// `of` gives a function's value or derivative.
+template <class Of>
+double exact_blend(const ActivationSpec& source, const ActivationSpec& target, double t, Of of) {
+  return t <= 0.0 ? of(source) : t >= 1.0 ? of(target) : (1.0 - t) * of(source) + t * of(target);
 }
 
 std::size_t element_size(Element element) {
@@ -159,41 +104,38 @@ std::optional<BlendKernel> BlendKernel::find(const ActivationSpec& source,
   return BlendKernel(*from, *to, source, target);
 }
 
-void BlendKernel::forward(Element element, double t, const Channels* channels, const void* x,
-                          void* out, std::int64_t begin, std::int64_t end) const {
+void BlendKernel::forward(Element element, double t, const void* x, void* out, std::int64_t begin,
+                          std::int64_t end) const {
   if (element == Element::float64) {
-    const ExactBlend exact(exact_source_, exact_target_, t, channels);
     for (std::int64_t i = begin; i < end; ++i) {
-      static_cast<double*>(out)[i] = exact.value(static_cast<const double*>(x)[i], i);
+      const double at = static_cast<const double*>(x)[i];
+      static_cast<double*>(out)[i] =
+          exact_blend(exact_source_, exact_target_, t,
+                      [at](const ActivationSpec& row) { return row.value(at); });
     }
     return;
   }
-  forward_float({source_, target_, static_cast<float>(t), channels, element,
-                 static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)},
-                advance(x, element, begin), advance(out, element, begin));
+  forward_float(
+      {source_, target_, static_cast<float>(t), element, static_cast<std::size_t>(end - begin)},
+      advance(x, element, begin), advance(out, element, begin));
 }
 
-void BlendKernel::backward(Element element, double t, const Channels* channels, const void* x,
-                           const void* grad_out, void* grad_x, ChannelGradients* sums,
-                           std::int64_t begin, std::int64_t end) const {
+void BlendKernel::backward(Element element, double t, const void* x, const void* grad_out,
+                           void* grad_x, std::int64_t begin, std::int64_t end) const {
   if (element == Element::float64) {
-    const ExactBlend exact(exact_source_, exact_target_, t, channels);
     for (std::int64_t i = begin; i < end; ++i) {
+      const double at = static_cast<const double*>(x)[i];
       static_cast<double*>(grad_x)[i] =
-          exact.gradient(static_cast<const double*>(x)[i], static_cast<const double*>(grad_out)[i],
-                         i, channels ? sums : nullptr);
+          static_cast<const double*>(grad_out)[i] *
+          exact_blend(exact_source_, exact_target_, t,
+                      [at](const ActivationSpec& row) { return row.derivative(at); });
     }
     return;
   }
-  const bool with_sums = sums != nullptr && channels != nullptr && t > 0.0;
-  EntrySums entries(with_sums ? channels->entries() : 0);
-  backward_float({source_, target_, static_cast<float>(t), channels, element,
-                  static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)},
-                 advance(x, element, begin), advance(grad_out, element, begin),
-                 advance(grad_x, element, begin), with_sums ? &entries : nullptr);
-  if (with_sums) {
-    add(entries, *channels, *sums);
-  }
+  backward_float(
+      {source_, target_, static_cast<float>(t), element, static_cast<std::size_t>(end - begin)},
+      advance(x, element, begin), advance(grad_out, element, begin),
+      advance(grad_x, element, begin));
 }
 
 }  // namespace actswap

@@ -3,7 +3,6 @@
 
 #include <actswap/activation/activation.h>
 #include <actswap/base/export.h>
-#include <actswap/kernel/channels.h>
 #include <actswap/kernel/rows.h>
 
 #include <array>
@@ -20,10 +19,9 @@ ACTSWAP_API bool has_source_kernel(const Activation& row);
 /// Whether blends may go to a row in a kernel.
 ACTSWAP_API bool has_target_kernel(const Activation& row);
 
-/// out = (1 - t) source(x) + t (a target(x + d) + b), with a, d, b = 1, 0, 0 unless channels say
-/// otherwise, and its derivative. For t <= 0 it is the source alone, for t >= 1 the target; between
-/// them both are computed, and what is not finite goes by the formula. Derivatives at kinks are
-/// those from the left.
+/// out = (1 - t) source(x) + t target(x), and its derivative. For t <= 0 it is the source alone,
+/// for t >= 1 the target; between them both are computed, and what is not finite goes by the
+/// formula. Derivatives at kinks are those from the left.
 ///
 /// float32 is vector code, chosen for the processor when it first runs: AVX-512, AVX2, SSE4, NEON.
 /// bench/kernel/ulp.cpp measures how exact every row is. float64 is the table's own functions.
@@ -35,14 +33,12 @@ class ACTSWAP_API BlendKernel {
 
   /// Elements [begin, end) of x to the same of out, which may be x. Calls for parts of one array
   /// may run at the same time, and how it is divided changes no result.
-  void forward(Element element, double t, const Channels* channels, const void* x, void* out,
-               std::int64_t begin, std::int64_t end) const;
+  void forward(Element element, double t, const void* x, void* out, std::int64_t begin,
+               std::int64_t end) const;
 
-  /// grad_x = grad_out d out/d x; sums of the calibration's gradients are added to `sums`, unless
-  /// one of channels and sums is null. grad_x may be x or grad_out.
-  void backward(Element element, double t, const Channels* channels, const void* x,
-                const void* grad_out, void* grad_x, ChannelGradients* sums, std::int64_t begin,
-                std::int64_t end) const;
+  /// grad_x = grad_out d out/d x, for elements [begin, end). grad_x may be x or grad_out.
+  void backward(Element element, double t, const void* x, const void* grad_out, void* grad_x,
+                std::int64_t begin, std::int64_t end) const;
 
   /// A row with its parameters in single precision.
   struct Function {

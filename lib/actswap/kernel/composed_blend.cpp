@@ -5,7 +5,6 @@
 #include <torch/jit.h>
 
 #include <string>
-#include <vector>
 
 namespace actswap {
 
@@ -18,40 +17,19 @@ std::string function(const char* name, const ActivationSpec& spec) {
          "\n";
 }
 
-// As a factor of x: in x's type, with the channels where x has them.
-torch::Tensor beside(const torch::Tensor& x, const torch::Tensor& per_channel,
-                     std::int64_t channel_dim) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
-  shape.at(static_cast<std::size_t>(at::maybe_wrap_dim(channel_dim, x.dim()))) = -1;
-  return per_channel.to(x.options()).reshape(shape);
-}
-
 }  // namespace
 
 ComposedBlend::ComposedBlend(const ActivationSpec& source, const ActivationSpec& target)
     : unit_(jit::compile(function("source", source) + function("target", target))) {}
 
-torch::Tensor ComposedBlend::operator()(const torch::Tensor& x, double t,
-                                        const CalibrationTensors& calibration) const {
+torch::Tensor ComposedBlend::operator()(const torch::Tensor& x, double t) const {
   // Two or three operators: nothing to optimise, and profiling would run them otherwise each time.
   const jit::GraphOptimizerEnabledGuard no_optimizer(false);
-  const auto run = [&](const char* name, const torch::Tensor& input) {
-    return unit_->run_method(name, input).toTensor();
-  };
+  const auto run = [&](const char* name) { return unit_->run_method(name, x).toTensor(); };
   if (t <= 0.0) {
-    return run("source", x);
+    return run("source");
   }
-  const auto of_channel = [&](const torch::Tensor& parameter) {
-    return beside(x, parameter, calibration.channel_dim);
-  };
-  auto target = run("target", calibration.d ? x + of_channel(*calibration.d) : x);
-  if (calibration.a) {
-    target = target * of_channel(*calibration.a);
-  }
-  if (calibration.b) {
-    target = target + of_channel(*calibration.b);
-  }
-  return t >= 1.0 ? target : run("source", x) * (1.0 - t) + target * t;
+  return t >= 1.0 ? run("target") : run("source") * (1.0 - t) + run("target") * t;
 }
 
 }  // namespace actswap
