@@ -21,16 +21,17 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def uses_in_code(program: Program, canonical: dict) -> list[Use]:
-    """Of a scripted model: in the order of the code, once for each object."""
+def uses_in_code(program: Program, first_names: dict) -> list[Use]:
+    """Of a scripted model: in the order of the code, once for each path, since scripting makes several objects of one that has several. The
+    keys have the first of its paths, as the oracle does."""
     classes = {c.name: c for c in program.classes}
     functions = {f.name: f for f in program.functions}
     found, visited = [], set()
 
     def add(act: Act, path: str, method: str, chain: tuple, module: str, around: str):
-        own = (canonical[join(path, module)], "forward") if module else None
-        middle = (canonical[join(path, around)], "forward") if around else None
-        found.append(Use((path, chain, act.tag), act.function, [own, middle, (path, method)]))
+        own = (join(path, module), "forward") if module else None
+        middle = (join(path, around), "forward") if around else None
+        found.append(Use((first_names[path], chain, act.tag), act.function, [own, middle, (path, method)]))
 
     def walk(body, path: str, method: str, chain: tuple):
         for statement in body.statements:
@@ -46,7 +47,7 @@ def uses_in_code(program: Program, canonical: dict) -> list[Use]:
                 if kind == "function":
                     walk(functions[callee].body, path, method, chain + (statement.tag,))
                 elif kind == "block":
-                    enter(classes[callee], canonical[join(path, next(iter(statement.attributes)))])
+                    enter(classes[callee], join(path, next(iter(statement.attributes))))
             for inner in bodies_in(statement):
                 walk(inner, path, method, chain)
 
@@ -63,8 +64,8 @@ def uses_in_code(program: Program, canonical: dict) -> list[Use]:
 class Run:
     """What the oracle's code asks while it runs."""
 
-    def __init__(self, program: Program, canonical: dict, target):
-        self.program, self.canonical, self.target = program, canonical, target
+    def __init__(self, program: Program, first_names: dict, target):
+        self.program, self.first_names, self.target = program, first_names, target
         acts = [s for c in program.classes for m in c.methods for s in every(m.body)] + [s for f in program.functions for s in every(f.body)]
         self.functions = {act.tag: act.function for act in acts}
         self.start(set())
@@ -73,7 +74,7 @@ class Run:
         self.swapped, self.uses, self.calls = swapped, [], defaultdict(int)
 
     def enter(self, module, suffix: str):
-        self.calls[self.canonical[(module._path + suffix).lstrip(".")]] += 1
+        self.calls[self.first_names[(module._path + suffix).lstrip(".")]] += 1
 
     def is_swapped(self, module, chain: tuple, tag: int, applied_by: str) -> bool:
         if not self.program.traced:
@@ -81,7 +82,7 @@ class Run:
         path = module._path
         places = [None, None, (path, self.method(path))]
         if applied_by:
-            own = self.canonical[join(path, applied_by)]
+            own = self.first_names[join(path, applied_by)]
             self.calls[own] += 1
             around = join(path, applied_by.rpartition(".")[0])
             places[0] = (own, self.method(own))
@@ -118,11 +119,11 @@ class Assignment:
     unexpected: list  # sites that stand for no use
 
 
-def assign(uses: list[Use], sites: list[dict], canonical: dict) -> Assignment:
+def assign(uses: list[Use], sites: list[dict], first_names: dict) -> Assignment:
     """A site stands for the use of its function in its place; several in one place are in the order of the code."""
     groups = defaultdict(list)
     for site in sites:
-        path = canonical.get(site["module"], site["module"])
+        path = first_names.get(site["module"], site["module"])
         groups[((path, site["method"]), site["activation"])].append(site)
     for group in groups.values():
         group.sort(key=lambda site: site["ordinal"])

@@ -331,8 +331,8 @@ class Scope:
     # Calls ---------------------------------------------------------------------------------------
 
     def function(self):
-        if self.g.functions:
-            x = self.any("TV")
+        if self.g.functions and self.any("TV", writable=True):
+            x = self.any("TV", writable=True)
             callee = self.g.pick(self.g.functions).name
             out = self.new(x.kind, matrix=x.matrix)
             self.add(Call(out.name, [x.name], f"{{o}} = {callee}({{0}})", {}, ("function", callee), self.g.number()), out)

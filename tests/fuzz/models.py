@@ -134,12 +134,8 @@ class Model:
         torch.manual_seed(program.seed)
         self.eager = execute(programs.model_source(program), {"__name__": "model"})[name]().to(dtype).eval()
         self.inputs = [(2.0 * torch.randn(shape)).to(dtype) for shape in program.shapes]
-        named = list(self.eager.named_modules(remove_duplicate=False))
-        first = {}
-        for path, module in named:
-            first.setdefault(id(module), path)
-        self.canonical = {path: first[id(module)] for path, module in named}
-        self.run = expected.Run(program, self.canonical, TARGETS[program.target])
+        self.first_names = first_names(self.eager)
+        self.run = expected.Run(program, self.first_names, TARGETS[program.target])
         self.oracle = execute(programs.oracle_source(program), {"__name__": "oracle", **self.run.names()})[name]().to(dtype).eval()
         self.oracle.load_state_dict(self.eager.state_dict())
         for path, module in self.oracle.named_modules():
@@ -158,7 +154,18 @@ class Model:
 
     def uses(self) -> list:
         """After oracle_outputs."""
-        return self.run.uses if self.program.traced else expected.uses_in_code(self.program, self.canonical)
+        return self.run.uses if self.program.traced else expected.uses_in_code(self.program, self.first_names)
+
+    def assignment(self, sites: list) -> expected.Assignment:
+        return expected.assign(self.uses(), sites, self.first_names if self.program.traced else {})
+
+
+def first_names(module) -> dict:
+    """Of every path: that of the same object which comes first."""
+    first, named = {}, list(module.named_modules(remove_duplicate=False))
+    for path, inner in named:
+        first.setdefault(id(inner), path)
+    return {path: first[id(inner)] for path, inner in named}
 
 
 def run(module, inputs):
@@ -171,7 +178,6 @@ def failure_of(program: programs.Program, converter: Converter, out: str, calibr
         model = Model(program)
         wanted = run(model.eager, model.inputs)
         own = model.oracle_outputs(set())
-        uses = model.uses()
         compiled = model.compiled()
         reference = run(compiled, model.inputs)
     except Exception as error:  # of the generator, or PyTorch refuses what it should take
@@ -185,15 +191,16 @@ def failure_of(program: programs.Program, converter: Converter, out: str, calibr
                         "calibrate": calibrate})
     if "died" in answer:
         return Failure("died", answer["died"])
-    if failure := failure_of_sites(program, model, uses, answer):
+    if failure := failure_of_sites(program, model, answer):
         return failure
     if answer.get("step") == "calibrate" and answer.get("kind") == "usage":
         return None  # on the few examples that there are
     if "error" in answer:
         return Failure(f"{answer['kind']} error, {answer['step']}", answer["error"])
-    pairs = [(use, site) for use, site in expected.assign(uses, answer["sites"], model.canonical).pairs if site["swapped"]]
+    kept = {use.key for use, site in model.assignment(answer["sites"]).pairs if not site["swapped"]}
+    pairs = [(use, site) for use, site in model.assignment(answer["sites"]).pairs if site["swapped"]]
     swapped = {use.key for use, _ in pairs}
-    if not swapped:
+    if not swapped or swapped & kept:  # one object under two names, which scripting makes two objects
         return None
     if why := difference(torch.load(out + ".start.pt", weights_only=False), wanted):
         return Failure("differs at t = 0", why)
@@ -223,10 +230,10 @@ def failure_of_class_names(program: programs.Program, model: Model, pairs: list,
     return None
 
 
-def failure_of_sites(program: programs.Program, model: Model, uses: list, answer: dict) -> Failure | None:
+def failure_of_sites(program: programs.Program, model: Model, answer: dict) -> Failure | None:
     if "error" in answer and answer["step"] in ("load", "plan"):
         return Failure(f"{answer['kind']} error, {answer['step']}", answer["error"])
-    assignment = expected.assign(uses, answer["sites"], model.canonical)
+    assignment = model.assignment(answer["sites"])
     names = [f"{use.function} in {use.places}" for use in assignment.missing]
     found = [f"{site['activation']} at {site['id']}" for site in assignment.unexpected]
     if names or found:
@@ -270,7 +277,7 @@ def check_some(arguments) -> tuple[Counter, list]:
     """In a process of its own."""
     options, numbers = arguments
     torch.set_num_threads(1)
-    torch._C._jit_set_profiling_executor(False)
+    torch._C._set_graph_executor_optimize(False)  # graphs run as they are: to optimise them takes longer
     counts, texts = Counter(), []
     converter = Converter(options.program)
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ with the activations replaced in plain PyTorch, by other means than actswap's.
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass, field
 
 
@@ -269,6 +270,8 @@ def clean(program: Program):
         program.classes = [c for c in program.classes[:-1] if ("block", c.name) in called] + program.classes[-1:]
         for described in program.classes:
             described.methods = [m for m in described.methods if m.name == "forward" or ("method", m.name) in called]
+            there = {f"self.{name}" for m in described.methods for s in statements_in(m.body) for name in s.attributes}
+            described.sharing = [line for line in described.sharing if set(re.findall(r"self\.\w+", line)) <= there]
         changed |= counts != (len(program.functions), len(program.classes), sum(len(c.methods) for c in program.classes))
 
 
