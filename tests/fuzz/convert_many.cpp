@@ -19,6 +19,7 @@
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/script.h>
 #include <nlohmann/json.hpp>
@@ -136,6 +137,8 @@ json answer_to(const json& request) {
 
 int main() {
   at::set_num_threads(1);
+  // LibTorch's optimisations do not know that dropout's output is its input in eval mode.
+  torch::jit::setGraphExecutorOptimize(false);
   std::string line;
   while (std::getline(std::cin, line)) {
     std::cout << answer_to(json::parse(line)).dump() << std::endl;  // flushed: somebody waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from programs import Act, Call, Chain, Program, bodies_in
+from programs import Act, Call, Chain, Program, Torn, bodies_in
 
 
 @dataclass
@@ -15,6 +15,11 @@ class Use:
     key: object  # as the oracle asks for it
     function: str
     places: list  # (module path, method) where actswap may list it, or None: its own module, the nn.Sequential around that, the code
+    optional: bool = False
+
+
+def torn_use(place: tuple) -> Use:
+    return Use(None, "silu", [None, None, place], True)
 
 
 def join(path: str, name: str) -> str:
@@ -31,12 +36,14 @@ def uses_in_code(program: Program, first_names: dict) -> list[Use]:
     def add(act: Act, path: str, method: str, chain: tuple, module: str, around: str):
         own = (join(path, module), "forward") if module else None
         middle = (join(path, around), "forward") if around else None
-        found.append(Use((first_names[path], chain, act.tag), act.function, [own, middle, (path, method)]))
+        found.append(Use((first_names[path], chain, act.tag), act.function, [own, middle, (path, method)], act.torn))
 
     def walk(body, path: str, method: str, chain: tuple):
         for statement in body.statements:
             if isinstance(statement, Act):
                 add(statement, path, method, chain, statement.module, "")
+            elif isinstance(statement, Torn):
+                found.append(torn_use((path, method)))
             elif isinstance(statement, Chain):
                 name = next(iter(statement.attributes))
                 for i, (_, act) in enumerate(statement.items):
@@ -67,7 +74,7 @@ class Run:
     def __init__(self, program: Program, first_names: dict, target):
         self.program, self.first_names, self.target = program, first_names, target
         acts = [s for c in program.classes for m in c.methods for s in every(m.body)] + [s for f in program.functions for s in every(f.body)]
-        self.functions = {act.tag: act.function for act in acts}
+        self.acts = {act.tag: act for act in acts}
         self.start(set())
 
     def start(self, swapped: set):
@@ -87,8 +94,12 @@ class Run:
             around = join(path, applied_by.rpartition(".")[0])
             places[0] = (own, self.method(own))
             places[1] = (around, self.method(around)) if "." in applied_by and self.calls[around] else None
-        self.uses.append(Use(len(self.uses), self.functions[tag], places))
+        self.uses.append(Use(len(self.uses), self.acts[tag].function, places, self.acts[tag].torn))
         return len(self.uses) - 1 in self.swapped
+
+    def torn(self, module):
+        if self.program.traced:
+            self.uses.append(torn_use((module._path, self.method(module._path))))
 
     def method(self, path: str) -> str:
         """Tracing calls the second call's code forward1."""
@@ -99,7 +110,7 @@ class Run:
         return x.copy_(y) if in_place else y
 
     def names(self) -> dict:
-        return {"_enter": self.enter, "_swapped": self.is_swapped, "_target": self.apply_target}
+        return {"_enter": self.enter, "_swapped": self.is_swapped, "_torn": self.torn, "_target": self.apply_target}
 
 
 def every(body):
@@ -137,8 +148,9 @@ def assign(uses: list[Use], sites: list[dict], first_names: dict) -> Assignment:
             found = groups.get(place, [])
             if level == 0 and len(found) == 1:  # one object that is applied at several places
                 found = found * len(group)
-            if len(found) == len(group):
-                pairs += list(zip(group, found))
+            required = [use for use in group if not use.optional]
+            if len(found) in (len(group), len(required)):
+                pairs += list(zip(group if len(found) == len(group) else required, found))
                 left = [use for use in left if use not in group]
-                groups.pop(place)
-    return Assignment(pairs, left, [site for group in groups.values() for site in group])
+                groups.pop(place, None)
+    return Assignment(pairs, [use for use in left if not use.optional], [site for group in groups.values() for site in group])

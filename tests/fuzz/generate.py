@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from programs import Act, Body, Call, Chain, Class, For, If, Op, Program, Routine, clean, statements_in
+from programs import Act, Body, Call, Chain, Class, For, If, Op, Program, Routine, Torn, clean, statements_in
 from spellings import FUNCTIONS, ROW_OF, TARGETS
 
 # Shapes that all tensors of a model but its views have, and layers that keep them.
@@ -185,7 +185,7 @@ class Scope:
         kinds = {self.activation: 10, self.alias: 2, self.view: 4, self.arithmetic: 2, self.write: 1, self.container: 2, self.taken: 2,
                  self.fold_one: 2, self.branch: 1.5, self.loop: 0.7, self.function: 2}
         if self.owner is not None:
-            kinds |= {self.cast: 0.5, self.layer: 6, self.chain: 2.5, self.block: 3, self.method: 1.5, self.gate: 1.5, self.module_alias: 1}
+            kinds |= {self.cast: 0.5, self.layer: 6, self.chain: 2.5, self.block: 3, self.method: 1.5, self.gate: 1.5, self.torn: 0.5, self.module_alias: 1}
         if self.outer is not None:
             kinds.pop(self.branch), kinds.pop(self.loop)
         elif self.g.traced:
@@ -196,7 +196,7 @@ class Scope:
         text = self.attribute(self.g.pick(self.g.layers))
         return self.op("T", f"self.{next(iter(text))}({{0}})", self.any("T"), attributes=text, fresh=True)
 
-    def activation(self, name: str = "", given: Variable | None = None) -> Variable:
+    def activation(self, name: str = "", given: Variable | None = None, torn: bool = False) -> Variable:
         name = name or self.g.pick(self.g.names)
         function = FUNCTIONS[name]
         x = given or self.any("TV" if self.g.chance(0.3) else self.kind)
@@ -204,10 +204,10 @@ class Scope:
             if self.owner is None or self.kind != "T":
                 return self.activation("silu", x)
             x = self.layer()
-        in_place = self.g.chance(0.4) and x.writable and bool(function.in_place)
-        module = self.owner is not None and self.g.chance(0.4) and (function.modules_in_place if in_place else function.modules)
+        in_place = not torn and self.g.chance(0.4) and x.writable and bool(function.in_place)
+        module = not torn and self.owner is not None and self.g.chance(0.4) and (function.modules_in_place if in_place else function.modules)
         out = self.new(x.kind, matrix=x.matrix, made_by=name if function.smooth else "")
-        act = Act(out.name, [x.name], "", {}, name, bool(in_place), self.g.number())
+        act = Act(out.name, [x.name], "", {}, name, bool(in_place), self.g.number(), torn=torn)
         if module:
             same = [a for a in self.modules if a.function == name and a.in_place == act.in_place]
             if same and self.g.chance(0.4):
@@ -264,6 +264,15 @@ class Scope:
         """Of another tensor: the sigmoid is no part of a silu."""
         x = self.any("T")
         self.op("T", "{0} * {1}", x, self.activation(self.g.pick(["sigmoid", "tanh"]), self.layer()))
+
+    def torn(self):
+        """Of a silu, with a write to its input in between."""
+        x = self.any("T", writable=True)
+        if x:
+            gate = self.activation("sigmoid", x, torn=True)
+            write = self.g.pick(["{0} += 0.4", "{0}.mul_(0.7)", "{0}[0] = 0.5", "{0}.view(-1).mul_(0.7)", "{0}.ravel()[1:].add_(0.4)"])
+            out, product = self.new("T"), self.g.pick(["{0} * {1}", "{1} * {0}", "{1}.mul({0})"])
+            self.add(Torn(out.name, [x.name, gate.name], f"{write}\n{{o}} = {product}"), out)
 
     def container(self):
         a, b = self.any("TV"), self.any("TV")

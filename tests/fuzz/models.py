@@ -240,6 +240,8 @@ def failure_of_sites(program: programs.Program, model: Model, answer: dict) -> F
         functions = sorted({use.function for use in assignment.missing})
         return Failure("missing " + ", ".join(functions) if names else "unexpected", f"missing: {names}; unexpected: {found}")
     for use, site in assignment.pairs:
+        if use.key is None and not site["obstacle"]:
+            return Failure("unexpected", f"{site['id']} is taken for {use.function}, but its input is written to before its last operator")
         wanted = ROW_OF[use.function] in program.sources and use.function != program.target
         if site["swapped"] != (wanted and not site["obstacle"]):
             return Failure("planned otherwise", f"{site['id']} ({use.function}): {site['reason']}")
@@ -277,7 +279,7 @@ def check_some(arguments) -> tuple[Counter, list]:
     """In a process of its own."""
     options, numbers = arguments
     torch.set_num_threads(1)
-    torch._C._set_graph_executor_optimize(False)  # graphs run as they are: to optimise them takes longer
+    torch._C._set_graph_executor_optimize(False)  # as convert_many does
     counts, texts = Counter(), []
     converter = Converter(options.program)
     with tempfile.TemporaryDirectory() as folder:

@@ -30,6 +30,12 @@ class Act(Op):
     in_place: bool = False
     tag: int = 0
     module: str = ""
+    torn: bool = False  # a part of a Torn
+
+
+@dataclass
+class Torn(Op):
+    """A write to the input of a sigmoid, and then the product of both: no silu, or one that stays with that reason."""
 
 
 @dataclass
@@ -184,6 +190,8 @@ class Writer:
         elif isinstance(statement, Call) and self.oracle and statement.callee[0] == "function":
             self.add(depth, f"{statement.out} = {statement.callee[1]}({self.owner}, {self.chain} + ({statement.tag},), {statement.ins[0]})")
         else:
+            if self.oracle and isinstance(statement, Torn):
+                self.add(depth, f"_torn({self.owner})")
             self.add(depth, text)
 
     def branch(self, body: Body, out: str, depth: int):
