@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/base/json_text.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/latency.h>
@@ -49,7 +50,8 @@ int run(const CommonOptions& common, const Options& options) {
     }
   }
   if (common.json) {
-    std::printf("%s\n", nlohmann::ordered_json({{"schema", 1}, {"results", rows}}).dump(2).c_str());
+    std::printf("%s\n",
+                json_text(nlohmann::ordered_json({{"schema", 1}, {"results", rows}})).c_str());
   }
   return 0;
 }

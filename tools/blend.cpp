@@ -4,6 +4,7 @@
 #include "planning.h"
 #include "subcommand.h"
 
+#include <actswap/base/json_text.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/export/export_model.h>
@@ -71,7 +72,7 @@ int run(const CommonOptions& common, const Options& options) {
     const nlohmann::ordered_json json = {
         {"schema", 1}, {"output", options.output},    {"sites_swapped", the_plan.swapped()},
         {"t", t},      {"verified", result.verified}, {"max_abs_diff", result.max_abs_diff}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
     std::printf("%zu of %zu sites blended at t = %g, written to %s\n", the_plan.swapped(),
                 the_plan.sites.size(), t, options.output.c_str());

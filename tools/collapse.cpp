@@ -2,6 +2,7 @@
 #include "log/log.h"
 #include "subcommand.h"
 
+#include <actswap/base/json_text.h>
 #include <actswap/export/export_model.h>
 #include <actswap/measure/input_spec.h>
 
@@ -32,7 +33,7 @@ int run(const CommonOptions& common, const Options& options) {
                                          {"output", options.output},
                                          {"verified", result.verified},
                                          {"max_abs_diff", result.max_abs_diff}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
     std::printf("%s, written to %s\n", result.verified ? "verified" : "not verified",
                 options.output.c_str());

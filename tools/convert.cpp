@@ -186,7 +186,7 @@ int run(const CommonOptions& common, Options& options) {
   options.convert.run_directory = options.run_directory.value_or(
       options.train.empty() && options.calibrate.empty() ? "" : options.convert.output + ".run");
 
-  catch_signals();
+  catch_signals(!options.train.empty());
   ProgressDisplay display(common.quiet);
   ConvertCallbacks callbacks;
   callbacks.on_message = [&](const std::string& text) { display.message(text); };

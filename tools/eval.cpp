@@ -1,6 +1,7 @@
 // actswap eval: the metric of a model on labelled data.
 #include "subcommand.h"
 
+#include <actswap/base/json_text.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
 
@@ -33,7 +34,7 @@ int run(const CommonOptions& common, const Options& options) {
                                            : nlohmann::ordered_json()},
         {"examples", result.examples},
         {"per_class", result.per_class}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
     std::printf("%s %.6g, mean loss %.6g, %lld examples\n", result.metric.c_str(), result.value,
                 result.mean_loss, static_cast<long long>(result.examples));

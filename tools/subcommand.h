@@ -1,6 +1,7 @@
 // What the subcommands share: each is one file that registers its options and what it runs.
 #pragma once
 
+#include <actswap/base/activity.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/graph/plan.h>
@@ -56,11 +57,9 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 
-/// From now on the first SIGINT or SIGTERM only sets stop_signal(); a second ends the program.
-/// Until then either ends it at once.
-void catch_signals();
-
-/// The signal that asked the program to stop, or 0.
-int stop_signal();
+/// From now on the subcommand asks stop_signal() and ends in order after the first signal. It is
+/// given a second for that, or ten where it has the record of a training to write; a second signal
+/// ends it at once, as the first did until now.
+void catch_signals(bool has_record = false);
 
 }  // namespace actswap::tool

@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/base/json_text.h>
 #include <actswap/export/export_model.h>
 #include <actswap/measure/input_spec.h>
 
@@ -47,7 +48,7 @@ int run(const CommonOptions& common, const Options& options) {
                                          {"max_rel_diff", result.max_rel_diff},
                                          {"outputs", result.outputs},
                                          {"reason", result.reason}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
     std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs\n",
                 result.verified ? "verified" : "different", result.max_abs_diff,

@@ -2,8 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace actswap {
+
+/// Whether LibTorch says that the system has no memory left.
+inline bool is_out_of_memory(std::string_view what) {
+  return what.find("can't allocate memory") != std::string_view::npos ||
+         what.find("not enough memory") != std::string_view::npos ||
+         what.find("std::bad_alloc") != std::string_view::npos;
+}
 
 /// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
 /// account of who called whom, of which what the operator said is the end, nor the list of all

@@ -1,9 +1,11 @@
+#include <actswap/archive/check.h>
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/export/export_model.h>
 #include <actswap/export/mapped_load.h>
 #include <actswap/export/provenance.h>
+#include <actswap/export/save_module.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/insert.h>
@@ -104,13 +106,8 @@ Verification write_verified(jit::Module module, jit::Module& expected,
   }
   Verification result;
   write_atomically(path, [&](const std::string& temporary) {
-    try {
-      module.save(temporary, {extra_files.begin(), extra_files.end()});
-    } catch (const c10::Error& error) {
-      throw FileError("Cannot write '" + path +
-                      "': " + libtorch_cause(error.what_without_backtrace()));
-    }
-    const auto flushing = flush_in_background(temporary);
+    save_module(module, temporary, {extra_files.begin(), extra_files.end()});
+    auto flushing = flush_in_background(temporary);
     auto written = load_mapped(temporary);
     if (inputs.empty()) {
       const auto devices = devices_in_code(expected);
@@ -123,6 +120,7 @@ Verification write_verified(jit::Module module, jit::Module& expected,
       throw VerificationError("The " + what + " differs from what it must compute: " +
                               result.reason + "; '" + path + "' was not written");
     }
+    flushing.get();
   });
   return result;
 }
@@ -271,6 +269,7 @@ Verification verify_file(const std::string& path, double tolerance) {
   std::vector<torch::Tensor> inputs;
   std::vector<torch::Tensor> outputs;
   try {
+    check_tensor_file(ZipArchive(stored->second, path));
     const auto content = jit::pickle_load({stored->second.begin(), stored->second.end()}).toTuple();
     const auto tensors = [&](std::size_t part) {
       std::vector<torch::Tensor> values;

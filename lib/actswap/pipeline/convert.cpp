@@ -1,3 +1,4 @@
+#include <actswap/base/activity.h>
 #include <actswap/base/error.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
@@ -65,8 +66,11 @@ class Conversion {
 
   Run finish() {
     check_gate();
-    state_.check_interruption();
-    write();
+    {
+      const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
+      state_.check_interruption();
+      write();
+    }
     state_.record();
     return state_.run;
   }

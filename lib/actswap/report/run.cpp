@@ -1,3 +1,4 @@
+#include <actswap/base/json_text.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
 #include <actswap/report/run.h>
@@ -177,7 +178,7 @@ class Table {
 }  // namespace
 
 std::string to_json(const Plan& plan) {
-  return plan_json(plan).dump(2);
+  return json_text(plan_json(plan));
 }
 
 std::string inspection_json(const Model& model, const Plan& plan,
@@ -204,7 +205,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
       site["share"] = cost->second.share;
     }
   }
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string to_json(const Run& run) {
@@ -294,7 +295,7 @@ std::string to_json(const Run& run) {
   }
   json["seconds"] = run.seconds;
   json["sites"] = plan_json(run.plan);
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string summary_table(const Run& run) {
