@@ -26,7 +26,7 @@ struct Options {
   bool is_dry = false;
   std::vector<std::string> inputs;
   std::string calibrate;
-  CalibrationFlags calibration;
+  CalibrationRequest calibration;
   std::uint64_t seed = 0;
   DataOptions data;
 };
@@ -87,7 +87,11 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(
       app, common, action, "blend",
       "Write a blended file for your own training loop: model.set_blend(t), then collapse",
-      [&common, options] { return run(common, *options); });
+      [&common, options] { return run(common, *options); },
+      {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-passes", "--calibrate-draw",
+         "--seed"},
+        {"--calibrate"}},
+       data_flags_need({"--calibrate"})});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand->add_option("-o,--output", options->output, "File to write")->required();
   options->plan.add(*subcommand);
@@ -95,14 +99,16 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
                        "Make the constant weights of a frozen model parameters, to train them");
   subcommand->add_flag("--dry-run", options->is_dry,
                        "Show what would become of each site, and write nothing");
-  subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Verify on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
   subcommand->add_option(
       "--calibrate", options->calibrate,
       "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "
       "where it was fitted; leave them there");
-  options->calibration.add(*subcommand);
-  subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
+  add_calibration_flags(*subcommand, options->calibration);
+  subcommand->add_option("--seed", options->seed, "Choose the inputs to calibrate on by this seed");
   add_data_flags(*subcommand, options->data);
 }
 

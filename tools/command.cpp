@@ -120,6 +120,9 @@ int run(int argc, char** argv) {
   register_bench(app, common, action);
   register_sensitivity(app, common, action);
   register_verify(app, common, action);
+  for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
+    check_numbers(*subcommand);
+  }
   try {
     auto arguments = with_config_file(app, {argv + 1, argv + argc});
     check_subcommand(app, arguments);

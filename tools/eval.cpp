@@ -49,8 +49,10 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(app, common, action, "eval", "Measure a model on labelled data",
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--data", options->data, "images,labels (idx) or a .pt file")->required();
-  subcommand->add_option("--batch", options->batch_size, "Batch size");
+  subcommand
+      ->add_option("--data", options->data, "Labelled data: images,labels (idx) or a .pt file")
+      ->required();
+  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
   add_data_flags(*subcommand, options->data_options);
 }
 

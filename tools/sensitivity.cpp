@@ -22,6 +22,7 @@ struct Options {
   std::vector<std::string> inputs;
   DataOptions data;
   PlanFlags plan;
+  CalibrationRequest calibration;
   SensitivityOptions sensitivity;
 };
 
@@ -32,9 +33,10 @@ int run(const CommonOptions& common, Options& options) {
   const auto data = load_data(options.validation, names, options.data);
   auto& measuring = options.sensitivity;
   if (!options.calibrate.empty()) {
+    const auto calibration = options.calibration.resolved(/*is_trained=*/false);
     measuring.calibration_batches =
-        sample_inputs(*load_data(options.calibrate, names, options.data),
-                      measuring.calibration.inputs, measuring.calibration.batch_size, options.seed);
+        sample_inputs(*load_data(options.calibrate, names, options.data), calibration.inputs,
+                      calibration.batch_size, options.seed);
   }
   measuring.timing_inputs =
       options.inputs.empty() ? first_inputs(*data) : make_inputs(options.inputs);
@@ -61,24 +63,24 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
   auto* subcommand =
       add_subcommand(app, common, action, "sensitivity",
                      "Say what the swap of each site alone costs in accuracy and saves in time",
-                     [&common, options] { return run(common, *options); });
+                     [&common, options] { return run(common, *options); },
+                     {{{"--calibrate-inputs", "--calibrate-batch", "--seed"}, {"--calibrate"}}});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand
       ->add_option("--val", options->validation,
-                   "Data to measure on; without a target the original's outputs are")
+                   "Measure on these data; without a target, against the original's outputs")
       ->required();
   options->plan.add(*subcommand);
   subcommand->add_option("--calibrate", options->calibrate,
                          "Calibrate each swap on these inputs before it is measured");
-  auto& calibration = options->sensitivity.calibration;
-  subcommand->add_option("--calibrate-inputs", calibration.inputs, "How many of them");
-  subcommand->add_option("--calibrate-batch", calibration.batch_size,
-                         "At a time; bounds the memory");
-  subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
-  subcommand->add_option("--batch", options->sensitivity.judging.batch_size, "Batch size");
+  add_calibration_size_flags(*subcommand, options->calibration);
+  subcommand->add_option("--seed", options->seed, "Choose the inputs to calibrate on by this seed");
+  subcommand->add_option("--batch", options->sensitivity.judging.batch_size,
+                         "Measure on this many examples at a time");
   subcommand
       ->add_option("--input", options->inputs,
-                   "What the model is timed on, like 8x3x224x224 (default: eight examples)")
+                   "Time the model on this input, like 8x3x224x224 (default: the first eight "
+                   "examples of --val)")
       ->allow_extra_args(false);
   add_data_flags(*subcommand, options->data);
 }

@@ -65,15 +65,18 @@ int run(const CommonOptions& common, const Options& options) {
 
 void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand = add_subcommand(app, common, action, "verify",
-                                    "Replay an export's self-test, or compare two files",
-                                    [&common, options] { return run(common, *options); });
+  auto* subcommand = add_subcommand(
+      app, common, action, "verify", "Replay an export's self-test, or compare two files",
+      [&common, options] { return run(common, *options); }, {{{"--input"}, {"--against"}}});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--against", options->against, "Compare with this file instead");
-  subcommand->add_option("--input", options->inputs, "Inputs of the comparison")
+  subcommand->add_option("--against", options->against,
+                         "Compare the outputs with those of this file instead");
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Compare on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
   subcommand->add_option("--tolerance", options->tolerance,
-                         "Largest difference relative to the largest expected magnitude");
+                         "Accept differences up to this share of the largest expected magnitude");
 }
 
 }  // namespace actswap::tool

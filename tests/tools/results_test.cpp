@@ -180,6 +180,9 @@ TEST_F(Bench, EverySettingForEveryModel) {
     EXPECT_EQ(result.at("setting"), settings[i / 2]);
     EXPECT_GT(result.at("minimum_ms"), 0.0);
     EXPECT_GE(result.at("median_ms"), result.at("minimum_ms"));
+    EXPECT_EQ(result.at("interval_ms").size(), 2U);
+    EXPECT_EQ(result.at("ratio_interval").size(), 2U);
+    EXPECT_NE(result.at("doubt"), "") << "five rounds are too few";
     if (i % 2 == 0) {
       EXPECT_EQ(result.at("ratio_to_first"), 1.0);
     }
@@ -188,11 +191,12 @@ TEST_F(Bench, EverySettingForEveryModel) {
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_EQ(text.err, "");
   const auto lines = lines_of(text.out);
-  ASSERT_EQ(lines.size(), 4U) << text.out;
-  EXPECT_TRUE(contains(lines[0], "median ms"));
+  ASSERT_EQ(lines.size(), 7U) << text.out;
+  EXPECT_TRUE(contains(lines[0], "median (95 % interval), minimum"));
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(lines[i + 1].rfind(settings[i], 0), 0U) << lines[i + 1];
-    EXPECT_TRUE(contains(lines[i + 1], models[0]));
+    EXPECT_EQ(lines[2 * i + 1].rfind(settings[i], 0), 0U) << lines[2 * i + 1];
+    EXPECT_TRUE(contains(lines[2 * i + 1], models[0]));
+    EXPECT_TRUE(contains(lines[2 * i + 2], "cannot be trusted: there are too few rounds"));
   }
 }
 

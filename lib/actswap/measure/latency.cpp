@@ -2,12 +2,12 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
-#include <actswap/measure/median.h>
+#include <actswap/measure/timed_runs.h>
 
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace actswap {
 
@@ -33,12 +33,21 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
   }
 }
 
-double time_ms(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+double processor_ms() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
+}
+
+void time_run(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
+              TimedRuns& runs) {
   const auto copies = copy_tensors(inputs);
+  const double processor = processor_ms();
   const auto begin = std::chrono::steady_clock::now();
   run_model(module, copies);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
+  runs.wall_ms.push_back(wall.count());
+  runs.processor_ms += processor_ms() - processor;
 }
 
 void validate(const LatencyOptions& options) {
@@ -48,19 +57,6 @@ void validate(const LatencyOptions& options) {
   if (options.warmup < 0) {
     throw UsageError("Expected warmup >= 0, but got " + std::to_string(options.warmup));
   }
-}
-
-Latency summarise(const std::vector<double>& times, const std::vector<double>& first) {
-  std::vector<double> ratios;
-  ratios.reserve(times.size());
-  for (std::size_t round = 0; round < times.size(); ++round) {
-    ratios.push_back(times[round] / first[round]);
-  }
-  Latency latency;
-  latency.median_ms = median(times);
-  latency.minimum_ms = *std::min_element(times.begin(), times.end());
-  latency.ratio_to_first = median(ratios);
-  return latency;
 }
 
 }  // namespace
@@ -90,20 +86,15 @@ std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
       run_model(model, copy_tensors(inputs));
     }
   }
-  std::vector<std::vector<double>> times(models.size());
+  std::vector<TimedRuns> runs(models.size());
   for (std::int64_t round = 0; round < options.rounds; ++round) {
     // The order rotates: who runs first in a round finds other caches than who runs last.
     for (std::size_t k = 0; k < models.size(); ++k) {
       const auto i = (static_cast<std::size_t>(round) + k) % models.size();
-      times[i].push_back(time_ms(models[i], inputs));
+      time_run(models[i], inputs, runs[i]);
     }
   }
-  std::vector<Latency> latencies;
-  latencies.reserve(times.size());
-  for (const auto& each : times) {
-    latencies.push_back(summarise(each, times.front()));
-  }
-  return latencies;
+  return summarise(runs);
 }
 
 }  // namespace actswap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/measure/median.h>
 
 #include <torch/script.h>
 
@@ -23,8 +24,12 @@ ACTSWAP_API std::string to_string(RuntimeSetting setting);
 struct Latency {
   double median_ms = 0.0;
   double minimum_ms = 0.0;
+  MedianInterval interval_ms = {};  ///< of the median
   /// Median over the rounds of this model's time divided by the first model's in the same round.
   double ratio_to_first = 1.0;
+  MedianInterval ratio_interval = {1.0, 1.0};
+  /// Why no figure of this measurement can be trusted; empty: there is no reason to doubt it.
+  std::string doubt = {};
 };
 
 /// One record a model, in the order given. Models run in eval mode without gradients.

@@ -8,9 +8,11 @@
 #include <actswap/pipeline/conversion_state.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace actswap {
 
@@ -30,7 +32,6 @@ class Conversion {
 
   /// All but the export.
   void prepare() {
-    state_.options.validate();
     if (state_.options.validation_data && !state_.is_measurable) {
       state_.message("the validation data has no target: outputs are compared with the original's");
     }
@@ -39,6 +40,7 @@ class Conversion {
     if (state_.is_measurable) {
       state_.message("measuring the original and the swap alone");
       state_.run.original = state_.measure(state_.original);
+      check_gate_can_pass();
       state_.swap.set_blend(1.0);
       state_.run.swap_alone = state_.measure(state_.swap.module());
     }
@@ -151,7 +153,6 @@ class Conversion {
   }
 
   void calibrate_retargeted() {
-    state_.options.calibration.validate();
     const auto& data = *state_.options.calibration_data;
     state_.message("calibrating on " +
                    std::to_string(std::min(state_.options.calibration.inputs, data.size())) +
@@ -170,7 +171,7 @@ class Conversion {
     for (const auto& reason : state_.run.calibration->left_out) {
       state_.message("not calibrated: " + reason);
     }
-    if (state_.run.trained && state_.options.has_default_rate) {
+    if (state_.run.trained && state_.options.learning_rate.kind == LearningRate::Kind::calibrated) {
       state_.run.train.learning_rate =
           default_learning_rate(state_.run.calibration->learning_rate,
                                 state_.run.train.steps(state_.options.train_data->size()));
@@ -185,9 +186,32 @@ class Conversion {
     state_.record();
   }
 
+  // Before the training: where the original's outputs are no numbers, neither is any drop.
+  void check_gate_can_pass() const {
+    if (state_.options.max_drop && !is_number(*state_.run.original)) {
+      fail_for_no_number("original");
+    }
+  }
+
+  // An accuracy is a number even where the outputs are not: each argmax is some class.
+  static bool is_number(const Evaluation& evaluation) {
+    return !std::isnan(evaluation.value) && !std::isnan(evaluation.mean_loss);
+  }
+
+  [[noreturn]] void fail_for_no_number(const std::string& model) const {
+    throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " of the " + model +
+                                         " on the validation data is no number, so no drop can be "
+                                         "accepted (max_drop); '" +
+                                         state_.run.output + "' was not written");
+  }
+
   void check_gate() {
     if (!state_.options.max_drop) {
       return;
+    }
+    if (!is_number(*state_.run.retargeted)) {
+      state_.record();
+      fail_for_no_number("converted model");
     }
     const double fall = drop(*state_.run.original, *state_.run.retargeted);
     if (fall <= *state_.options.max_drop) {
@@ -246,8 +270,12 @@ Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& 
 
 }  // namespace
 
-Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
+Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
             const ConvertCallbacks& callbacks) {
+  const auto options = resolve(model, request);
+  if (callbacks.on_message) {
+    callbacks.on_message("recipe: " + describe(options));
+  }
   if (!options.plan_by_sensitivity && !options.budget_ms) {
     return convert_planned(model, plan, options, callbacks, std::nullopt);
   }

@@ -1,6 +1,7 @@
 #include <actswap/base/json_text.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
+#include <actswap/report/latency.h>
 #include <actswap/report/run.h>
 #include <actswap/report/sensitivity_json.h>
 
@@ -128,6 +129,12 @@ Json calibration_json(const Calibration& calibration) {
           {"stays_at_inference", calibration.stays_at_inference}};
 }
 
+const char* kind_of(const LearningRate& rate) {
+  return rate.kind == LearningRate::Kind::fixed        ? "request"
+         : rate.kind == LearningRate::Kind::calibrated ? "calibration"
+                                                       : "sweep";
+}
+
 Json value_of(const std::optional<Evaluation>& evaluation) {
   return evaluation ? Json(evaluation->value) : Json();
 }
@@ -231,6 +238,7 @@ std::string to_json(const Run& run) {
   if (run.calibration) {
     json["calibration"] = calibration_json(*run.calibration);
   }
+  json["recipe"] = run.recipe;
   json["trained"] = run.trained;
   if (run.trained) {
     json["training"] = {{"epochs", run.train.epochs},
@@ -240,6 +248,7 @@ std::string to_json(const Run& run) {
                         {"class_dim", run.train.class_dim},
                         {"optimizer", to_string(run.train.optimizer)},
                         {"learning_rate", run.train.learning_rate},
+                        {"learning_rate_from", kind_of(run.learning_rate)},
                         {"momentum", run.train.momentum},
                         {"weight_decay", run.train.weight_decay},
                         {"clip_norm", run.train.clip_norm},
@@ -291,7 +300,9 @@ std::string to_json(const Run& run) {
   if (run.latency.size() == 2) {
     json["latency"] = {{"original_ms", run.latency[0].median_ms},
                        {"exported_ms", run.latency[1].median_ms},
-                       {"ratio", run.latency[1].ratio_to_first}};
+                       {"ratio", run.latency[1].ratio_to_first},
+                       {"original", to_json_object(run.latency[0])},
+                       {"exported", to_json_object(run.latency[1])}};
   }
   json["seconds"] = run.seconds;
   json["sites"] = plan_json(run.plan);
@@ -310,6 +321,9 @@ std::string summary_table(const Run& run) {
                   (prediction.latency_ms ? formatted(", %.3f ms", *prediction.latency_ms) : ""));
   }
   table.row("parameters", std::to_string(run.parameters));
+  if (run.trained || run.calibration) {
+    table.row("recipe", run.recipe);
+  }
   if (run.original) {
     const auto& name = run.original->metric;
     table.row(name + ", original", metric_text(*run.original));
@@ -335,10 +349,9 @@ std::string summary_table(const Run& run) {
     table.row(label, value);
   }
   if (run.latency.size() == 2) {
-    table.row("latency, original", formatted("%.3f ms", run.latency[0].median_ms));
-    table.row("latency, exported",
-              formatted("%.3f ms", run.latency[1].median_ms) +
-                  formatted(" (%.2f of the original's)", run.latency[1].ratio_to_first));
+    table.row("latency, original", latency_text(run.latency[0]));
+    table.row("latency, exported", latency_text(run.latency[1]));
+    table.row("latency, ratio", ratio_text(run.latency[1]));
   }
   table.row("verified", run.verification.verified
                             ? "yes, largest relative difference " +

@@ -10,6 +10,7 @@
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/train/learning_rate.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
 #include <actswap/train/training_safeguard.h>
@@ -30,8 +31,10 @@ struct Run {
   std::int64_t parameters = 0;
   std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
   std::optional<Calibration> calibration = {};
+  std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;
   TrainOptions train;
+  LearningRate learning_rate;                ///< where train.learning_rate comes from
   std::string schedule = {};                 ///< in words: "linear from 0 to 0.3 epochs"
   std::vector<std::string> site_order = {};  ///< ids, where sites move one after another
   std::optional<RateSweep> rate_sweep = {};  ///< where the learning rate was found by one
