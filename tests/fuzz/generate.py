@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from programs import Act, Body, Call, Chain, Class, For, If, Op, Program, Routine, clean
+from programs import Act, Body, Call, Chain, Class, For, If, Op, Program, Routine, clean, statements_in
 from spellings import FUNCTIONS, ROW_OF, TARGETS
 
 # Shapes that all tensors of a model but its views have, and layers that keep them.
@@ -41,14 +41,13 @@ BOUNDED = {"tanh", "sigmoid", "softsign"}
 WRITES = ["{0} += 0.4\n{o} = {0}", "{o} = {0}.add_(0.3)", "{o} = {0}.mul_(0.7)", "{0}[0] = 0.5\n{o} = {0}", "{0} *= 0.8\n{o} = {0}",
           "{o} = {0}.copy_({0} * 0.9)", "{o} = {0}.masked_fill_({0} > 0.5, 0.5)", "{0}[0].add_(0.3)\n{o} = {0}", "{0}.view(-1)[0] = 0.1\n{o} = {0}"]
 MATRIX_WRITES = ["{0}[..., 1:] += 0.2\n{o} = {0}", "{0}[:, 0] = 0.3\n{o} = {0}", "{0}.select(1, 0).mul_(0.6)\n{o} = {0}"]
-CONDITIONS = ["{0}.size(0) > 1", "{0}.dim() == 7"]
-VALUE_CONDITIONS = ["{0}.sum() > 0", "{0}.mean() < 0.1"]  # which a trace holds as they were
+CONDITIONS = ["{0}.size(0) > 1", "{0}.dim() == 7", "{0}.sum() > 0", "{0}.mean() < 0.1"]
 
 
 @dataclass
 class Variable:
     name: str
-    kind: str  # T: of the family's shape; V: of any shape; L: list of V; P: pair; D: dict; O: optional
+    kind: str  # T: of the family's shape; V: of any shape; L: list of V; P: pair of V; D: dict of V; O: optional V
     fresh: bool = False  # from a layer, so that an activation of it composes with nothing
     writable: bool = True
     matrix: bool = True  # of two dimensions or more
@@ -97,7 +96,18 @@ class Generator:
         returns = {"T": "Tensor", "tuple": "Tuple[Tensor, Tensor]", "list": "List[Tensor]", "dict": "Dict[str, Tensor]"}[body.kind]
         described.methods.append(Routine("forward", body, tuple(arguments), returns))
         described.kind = body.kind
+        described.sharing = self.sharing(described)
         self.classes.append(described)
+
+    def sharing(self, described: Class) -> list:
+        """Lines that give one object two names: of two blocks of one class, or of an activation and one in a block."""
+        statements = [s for m in described.methods for s in statements_in(m.body)]
+        blocks = {next(iter(s.attributes)): s.callee[1] for s in statements if isinstance(s, Call) and s.callee[0] == "block"}
+        pairs = [f"self.{a} = self.{b}" for a in blocks for b in blocks if a != b and blocks[a] == blocks[b]]
+        inside = {c.name: [s for m in c.methods for s in statements_in(m.body) if isinstance(s, Act) and s.module] for c in self.classes}
+        pairs += [f"self.{name}.{act.module} = self.{own.module}" for own in statements if isinstance(own, Act) and own.module
+                  for name, block in blocks.items() for act in inside[block] if (act.function, act.in_place) == (own.function, own.in_place)]
+        return [self.pick(pairs)] if pairs and self.chance(0.4) else []
 
 
 class Scope:
@@ -166,7 +176,9 @@ class Scope:
 
     def fold(self, into: Variable, variable: Variable) -> Variable:
         text = {"T": "{0} + 0.6 * {1}" if self.kind == "T" else "{0} + {1}.mean()", "V": "{0} + {1}.mean()", "L": "{0} + {1}[0].mean() + {1}[1].mean()",
-                "P": "{0} + {1}[0].mean() + {1}[1].mean()", "D": "{0} + {1}['a'].mean() + {1}['b'].mean()"}[variable.kind]
+                "P": "{0} + {1}[0].mean() + {1}[1].mean()", "D": "{0} + {1}['a'].mean() + {1}['b'].mean()", "O": "{0} + torch.jit._unwrap_optional({1}).mean()"}[variable.kind]
+        if variable.kind == "L" and self.g.chance(0.4):
+            text = "{o} = {0}\nfor e_{o} in {1}:\n    {o} = {o} + e_{o}.mean()"
         return self.op(self.kind, text, into, variable, matrix=into.matrix)
 
     def draw(self):
@@ -176,6 +188,8 @@ class Scope:
             kinds |= {self.cast: 0.5, self.layer: 6, self.chain: 2.5, self.block: 3, self.method: 1.5, self.gate: 1.5, self.module_alias: 1}
         if self.outer is not None:
             kinds.pop(self.branch), kinds.pop(self.loop)
+        elif self.g.traced:
+            kinds.pop(self.branch)  # a trace has one side of it, and what the other side alone reads is not in it
         self.g.random.choices(list(kinds), list(kinds.values()))[0]()
 
     def layer(self) -> Variable:
@@ -205,11 +219,14 @@ class Scope:
             act.text = f"{{o}} = self.{act.module}({{x}})"
         else:
             act.text = self.g.pick(function.in_place if in_place else function.fresh)
+            if in_place and self.owner is not None and self.g.chance(0.1):
+                act.text = act.text.replace("inplace=True", "inplace=self.flag")
         return self.add(act, out)
 
     def alias(self):
         x = self.any("TV")
-        self.op(x.kind, self.g.pick(ALIASES), x, matrix=x.matrix, writable=x.writable)
+        texts = ALIASES + ["F.dropout({0}, 0.2, self.training)"] * (self.owner is not None)
+        self.op(x.kind, self.g.pick(texts), x, matrix=x.matrix, writable=x.writable)
 
     def module_alias(self):
         made = self.attribute(self.g.pick(MODULE_ALIASES), "i")
@@ -238,8 +255,10 @@ class Scope:
             self.op(x.kind, self.g.pick(WRITES[:2]), x, matrix=x.matrix)
 
     def cast(self):
-        x = self.any("TV")
-        self.op("V", self.g.pick(["{0}.float()", "{0}.double()", "{0}.to(torch.float32)"]), x, matrix=x.matrix)
+        x = self.any("T")
+        other = self.op("V", self.g.pick(["{0}.float()", "{0}.double()", "{0}.to(torch.float32)"]), x, matrix=True)
+        if self.g.chance(0.7):
+            self.op("T", "{0}.to({1}.dtype)", self.activation("", other), x)
 
     def gate(self):
         """Of another tensor: the sigmoid is no part of a silu."""
@@ -249,17 +268,24 @@ class Scope:
     def container(self):
         a, b = self.any("TV"), self.any("TV")
         text = {"L": self.g.pick(["{o}: List[Tensor] = [{0}, {1}]", "{o}: List[Tensor] = []\n{o}.append({0})\n{o}.append({1})"]),
-                "P": "{o} = ({0}, {1})", "D": "{o}: Dict[str, Tensor] = {{'a': {0}, 'b': {1}}}"}
+                "P": "{o} = ({0}, {1})", "D": "{o}: Dict[str, Tensor] = {{'a': {0}, 'b': {1}}}", "O": "{o}: Optional[Tensor] = {0}"}
         kind = self.g.pick(list(text))
-        self.op(kind, text[kind], a, b, writable=a.writable and b.writable)
+        self.op(kind, text[kind], *([a] if kind == "O" else [a, b]), writable=a.writable and b.writable)
         if self.kind == "T" and self.g.chance(0.3):
             self.op("L", self.g.pick(["list({0}.chunk(2, 1))", "list({0}.split(2, 1))", "list(torch.unbind({0}))"]), self.any("T"))
 
     def taken(self):
         """Out of a container."""
-        c = self.any("LPD")
+        c = self.any("LPDO")
         if c is None:
             return self.container()
+        if c.kind == "O":
+            return self.op("V", "torch.jit._unwrap_optional({0})", c, writable=c.writable, matrix=False)
+        if c.kind == "P" and self.g.chance(0.3):
+            return self.op("V", self.g.pick(["{t}, {o} = {0}", "{o}, {t} = {0}"]), c, writable=c.writable, matrix=False)
+        if c.kind == "L" and self.g.chance(0.2):
+            return self.op("L", self.g.pick(["[e.view_as(e) for e in {0}]", "[{0}[1], {0}[0]]", "{0}[::-1]" if self.g.traced else "{0}[0:2]"]), c,
+                           writable=c.writable)
         key = self.g.pick(["'a'", "'b'"] if c.kind == "D" else ["0", "1"])
         if c.kind == "D" and self.g.chance(0.2):
             return self.op("D", f"{{0}}[{key}] = {{1}}\n{{o}} = {{0}}", c, self.any("TV"), writable=False)
@@ -277,10 +303,13 @@ class Scope:
     def condition(self) -> str:
         if self.owner is not None and self.g.chance(0.3):
             return "self.flag"
-        return self.g.pick(CONDITIONS if self.g.traced else CONDITIONS + VALUE_CONDITIONS)
+        return self.g.pick(CONDITIONS)
 
-    def inner(self) -> Body:
+    def inner(self, carried: Variable | None = None) -> Body:
         scope = Scope(self.g, self.owner, self.kind, outer=self)
+        if carried is not None:  # by a loop, each time round of which must have a part in its result
+            scope.variables.append(carried)
+            scope.unread.append(carried)
         for _ in range(self.g.random.randint(1, 3)):
             scope.draw()
         read = {name for s in scope.statements for name in s.ins}
@@ -296,9 +325,7 @@ class Scope:
     def loop(self):
         given = self.any(self.kind)
         out = self.new(self.kind, matrix=given.matrix, writable=given.writable)
-        self.variables.append(out)
-        body = self.inner()
-        self.variables.remove(out)
+        body = self.inner(out)
         self.add(For(out.name, [given.name], f"range({self.g.pick([1, 2, 3])})", {}, body), out)
 
     # Calls ---------------------------------------------------------------------------------------

@@ -274,12 +274,16 @@ def clean(program: Program):
 
 def smaller(program: Program):
     """Copies of the program that lack something."""
-    yield from filter(has_layers, cuts(program))
+    yield from filter(is_sound, cuts(program))
 
 
-def has_layers(program: Program) -> bool:
-    """Each class but the model has: without one it may be an activation itself, whose sites are its callers'."""
-    return all(any(name.startswith("l") for m in c.methods for s in statements_in(m.body) for name in s.attributes) for c in program.classes[:-1])
+def is_sound(program: Program) -> bool:
+    """Each class but the model has a layer: without one it may be an activation itself, whose sites are its callers'. Each time round of a
+    loop has a part in its result."""
+    with_layers = all(any(name.startswith("l") for m in c.methods for s in statements_in(m.body) for name in s.attributes)
+                      for c in program.classes[:-1])
+    loops = [s for body in all_bodies(program) for s in body.statements if isinstance(s, For)]
+    return with_layers and all(loop.out in reads(loop.body) for loop in loops)
 
 
 def cuts(program: Program):

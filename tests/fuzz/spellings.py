@@ -12,7 +12,8 @@ class Function:
     def __init__(self, fresh=(), in_place=(), modules=(), modules_in_place=(), smooth=True):
         self.fresh, self.in_place = list(fresh), list(in_place)
         self.modules, self.modules_in_place = list(modules), list(modules_in_place)
-        self.smooth = smooth  # applied to each other these make no third function of the table
+        # Applied to each other these make no third function of the table, as relu6 of relu does; nor one of them, as elu of sigmoid.
+        self.smooth = smooth
 
 
 def calls(name: str, extra: str = "") -> dict:
@@ -48,11 +49,13 @@ FUNCTIONS = {
                            ["{o} = {x}.mul_(torch.sigmoid(1.702 * {x}))"]),
     "swish(beta=0.7)": Function(["{o} = {x} * torch.sigmoid({x} * 0.7)"]),
     "swish_mish": Function(["{o} = {x} * torch.sigmoid({x} + F.relu({x}))"]),
-    "elu": Function(**joined(calls("elu"), ["{o} = F.elu({x}, 1.0)"]), modules=["nn.ELU()"], modules_in_place=["nn.ELU(inplace=True)"]),
-    "elu(alpha=0.7)": Function(**calls("elu", ", alpha=0.7"), modules=["nn.ELU(0.7)"]),
+    "elu": Function(**joined(calls("elu"), ["{o} = F.elu({x}, 1.0)"]), modules=["nn.ELU()"], modules_in_place=["nn.ELU(inplace=True)"],
+                    smooth=False),
+    "elu(alpha=0.7)": Function(**calls("elu", ", alpha=0.7"), modules=["nn.ELU(0.7)"], smooth=False),
     "selu": Function(**joined(calls("selu"), ["{o} = torch.selu({x})"], ["{o} = torch.selu_({x})"]), modules=["nn.SELU()"],
                      modules_in_place=["nn.SELU(True)"]),
-    "celu(alpha=1.4)": Function(**calls("celu", ", 1.4"), modules=["nn.CELU(1.4)"], modules_in_place=["nn.CELU(1.4, True)"]),
+    "celu(alpha=1.4)": Function(**calls("celu", ", 1.4"), modules=["nn.CELU(1.4)"], modules_in_place=["nn.CELU(1.4, True)"],
+                                smooth=False),
     "softplus": Function(["{o} = F.softplus({x})", "{o} = F.softplus({x}, beta=1.0, threshold=20.0)"], modules=["nn.Softplus()"]),
     "tanh": Function(["{o} = torch.tanh({x})", "{o} = {x}.tanh()", "{o} = F.tanh({x})"], ["{o} = {x}.tanh_()", "{o} = torch.tanh_({x})"],
                      ["nn.Tanh()"]),
@@ -82,3 +85,6 @@ TARGETS = {
     "hardswish": F.hardswish,
     "hard_mish": lambda x: x * torch.clamp(x * 0.5 + 1.0, 0.0, 1.0),
 }
+
+# Of the modules that they become: torch.nn's, where it has one.
+CLASSES = {"relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "hardswish": "Hardswish", "hard_mish": "Activation"}
