@@ -6,7 +6,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
 
@@ -17,7 +16,6 @@
 #include <cstring>
 #include <exception>
 #include <new>
-#include <thread>
 
 namespace actswap::tool {
 
@@ -50,18 +48,6 @@ int flushed(int code) {
   }
   throw FileError(std::string("Cannot write the result to standard output: ") +
                   std::strerror(errno));
-}
-
-// OpenMP starts as many threads as OMP_NUM_THREADS says, and dies where the system has no more.
-void limit_threads() {
-  constexpr int kMostPerProcessor = 8;
-  const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (at::get_num_threads() > kMostPerProcessor * processors) {
-    log_warning("OMP_NUM_THREADS asks for " + std::to_string(at::get_num_threads()) +
-                " threads; taking " + std::to_string(processors) +
-                ", as many as there are processors");
-    at::set_num_threads(processors);
-  }
 }
 
 // LibTorch's exceptions come from what the user's file holds: there is nothing else that is run.
@@ -136,7 +122,6 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   }
   set_up_log(level_of(common));
-  limit_threads();
   return run_action(action);
 }
 

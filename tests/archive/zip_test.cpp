@@ -66,6 +66,16 @@ TEST(Zip, RefusesAWrongChecksum) {
   expect_error(bytes, "checksum of its record 'data/0' is wrong");
 }
 
+// torch.serialization.set_crc32_options(False)
+TEST(Zip, TakesAnArchiveWithoutChecksums) {
+  auto bytes = zip_of(kEntries);
+  for (std::size_t entry = 0; entry < kEntries.size(); ++entry) {
+    bytes = with_number(bytes, entry, 16, 0);
+  }
+  EXPECT_EQ(error_of(bytes), "sound");
+  expect_error(with_number(bytes, 0, 16, 1), "checksum of its record");
+}
+
 TEST(Zip, RefusesATruncatedFile) {
   const auto bytes = zip_of(kEntries);
   for (std::size_t size = 0; size < bytes.size(); ++size) {

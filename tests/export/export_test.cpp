@@ -296,5 +296,14 @@ TEST(GuessInputs, FindsShapesThatRun) {
   EXPECT_TRUE(guess_inputs(two_inputs).empty());
 }
 
+// Nothing can be drawn from no rows.
+TEST(GuessProbe, PassesOverParametersWithoutElements) {
+  torch::jit::Module module("m");
+  module.register_parameter("none", torch::zeros({0, 4}), false);
+  module.register_parameter("w", torch::ones({3, 5}), false);
+  module.define("def forward(self, x):\n  return torch.silu(torch.linear(x, self.w))\n");
+  EXPECT_EQ(guess_probe(module).inputs.at(0).size(1), 5);
+}
+
 }  // namespace
 }  // namespace actswap

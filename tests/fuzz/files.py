@@ -334,6 +334,9 @@ class Report:
             problem = f"left behind: {left}"
         with self.lock:
             self.codes[(kind, code)] += 1
+            done = sum(self.codes.values())
+            if done % 500 == 0:
+                print(f"{done} runs, {len(self.findings)} findings", flush=True)
             self.slowest, self.largest = max(self.slowest, float(seconds)), max(self.largest, int(peak))
             if "The process died" in err:
                 self.faults[re.sub(r"'[^']*'", "FILE", err)[:160]] += 1

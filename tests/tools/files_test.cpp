@@ -138,6 +138,24 @@ TEST_F(Files, APathThatIsNoUtf8) {
   EXPECT_TRUE(std::filesystem::exists(path("out\xfe.pt")));
 }
 
+// More than any machine has.
+TEST_F(Files, MemoryThatDoesNotSuffice) {
+  torch::jit::Module module("__torch__.large");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_parameter("w", torch::eye(8), false);
+  module.define(
+      "def forward(self, x):\n"
+      "  return torch.silu(torch.matmul(x, self.w)) + torch.zeros([8, 1 << 45])[:, :8]\n");
+  module.save(path("large.pt"));
+  write_tensors(path("data.pt"), {{"x", torch::ones({8, 8})}, {"y", torch::ones({8, 8})}});
+  expect_file_errors({
+      {{"convert", "large.pt", "-o", "out.pt", "--input", "8x8", "-q"}, {"Out of memory"}},
+      {{"convert", "large.pt", "-o", "out.pt", "--train", "data.pt", "-q"}, {"Out of memory"}},
+      {{"eval", "large.pt", "--data", "data.pt"}, {"Out of memory"}},
+      {{"bench", "large.pt", "--input", "8x8"}, {"Out of memory"}},
+  });
+}
+
 // OpenMP would start them all, and die.
 TEST_F(Files, MoreThreadsThanASystemHas) {
   auto options = here();

@@ -211,6 +211,7 @@ void ZipArchive::read_directory() {
     ZipRecord record;
     record.name = left.substr(kEntrySize, name_size);
     record.crc = number32(left, 16);
+    has_checksums_ = has_checksums_ || record.crc != 0;
     record.stored_size = number32(left, 20);
     record.size = number32(left, 24);
     std::uint64_t header = number32(left, 42);
@@ -316,7 +317,7 @@ void ZipArchive::read_content(const ZipRecord& record, const Sink& sink) const {
     fail("its record '" + record.name + "' holds " + std::to_string(size) + " bytes; expected " +
          std::to_string(record.size));
   }
-  if (crc != record.crc) {
+  if (has_checksums_ && crc != record.crc) {
     fail("the checksum of its record '" + record.name + "' is wrong");
   }
 }

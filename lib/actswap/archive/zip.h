@@ -68,6 +68,7 @@ class ACTSWAP_API ZipArchive {
 
   std::string name_;
   std::unique_ptr<Source> source_;
+  bool has_checksums_ = false;  // PyTorch can write without: then all of them are 0
   std::map<std::string, ZipRecord, std::less<>> records_ = {};
 };
 

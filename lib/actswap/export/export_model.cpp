@@ -164,6 +164,9 @@ Probe guess_probe(jit::Module& module) {
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(std::uint64_t{0});
   std::vector<torch::Tensor> guesses;
   for (const auto& parameter : parameters) {
+    if (parameter.numel() == 0) {
+      continue;  // says nothing of the inputs
+    }
     const auto floats = torch::TensorOptions().dtype(parameter.dtype());
     const auto draw = [&](const std::vector<std::int64_t>& shape) {
       guesses.push_back(torch::randn(shape, generator).to(floats));

@@ -64,6 +64,10 @@ bool is_script_only(const jit::Node* node) {
 
 UsageError not_accepted(const jit::Module& module, const std::vector<torch::Tensor>& inputs,
                         const std::string& what) {
+  if (is_out_of_memory(what)) {
+    throw FileError("Out of memory while running the model on the inputs (" + shapes(inputs) +
+                    "): " + libtorch_cause(what));
+  }
   if (const auto devices = devices_in_code(module); !devices.empty()) {
     return UsageError("The model does not run on the CPU: its code names the device " + devices +
                       ", as a trace does that was made there. Trace it on the CPU, or script it "
