@@ -1,5 +1,5 @@
 #include <actswap/graph/emit.h>
-#include <actswap/graph/match.h>
+#include <actswap/graph/in_place.h>
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,16 @@ namespace {
 /// Every match without an obstacle becomes `target`.
 std::string retargeted(const std::string& text, const std::string& target = "relu") {
   const auto graph = parse(text);
-  for (const auto& match : match_all(*graph)) {
-    if (match.obstacle.empty()) {
+  const auto matches = match_all(*graph);
+  std::vector<const Match*> pointers;
+  for (const auto& match : matches) {
+    pointers.push_back(&match);
+  }
+  Tracer tracer({}, pointers);
+  tracer.run(nullptr, *graph);
+  const auto uses = memory_uses(tracer);
+  for (const auto& match : matches) {
+    if (match.obstacle.empty() && uses.at({&match, nullptr}).obstacle.empty()) {
       replace_match(match, emit_activation(resolve(target), match.input, match.node));
     }
   }

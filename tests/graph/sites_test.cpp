@@ -91,7 +91,8 @@ TEST(Sites, OfPartsThatAreModulesMethodsAndFunctions) {
 TEST(Sites, StayWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {
       {"learnt.pt", "its parameter is a tensor of the model, 'beta', which may be learnt"},
-      {"through_identity.pt", "it writes in place to a value that is also read through a view"},
+      {"through_identity.pt",
+       "it writes in place to memory that 'add' reads afterwards under another name"},
       {"stateful_root.pt",
        "its module is saved by code of its own (__getstate__), which would lose a blend"}};
   for (const auto& [name, reason] : cases) {
@@ -153,7 +154,8 @@ TEST(Sites, InPlaceWriteToAnArgumentThatACallerReadsIsAnObstacle) {
                                     {{"body", body}});
   const auto sites = find_sites(adopt(shortcut));
   ASSERT_EQ(sites.size(), 1U);
-  EXPECT_EQ(sites[0].obstacle, "it writes in place to an argument that a caller reads elsewhere");
+  EXPECT_EQ(sites[0].obstacle,
+            "it writes in place to memory that 'add' reads afterwards under another name");
 
   const auto straight = make_module(unit, "Straight",
                                     "def forward(self, x: Tensor) -> Tensor:\n"

@@ -5,7 +5,6 @@
 #include <actswap/graph/reload.h>
 #include <actswap/graph/scan.h>
 #include <actswap/graph/specialise.h>
-#include <actswap/graph/written.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
 
@@ -180,13 +179,12 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
       continue;
     }
     const auto name = unused_name(code.type);
-    const bool copies =
-        is_written(distinct_types(modules), code.type, *code.method, match.node->output());
     for (const auto& entry : modules) {
       if (entry.module.type() != code.type) {
         continue;
       }
-      auto blend = factory.make(match.activation, *target, in_train_mode(entry.module), copies);
+      auto blend = factory.make(match.activation, *target, in_train_mode(entry.module),
+                                code.output_is_written);
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }

@@ -1,4 +1,3 @@
-#include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/operators.h>
 #include <actswap/graph/pattern.h>
@@ -14,14 +13,6 @@ namespace jit = torch::jit;
 
 namespace {
 
-std::optional<Match> match_any(jit::Node* node) {
-  if (node->kind() == c10::prim::If) {
-    return match_inplace_branch(node);
-  }
-  auto pattern = match_pattern(node);
-  return pattern ? pattern : match_operator(node);
-}
-
 // By them or by what is inside of them.
 bool is_used_only_by(const jit::Node* node, const std::unordered_set<const jit::Node*>& users) {
   const auto& uses = node->output()->uses();
@@ -34,6 +25,15 @@ bool is_used_only_by(const jit::Node* node, const std::unordered_set<const jit::
     }
     return false;
   });
+}
+
+bool is_within(const jit::Node* node, const jit::Block* block) {
+  for (; node != nullptr; node = node->owningBlock()->owningNode()) {
+    if (node->owningBlock() == block) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Consumers come first, so that the whole of a hand-written activation is found before its parts.
@@ -67,11 +67,11 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
 }  // namespace
 
 std::optional<Match> match_activation(jit::Node* node) {
-  auto match = match_any(node);
-  if (match && match->in_place && match->obstacle.empty()) {
-    match->obstacle = in_place_obstacle(match->node, match->input);
+  if (node->kind() == c10::prim::If) {
+    return match_inplace_branch(node);
   }
-  return match;
+  auto pattern = match_pattern(node);
+  return pattern ? pattern : match_operator(node);
 }
 
 std::vector<Match> match_all(jit::Graph& graph) {
@@ -83,8 +83,11 @@ std::vector<Match> match_all(jit::Graph& graph) {
 
 void replace_match(const Match& match, jit::Value* output) {
   match.node->output()->replaceAllUsesWith(output);
-  if (match.in_place) {
-    match.input->replaceAllUsesAfterNodeWith(match.node, output);
+  const auto uses = match.in_place ? match.input->uses() : jit::use_list{};
+  for (const auto& use : uses) {
+    if (use.user->isAfter(match.node) && is_within(use.user, match.node->owningBlock())) {
+      use.user->replaceInput(use.offset, output);
+    }
   }
   match.node->destroy();
   for (jit::Node* part : match.parts) {
