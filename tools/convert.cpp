@@ -1,4 +1,5 @@
 // actswap convert: from a trained model to a verified export.
+#include "export_flags.h"
 #include "log/log.h"
 #include "plan_table.h"
 #include "planning.h"
@@ -48,6 +49,7 @@ struct Options {
   std::optional<double> epochs;
   bool thaws = false;
   bool is_dry = false;
+  ExportFlags exporting;
   std::optional<std::string> run_directory;
   ConvertOptions convert;
 };
@@ -181,10 +183,13 @@ int run(const CommonOptions& common, Options& options) {
   if (!options.train.empty()) {
     set_what_is_learnt(options, model);
     keep_freed_memory();
-    warn_of_fixed_mode(model);
   }
+  warn_of_fixed_mode(model, !options.train.empty());
   options.convert.run_directory = options.run_directory.value_or(
       options.train.empty() && options.calibrate.empty() ? "" : options.convert.output + ".run");
+
+  options.convert.self_test = parse_self_test(options.exporting.self_test);
+  options.convert.overwrites_original = options.exporting.force;
 
   catch_signals();
   ProgressDisplay display(common.quiet);
@@ -208,10 +213,7 @@ int run(const CommonOptions& common, Options& options) {
   };
   callbacks.should_stop = [] { return stop_signal() != 0; };
   const auto run = convert(model, the_plan, options.convert, callbacks);
-  if (!run.verification.verified) {
-    log_warning("not verified: " + run.verification.reason +
-                "; give --input SPEC (for example 1x3x224x224)");
-  }
+  report_export(run.verification);
   std::printf("%s", common.json ? (to_json(run) + "\n").c_str() : summary_table(run).c_str());
   return 0;
 }
@@ -334,6 +336,7 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--input", options->inputs,
                    "Probe input for verification and timing, like 8x3x224x224")
       ->allow_extra_args(false);
+  options->exporting.add(*subcommand);
   subcommand
       ->add_option("--max-drop", options->convert.max_drop,
                    "Write nothing (exit code 5) where the metric falls by more")

@@ -5,6 +5,8 @@
 
 #include <actswap/base/error.h>
 
+#include <torch/csrc/jit/runtime/print_handler.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -103,6 +105,8 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   }
   set_up_log(level_of(common));
+  // Results alone go to stdout, and not what a model prints while it runs.
+  torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
   try {
     return flushed(action());
   } catch (const Error& error) {

@@ -21,8 +21,8 @@ struct Options {
 };
 
 Verification compare(const Options& options) {
-  auto model = load(options.model);
-  auto other = load(options.against);
+  const auto model = load(options.model);
+  const auto other = load(options.against);
   auto inputs = make_inputs(options.inputs);
   if (inputs.empty()) {
     inputs = guess_inputs(model.module);
@@ -46,16 +46,23 @@ int run(const CommonOptions& common, const Options& options) {
                                          {"max_abs_diff", result.max_abs_diff},
                                          {"max_rel_diff", result.max_rel_diff},
                                          {"outputs", result.outputs},
+                                         {"random", result.is_random},
                                          {"reason", result.reason}};
     std::printf("%s\n", json.dump(2).c_str());
   } else {
-    std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs\n",
-                result.verified ? "verified" : "different", result.max_abs_diff,
-                result.max_rel_diff, static_cast<long long>(result.outputs));
+    std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs%s\n",
+                result.verified  ? "verified"
+                : result.differs ? "different"
+                                 : "not verified",
+                result.max_abs_diff, result.max_rel_diff, static_cast<long long>(result.outputs),
+                result.is_random ? ", on the same random numbers" : "");
   }
-  if (!result.verified) {
+  if (result.differs) {
     throw VerificationError("'" + options.model +
                             "' does not give the expected outputs: " + result.reason);
+  }
+  if (!result.verified) {
+    throw VerificationError("'" + options.model + "' cannot be verified: " + result.reason);
   }
   return 0;
 }
@@ -72,7 +79,8 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("--input", options->inputs, "Inputs of the comparison")
       ->allow_extra_args(false);
   subcommand->add_option("--tolerance", options->tolerance,
-                         "Largest difference relative to the largest expected magnitude");
+                         "Largest difference relative to the largest expected magnitude; integers, "
+                         "bools and strings have to be equal");
 }
 
 }  // namespace actswap::tool

@@ -55,6 +55,7 @@ TEST(Report, SummaryTable) {
             "latency, original                        4.000 ms\n"
             "latency, exported                        2.000 ms (0.50 of the original's)\n"
             "verified                                 yes, largest relative difference 2.5e-07\n"
+            "self-test                                none\n"
             "written                                  relu.pt\n");
 }
 
@@ -136,6 +137,7 @@ TEST(Report, WithoutDataThereIsNoMetric) {
             "sites swapped  0 of 0\n"
             "parameters     0\n"
             "verified       no: no probe inputs\n"
+            "self-test      none\n"
             "written        \n");
 }
 

@@ -3,11 +3,11 @@
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/median.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace actswap {
 
@@ -31,14 +31,6 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
     throw UsageError("The model cannot be made " + to_string(setting) + ": " +
                      libtorch_cause(error.what()));
   }
-}
-
-double time_ms(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
-  const auto copies = copy_tensors(inputs);
-  const auto begin = std::chrono::steady_clock::now();
-  run_model(module, copies);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
 }
 
 void validate(const LatencyOptions& options) {
@@ -77,17 +69,18 @@ std::string to_string(RuntimeSetting setting) {
   return "";
 }
 
-std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+std::vector<Latency> measure_latency(const std::vector<torch::jit::Module>& models,
                                      const std::vector<torch::Tensor>& inputs,
                                      RuntimeSetting setting, const LatencyOptions& options) {
   validate(options);
-  const torch::NoGradGuard without_gradients;
-  for (auto& model : models) {
-    model = prepare(model, setting);
+  std::vector<ModelRun> runs;
+  runs.reserve(models.size());
+  for (const auto& model : models) {
+    runs.emplace_back(prepare(model, setting));
   }
-  for (auto& model : models) {
+  for (auto& run : runs) {
     for (std::int64_t i = 0; i < options.warmup; ++i) {
-      run_model(model, copy_tensors(inputs));
+      run(inputs);
     }
   }
   std::vector<std::vector<double>> times(models.size());
@@ -95,7 +88,8 @@ std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
     // The order rotates: who runs first in a round finds other caches than who runs last.
     for (std::size_t k = 0; k < models.size(); ++k) {
       const auto i = (static_cast<std::size_t>(round) + k) % models.size();
-      times[i].push_back(time_ms(models[i], inputs));
+      runs[i](inputs);
+      times[i].push_back(runs[i].milliseconds());
     }
   }
   std::vector<Latency> latencies;
