@@ -18,6 +18,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import running_models
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -695,9 +696,9 @@ def main() -> int:
     parser.add_argument("--if-missing", action="store_true", help="do nothing where all files are there and newer than this script")
     options = parser.parse_args()
     folder = options.outdir
-    wanted = [f"{n}{end}" for n in GOOD for end in (".pt", ".io.pt")] + BAD + DATA + ["expected.json"]
+    wanted = [f"{n}{end}" for n in GOOD for end in (".pt", ".io.pt")] + BAD + DATA + running_models.FILES + ["expected.json"]
     made = folder / "expected.json"  # the last that is written
-    newest = made.exists() and made.stat().st_mtime > Path(__file__).stat().st_mtime
+    newest = made.exists() and all(made.stat().st_mtime > Path(file).stat().st_mtime for file in (__file__, running_models.__file__))
     if options.if_missing and newest and all((folder / name).exists() for name in wanted):
         return 0
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets decides that of some entries of a file
@@ -708,6 +709,7 @@ def main() -> int:
     write_data(folder)
     write_bad(folder)
     write_made_ready(folder)
+    running_models.write(folder)
     (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")  # last: it marks a complete set
     print(f"wrote {len(wanted)} files to {folder}")
     return 0

@@ -1,10 +1,12 @@
 // actswap blend: a blended file for a training loop that does not know this library.
+#include "export_flags.h"
 #include "log/log.h"
 #include "plan_table.h"
 #include "planning.h"
 #include "subcommand.h"
 
 #include <actswap/base/json_text.h>
+#include <actswap/base/same_file.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/export/export_model.h>
@@ -24,6 +26,7 @@ struct Options {
   PlanFlags plan;
   bool thaws = false;
   bool is_dry = false;
+  ExportFlags exporting;
   std::vector<std::string> inputs;
   std::string calibrate;
   CalibrationRequest calibration;
@@ -48,34 +51,44 @@ int run(const CommonOptions& common, const Options& options) {
     print_plan(common, model, the_plan);
     return 0;
   }
-  warn_of_fixed_mode(model);
+  warn_of_fixed_mode(model, /*is_trained=*/true);
+  if (!options.exporting.force) {
+    check_not_original(options.output, model.path);  // before a calibration, which takes long
+  }
   const bool calibrates = !options.calibrate.empty();
   Retargeter swap(model, the_plan, calibrates ? Tensors::copied : Tensors::shared,
                   BlendCode::stock);
   ExportOptions exporting;
   exporting.probe_inputs = make_inputs(options.inputs);
+  exporting.self_test = parse_self_test(options.exporting.self_test);
+  exporting.overwrites_original = options.exporting.force;
   const double t = calibrates ? 1.0 : 0.0;
   if (calibrates) {
     catch_signals();
     calibrate_on_data(swap, options);
   }
   const auto result = save_blended(swap, options.output, exporting, t);
-  if (!result.verified) {
-    log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
-  }
+  report_export(result);
   if (model.module.find_method("set_blend")) {
     log_warning(
         "the model has a method set_blend of its own, which moves no blend; move each one by its "
         "own set_blend");
   }
   if (common.json) {
-    const nlohmann::ordered_json json = {
-        {"schema", 1}, {"output", options.output},    {"sites_swapped", the_plan.swapped()},
-        {"t", t},      {"verified", result.verified}, {"max_abs_diff", result.max_abs_diff}};
+    const nlohmann::ordered_json json = {{"schema", 1},
+                                         {"output", options.output},
+                                         {"sites_swapped", the_plan.swapped()},
+                                         {"t", t},
+                                         {"verified", result.verified},
+                                         {"max_abs_diff", result.max_abs_diff},
+                                         {"reason", result.reason},
+                                         {"random", result.is_random},
+                                         {"self_test", to_string(result.self_test)}};
     std::printf("%s\n", json_text(json).c_str());
   } else {
-    std::printf("%zu of %zu sites blended at t = %g, written to %s\n", the_plan.swapped(),
-                the_plan.sites.size(), t, options.output.c_str());
+    std::printf("%zu of %zu sites blended at t = %g, written to %s; self-test: %s\n",
+                the_plan.swapped(), the_plan.sites.size(), t, options.output.c_str(),
+                self_test_text(result).c_str());
   }
   return 0;
 }
@@ -103,6 +116,7 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--input", options->inputs,
                    "Verify on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
+  options->exporting.add(*subcommand);
   subcommand->add_option(
       "--calibrate", options->calibrate,
       "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "

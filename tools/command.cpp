@@ -8,6 +8,7 @@
 
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
+#include <torch/csrc/jit/runtime/print_handler.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -122,6 +123,8 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   }
   set_up_log(level_of(common));
+  // Results alone go to stdout, and not what a model prints while it runs.
+  torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
   return run_action(action);
 }
 

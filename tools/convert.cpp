@@ -1,4 +1,5 @@
 // actswap convert: from a trained model to a verified export.
+#include "export_flags.h"
 #include "log/log.h"
 #include "plan_table.h"
 #include "planning.h"
@@ -27,6 +28,7 @@ struct Options {
   bool thaws = false;
   bool is_dry = false;
   bool keeps_best = false;
+  ExportFlags exporting;
   ConvertRequest request;
 };
 
@@ -79,15 +81,14 @@ int run(const CommonOptions& common, Options& options) {
   load_all_data(options, model);
   if (options.request.trains()) {
     keep_freed_memory();
-    warn_of_fixed_mode(model);
   }
+  warn_of_fixed_mode(model, options.request.trains());
+  options.request.self_test = parse_self_test(options.exporting.self_test);
+  options.request.overwrites_original = options.exporting.force;
   catch_signals(!options.train.empty());
   ProgressDisplay display(common.quiet);
   const auto run = convert(model, the_plan, options.request, shown_on(display));
-  if (!run.verification.verified) {
-    log_warning("not verified: " + run.verification.reason +
-                "; give --input SPEC (for example 1x3x224x224)");
-  }
+  report_export(run.verification);
   std::printf("%s", common.json ? (to_json(run) + "\n").c_str() : summary_table(run).c_str());
   return 0;
 }
@@ -239,6 +240,7 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   add_recipe_flags(*subcommand, options->request);
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, options->request);
+  options->exporting.add(*subcommand);
   add_gate_flags(*subcommand, options->request);
 }
 

@@ -1,5 +1,6 @@
 #include "plan_table.h"
 
+#include <actswap/graph/fixed_mode.h>
 #include <actswap/report/run.h>
 
 #include <cstdio>
@@ -29,7 +30,11 @@ void print_table(const Model& model, const Plan& plan, const SiteCosts& costs) {
               model.path.c_str(), std::string(to_string(model.kind)).c_str(),
               static_cast<long long>(parameter_count(model.module)), plan.sites.size(),
               plan.swapped());
-  if (model.fixed_mode) {
+  if (is_always_training(model.module)) {
+    std::printf(
+        "batch norm or dropout is in train mode for good (traced in train mode): in eval mode "
+        "too\n");
+  } else if (model.fixed_mode) {
     std::printf(
         "batch norm or dropout is fixed in the graph (traced): training does not change "
         "its mode\n");

@@ -2,6 +2,7 @@
 #include "log/log.h"
 
 #include <actswap/base/error.h>
+#include <actswap/graph/fixed_mode.h>
 #include <actswap/graph/thaw.h>
 
 namespace actswap::tool {
@@ -53,8 +54,12 @@ Plan make_plan(const Model& model, const PlanFlags& flags) {
   return made;
 }
 
-void warn_of_fixed_mode(const Model& model) {
-  if (model.fixed_mode) {
+void warn_of_fixed_mode(const Model& model, bool is_trained) {
+  if (is_always_training(model.module)) {
+    log_warning(
+        "this model's batch norm or dropout is in train mode for good (traced in train mode): it "
+        "goes by the statistics of each batch, or drops values, in what is exported too");
+  } else if (model.fixed_mode && is_trained) {
     log_warning(
         "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
         "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");

@@ -14,7 +14,8 @@ Model load_model(const std::string& path, bool thaws);
 /// @throws UsageError where nothing would be swapped, with the reason for each site
 Plan make_plan(const Model& model, const PlanFlags& flags);
 
-/// Warns where training cannot change the mode of batch norm and dropout.
-void warn_of_fixed_mode(const Model& model);
+/// Warns where batch norm and dropout are in train mode for good, and, of a model that is to be
+/// trained, where training cannot change their mode.
+void warn_of_fixed_mode(const Model& model, bool is_trained);
 
 }  // namespace actswap::tool

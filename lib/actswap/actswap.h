@@ -26,6 +26,7 @@
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/training_defaults.h>
 #include <actswap/report/run.h>
+#include <actswap/run/model_run.h>
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/rate_sweep.h>

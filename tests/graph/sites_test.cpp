@@ -1,5 +1,6 @@
 #include <actswap/graph/observe.h>
 #include <actswap/graph/plan.h>
+#include <actswap/run/observed_model.h>
 
 #include <gtest/gtest.h>
 
@@ -194,7 +195,7 @@ TEST(Observe, ReportsEverySiteAndChangesNothing) {
     SiteObserver observer;
     observer.before = [&](std::size_t site, const torch::Tensor&) { ++before[site]; };
     observer.after = [&](std::size_t site, const torch::Tensor&) { ++after[site]; };
-    const auto outputs = observed.run(copy_tensors(io.inputs), observer);
+    const auto outputs = observed.run(io.inputs, observer);
     EXPECT_EQ(largest_difference(outputs, outputs_of(model.module, io.inputs)), 0.0) << entry.name;
     EXPECT_EQ(before, after) << entry.name << testing::PrintToString(observed.sites());
     for (std::size_t site = 0; site < before.size(); ++site) {

@@ -64,6 +64,7 @@ TEST(Report, SummaryTable) {
             "latency, exported                        2.000 ms (1.900 to 2.100), minimum 1.750 ms\n"
             "latency, ratio                           0.50 (0.48 to 0.53)\n"
             "verified                                 yes, largest relative difference 2.5e-07\n"
+            "self-test                                none\n"
             "written                                  relu.pt\n");
 }
 
@@ -161,6 +162,7 @@ TEST(Report, WithoutDataThereIsNoMetric) {
             "sites swapped  0 of 0\n"
             "parameters     0\n"
             "verified       no: no probe inputs\n"
+            "self-test      none\n"
             "written        \n");
 }
 

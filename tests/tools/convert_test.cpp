@@ -65,11 +65,13 @@ TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
     EXPECT_EQ(outcome.err.find("epoch 1"), std::string::npos) << outcome.err;
     const auto rows = table_of(outcome.out);
     // What a guessed input takes says nothing: no latency.
-    ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "verified", "written"}));
+    ASSERT_EQ(labels_of(rows),
+              (Words{"sites swapped", "parameters", "verified", "self-test", "written"}));
     EXPECT_EQ(rows[0].second, "3 of 3");
     EXPECT_EQ(rows[1].second, "1476");
     EXPECT_EQ(rows[2].second.rfind("yes, ", 0), 0U) << rows[2].second;
-    EXPECT_EQ(rows[3].second, "out.pt");
+    EXPECT_EQ(rows[3].second, "random inputs");
+    EXPECT_EQ(rows[4].second, "out.pt");
     EXPECT_EQ(files(), (Words{"data.pt", "out.pt"}));
     for (const auto& [site, activation] : activations_in("out.pt")) {
       EXPECT_EQ(activation, "relu") << site;
@@ -106,7 +108,7 @@ TEST_F(Convert, TimesBothOnAnInputThatIsGiven) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto rows = table_of(outcome.out);
   ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "latency, original",
-                                    "latency, exported", "latency, ratio", "verified", "written"}));
+                                    "latency, exported", "latency, ratio", "verified", "self-test", "written"}));
   const std::regex time("[0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms");
   EXPECT_TRUE(std::regex_match(rows[2].second, time)) << rows[2].second;
   EXPECT_TRUE(std::regex_match(rows[3].second, time)) << rows[3].second;
@@ -334,6 +336,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
                   "latency, exported",
                   "latency, ratio",
                   "verified",
+                  "self-test",
                   "written"};
   // Six steps on noise may do harm.
   if (json.at("training").at("effect").at("taken_back").get<bool>()) {

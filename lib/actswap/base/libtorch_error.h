@@ -14,12 +14,19 @@ inline bool is_out_of_memory(std::string_view what) {
 }
 
 /// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
-/// account of who called whom, of which what the operator said is the end, nor the list of all
-/// devices after "Could not run 'aten::empty' with arguments from the 'CUDA' backend.".
+/// account of who called whom, behind whose last mark stands what an operator said ("RuntimeError:
+/// ...") or the model raised ("builtins.ValueError: ..."), nor the list of all devices after "Could
+/// not run 'aten::empty' with arguments from the 'CUDA' backend.".
 inline std::string libtorch_cause(std::string what) {
-  static const std::string kRuntimeError = "\nRuntimeError: ";
-  if (const auto at = what.rfind(kRuntimeError); at != std::string::npos) {
-    what.erase(0, at + kRuntimeError.size());
+  static const std::string kInterpreter = "The following operation failed in the TorchScript";
+  static const std::string kHere = "<--- HERE\n";
+  if (const auto at = what.rfind(kHere);
+      what.starts_with(kInterpreter) && at != std::string::npos) {
+    what.erase(0, at + kHere.size());
+    what.erase(0, what.find_first_not_of('\n'));
+  }
+  for (const std::string prefix : {"RuntimeError: ", "builtins."}) {
+    what.erase(0, what.starts_with(prefix) ? prefix.size() : 0);
   }
   static const std::string kEnforce = "[enforce fail at ";
   static const std::string kEnd = "] . ";

@@ -11,6 +11,7 @@
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/walk.h>
 
@@ -58,7 +59,9 @@ class Calibrator {
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
-    Safeguard safeguard(blended_, models_.inputs().back(), fitted_tensors());
+    const auto fitted = fitted_tensors();
+    const KeptState kept(blended_, fitted);  // a model may count its calls
+    Safeguard safeguard(blended_, models_.inputs().back(), fitted);
     move_inner_blends();
     for (const auto& step : all_steps()) {
       models_.settle(step.settled);
@@ -235,6 +238,7 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
   const EvalMode eval(blended);
   const auto begin = std::chrono::steady_clock::now();
   auto result = Calibrator(blended, batches, stream, options, callbacks).run();
+  for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 1.0); });
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

@@ -1,6 +1,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/graph/model.h>
+#include <actswap/run/random_numbers.h>
 
 #include <ATen/ops/_fused_adamw.h>
 #include <torch/torch.h>
@@ -115,6 +116,7 @@ std::size_t JointFit::fitted_batches() const {
 }
 
 std::vector<torch::Tensor> JointFit::values(Which model, const std::vector<torch::Tensor>& inputs) {
+  const RandomNumbers same_for_both_models(0);
   std::vector<torch::Tensor> found;
   for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
     found.push_back(value.toTensor());

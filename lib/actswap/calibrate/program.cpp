@@ -4,6 +4,7 @@
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/flatten.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
@@ -62,6 +63,7 @@ Program::Program(const jit::Module& blended, const jit::Module& original)
   for_each_node(graph().block(), [&](jit::Node* node) {
     sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
   });
+  takes_gradients_ = actswap::takes_gradients(graph());
 }
 
 // Value by value.
@@ -225,10 +227,17 @@ std::vector<c10::IValue> Program::run(Which model, std::size_t from,
   jit::Stack stack = {sides_[model == Which::fitted ? 0 : 1].module._ivalue()};
   const auto given = is_written ? copy_values(alive) : alive;
   stack.insert(stack.end(), given.begin(), given.end());
+  const bool keeps_gradients = torch::GradMode::is_enabled();
+  const torch::AutoGradMode gradients(keeps_gradients || takes_gradients_);
   try {
     jit::InterpreterState(*code).run(stack);
   } catch (const std::exception& error) {
     throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
+  for (auto& value : stack) {
+    if (takes_gradients_ && !keeps_gradients && value.isTensor()) {
+      value = value.toTensor().detach();
+    }
   }
   return stack;
 }

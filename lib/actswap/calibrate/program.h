@@ -55,6 +55,10 @@ class Program {
   /// @throws UsageError where these are not as many inputs as the model has.
   std::vector<c10::IValue> beginning(const std::vector<torch::Tensor>& inputs) const;
 
+  /// Whether its code takes gradients, so that it can only be run from its beginning: a run from
+  /// anywhere else would not know what the values that are alive there depend on.
+  bool takes_gradients() const { return takes_gradients_; }
+
   /// Runs from a position to the last of the moments, with gradients where the caller has them.
   /// @param alive the values of alive(from). They stay as they are.
   /// @return one value for each moment, safe against what is written in place after it; two may
@@ -85,6 +89,7 @@ class Program {
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;
+  bool takes_gradients_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
 };
 

@@ -3,11 +3,9 @@
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/timed_runs.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/torch.h>
-
-#include <chrono>
-#include <ctime>
 
 namespace actswap {
 
@@ -33,23 +31,6 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
   }
 }
 
-double processor_ms() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
-}
-
-void time_run(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
-              TimedRuns& runs) {
-  const auto copies = copy_tensors(inputs);
-  const double processor = processor_ms();
-  const auto begin = std::chrono::steady_clock::now();
-  run_model(module, copies);
-  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - begin;
-  runs.wall_ms.push_back(wall.count());
-  runs.processor_ms += processor_ms() - processor;
-}
-
 void validate(const LatencyOptions& options) {
   if (options.rounds < 1) {
     throw UsageError("Expected rounds > 0, but got " + std::to_string(options.rounds));
@@ -73,28 +54,31 @@ std::string to_string(RuntimeSetting setting) {
   return "";
 }
 
-std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+std::vector<Latency> measure_latency(const std::vector<torch::jit::Module>& models,
                                      const std::vector<torch::Tensor>& inputs,
                                      RuntimeSetting setting, const LatencyOptions& options) {
   validate(options);
-  const torch::NoGradGuard without_gradients;
-  for (auto& model : models) {
-    model = prepare(model, setting);
+  std::vector<ModelRun> runs;
+  runs.reserve(models.size());
+  for (const auto& model : models) {
+    runs.emplace_back(prepare(model, setting));
   }
-  for (auto& model : models) {
+  for (auto& run : runs) {
     for (std::int64_t i = 0; i < options.warmup; ++i) {
-      run_model(model, copy_tensors(inputs));
+      run(inputs);
     }
   }
-  std::vector<TimedRuns> runs(models.size());
+  std::vector<TimedRuns> times(models.size());
   for (std::int64_t round = 0; round < options.rounds; ++round) {
     // The order rotates: who runs first in a round finds other caches than who runs last.
     for (std::size_t k = 0; k < models.size(); ++k) {
       const auto i = (static_cast<std::size_t>(round) + k) % models.size();
-      time_run(models[i], inputs, runs[i]);
+      runs[i](inputs);
+      times[i].wall_ms.push_back(runs[i].milliseconds());
+      times[i].processor_ms += runs[i].processor_milliseconds();
     }
   }
-  return summarise(runs);
+  return summarise(times);
 }
 
 }  // namespace actswap

@@ -32,9 +32,9 @@ struct Latency {
   std::string doubt = {};
 };
 
-/// One record a model, in the order given. Models run in eval mode without gradients.
+/// One record a model, in the order given. Models run as ModelRun runs them.
 /// @throws UsageError where a model rejects the inputs or cannot be frozen.
-ACTSWAP_API std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+ACTSWAP_API std::vector<Latency> measure_latency(const std::vector<torch::jit::Module>& models,
                                                  const std::vector<torch::Tensor>& inputs,
                                                  RuntimeSetting setting,
                                                  const LatencyOptions& options = {});

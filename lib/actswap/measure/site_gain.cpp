@@ -1,8 +1,8 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/observe.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/median.h>
 #include <actswap/measure/site_gain.h>
+#include <actswap/run/observed_model.h>
 
 #include <torch/script.h>
 
@@ -94,7 +94,7 @@ Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torc
     times[id].target += taken.target;
   };
   observer.after = [](std::size_t, const torch::Tensor&) {};
-  observed.run(copy_tensors(inputs), observer);
+  observed.run(inputs, observer);
   if (stopped) {
     throw Interrupted("The measurement was stopped");
   }

@@ -1,5 +1,6 @@
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
+#include <actswap/base/same_file.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
@@ -146,7 +147,7 @@ class Conversion {
     }
     const auto result = compare_with(probe, state_.swap.module(),
                                      insertion_tolerance(state_.run.plan, state_.model));
-    if (!result.verified) {
+    if (result.differs) {
       throw VerificationError("The model with blends at t = 0 differs from the original: " +
                               result.reason + "; this is a bug in actswap, nothing was written");
     }
@@ -218,6 +219,13 @@ class Conversion {
       return;
     }
     state_.record();
+    if (std::isnan(fall)) {
+      throw Error(ErrorKind::accuracy,
+                  "The " + state_.run.original->metric + " cannot be compared: it is " +
+                      number(state_.run.original->value) + " for the original and " +
+                      number(state_.run.retargeted->value) + " for the retargeted model; '" +
+                      state_.run.output + "' was not written");
+    }
     throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " fell by " +
                                          number(fall) + " (from " +
                                          number(state_.run.original->value) + " to " +
@@ -230,6 +238,11 @@ class Conversion {
     ExportOptions exporting;
     exporting.probe_inputs = state_.probe_inputs;
     exporting.tolerance = kTolerance;
+    exporting.self_test = state_.options.self_test;
+    if (exporting.self_test == SelfTest::data && !is_probe_given_) {
+      exporting.self_test = SelfTest::random;  // a guess is nobody's data
+    }
+    exporting.overwrites_original = state_.options.overwrites_original;
     if (state_.run.trained) {
       exporting.provenance = {{"schedule", state_.run.schedule},
                               {"loss", to_string(state_.options.train.loss)},
@@ -275,6 +288,8 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   const auto options = resolve(model, request);
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));
+  if (!options.overwrites_original) {
+    check_not_original(options.output, model.path);
   }
   if (!options.plan_by_sensitivity && !options.budget_ms) {
     return convert_planned(model, plan, options, callbacks, std::nullopt);

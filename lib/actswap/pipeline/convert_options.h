@@ -42,6 +42,8 @@ struct ACTSWAP_API ConvertOptions {
   std::optional<double> budget_ms = {};
   std::int64_t sensitivity_examples = 1000;      ///< the first of the validation data, for the two
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
+  SelfTest self_test = SelfTest::random;         ///< what the file holds to be checked with
+  bool overwrites_original = false;  ///< the output may be the file that the model was read from
 
   /// Whether there is validation data with a target.
   bool is_measurable() const { return has_labels(validation_data.get()); }

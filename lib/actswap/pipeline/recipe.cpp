@@ -128,6 +128,8 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
       request.run_directory.value_or(has_data ? request.output + ".run" : std::string());
   options.validation_data = request.validation_data;
   options.probe_inputs = request.probe_inputs;
+  set(options.self_test, request.self_test);
+  options.overwrites_original = request.overwrites_original;
   options.calibration = request.calibration.resolved(trains);
   options.learning_rate = choose_rate(request, recipe);
   options.train = train_options(request, options.learning_rate);

@@ -5,6 +5,7 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
+#include <actswap/export/self_test.h>
 #include <actswap/graph/blend.h>
 #include <actswap/pipeline/site_order.h>
 #include <actswap/schedule/schedule.h>
@@ -100,6 +101,9 @@ struct ACTSWAP_API ConvertRequest {
   std::shared_ptr<Dataset> train_data = {};        ///< empty: no training
   std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
   std::vector<torch::Tensor> probe_inputs = {};    ///< default: from the data, otherwise guessed
+
+  std::optional<SelfTest> self_test = {};          ///< default: random
+  bool overwrites_original = false;  ///< ConvertOptions::overwrites_original
 
   std::optional<Recipe> recipe = {};  ///< default: calibrated, or one with a ramp if one is given
   CalibrationRequest calibration = {};

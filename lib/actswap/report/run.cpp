@@ -228,6 +228,9 @@ std::string to_json(const Run& run) {
   json["verified"] = run.verification.verified;
   json["max_abs_diff"] = run.verification.max_abs_diff;
   json["max_rel_diff"] = run.verification.max_rel_diff;
+  json["reason"] = run.verification.reason;
+  json["random"] = run.verification.is_random;
+  json["self_test"] = to_string(run.verification.self_test);
   if (run.sensitivity) {
     json["sensitivity"] = to_json_object(*run.sensitivity);
     const auto prediction = predict(run.plan, *run.sensitivity);
@@ -357,6 +360,11 @@ std::string summary_table(const Run& run) {
                             ? "yes, largest relative difference " +
                                   formatted("%.2g", run.verification.max_rel_diff)
                             : "no: " + run.verification.reason);
+  if (run.verification.is_random) {
+    table.row("random numbers",
+              "drawn by the model in eval mode: noise, or dropout that is always on");
+  }
+  table.row("self-test", self_test_text(run.verification));
   table.row("written", run.output);
   return table.text();
 }

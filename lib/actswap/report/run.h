@@ -51,7 +51,7 @@ struct Run {
   std::optional<Agreement> control_agreement = {};
   /// Where several seeds were asked for; the first is that of the exported model.
   std::vector<SeedResult> seeds = {};
-  Verification verification;
+  ExportResult verification;
   std::vector<Latency> latency = {};  ///< original, exported; empty where no input is known
   double seconds = 0.0;
 };

@@ -1,8 +1,11 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/observe.h>
+#include <actswap/run/model_run.h>
+#include <actswap/run/random_numbers.h>
 #include <actswap/train/batch_loss.h>
 
 #include <torch/torch.h>
@@ -15,7 +18,8 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
                      const TrainOptions& options)
     : module_(module),
       loss_(options.loss, {options.temperature, options.class_dim}),
-      batch_size_(options.batch_size) {
+      batch_size_(options.batch_size),
+      takes_gradients_(takes_gradients(module)) {
   if (!options.loss.needs_original()) {
     return;
   }
@@ -35,6 +39,7 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
   teacher_ = std::move(teacher);
   teacher_->eval();
+  teachers_state_.emplace(*teacher_);
   if (options.loss.has(Signal::layers)) {
     layers_.emplace(module, *teacher_);
   }
@@ -58,8 +63,17 @@ LossInputs BatchLoss::run(const Example& batch) {
     }
   };
   if (teacher_) {
-    const torch::NoGradGuard without_gradients;
+    // Both draw the same random numbers, where they draw some, and others in the next step.
+    const RandomPosition begin;
+    const torch::AutoGradMode gradients(takes_gradients_);
     run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
+    for (auto* tensors : {&theirs.outputs, &theirs.layers, &values.original_sites}) {
+      for (auto& tensor : *tensors) {
+        tensor = tensor.detach();
+      }
+    }
+    teachers_state_->restore();
+    begin.take_up();
   }
   run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
   if (layers_) {
@@ -76,7 +90,9 @@ torch::Tensor BatchLoss::operator()(const Example& batch) {
 }
 
 double BatchLoss::mean(const Dataset& data) {
-  const torch::NoGradGuard without_gradients;
+  const torch::AutoGradMode gradients(takes_gradients_);
+  const KeptState kept(module_);
+  const RandomNumbers numbers(0);
   const EvalMode eval_mode(module_);
   const Loader loader(data, {.batch_size = batch_size_, .shuffle = false});
   double sum = 0.0;
