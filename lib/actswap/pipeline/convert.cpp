@@ -288,6 +288,7 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   const auto options = resolve(model, request);
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));
+  }
   if (!options.overwrites_original) {
     check_not_original(options.output, model.path);
   }
