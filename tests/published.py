@@ -161,8 +161,8 @@ class Programs(unittest.TestCase):
 
 class Report(unittest.TestCase):
     ROWS = [
-        {"network": "ani1x", "method": method, "test": {"energy off, kcal/mol": value, "off within a molecule's conformers, kcal/mol": value}, "processor": 50.0,
-         "megabytes": 300, "threads": 1, "processors": 2, "commit": "abc", "sites": 96, "forward": 5.0}
+        {"network": "ani1x", "method": method, "test": dict.fromkeys((metric.name for metric in CASES["ani1x"][0].metrics), value),
+         "processor": 50.0, "megabytes": 300, "threads": 1, "processors": 2, "commit": "abc", "sites": 96, "forward": 5.0}
         for method, value in (("original", 0.0), ("swap alone", 20.0), ("calibrated", 5.0))
     ]  # fmt: skip
 

@@ -95,14 +95,15 @@ class Cells:
                                  "--rates", *rates, "--seconds", seconds, "-o", self.path(method))  # fmt: skip
         more = {"kept": len(kept)} if kept else {}
         # Each rate had the time; what is compared is what one of them took.
-        return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more, "processor": seconds, "megabytes": cost.row()["megabytes"]}
+        more.update(processor=seconds, megabytes=cost.row()["megabytes"])
+        return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more}
 
     def timed(self, method: str) -> dict:
         if not self.path(method).exists():
             raise Failed(["latency.py"], 1, f"{method} made no export")
         words = ["--threads", 1, "--seconds", 2, "--no-onnx"] if self.options.short else ["--threads", 1, 2]
-        printed, _cost = run([sys.executable, HERE / "latency.py", self.name, self.data / "model.pt", self.path(method), "--data", self.data / "val.pt", *words],
-                             2)  # fmt: skip
+        files = [self.data / "model.pt", self.path(method), "--data", self.data / "val.pt"]
+        printed, _cost = run([sys.executable, HERE / "latency.py", self.name, *files, *words], 2)
         return {"latency": json.loads(printed.splitlines()[-1])}
 
     @cached_property

@@ -53,9 +53,12 @@ def one_case(rows: Rows) -> list:
     lines = []
     for method in (ORIGINAL, *BY_COMMAND, *RIVALS):
         if row := rows.rows.get(method):
-            values = [row["error"].replace("|", "\\|"), *[NONE] * (len(metrics) - 1)] if "error" in row else [rows.shown(method, metric) for metric in metrics]
+            values = [rows.shown(method, metric) for metric in metrics]
+            if "error" in row:
+                values = [row["error"].replace("|", "\\|"), *[NONE] * (len(metrics) - 1)]
             lines.append([title(method, row), *values, *cost(row, forward)])
-    head = ["", *(metric.name + (" (less is better)" if metric.less_is_better else "") for metric in metrics), "processor, s", "forward passes", "peak memory, MB"]
+    names = [metric.name + (" (less is better)" if metric.less_is_better else "") for metric in metrics]
+    head = ["", *names, "processor, s", "forward passes", "peak memory, MB"]
     return [f"### {rows.network.title}: {rows.case.title}", "", *table(head, lines), *latency(rows)]
 
 

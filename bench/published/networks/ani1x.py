@@ -1,4 +1,4 @@
-"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. Eight networks for each element; each applies CELU(0.1) to rows that are atoms, not examples."""
+"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. It has eight networks for each element, whose rows are atoms."""
 
 import math
 from pathlib import Path
