@@ -13,6 +13,7 @@ import torch
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 sys.path[:0] = [str(BENCH / "published"), str(BENCH)]
 
+import packages  # noqa: E402
 import report  # noqa: E402
 import rivals  # noqa: E402
 from common.process import Failed, run  # noqa: E402
@@ -143,6 +144,16 @@ class Programs(unittest.TestCase):
         self.assertGreater(cost.megabytes, 100)
         self.assertLess(cost.megabytes, 150)
         self.assertGreater(len(here), 0)
+
+    def test_no_package_is_none_too_many(self):
+        packages.install(())
+        packages.debian(())
+        with self.assertRaisesRegex(packages.Unavailable, "no-such-wheel==1"), tempfile.TemporaryDirectory() as folder:
+            packages.pip(["download", "--no-index", "-d", folder, "no-such-wheel==1"], "no-such-wheel==1")
+
+    def test_every_network_needs_packages_that_have_a_version(self):
+        for network, _case in CASES.values():
+            self.assertLessEqual(set(network.requires), set(packages.VERSIONS))
 
     def test_a_failure_has_its_code_and_its_last_line(self):
         with self.assertRaises(Failed) as caught:
