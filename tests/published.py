@@ -173,7 +173,7 @@ class Programs(unittest.TestCase):
 class Report(unittest.TestCase):
     ROWS = [
         {"network": "ani1x", "method": method, "test": dict.fromkeys((metric.name for metric in CASES["ani1x"][0].metrics), value),
-         "processor": 50.0, "megabytes": 300, "threads": 1, "processors": 2, "commit": "abc", "sites": 96, "forward": 5.0}
+         "processor": 50.0, "megabytes": 300, "threads": 1, "processors": 2, "load": 1.0, "commit": "abc", "sites": 96, "forward": 5.0}
         for method, value in (("original", 0.0), ("swap alone", 20.0), ("calibrated", 5.0))
     ]  # fmt: skip
 
@@ -189,12 +189,14 @@ class Report(unittest.TestCase):
         self.assertIn("| 20.00 | 5.00 | 75 % |", text)  # three quarters of the loss came back
         self.assertIn("| calibrated | 5.00 | 5.00 | 50 | 10 | 300 |", text)  # ten forward passes
         self.assertEqual(text.count("## What was lost"), 1)
+        self.assertNotIn("waited for each core", text)
 
     def test_failures_are_shown(self):
-        failed = {"network": "ani1x", "method": "trained", "error": "a reason", "threads": 1, "processors": 2, "commit": "abc"}
+        failed = {"network": "ani1x", "method": "trained", "error": "a reason", "threads": 1, "processors": 2, "load": 20.0, "commit": "abc"}
         text = self.written([*self.ROWS, failed])
         self.assertIn("| trained | a reason |", text)
         self.assertIn("failed", text)
+        self.assertIn("up to 10 waited for each core", text)
 
     def test_without_results_the_packages_are_listed(self):
         text = self.written([])

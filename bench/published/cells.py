@@ -32,6 +32,7 @@ class Cells:
         self.folder = self.data / (f"{name}-short" if options.short else name)
         self.folder.mkdir(exist_ok=True)
         self.judge = Judge(self.network, self.data)
+        self.load = os.getloadavg()[0]
         torch.set_num_threads(options.threads)
 
     def make(self, method: str) -> dict:
@@ -39,6 +40,7 @@ class Cells:
 
         @throws Failed
         """
+        self.load = os.getloadavg()[0]
         if method == ORIGINAL:
             sites = [site for site in self.inspected["sites"] if site["selected"]]
             parameters = self.inspected["model"]["parameters"]
@@ -50,8 +52,8 @@ class Cells:
         return self.timed(method.removeprefix(LATENCY))
 
     def keep(self, method: str, row: dict) -> None:
-        row = {"network": self.name, "method": method, **row, "threads": self.options.threads, "processors": os.cpu_count(), "commit": self.commit}
-        self.results.add(row)
+        machine = {"threads": self.options.threads, "processors": os.cpu_count(), "load": round(self.load, 1)}
+        self.results.add({"network": self.name, "method": method, **row, **machine, "commit": self.commit})
         if values := row.get("test"):
             metric = self.network.deciding(self.case)
             print(f"{self.name}, {method}: {metric.name} {values[metric.name]:.{metric.digits}f}", flush=True)

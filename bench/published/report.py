@@ -8,6 +8,7 @@ from network import Metric
 from networks import CASES, NETWORKS
 
 NONE = ""
+BUSY = 1.5  # programs that run or wait for each core
 
 
 class Rows:
@@ -99,7 +100,11 @@ def licences() -> list:
 
 def made(rows: list) -> str:
     commits, threads, processors = (sorted({str(row[key]) for row in rows}) for key in ("commit", "threads", "processors"))
-    return f"Made at {', '.join(commits)}, with {', '.join(threads)} threads, on {', '.join(processors)} cores."
+    text = f"Made at {', '.join(commits)}, with {', '.join(threads)} threads, on {', '.join(processors)} cores."
+    busy = max(row["load"] / row["processors"] for row in rows)
+    if busy > BUSY:
+        text += f" Other programs took part of them (up to {busy:.0f} waited for each core): that distorts latency, and processor time somewhat."
+    return text
 
 
 def write(rows: list, page: Path) -> None:
