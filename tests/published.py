@@ -13,6 +13,7 @@ import torch
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 sys.path[:0] = [str(BENCH / "published"), str(BENCH)]
 
+import packages  # noqa: E402
 import report  # noqa: E402
 import rivals  # noqa: E402
 from common.process import Failed, run  # noqa: E402
@@ -144,6 +145,16 @@ class Programs(unittest.TestCase):
         self.assertLess(cost.megabytes, 150)
         self.assertGreater(len(here), 0)
 
+    def test_no_package_is_none_too_many(self):
+        packages.install(())
+        packages.debian(())
+        with self.assertRaisesRegex(packages.Unavailable, "no-such-wheel==1"), tempfile.TemporaryDirectory() as folder:
+            packages.pip(["download", "--no-index", "-d", folder, "no-such-wheel==1"], "no-such-wheel==1")
+
+    def test_every_network_needs_packages_that_have_a_version(self):
+        for network, _case in CASES.values():
+            self.assertLessEqual(set(network.requires), set(packages.VERSIONS))
+
     def test_a_failure_has_its_code_and_its_last_line(self):
         with self.assertRaises(Failed) as caught:
             run(["sh", "-c", "echo one >&2; echo error: two >&2; exit 3"], 1)
@@ -161,8 +172,8 @@ class Programs(unittest.TestCase):
 
 class Report(unittest.TestCase):
     ROWS = [
-        {"network": "ani1x", "method": method, "test": {"energy off, kcal/mol": value, "off within a molecule's conformers, kcal/mol": value}, "processor": 50.0,
-         "megabytes": 300, "threads": 1, "processors": 2, "commit": "abc", "sites": 96, "forward": 5.0}
+        {"network": "ani1x", "method": method, "test": dict.fromkeys((metric.name for metric in CASES["ani1x"][0].metrics), value),
+         "processor": 50.0, "megabytes": 300, "threads": 1, "processors": 2, "load": 1.0, "commit": "abc", "sites": 96, "forward": 5.0}
         for method, value in (("original", 0.0), ("swap alone", 20.0), ("calibrated", 5.0))
     ]  # fmt: skip
 
@@ -178,12 +189,14 @@ class Report(unittest.TestCase):
         self.assertIn("| 20.00 | 5.00 | 75 % |", text)  # three quarters of the loss came back
         self.assertIn("| calibrated | 5.00 | 5.00 | 50 | 10 | 300 |", text)  # ten forward passes
         self.assertEqual(text.count("## What was lost"), 1)
+        self.assertNotIn("waited for each core", text)
 
     def test_failures_are_shown(self):
-        failed = {"network": "ani1x", "method": "trained", "error": "a reason", "threads": 1, "processors": 2, "commit": "abc"}
+        failed = {"network": "ani1x", "method": "trained", "error": "a reason", "threads": 1, "processors": 2, "load": 20.0, "commit": "abc"}
         text = self.written([*self.ROWS, failed])
         self.assertIn("| trained | a reason |", text)
         self.assertIn("failed", text)
+        self.assertIn("up to 10 waited for each core", text)
 
     def test_without_results_the_packages_are_listed(self):
         text = self.written([])

@@ -31,7 +31,7 @@ class Failed(RuntimeError):
     def __init__(self, command: list, code: int, errors: str):
         super().__init__(f"exit code {code} of {' '.join(command)}\n{errors.strip()[-1000:]}")
         self.code = code
-        self.reason = next((line for line in reversed(errors.strip().splitlines()) if line.strip()), "no message")
+        self.reason = next((line for line in reversed(errors.strip().splitlines()) if line.strip()), f"ended with exit code {code}")
 
 
 def run(command: list, threads: int) -> tuple[str, Cost]:

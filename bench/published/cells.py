@@ -32,6 +32,7 @@ class Cells:
         self.folder = self.data / (f"{name}-short" if options.short else name)
         self.folder.mkdir(exist_ok=True)
         self.judge = Judge(self.network, self.data)
+        self.load = os.getloadavg()[0]
         torch.set_num_threads(options.threads)
 
     def make(self, method: str) -> dict:
@@ -39,6 +40,7 @@ class Cells:
 
         @throws Failed
         """
+        self.load = os.getloadavg()[0]
         if method == ORIGINAL:
             sites = [site for site in self.inspected["sites"] if site["selected"]]
             parameters = self.inspected["model"]["parameters"]
@@ -50,8 +52,8 @@ class Cells:
         return self.timed(method.removeprefix(LATENCY))
 
     def keep(self, method: str, row: dict) -> None:
-        row = {"network": self.name, "method": method, **row, "threads": self.options.threads, "processors": os.cpu_count(), "commit": self.commit}
-        self.results.add(row)
+        machine = {"threads": self.options.threads, "processors": os.cpu_count(), "load": round(self.load, 1)}
+        self.results.add({"network": self.name, "method": method, **row, **machine, "commit": self.commit})
         if values := row.get("test"):
             metric = self.network.deciding(self.case)
             print(f"{self.name}, {method}: {metric.name} {values[metric.name]:.{metric.digits}f}", flush=True)
@@ -95,14 +97,15 @@ class Cells:
                                  "--rates", *rates, "--seconds", seconds, "-o", self.path(method))  # fmt: skip
         more = {"kept": len(kept)} if kept else {}
         # Each rate had the time; what is compared is what one of them took.
-        return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more, "processor": seconds, "megabytes": cost.row()["megabytes"]}
+        more.update(processor=seconds, megabytes=cost.row()["megabytes"])
+        return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more}
 
     def timed(self, method: str) -> dict:
         if not self.path(method).exists():
             raise Failed(["latency.py"], 1, f"{method} made no export")
         words = ["--threads", 1, "--seconds", 2, "--no-onnx"] if self.options.short else ["--threads", 1, 2]
-        printed, _cost = run([sys.executable, HERE / "latency.py", self.name, self.data / "model.pt", self.path(method), "--data", self.data / "val.pt", *words],
-                             2)  # fmt: skip
+        files = [self.data / "model.pt", self.path(method), "--data", self.data / "val.pt"]
+        printed, _cost = run([sys.executable, HERE / "latency.py", self.name, *files, *words], 2)
         return {"latency": json.loads(printed.splitlines()[-1])}
 
     @cached_property

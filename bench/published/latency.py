@@ -20,11 +20,12 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from network import as_input  # noqa: E402
+from network import as_input, flat  # noqa: E402
 from networks import CASES  # noqa: E402
 
 WARM_UPS, LEAST_ROUNDS, MOST_ROUNDS = 3, 5, 100
 OPSET = 17
+TOLERANCE = 1e-3  # of the largest output, between the runtimes
 LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
 
 
@@ -58,21 +59,42 @@ def to_onnx(path: Path, inputs: tuple, into: Path) -> Path:
     return into
 
 
-def in_onnx_runtime(paths: list, inputs: tuple, threads: int, seconds: float) -> dict:
+def sessions_of(paths: list, threads: int) -> list:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    sessions = [onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in paths]
-    feed = {f"input_{number}": tensor.numpy() for number, tensor in enumerate(inputs)}
-    original, export = sessions
+    options.log_severity_level = 3  # errors
+    return [onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in paths]
+
+
+def feed_of(inputs: tuple) -> dict:
+    return {f"input_{number}": tensor.numpy() for number, tensor in enumerate(inputs)}
+
+
+def in_onnx_runtime(paths: list, inputs: tuple, threads: int, seconds: float) -> dict:
+    original, export = sessions_of(paths, threads)
+    feed = feed_of(inputs)
     return paired(lambda: original.run(None, feed), lambda: export.run(None, feed), seconds)
+
+
+def check_onnx(path: Path, converted: Path, inputs: tuple) -> None:
+    """Whether ONNX Runtime gives what LibTorch gives. @throws ValueError"""
+    found = sessions_of([converted], 1)[0].run(None, feed_of(inputs))
+    with torch.no_grad():
+        expected = flat(torch.jit.load(str(path)).eval()(*inputs))
+    for ours, theirs in zip(found, expected, strict=True):
+        difference = float((torch.from_numpy(ours) - theirs).abs().max() / theirs.abs().max())
+        if not difference <= TOLERANCE:
+            raise ValueError(f"expected LibTorch's outputs within {TOLERANCE:g} of the largest, but they differ by {difference:.2g}")
 
 
 def of_onnx(paths: list, inputs: tuple, threads: list, seconds: float) -> list:
     with tempfile.TemporaryDirectory() as folder:
         try:
             files = [to_onnx(path, inputs, Path(folder) / f"{number}.onnx") for number, path in enumerate(paths)]
+            for path, converted in zip(paths, files, strict=True):
+                check_onnx(path, converted, inputs)
             return [{"runtime": ONNX_RUNTIME, "threads": count, **in_onnx_runtime(files, inputs, count, seconds)} for count in threads]
         except Exception as error:  # the exporter's and ONNX Runtime's, of which there are many kinds
             reason = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]

@@ -1,5 +1,6 @@
 """What a published network says about itself. Each is one file in networks/."""
 
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,5 +103,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 
 def trace(model: nn.Module, *inputs: Tensor) -> torch.jit.ScriptModule:
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # Of shapes that the trace takes as constants. The networks check what came out.
+        warnings.simplefilter("ignore")
         return torch.jit.trace(model.eval(), inputs, check_trace=False)

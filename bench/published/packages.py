@@ -51,6 +51,8 @@ def enter_environment() -> None:
 def install(names: tuple) -> None:
     """Python packages, at the versions above."""
     wanted = [f"{name}=={VERSIONS[name]}" for name in names]
+    if not wanted:
+        return
     pip(["install", "--no-deps", *wanted], ", ".join(wanted))
 
 

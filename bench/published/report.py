@@ -8,6 +8,7 @@ from network import Metric
 from networks import CASES, NETWORKS
 
 NONE = ""
+BUSY = 1.5  # programs that run or wait for each core
 
 
 class Rows:
@@ -53,9 +54,12 @@ def one_case(rows: Rows) -> list:
     lines = []
     for method in (ORIGINAL, *BY_COMMAND, *RIVALS):
         if row := rows.rows.get(method):
-            values = [row["error"].replace("|", "\\|"), *[NONE] * (len(metrics) - 1)] if "error" in row else [rows.shown(method, metric) for metric in metrics]
+            values = [rows.shown(method, metric) for metric in metrics]
+            if "error" in row:
+                values = [row["error"].replace("|", "\\|"), *[NONE] * (len(metrics) - 1)]
             lines.append([title(method, row), *values, *cost(row, forward)])
-    head = ["", *(metric.name + (" (less is better)" if metric.less_is_better else "") for metric in metrics), "processor, s", "forward passes", "peak memory, MB"]
+    names = [metric.name + (" (less is better)" if metric.less_is_better else "") for metric in metrics]
+    head = ["", *names, "processor, s", "forward passes", "peak memory, MB"]
     return [f"### {rows.network.title}: {rows.case.title}", "", *table(head, lines), *latency(rows)]
 
 
@@ -96,7 +100,11 @@ def licences() -> list:
 
 def made(rows: list) -> str:
     commits, threads, processors = (sorted({str(row[key]) for row in rows}) for key in ("commit", "threads", "processors"))
-    return f"Made at {', '.join(commits)}, with {', '.join(threads)} threads, on {', '.join(processors)} cores."
+    text = f"Made at {', '.join(commits)}, with {', '.join(threads)} threads, on {', '.join(processors)} cores."
+    busy = max(row["load"] / row["processors"] for row in rows)
+    if busy > BUSY:
+        text += f" Other programs took part of them (up to {busy:.0f} waited for each core): that distorts latency, and processor time somewhat."
+    return text
 
 
 def write(rows: list, page: Path) -> None:

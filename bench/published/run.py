@@ -29,7 +29,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"all by default: {', '.join(CASES)}")
     parser.add_argument("--short", action="store_true", help=f"{QUICKEST} only, and little of all: shows that everything runs and that calibration helps")
-    parser.add_argument("--methods", nargs="+", choices=METHODS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, metavar="METHOD", help=f"all by default: {'; '.join(METHODS)}")
     parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
     parser.add_argument("--threads", type=int, default=2, help="of the command and of the rivals")
     parser.add_argument("--out", type=Path, default=ROOT / "build/published", help="where weights, inputs and models go")

