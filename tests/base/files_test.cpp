@@ -108,6 +108,9 @@ TEST(Files, HandOnTheirMode) {
   write_text_atomically(scratch / "file", "new");
   EXPECT_EQ(mode_of(scratch / "file"), 0604U);
   EXPECT_EQ(content(scratch / "file"), "new");
+  ::chmod((scratch / "file").c_str(), 0);
+  write_text_atomically(scratch / "file", "newer");
+  EXPECT_EQ(mode_of(scratch / "file"), 0U);
   ::umask(mask);
 }
 

@@ -96,7 +96,7 @@ TEST(Supervise, AFaultWhileAFileIsReadIsAnErrorOfTheFile) {
       return std::raise(signal);
     });
     EXPECT_EQ(outcome.code, 3);
-    EXPECT_TRUE(has(outcome.err, "error: The process died while reading 'bad.pt': "))
+    EXPECT_TRUE(has(outcome.err, "error: The process died while reading 'bad.pt' ("))
         << outcome.err;
   }
 }
@@ -126,7 +126,7 @@ TEST(Supervise, SaysWhatNobodyCaught) {
     return 0;
   });
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_TRUE(has(outcome.err, "(the disk is on fire)")) << outcome.err;
+  EXPECT_TRUE(has(outcome.err, ": the disk is on fire): the file is damaged")) << outcome.err;
   EXPECT_FALSE(has(outcome.err, "terminate called")) << outcome.err;
 }
 

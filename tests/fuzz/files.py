@@ -2,7 +2,7 @@
 """Runs the command on damaged model and data files: files.py [--runs N] [--seed N] [--jobs N] [--keep FOLDER]
 
 Each run changes a small sound file (bytes, the zip directory, records, pickles, source text, sizes) and gives it to a subcommand. Wanted:
-exit code 0, 2, 3, 4 or 5, no signal, no hang beyond 20 s, no more memory than MOST_MB, no temporary folder left behind. What is found is
+exit code 0, 2, 3, 4 or 5, no signal, no more than 20 s of the processor, no more memory than MOST_MB, no temporary folder left behind. What is found is
 printed with the number of its run, and the file is kept in --keep; a run depends on --seed and its number alone, and `--only NUMBER`
 repeats it. Ends with exit code 1 where something was found.
 
@@ -28,6 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_MB = 4096
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 ALLOWED = {"0", "2", "3", "4", "5"}
 MODELS = ["scripted_module", "traced_train_free", "frozen", "attributes", "tied", "extra_files", "dropout_bn", "all_modules"]
 NUMBERS = [0, 1, -1, 2, 7, 127, 255, 256, 65535, 2**31 - 1, -(2**31), 2**31, 2**32, 2**40, 2**62, 2**63 - 1, -(2**63)]
@@ -269,7 +270,7 @@ class Files:
         self.model = models / "scripted_module.pt"
         self.blended, self.export = folder / "blended.pt", folder / "export.pt"
         lines = [f"blend\t{self.model}\t-o\t{self.blended}\t-q", f"convert\t{self.model}\t-o\t{self.export}\t-q"]
-        made = subprocess.run([runner, self.model], input="\n".join(lines) + "\n", text=True, capture_output=True, check=True)
+        made = subprocess.run([runner, self.model], input="\n".join(lines) + "\n", text=True, capture_output=True, check=True, env=ONE_THREAD)
         if not (self.blended.exists() and self.export.exists()):
             raise RuntimeError("the sound files cannot be made: " + made.stdout)
         images, classes = torch.rand(12, 3, 8, 8), torch.arange(12) % 4
@@ -350,8 +351,7 @@ class Report:
 def work(numbers: list, options: argparse.Namespace, files: Files, report: Report, folder: Path) -> None:
     out = folder / "out"
     out.mkdir(parents=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([options.runner, files.model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace", env=environment) as runner:
+    with subprocess.Popen([options.runner, files.model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace", env=ONE_THREAD) as runner:
         while True:
             with report.lock:
                 if not numbers:

@@ -2,7 +2,8 @@
 // process. usage: fuzz_runner WARM_UP_MODEL, commands on standard input.
 //
 // A line is one run: its arguments, with tabs between them. For each there is a line on standard
-// output: exit code (minus the signal where one ended it; "hang" after 20 s), seconds, the peak
+// output: exit code (minus the signal where one ended it; "hang" after 20 s
+// of the processor, or two minutes), seconds, the peak
 // memory in MB and what it said on stderr, with \n for its line ends; tabs between them.
 #include "../../tools/command.h"
 
@@ -27,7 +28,8 @@
 
 namespace {
 
-constexpr double kLongest = 20.0;           // seconds
+constexpr rlim_t kMostProcessor = 20;       // seconds
+constexpr double kLongest = 120.0;          // seconds; the machine may be busy
 constexpr rlim_t kMostMemory = 8ULL << 30;  // of addresses; what is in use is measured
 
 struct Result {
@@ -41,6 +43,8 @@ struct Result {
   ::setpgid(0, 0);
   const rlimit memory{kMostMemory, kMostMemory};
   ::setrlimit(RLIMIT_AS, &memory);
+  const rlimit processor{kMostProcessor, kMostProcessor + 5};
+  ::setrlimit(RLIMIT_CPU, &processor);
   const rlimit core{0, 0};
   ::setrlimit(RLIMIT_CORE, &core);
   const int nothing = ::open("/dev/null", O_RDWR);
@@ -99,7 +103,8 @@ Result run(const std::vector<std::string>& words, const std::string& err) {
   const bool ended = wait_for(pid, status, usage);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   result.peak_mb = usage.ru_maxrss / 1024;
-  result.code = !ended              ? "hang"
+  const bool is_hang = !ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
+  result.code = is_hang             ? "hang"
                 : WIFEXITED(status) ? std::to_string(WEXITSTATUS(status))
                                     : std::to_string(-WTERMSIG(status));
   result.err = content_on_one_line(err);

@@ -91,6 +91,9 @@ fs::path checked_target(const std::string& path) {
 // @throws std::system_error; file systems that cannot flush a file of this kind do not count.
 void sync_to_disk(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == EACCES) {
+    return;  // a folder that this user may write to but not read
+  }
   if (descriptor < 0) {
     throw std::system_error(errno, std::generic_category());
   }
@@ -164,11 +167,10 @@ void write_atomically(const std::string& path,
     const TemporaryFolder scratch(folder);
     const auto temporary = (fs::path(scratch.path()) / target.filename()).string();
     write(temporary);
+    sync_to_disk(temporary);  // before the rename becomes visible
     if (const auto replaced = status_of(target)) {
       take_over_mode(temporary, *replaced);
     }
-    sync_to_disk(temporary);
-    // The rename must not become visible before the data is on the disk.
     fs::rename(temporary, target);
     sync_to_disk(folder);
   } catch (const std::system_error& error) {

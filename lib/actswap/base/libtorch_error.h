@@ -13,7 +13,7 @@ inline bool is_out_of_memory(std::string_view what) {
          what.find("std::bad_alloc") != std::string_view::npos;
 }
 
-/// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
+/// One line: without "[enforce fail at FILE:LINE] CONDITION. " in front, and without the interpreter's
 /// account of who called whom, behind whose last mark stands what an operator said ("RuntimeError:
 /// ...") or the model raised ("builtins.ValueError: ..."), nor the list of all devices after "Could
 /// not run 'aten::empty' with arguments from the 'CUDA' backend.".
@@ -29,9 +29,9 @@ inline std::string libtorch_cause(std::string what) {
     what.erase(0, what.starts_with(prefix) ? prefix.size() : 0);
   }
   static const std::string kEnforce = "[enforce fail at ";
-  static const std::string kEnd = "] . ";
-  if (const auto end = what.find(kEnd); what.starts_with(kEnforce) && end != std::string::npos) {
-    what.erase(0, end + kEnd.size());
+  if (what.starts_with(kEnforce)) {  // then ":LINE] ", what failed, and ". "
+    const auto end = what.find(". ", what.find("] "));
+    what.erase(0, end == std::string::npos ? 0 : end + 2);
   }
   what.erase(0, what.find_first_not_of('\n'));
   what = what.substr(0, what.find(" This could be because the operator doesn't exist"));

@@ -158,10 +158,10 @@ class Supervisor {
     }
     if (is_among(kFaults, signal) && !activity.empty()) {
       const std::string words = state.last_words.data();
-      say("The process died while " + activity + ": " + ::strsignal(signal) +
-          (words.empty() ? "" : " (" + words + ")") +
-          "; expected a file that LibTorch can handle. Where PyTorch does the same with the file, "
-          "the file is damaged; where not, please report a bug in actswap");
+      say("The process died while " + activity + " (" + ::strsignal(signal) +
+          (words.empty() ? "" : ": " + words) +
+          "): the file is damaged, or LibTorch cannot handle it. Where PyTorch can, please report "
+          "this");
       return static_cast<int>(ErrorKind::file);
     }
     return die_by(signal);
