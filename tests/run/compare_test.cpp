@@ -33,7 +33,7 @@ void expect_different(const c10::IValue& expected, const c10::IValue& found,
 
 void expect_undecided(const c10::IValue& output, const std::string& reason) {
   const auto result = compare(output, output);
-  EXPECT_FALSE(result.verified);
+  EXPECT_FALSE(result.verified) << output;
   EXPECT_FALSE(result.differs);
   EXPECT_NE(result.reason.find(reason), std::string::npos) << result.reason;
 }
@@ -53,7 +53,7 @@ TEST(CompareOutputs, TypesAndShapesCount) {
   expect_different(x, x.to(torch::kFloat16), "Half");
   expect_different(x, x.to(torch::kFloat64), "Double");
   expect_different(x, x.reshape({3, 2}), "[3, 2]");
-  expect_different(1.5, torch::scalar_tensor(1.5, torch::kFloat64), "Tensor");
+  expect_different(1.5, torch::scalar_tensor(1.5, torch::kFloat64), "a tensor of Double");
   expect_different(1, 1.0, "Double");
   expect_different(c10::ivalue::Tuple::create({x, x}), x, "2 values");
   expect_different(c10::ivalue::Tuple::create({x}), c10::List<torch::Tensor>({x, x}), "1 values");

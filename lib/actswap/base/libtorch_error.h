@@ -13,17 +13,28 @@ inline bool is_out_of_memory(std::string_view what) {
          what.find("std::bad_alloc") != std::string_view::npos;
 }
 
-/// One line: without "[enforce fail at FILE:LINE] CONDITION. " in front, and without the interpreter's
-/// account of who called whom, behind whose last mark stands what an operator said ("RuntimeError:
-/// ...") or the model raised ("builtins.ValueError: ..."), nor the list of all devices after "Could
-/// not run 'aten::empty' with arguments from the 'CUDA' backend.".
+/// Where in the interpreter's account the cause begins: the first line behind the code that is
+/// shown last, which says "RuntimeError: ..." for what an operator said and "builtins.ValueError:
+/// ..." for what the model raised. npos: nowhere.
+inline std::size_t begin_of_cause(const std::string& what) {
+  constexpr char kInName[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+  auto line = what.rfind("<--- HERE\n");
+  while (line != std::string::npos && (line = what.find('\n', line)) != std::string::npos) {
+    const auto end = what.find_first_not_of(kInName, ++line);
+    if (end != std::string::npos && end > line && what.compare(end, 2, ": ") == 0) {
+      return line;
+    }
+  }
+  return std::string::npos;
+}
+
+/// One line: without "[enforce fail at FILE:LINE] CONDITION. " in front, without the interpreter's
+/// account of who called whom, and without the list of all devices after "Could not run 'aten::empty' with
+/// arguments from the 'CUDA' backend.".
 inline std::string libtorch_cause(std::string what) {
-  static const std::string kInterpreter = "The following operation failed in the TorchScript";
-  static const std::string kHere = "<--- HERE\n";
-  if (const auto at = what.rfind(kHere);
-      what.starts_with(kInterpreter) && at != std::string::npos) {
-    what.erase(0, at + kHere.size());
-    what.erase(0, what.find_first_not_of('\n'));
+  if (what.starts_with("The following operation failed in the TorchScript")) {
+    const auto begin = begin_of_cause(what);
+    what.erase(0, begin == std::string::npos ? 0 : begin);
   }
   for (const std::string prefix : {"RuntimeError: ", "builtins."}) {
     what.erase(0, what.starts_with(prefix) ? prefix.size() : 0);

@@ -118,7 +118,7 @@ class Comparer {
     if (!finite.any().item<bool>()) {
       return;
     }
-    has_finite_ = true;
+    has_finite_ = has_finite_ || is_continuous(expected);
     const auto differences = (actual - wanted).masked_select(finite).abs();
     const auto largest = differences.max().item<double>();
     result_.max_abs_diff = std::max(result_.max_abs_diff, largest);
