@@ -439,6 +439,42 @@ class IndexedInPlace(nn.Module):
         return x
 
 
+class WritesToItsInput(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.mish(x, inplace=True) * 2.0
+
+
+class IndexedShortcut(nn.Module):
+    """What is called through an interface writes in place to what its caller reads, but in AddOne to something new."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([WritesToItsInput(), AddOne()])
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * 2.0
+        for i in [0, 1]:
+            layer: Layer = self.layers[i]
+            x = layer.forward(x) + x
+        return x
+
+
+class ForkedInPlace(nn.Module):
+    """Forked methods that write in place: one to what is read when it has ended, one to something new."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        return F.silu(x, inplace=True) * 2.0
+
+    def alone(self, x: Tensor) -> Tensor:
+        return F.mish(x + 1.0, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, y = x * 2.0, x * 3.0
+        a = torch.jit.fork(self.seen, x)
+        b = torch.jit.fork(self.alone, y)
+        return torch.jit.wait(a) + torch.jit.wait(b) + x + y
+
+
 def encoder() -> nn.Module:
     """Layers that run as one fused operator in eval mode, the GELU inside, and by parts otherwise."""
     layers = [nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, activation="gelu", batch_first=True, norm_first=first) for first in (False, True)]
@@ -569,6 +605,8 @@ GOOD = {
     "learnt": (Learnt, "script", [[2, 6]], 1),  # the other one stays
     "indexed": (Indexed, "script", [[2, 4]], 4),
     "indexed_in_place": (IndexedInPlace, "script", [[2, 4]], 2),
+    "indexed_shortcut": (IndexedShortcut, "script", [[2, 4]], 1),  # the other one stays
+    "forked_in_place": (ForkedInPlace, "script", [[2, 4]], 1),  # the one that is seen stays
     "encoder": (encoder, "script", [[2, 5, 8]], 4),  # in each layer one in the fused operator, one beside it
     "encoder_traced": (encoder, "trace", [[2, 5, 8]], 2),
     "encoder_frozen": (encoder, "freeze", [[2, 5, 8]], 4),
