@@ -1,6 +1,5 @@
 // actswap convert: from a trained model to a verified export.
 #include "log/log.h"
-#include "plan_table.h"
 #include "planning.h"
 #include "progress.h"
 #include "subcommand.h"
