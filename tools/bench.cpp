@@ -47,7 +47,7 @@ int run(const CommonOptions& common, const Options& options) {
         }
       }
     }
-    if (!common.json && !results.front().doubt.empty()) {
+    if (!common.json && results.size() == 1 && !results.front().doubt.empty()) {
       std::printf("%-10s cannot be trusted: %s\n", "", results.front().doubt.c_str());
     }
   }

@@ -1,7 +1,6 @@
 // actswap convert: from a trained model to a verified export.
 #include "export_flags.h"
 #include "log/log.h"
-#include "plan_table.h"
 #include "planning.h"
 #include "progress.h"
 #include "subcommand.h"

@@ -4,6 +4,11 @@
 #include "subcommand.h"
 
 #include <actswap/graph/plan.h>
+#include <actswap/measure/latency.h>
+#include <actswap/measure/site_cost.h>
+
+#include <map>
+#include <optional>
 
 namespace actswap::tool {
 
@@ -13,6 +18,11 @@ Model load_model(const std::string& path, bool thaws);
 /// Logs what becomes of each site, and warns of those that cannot be replaced.
 /// @throws UsageError where nothing would be swapped, with the reason for each site
 Plan make_plan(const Model& model, const PlanFlags& flags);
+
+/// Prints what would become of each site, as JSON or as a table.
+void print_plan(const CommonOptions& common, const Model& model, const Plan& plan,
+                const std::map<std::string, SiteCost>& costs = {},
+                const std::optional<Latency>& latency = {});
 
 /// Warns where batch norm and dropout are in train mode for good, and, of a model that is to be
 /// trained, where training cannot change their mode.

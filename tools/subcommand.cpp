@@ -43,16 +43,20 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
 }
 
 void PlanFlags::add(CLI::App& app) {
-  app.add_option("--to", options.to, "Target activation");
+  app.add_option("--to", options.to, "Put this activation in the place of others");
   // One value each time, so that none of them swallows the name of the model.
-  app.add_option("--source", sources,
-                 "Replace these activations (default: those that `actswap activations` marks)")
+  app.add_option(
+         "--source", sources,
+         "Replace these activations, with commas between them (default: those that `actswap "
+         "activations` marks)")
       ->allow_extra_args(false);
-  app.add_option("--only", options.only, "Glob over site ids or module paths: swap only these")
+  app.add_option("--only", options.only,
+                 "Swap only the sites that this glob matches, by id or module path")
       ->allow_extra_args(false);
-  app.add_option("--keep", options.keep, "Glob of sites to leave as they are")
+  app.add_option("--keep", options.keep, "Leave the sites that this glob matches as they are")
       ->allow_extra_args(false);
-  app.add_option("--site", rules, "PATTERN=TARGET: another target for these sites")
+  app.add_option("--site", rules,
+                 "PATTERN=TARGET: give the sites that this glob matches another target")
       ->allow_extra_args(false);
 }
 

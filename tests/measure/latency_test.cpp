@@ -79,10 +79,10 @@ class BusyMachine {
 };
 
 TEST(Latency, CannotBeTrustedOnABusyMachine) {
-  const auto model = make_model(1000);
+  const auto model = make_model(400);
   const BusyMachine busy;
   const auto latencies = measure_latency({model, model}, {torch::ones({64, 64})},
-                                         RuntimeSetting::plain, {.rounds = 20, .warmup = 1});
+                                         RuntimeSetting::plain, {.rounds = 8, .warmup = 1});
   EXPECT_FALSE(latencies[1].doubt.empty());
 }
 

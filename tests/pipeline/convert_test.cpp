@@ -82,6 +82,12 @@ TEST(Convert, GoesTheWholeWay) {
   const auto json = nlohmann::json::parse(record);
   EXPECT_EQ(json["sites_swapped"], 2);
   EXPECT_EQ(json["retargeted"], run.retargeted->value);
+  EXPECT_EQ(json["options"]["control"], true);
+  EXPECT_EQ(json["options"]["seeds"], 1);
+  EXPECT_TRUE(json["options"]["max_drop"].is_null());
+  EXPECT_EQ(json["training"]["blend_code"], "fused");
+  EXPECT_EQ(json["recipe"].get<std::string>().rfind("ramp, trained on distil-mse, 2 epochs", 0),
+            0U);
 }
 
 TEST(Convert, SameSeedSameParameters) {
@@ -306,6 +312,9 @@ TEST(Convert, WhereTheRecordGoesIsCheckedBeforeAnythingElse) {
   expect("out.pt", "file/run", ErrorKind::file);
   expect("out.pt", "run", ErrorKind::file);
   expect("out.pt", std::string(300, 'x'), ErrorKind::file);
+  std::filesystem::create_directory_symlink("/proc", setting.scratch / "link");
+  expect("out.pt", "link/run", ErrorKind::file);
+  std::filesystem::remove(setting.scratch / "link");
   expect("out.pt", "out.pt", ErrorKind::usage);
   expect("out.pt", "run/../out.pt/", ErrorKind::usage);
   expect("out.pt", "out.pt/run", ErrorKind::usage);

@@ -142,6 +142,23 @@ TEST(Resolve, NumbersOutsideTheirRangeAreRefused) {
   refused([](auto& request) { request.ramp.end = -1.0; });
 }
 
+// Before a calibration, which may take minutes.
+TEST(Resolve, ARampThatIsLongerThanTheTrainingIsRefused) {
+  Setting setting;
+  setting.request.recipe = Recipe::calibrated_ramp;
+  setting.request.train.batch_size = 16;  // four batches an epoch
+  setting.request.ramp.end = 1.0;
+  EXPECT_NO_THROW(setting.options());
+  setting.request.ramp.hold = 0.5;
+  EXPECT_NE(setting.refusal().find("holds it until 1.5; train for longer"), std::string::npos);
+  setting.request.ramp = {.unit = ScheduleUnit::steps, .end = 5.0};
+  EXPECT_NE(setting.refusal().find("at epoch 1.25"), std::string::npos) << setting.refusal();
+  setting.request.ramp = {.end = 0.75, .bound = 1.0};
+  setting.request.validation_data = images(8);
+  EXPECT_NE(setting.refusal().find("reaches t = 1 by epoch 0.5"), std::string::npos)
+      << setting.refusal();
+}
+
 struct Ineffective {
   const char* option;
   const char* need;

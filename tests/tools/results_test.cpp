@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <regex>
 
 namespace tool_test {
 namespace {
@@ -69,6 +70,25 @@ TEST_F(Inspect, WithAnInputItSaysWhatEachSiteCosts) {
     shares += site.at("share").get<double>();
   }
   EXPECT_LT(shares, 1.0);
+  const auto latency = Json::parse(outcome.out).at("latency");
+  EXPECT_GT(latency.at("minimum_ms"), 0.0);
+  EXPECT_LE(latency.at("minimum_ms"), latency.at("interval_ms").at(0));
+}
+
+TEST_F(Inspect, WithAnInputTheTableHasTimes) {
+  const auto model = model_file("scripted_module.pt");
+  const auto outcome = run_here({"inspect", model, "--input", "2x3x8x8"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = lines_of(outcome.out);
+  EXPECT_TRUE(std::regex_match(
+      lines[1],
+      std::regex("a forward takes [0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms")))
+      << lines[1];
+  EXPECT_TRUE(std::regex_match(
+      lines.back(),
+      std::regex(
+          "cells\\.1\\.act/forward/0 +mish +module +relu +2x8x8x8 +[0-9.]+ +[0-9.]+ % +selected")))
+      << lines.back();
 }
 
 TEST_F(Inspect, TableHasALineForEachSite) {

@@ -2,6 +2,7 @@
 #include <actswap/data/sample.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/sensitivity_request.h>
 
 #include <sstream>
 
@@ -11,18 +12,14 @@ namespace {
 
 SensitivityOptions sensitivity_options(const ConvertOptions& options,
                                        const ConvertCallbacks& callbacks) {
-  SensitivityOptions measuring;
+  auto measuring = SensitivityRequest{.validation_data = options.validation_data,
+                                      .calibration_data = options.calibration_data,
+                                      .calibration = options.calibration,
+                                      .seed = options.train.seed,
+                                      .timing_inputs = options.probe_inputs}
+                       .resolved();
   measuring.judging.should_stop = callbacks.should_stop;
   measuring.judging.on_run = callbacks.on_sensitivity;
-  measuring.timing_inputs =
-      options.probe_inputs.empty() ? first_inputs(*options.validation_data) : options.probe_inputs;
-  if (options.calibration_data) {
-    measuring.calibration = options.calibration;
-    measuring.calibration.passes = 0;  // of each site alone: it would take as long for each
-    measuring.calibration_batches =
-        sample_inputs(*options.calibration_data, options.calibration.inputs,
-                      options.calibration.batch_size, options.train.seed);
-  }
   return measuring;
 }
 

@@ -22,6 +22,13 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
   run.run_directory = options.run_directory;
   run.recipe = describe(options);
   run.learning_rate = options.learning_rate;
+  run.options = {.calibration = options.calibration,
+                 .blend_code = options.blend_code,
+                 .control = options.control,
+                 .seeds = options.seeds,
+                 .max_drop = options.max_drop,
+                 .plan_by_sensitivity = options.plan_by_sensitivity,
+                 .budget_ms = options.budget_ms};
   run.plan = plan;
   run.parameters = parameter_count(model.module);
   run.trained = options.train_data != nullptr;

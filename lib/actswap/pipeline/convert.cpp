@@ -9,6 +9,7 @@
 #include <actswap/pipeline/conversion_state.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/expect_swaps.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
 
@@ -285,6 +286,7 @@ Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& 
 
 Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
             const ConvertCallbacks& callbacks) {
+  expect_swaps(model, plan);
   const auto options = resolve(model, request);
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));

@@ -3,6 +3,7 @@
 #include <actswap/pipeline/effects.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
+#include <actswap/train/ramps.h>
 
 #include <algorithm>
 #include <utility>
@@ -84,6 +85,13 @@ TrainOptions train_options(const ConvertRequest& request, const LearningRate& ra
   return options;
 }
 
+void check_ramp(const ConvertOptions& options) {
+  const auto examples = options.train_data->size();
+  const auto batches = static_cast<double>(options.train.batches_per_epoch(examples));
+  const auto steps = static_cast<double>(options.train.steps(examples));
+  ramps_within({options.schedule.in_epochs(batches)}, steps / batches, options.train.bound);
+}
+
 // What the request leaves open of loss, classes and batch norms.
 void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
                            ConvertOptions& options) {
@@ -149,6 +157,7 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   if (trains) {
     choose_what_is_learnt(model, request, options);
     options.train.validate();
+    check_ramp(options);
   }
   return options;
 }

@@ -1,4 +1,4 @@
-// What a conversion does where nobody says: the one place that decides it, for the command and for
+// What a conversion does by default: the one place that decides it, for the command and for
 // programs alike.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What somebody asks of a conversion. What is left empty, `resolve` (recipe.h) decides.
+// What a user asks of a conversion. `resolve` (recipe.h) decides what is left empty.
 #pragma once
 
 #include <actswap/base/export.h>

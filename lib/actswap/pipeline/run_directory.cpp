@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -27,6 +28,15 @@ fs::path canonical(const std::string& path) {
 [[noreturn]] void fail(const std::string& directory, const std::string& reason) {
   throw FileError("Cannot write the record of the run into '" + directory +
                   "' (--run-dir): " + reason);
+}
+
+// By trial: permissions alone do not say it, of /proc, say.
+void expect_writable(const fs::path& folder, const std::string& directory) {
+  auto trial = (folder / ".actswap_XXXXXX").string();
+  if (::mkdtemp(trial.data()) == nullptr) {
+    fail(directory, "in '" + folder.string() + "': " + std::strerror(errno));
+  }
+  ::rmdir(trial.c_str());
 }
 
 // The folder, or the nearest one above it that exists.
@@ -66,9 +76,7 @@ void check_run_directory(const std::string& directory, const std::string& output
                      output + "'");
   }
   const auto existing = nearest(directory);
-  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
-    fail(directory, "in '" + existing.string() + "': " + std::strerror(errno));
-  }
+  expect_writable(existing, directory);
   std::error_code ignored;
   if (fs::is_directory(record, ignored)) {
     fail(directory, "'" + record.string() + "' is a folder; expected none or a file");

@@ -7,7 +7,7 @@
 
 namespace actswap {
 
-/// Writes nothing: the folder is made with the first record.
+/// Leaves nothing behind: the folder is made with the first record.
 /// @param directory where run.json goes; empty: no record is written
 /// @param output the file that the conversion writes
 /// @throws UsageError where the two are in each other's way; FileError where the folder cannot be

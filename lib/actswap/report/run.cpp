@@ -97,6 +97,28 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
   return list;
 }
 
+Json options_json(const CalibrationOptions& options) {
+  return {{"inputs", options.inputs},
+          {"batch_size", options.batch_size},
+          {"memory", options.memory},
+          {"max_features", options.max_features},
+          {"passes", options.passes ? Json(*options.passes) : Json()},
+          {"draws_each_pass", options.draws_each_pass}};
+}
+
+Json optional(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
+// Beside those of calibration and training.
+Json options_json(const RunOptions& options) {
+  return {{"control", options.control},
+          {"seeds", options.seeds},
+          {"max_drop", optional(options.max_drop)},
+          {"plan_by_sensitivity", options.plan_by_sensitivity},
+          {"budget_ms", optional(options.budget_ms)}};
+}
+
 Json calibration_json(const Calibration& calibration) {
   Json sites = Json::array();
   for (const auto& site : calibration.sites) {
@@ -189,7 +211,8 @@ std::string to_json(const Plan& plan) {
 }
 
 std::string inspection_json(const Model& model, const Plan& plan,
-                            const std::map<std::string, SiteCost>& costs) {
+                            const std::map<std::string, SiteCost>& costs,
+                            const std::optional<Latency>& latency) {
   Json methods = Json::array();
   for (const auto& method : model.module.get_methods()) {
     methods.push_back(method.name());
@@ -202,6 +225,9 @@ std::string inspection_json(const Model& model, const Plan& plan,
                    {"fixed_mode", model.fixed_mode},
                    {"methods", methods},
                    {"parameters", parameter_count(model.module)}};
+  if (latency) {
+    json["latency"] = to_json_object(*latency);
+  }
   json["sites"] = plan_json(plan);
   for (auto& site : json["sites"]) {
     if (const auto cost = costs.find(site["id"].get<std::string>()); cost != costs.end()) {
@@ -234,37 +260,40 @@ std::string to_json(const Run& run) {
   if (run.sensitivity) {
     json["sensitivity"] = to_json_object(*run.sensitivity);
     const auto prediction = predict(run.plan, *run.sensitivity);
-    json["predicted"] = {
-        {"drop", prediction.drop},
-        {"latency_ms", prediction.latency_ms ? Json(*prediction.latency_ms) : Json()}};
+    json["predicted"] = {{"drop", prediction.drop},
+                         {"latency_ms", optional(prediction.latency_ms)}};
   }
   if (run.calibration) {
     json["calibration"] = calibration_json(*run.calibration);
+    json["calibration"]["options"] = options_json(run.options.calibration);
   }
   json["recipe"] = run.recipe;
+  json["options"] = options_json(run.options);
   json["trained"] = run.trained;
   if (run.trained) {
-    json["training"] = {{"epochs", run.train.epochs},
-                        {"batch_size", run.train.batch_size},
-                        {"loss", to_string(run.train.loss)},
-                        {"temperature", run.train.temperature},
-                        {"class_dim", run.train.class_dim},
-                        {"optimizer", to_string(run.train.optimizer)},
-                        {"learning_rate", run.train.learning_rate},
-                        {"learning_rate_from", kind_of(run.learning_rate)},
-                        {"momentum", run.train.momentum},
-                        {"weight_decay", run.train.weight_decay},
-                        {"clip_norm", run.train.clip_norm},
-                        {"warmup", run.train.warmup},
-                        {"average", run.train.average},
-                        {"keeps_statistics", run.train.keeps_statistics},
-                        {"check_every", run.train.check_every},
-                        {"keep", to_string(run.train.keep)},
-                        {"patience", run.train.patience},
-                        {"bound", run.train.bound ? Json(*run.train.bound) : Json()},
-                        {"seed", run.train.seed},
-                        {"augmentation", to_string(run.train.augmentation)},
-                        {"schedule", run.schedule}};
+    json["training"] = {
+        {"epochs", run.train.epochs},
+        {"batch_size", run.train.batch_size},
+        {"loss", to_string(run.train.loss)},
+        {"temperature", run.train.temperature},
+        {"class_dim", run.train.class_dim},
+        {"optimizer", to_string(run.train.optimizer)},
+        {"learning_rate", run.train.learning_rate},
+        {"learning_rate_from", kind_of(run.learning_rate)},
+        {"momentum", run.train.momentum},
+        {"weight_decay", run.train.weight_decay},
+        {"clip_norm", run.train.clip_norm},
+        {"warmup", run.train.warmup},
+        {"average", run.train.average},
+        {"keeps_statistics", run.train.keeps_statistics},
+        {"check_every", run.train.check_every},
+        {"keep", to_string(run.train.keep)},
+        {"patience", run.train.patience},
+        {"bound", optional(run.train.bound)},
+        {"blend_code", run.options.blend_code == BlendCode::fused ? "fused" : "stock"},
+        {"seed", run.train.seed},
+        {"augmentation", to_string(run.train.augmentation)},
+        {"schedule", run.schedule}};
     if (!run.site_order.empty()) {
       json["training"]["site_order"] = run.site_order;
     }

@@ -7,6 +7,7 @@
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/best.h>
 #include <actswap/train/optimizer.h>
+#include <actswap/train/ramps.h>
 #include <actswap/train/trainer.h>
 
 #include <torch/torch.h>
@@ -21,9 +22,6 @@
 namespace actswap {
 
 namespace {
-
-// Progress is a quotient of whole numbers, what users write a decimal fraction: equal up to this.
-constexpr double kRounding = 1e-9;
 
 // The loader has no other way to end an epoch early, as a last epoch that is a fraction must.
 struct BudgetSpent {};
@@ -100,11 +98,11 @@ class Training {
         loss_(module_, std::move(teacher), options),
         tensors_(module),
         best_(options.keep == Keep::best),
-        total_steps_(options.steps(data.size())) {
+        total_steps_(options.steps(data.size())),
+        ramps_(ramps_within(schedules_, progress_at(total_steps_), options.bound)) {
     if (options.average > 0.0) {
       averaging_.emplace(module, options.average);
     }
-    check_schedule();
     plan_checks();
   }
 
@@ -125,40 +123,6 @@ class Training {
   }
 
  private:
-  double begin_of_ramp() const {
-    double begin = schedules_.front().options().begin;
-    for (const auto& schedule : schedules_) {
-      begin = std::min(begin, schedule.options().begin);
-    }
-    return begin;
-  }
-
-  double end_of_ramp() const {
-    double end = 0.0;
-    for (const auto& schedule : schedules_) {
-      end = std::max(end, schedule.options().end);
-    }
-    return end;
-  }
-
-  void check_schedule() const {
-    const double last = progress_at(total_steps_);
-    double length = 0.0;
-    for (const auto& schedule : schedules_) {
-      length = std::max(length, schedule.length());
-    }
-    if (length > last + kRounding) {
-      std::ostringstream text;
-      text << "Expected a schedule that ends within the training of " << last
-           << " epochs, but it reaches t = 1 at epoch " << end_of_ramp();
-      if (length > end_of_ramp()) {
-        text << " and holds it until " << length;
-      }
-      text << "; train for longer or end the ramp earlier";
-      throw UsageError(text.str());
-    }
-  }
-
   void plan_checks() {
     if (!options_.asks_for_checks()) {
       return;
@@ -171,25 +135,12 @@ class Training {
     const double last = progress_at(total_steps_);
     const double every = options_.check_every > 0.0 ? options_.check_every : last / 20.0;
     check_steps_ = std::max<std::int64_t>(1, std::llround(every * static_cast<double>(batches_)));
-    if (!options_.bound) {
-      return;
+    if (options_.bound) {
+      loop_.emplace(ClosedLoopOptions{.begin = ramps_.begin,
+                                      .end = ramps_.end,
+                                      .deadline = ramps_.deadline,
+                                      .bound = *options_.bound});
     }
-    double hold = 0.0;
-    for (const auto& schedule : schedules_) {
-      hold = std::max(hold, schedule.options().hold);
-    }
-    const double deadline = last - (hold > 0.0 ? hold : 0.5 * last);
-    if (end_of_ramp() > deadline + kRounding) {
-      std::ostringstream text;
-      text << "Expected with a bound a ramp that reaches t = 1 by epoch " << deadline
-           << ", so that it can be held, but it ends at epoch " << end_of_ramp()
-           << "; end it earlier, or name a shorter hold";
-      throw UsageError(text.str());
-    }
-    loop_.emplace(ClosedLoopOptions{.begin = begin_of_ramp(),
-                                    .end = end_of_ramp(),
-                                    .deadline = std::max(deadline, end_of_ramp()),
-                                    .bound = *options_.bound});
   }
 
   double progress_at(std::int64_t step) const {
@@ -385,6 +336,7 @@ class Training {
   std::optional<ClosedLoop> loop_;
   Best best_;
   std::int64_t total_steps_;
+  Ramps ramps_;
   std::int64_t check_steps_ = 0;  // from one check to the next; 0: none
   std::int64_t step_ = 0;
   bool is_over_ = false;             // early
