@@ -1,3 +1,4 @@
+#include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/safeguard.h>
 
 #include <actswap/graph/blend.h>
@@ -45,7 +46,11 @@ double Safeguard::error() {
   double sum = 0.0;
   for (std::size_t i = 0; i < std::min(outputs.size(), original_outputs_.size()); ++i) {
     if (outputs[i].is_floating_point() && outputs[i].sizes() == original_outputs_[i].sizes()) {
-      sum += (outputs[i] - original_outputs_[i]).to(torch::kDouble).square().sum().item<double>();
+      sum += difference(outputs[i], original_outputs_[i])
+                 .to(torch::kDouble)
+                 .square()
+                 .sum()
+                 .item<double>();
     }
   }
   return sum;

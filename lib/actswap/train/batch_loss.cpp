@@ -11,6 +11,19 @@
 
 namespace actswap {
 
+namespace {
+
+// An infinity is a mask's.
+void set_to_zero(std::vector<torch::Tensor>& values) {
+  for (auto& value : values) {
+    if (value.is_floating_point() || value.is_complex()) {
+      value = torch::where(torch::isinf(value), value, torch::zeros_like(value));
+    }
+  }
+}
+
+}  // namespace
+
 BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                      const TrainOptions& options)
     : module_(module),
@@ -40,7 +53,7 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
 }
 
-LossInputs BatchLoss::run(const Example& batch) {
+LossInputs BatchLoss::run(const Example& batch, Answer answer) {
   LossInputs values;
   LayerComparison::Values ours;
   LayerComparison::Values theirs;
@@ -62,6 +75,11 @@ LossInputs BatchLoss::run(const Example& batch) {
     run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
   }
   run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
+  if (answer == Answer::zeros) {
+    set_to_zero(ours.outputs);
+    set_to_zero(ours.layers);
+    set_to_zero(values.sites);
+  }
   if (layers_) {
     values.layer_error = layers_->error(ours, theirs);
   }
@@ -72,16 +90,25 @@ LossInputs BatchLoss::run(const Example& batch) {
 }
 
 torch::Tensor BatchLoss::operator()(const Example& batch) {
-  return loss_(run(batch));
+  return loss_(run(batch, Answer::models));
 }
 
 double BatchLoss::mean(const Dataset& data) {
+  return mean(data, Answer::models);
+}
+
+double BatchLoss::mean_of_zeros(const Dataset& data) {
+  return mean(data, Answer::zeros);
+}
+
+double BatchLoss::mean(const Dataset& data, Answer answer) {
   const torch::NoGradGuard without_gradients;
   const EvalMode eval_mode(module_);
   const Loader loader(data, {.batch_size = batch_size_, .shuffle = false});
   double sum = 0.0;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
-    sum += (*this)(batch).item<double>() * static_cast<double>(batch.inputs.front().size(0));
+    sum += loss_(run(batch, answer)).item<double>() *
+           static_cast<double>(batch.inputs.front().size(0));
   });
   return sum / static_cast<double>(data.size());
 }
