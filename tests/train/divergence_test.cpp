@@ -123,6 +123,37 @@ TEST(Divergence, AnEmptyDataSetIsRefused) {
   EXPECT_NE(text.find("at least one example"), std::string::npos) << text;
 }
 
+// In eval mode it gives something else, which the loss does not take: there is nothing to compare
+// with, and the training goes on.
+TEST(Divergence, AModelThatOnlyTrainsInTrainMode) {
+  auto module = make_module({{"w", torch::ones({3, 3})}},
+                            "  y = torch.matmul(x, self.w)\n"
+                            "  if not self.training:\n"
+                            "    y = y.sum()\n"
+                            "  return y\n");
+  torch::manual_seed(2);
+  const auto records = train(
+      module, {}, TensorDataset({torch::randn({8, 3})}, torch::zeros({8, 3})), no_ramp(),
+      [](double) {}, plain_options(Signal::mse));
+  EXPECT_EQ(records.size(), 1U);
+}
+
+// Memory that runs out is told as such, with how much was asked for.
+TEST(Divergence, MemoryThatRunsOutIsNoMistakeOfTheModel) {
+  auto module = make_module({{"w", torch::ones({3})}},
+                            "  return (x * self.w).expand(1 << 40, 1024, 3) + x\n");
+  try {
+    train(
+        module, {}, TensorDataset({torch::ones({1, 3})}, torch::zeros({1, 3})), no_ramp(),
+        [](double) {}, plain_options(Signal::mse));
+    FAIL() << "there was memory enough";
+  } catch (const FileError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("ran out of memory (tried to allocate "), std::string::npos) << text;
+    EXPECT_EQ(text.find("enforce fail"), std::string::npos) << text;
+  }
+}
+
 // The original's own training is stopped as well: the control's.
 TEST(Divergence, TheControlToo) {
   auto control = network();

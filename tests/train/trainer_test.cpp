@@ -300,7 +300,7 @@ TEST(Trainer, ALossThatIsNotFiniteBeforeTheFirstStepIsTheDatas) {
     train(module, {}, TensorDataset({nan}, torch::zeros({8, 3})), no_ramp(), kIgnoreBlend,
           plain_options(Signal::mse));
   });
-  EXPECT_NE(text.find("finite loss before the training"), std::string::npos) << text;
+  EXPECT_NE(text.find("finite loss before the first step"), std::string::npos) << text;
   EXPECT_FALSE(module.is_training());
 }
 

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <new>
+#include <string>
 #include <string_view>
 
 namespace actswap {
@@ -20,6 +21,16 @@ inline bool is_out_of_memory(const std::exception& error) {
     }
   }
   return false;
+}
+
+/// " (tried to allocate 1024 bytes)"; empty where the exception does not say how much.
+inline std::string allocation_in(const std::exception& error) {
+  const std::string_view what = error.what();
+  const auto begin = what.find("tried to allocate ");
+  const auto end = what.find(" bytes", begin);
+  return begin == std::string_view::npos || end == std::string_view::npos
+             ? std::string()
+             : " (" + std::string(what.substr(begin, end + 6 - begin)) + ")";
 }
 
 }  // namespace actswap

@@ -1,5 +1,4 @@
 #include <actswap/base/error.h>
-#include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
@@ -261,9 +260,9 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
     return result;
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) {
-      throw FileError("The calibration ran out of memory: " + libtorch_cause(error.what()) +
-                      "; fewer inputs, a smaller batch_size or less memory for values in the "
-                      "middle (CalibrationOptions) need less");
+      throw FileError("The calibration ran out of memory" + allocation_in(error) +
+                      "; fewer inputs (--calibrate-inputs) or a smaller batch size "
+                      "(--calibrate-batch) need less");
     }
     throw;
   }

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/observe.h>
 #include <actswap/train/batch_loss.h>
@@ -19,6 +20,12 @@ void set_to_zero(std::vector<torch::Tensor>& values) {
     if (value.is_floating_point() || value.is_complex()) {
       value = torch::where(torch::isinf(value), value, torch::zeros_like(value));
     }
+  }
+}
+
+void detach(std::vector<torch::Tensor>& values) {
+  for (auto& value : values) {
+    value = value.detach();
   }
 }
 
@@ -70,9 +77,15 @@ LossInputs BatchLoss::run(const Example& batch, Answer answer) {
       found.outputs = run_model(module, inputs);
     }
   };
+  // The order tells the sites: both models have to take the same way, and a transformer encoder
+  // takes another one without gradients.
+  const bool has_sites = loss_.loss().has(Signal::sites);
   if (teacher_) {
-    const torch::NoGradGuard without_gradients;
+    const torch::AutoGradMode with_gradients(has_sites);
     run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
+    for (auto* found : {&theirs.outputs, &theirs.layers, &values.original_sites}) {
+      detach(*found);
+    }
   }
   run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
   if (answer == Answer::zeros) {
@@ -101,8 +114,10 @@ double BatchLoss::mean_of_zeros(const Dataset& data) {
   return mean(data, Answer::zeros);
 }
 
+// With gradients, as in training: a model that looks whether there are any takes the same way.
 double BatchLoss::mean(const Dataset& data, Answer answer) {
-  const torch::NoGradGuard without_gradients;
+  const torch::AutoGradMode with_gradients(true);
+  const KeptState kept(module_);
   const EvalMode eval_mode(module_);
   const Loader loader(data, {.batch_size = batch_size_, .shuffle = false});
   double sum = 0.0;

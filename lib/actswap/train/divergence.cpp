@@ -34,16 +34,14 @@ DivergenceCheck::DivergenceCheck(BatchLoss& loss, const Dataset& data, const Tra
       examples_(data, some_examples(data.size(), options.seed)),
       parameters_(parameters),
       has_scale_(!options.loss.has(Signal::module)) {
-  start_ = loss_.mean(examples_);
-  if (!std::isfinite(start_)) {
-    std::ostringstream text;
-    text << "Expected a finite loss before the training, but on " << examples_.size()
-         << " training examples it is " << start_
-         << "; look for values that are not finite in the data and in the model's outputs";
-    throw UsageError(text.str());
-  }
-  of_zeros_ = finite_or_zero(loss_.mean_of_zeros(examples_));
   size_ = size_of_parameters();
+  try {
+    start_ = loss_.mean(examples_);
+    of_zeros_ = finite_or_zero(loss_.mean_of_zeros(examples_));
+  } catch (const UsageError&) {
+    is_comparable_ = false;  // the first step says what is wrong, if it is in train mode, too
+  }
+  is_comparable_ = is_comparable_ && std::isfinite(start_);
 }
 
 double DivergenceCheck::size_of_parameters() const {
@@ -59,7 +57,7 @@ double DivergenceCheck::size_of_parameters() const {
 
 void DivergenceCheck::note(std::int64_t step, double loss) {
   const double limit = kExplosion * std::max(start_, of_zeros_);
-  if (!first_above_ && has_scale_ && limit > 0.0 && loss > limit) {
+  if (!first_above_ && is_comparable_ && has_scale_ && limit > 0.0 && loss > limit) {
     first_above_ = step;
   }
 }
@@ -75,6 +73,9 @@ bool DivergenceCheck::is_diverged(double loss, double untrained) const {
 
 std::optional<std::string> DivergenceCheck::verdict(
     const std::function<double(const std::function<double()>& measure)>& swap_loss) {
+  if (!is_comparable_) {
+    return {};
+  }
   const auto measure = [this] { return loss_.mean(examples_); };
   const double loss = measure();
   std::ostringstream text;

@@ -25,8 +25,8 @@ namespace actswap {
 /// is no better than chance passes: it is poor, and its metric says so.
 class DivergenceCheck {
  public:
-  /// Measures the model as it is: at the start. What is given must outlive it.
-  /// @throws UsageError where the loss is not finite before any training
+  /// Measures the model as it is: at the start. Where it does not run in eval mode, or its loss is
+  /// not finite there, nothing is compared with it. What is given must outlive it.
   DivergenceCheck(BatchLoss& loss, const Dataset& data, const TrainOptions& options,
                   const std::vector<torch::Tensor>& parameters);
 
@@ -46,6 +46,7 @@ class DivergenceCheck {
   Subset examples_;
   const std::vector<torch::Tensor>& parameters_;
   bool has_scale_;
+  bool is_comparable_ = true;
   double start_ = 0.0;
   double of_zeros_ = 0.0;
   double size_ = 0.0;  // root mean square of the parameters

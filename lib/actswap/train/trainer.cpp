@@ -211,6 +211,12 @@ class Training {
           "gradient can be taken of");
     }
     progress.loss = loss.item<double>();
+    if (!std::isfinite(progress.loss) && step_ == 0) {
+      throw UsageError("Expected a finite loss before the first step, but it is " +
+                       std::to_string(progress.loss) +
+                       "; look for values that are not finite in the data, the labels and the "
+                       "model's outputs");
+    }
     if (!std::isfinite(progress.loss)) {
       fail_at("the loss is " + std::to_string(progress.loss), progress.learning_rate);
     }
@@ -381,8 +387,8 @@ std::vector<EpochRecord> train(torch::jit::Module& module,
         .run();
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) {
-      throw FileError("Training ran out of memory: " + libtorch_cause(error.what()) +
-                      "; a smaller batch_size (--batch-size) needs less, and sgd less than adamw");
+      throw FileError("Training ran out of memory" + allocation_in(error) +
+                      "; a smaller batch size (--batch) needs less, and sgd less than adamw");
     }
     throw;
   }
