@@ -5,6 +5,7 @@
 
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/base/out_of_memory.h>
 
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>

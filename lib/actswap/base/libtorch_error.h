@@ -2,16 +2,8 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 namespace actswap {
-
-/// Whether LibTorch says that the system has no memory left.
-inline bool is_out_of_memory(std::string_view what) {
-  return what.find("can't allocate memory") != std::string_view::npos ||
-         what.find("not enough memory") != std::string_view::npos ||
-         what.find("std::bad_alloc") != std::string_view::npos;
-}
 
 /// Where in the interpreter's account the cause begins: the first line behind the code that is
 /// shown last, which says "RuntimeError: ..." for what an operator said and "builtins.ValueError:

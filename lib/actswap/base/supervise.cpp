@@ -1,5 +1,5 @@
 #include <actswap/base/error.h>
-#include <actswap/base/libtorch_error.h>
+#include <actswap/base/out_of_memory.h>
 #include <actswap/base/process_state.h>
 #include <actswap/base/supervise.h>
 

@@ -28,15 +28,26 @@ struct Moment {
   auto operator<=>(const Moment&) const = default;
 };
 
+/// w.t(), w.T, w.mT, transpose(w, 0, 1) of a matrix.
+bool is_transpose(const torch::jit::Node* node);
+
 /// The flat forward of a blended module (see flatten). A position is the place of a node among
 /// those of the outermost block: 0 is before the first.
 class Program {
  public:
+  using Batches = std::vector<std::vector<torch::Tensor>>;
+
   /// The original is a copy of the module as it is now.
-  explicit Program(const torch::jit::Module& blended);
+  /// @param batches inputs that it will be run on, and no others that take other branches; with
+  ///   none, blends and layers in branches stay there
+  /// @throws UsageError where the module does not accept them
+  explicit Program(const torch::jit::Module& blended, const Batches& batches = {});
   /// @param original blended by the same plan; its blends stay where they are
   /// @throws UsageError where its code is another
   Program(const torch::jit::Module& blended, const torch::jit::Module& original);
+
+  /// Whether branches were taken out that other inputs may not take.
+  bool is_for_these_inputs() const { return is_for_these_inputs_; }
 
   /// Of the fitted model, like all values and nodes that are given and taken.
   torch::jit::Graph& graph() { return *sides_[0].graph; }
@@ -73,13 +84,21 @@ class Program {
   };
 
   struct Side {
-    explicit Side(const torch::jit::Module& blended);
+    Side(torch::jit::Module blended, std::shared_ptr<torch::jit::Graph> flat);
 
     torch::jit::Module module;
     std::shared_ptr<torch::jit::Graph> graph;
     std::vector<torch::jit::Node*> nodes;
   };
 
+  struct Flat {
+    std::shared_ptr<torch::jit::Graph> graph;
+    bool is_for_these_inputs;
+  };
+
+  Program(const torch::jit::Module& blended, const torch::jit::Module& copy, const Flat& flat);
+  static Flat flat(const torch::jit::Module& blended, const Batches& batches);
+  void set_up();
   void pair_up();
   bool is_free(const torch::jit::Node* node) const;
   torch::jit::Value* on_side_of(Which model, const torch::jit::Value* value) const;
@@ -90,6 +109,7 @@ class Program {
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;
   bool takes_gradients_ = false;
+  bool is_for_these_inputs_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
 };
 

@@ -1,4 +1,5 @@
 #include <actswap/measure/median.h>
+#include <actswap/measure/padded.h>
 #include <actswap/measure/site_cost.h>
 #include <actswap/run/observed_model.h>
 
@@ -33,7 +34,7 @@ std::map<std::string, SiteCost> measure_sites(const Model& model,
     }
     SiteObserver observer;
     observer.before = [&](std::size_t site, const torch::Tensor& input) {
-      costs[site].shape = input.sizes().vec();
+      costs[site].shape = padded(input).sizes().vec();
       costs[site].dtype = c10::toString(input.scalar_type());
       entered[site] = Clock::now();
     };

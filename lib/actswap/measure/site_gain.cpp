@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/median.h>
+#include <actswap/measure/padded.h>
 #include <actswap/measure/site_gain.h>
 #include <actswap/run/observed_model.h>
 
@@ -89,7 +90,7 @@ Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torc
     if (stopped || pair == pairs.end()) {
       return;
     }
-    const auto taken = time_pair(pair->second, input.clone(), rounds);
+    const auto taken = time_pair(pair->second, padded(input).clone(), rounds);
     times[id].source += taken.source;
     times[id].target += taken.target;
   };

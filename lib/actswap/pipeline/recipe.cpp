@@ -89,7 +89,10 @@ void check_ramp(const ConvertOptions& options) {
   const auto examples = options.train_data->size();
   const auto batches = static_cast<double>(options.train.batches_per_epoch(examples));
   const auto steps = static_cast<double>(options.train.steps(examples));
-  ramps_within({options.schedule.in_epochs(batches)}, steps / batches, options.train.bound);
+  const Ramps ramps({options.schedule}, batches, steps / batches);
+  if (options.train.bound) {
+    ramps.closed_loop(*options.train.bound);
+  }
 }
 
 // What the request leaves open of loss, classes and batch norms.

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/base/out_of_memory.h>
 #include <actswap/graph/gradients.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>

@@ -26,9 +26,13 @@ class BatchLoss {
   torch::Tensor operator()(const Example& batch);
   /// The mean over a data set, in eval mode, and without a trace in the model.
   double mean(const Dataset& data);
+  /// The same where the model gives 0 wherever it gives a finite number, outside and inside.
+  double mean_of_zeros(const Dataset& data);
 
  private:
-  LossInputs run(const Example& batch);
+  enum class Answer { models, zeros };
+  LossInputs run(const Example& batch, Answer answer);
+  double mean(const Dataset& data, Answer answer);
 
   torch::jit::Module& module_;
   std::optional<torch::jit::Module> teacher_;

@@ -1,24 +1,34 @@
-// The ramps of a training, taken together: whether it is long enough for them.
+// The schedules of a training, and whether they fit into it.
 #pragma once
 
+#include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>
 
-#include <optional>
 #include <vector>
 
 namespace actswap {
 
-struct Ramps {
-  double begin = 0.0;     ///< epoch at which the first t leaves 0
-  double end = 0.0;       ///< epoch at which the last t reaches 1
-  double deadline = 0.0;  ///< of a closed loop: epoch from which on every t is 1
-};
+/// One schedule for all blends, or one for each of several groups, in epochs.
+class Ramps {
+ public:
+  /// @param batches of an epoch
+  /// @param last epoch of the training
+  /// @throws UsageError where there is none, or where one needs longer than the training
+  Ramps(const std::vector<Schedule>& schedules, double batches, double last);
 
-/// @param schedules in epochs, one or more
-/// @param last epoch of the training, fractions allowed
-/// @param bound of a closed loop (TrainOptions::bound)
-/// @throws UsageError where a ramp, or what it is to be held, does not end within the training
-Ramps ramps_within(const std::vector<Schedule>& schedules, double last,
-                   const std::optional<double>& bound);
+  /// t of each at a position, in epochs.
+  std::vector<double> at(double position) const;
+  std::vector<double> at_the_end() const { return std::vector<double>(schedules_.size(), 1.0); }
+
+  /// @throws UsageError where the ramps end too late to be held
+  ClosedLoop closed_loop(double bound) const;
+
+ private:
+  double begin() const;
+  double end() const;
+
+  std::vector<Schedule> schedules_;
+  double last_;
+};
 
 }  // namespace actswap
