@@ -62,10 +62,10 @@ int run(const CommonOptions& common, const Options& options) {
   if (!result.verified) {
     log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
   }
-  if (model.module.find_method("set_blend")) {
+  if (has_own_set_blend(model.module)) {
     log_warning(
-        "the model has a method set_blend of its own, which moves no blend; move each one by its "
-        "own set_blend");
+        "the model has a set_blend of its own, so the file has no method that moves all blends; "
+        "call set_blend of each blend");
   }
   if (common.json) {
     const nlohmann::ordered_json json = {

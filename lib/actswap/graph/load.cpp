@@ -4,6 +4,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
+#include <actswap/graph/non_ascii.h>
 #include <actswap/graph/walk.h>
 
 #include <caffe2/serialize/inline_container.h>
@@ -146,6 +147,13 @@ std::string unknown_operator(const std::string& what) {
   return what.substr(begin, end - begin);
 }
 
+FileError not_loaded(const std::string& path, PyTorchStreamReader& reader,
+                     const std::string& what) {
+  const auto cause = non_ascii_cause(reader);
+  return FileError("'" + path +
+                   "' cannot be loaded: " + (cause.empty() ? libtorch_cause(what) : cause));
+}
+
 }  // namespace
 
 Model load(const std::string& path) {
@@ -158,8 +166,7 @@ Model load(const std::string& path) {
     model.extra_files = read_extra_files(*reader);
     model.module = torch::jit::load(path, torch::kCPU);
   } catch (const c10::Error& error) {
-    throw FileError("'" + path +
-                    "' cannot be loaded: " + libtorch_cause(error.what_without_backtrace()));
+    throw not_loaded(path, *reader, error.what_without_backtrace());
   } catch (const torch::jit::ErrorReport& error) {
     const std::string what = error.what();
     if (contains(what, "Unknown builtin op: ")) {
@@ -167,7 +174,7 @@ Model load(const std::string& path) {
                       "', which this LibTorch does not have; load the library that defines it "
                       "first, or export the model without it");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(what));
+    throw not_loaded(path, *reader, what);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -177,7 +184,7 @@ Model load(const std::string& path) {
                       "' was optimized for inference and saved, which cannot be loaded "
                       "again; retarget the model as it was before that");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(error.what()));
+    throw not_loaded(path, *reader, error.what());
   }
   check_is_float(path, model);
   model.path = path;
