@@ -38,8 +38,8 @@ void report(const BlendedFile& file) {
   report_export(file.verification);
   if (file.has_own_set_blend) {
     log_warning(
-        "the model has a method set_blend of its own, which moves no blend; move each one by its "
-        "own set_blend");
+        "the model has a set_blend of its own, so the file has no method that moves all blends; "
+        "call set_blend of each blend");
   }
 }
 

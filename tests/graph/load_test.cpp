@@ -36,6 +36,8 @@ TEST(Load, SaysWhatAFileIsInstead) {
       {"optimized.pt", "was optimized for inference"},
       {"quantized.pt", "is a quantized model; retarget the float model"},
       {"unknown_op.pt", "uses the operator 'aten::conv99d', which this LibTorch does not have"},
+      {"non_ascii_name.pt", "the name 'é tage' in its code is not ASCII"},
+      {"non_ascii_class.pt", "the name 'Größe' in its code is not ASCII"},
   };
   for (const auto& [file, expected] : cases) {
     const auto message = error_of(test_model(file));

@@ -89,6 +89,20 @@ TEST(Sites, OfPartsThatAreModulesMethodsAndFunctions) {
                      "acts.1/forward/0 mish pattern", "acts.2/forward/0 hardswish pattern"}));
 }
 
+TEST(Sites, InFilesOfBeforePyTorch16) {
+  for (const char* name : {"old_format.pt", "old_format_traced.pt"}) {
+    EXPECT_EQ(described(load(test_model(name))),
+              (Strings{"/forward/0 gelu pattern", "/forward/1 hardswish pattern"}))
+        << name;
+  }
+}
+
+TEST(Sites, OfModulesThatAreOneOperator) {
+  for (const char* name : {"of_operators.pt", "of_operators_traced.pt"}) {
+    EXPECT_EQ(described(load(test_model(name))), Strings{"/forward/0 silu pattern"}) << name;
+  }
+}
+
 TEST(Sites, StayWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {
       {"learnt.pt", "its parameter is a tensor of the model, 'beta', which may be learnt"},

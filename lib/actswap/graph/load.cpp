@@ -6,6 +6,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
+#include <actswap/graph/non_ascii.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
@@ -136,6 +137,12 @@ std::string unknown_operator(const std::string& what) {
   return what.substr(begin, end - begin);
 }
 
+FileError not_loaded(const std::string& path, const ZipArchive& archive, const std::string& what) {
+  const auto cause = non_ascii_cause(archive);
+  return FileError("'" + path +
+                   "' cannot be loaded: " + (cause.empty() ? libtorch_cause(what) : cause));
+}
+
 }  // namespace
 
 Model load(const std::string& path) {
@@ -153,12 +160,12 @@ Model load(const std::string& path) {
     model.module = torch::jit::load(path, torch::kCPU, /*load_debug_files=*/false);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    const auto cause = libtorch_cause(what);
     if (contains(what, "maximum supported version")) {
+      const auto cause = libtorch_cause(what);
       throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
                       cause.substr(0, cause.find(". ")));
     }
-    throw FileError("'" + path + "' cannot be loaded: " + cause);
+    throw not_loaded(path, archive, what);
   } catch (const torch::jit::ErrorReport& error) {
     const std::string what = error.what();
     if (contains(what, "Unknown builtin op: ")) {
@@ -166,7 +173,7 @@ Model load(const std::string& path) {
                       "', which this LibTorch does not have; load the library that defines it "
                       "first, or export the model without it");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(what));
+    throw not_loaded(path, archive, what);
   } catch (const std::exception& error) {
     // What LibTorch says of its own file: constants of oneDNN's layout are not written.
     if (contains(error.what(), "required keyword attribute 'value' is undefined")) {
@@ -174,7 +181,7 @@ Model load(const std::string& path) {
                       "' was optimized for inference and saved, which cannot be loaded "
                       "again; retarget the model as it was before that");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(error.what()));
+    throw not_loaded(path, archive, error.what());
   }
   tensors.get();
   check_is_float(path, model);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace actswap {
@@ -12,6 +13,15 @@ namespace actswap {
 namespace jit = torch::jit;
 
 namespace {
+
+bool is_within(const jit::Node* inner, const jit::Node* outer) {
+  for (const jit::Node* node = inner; node != nullptr; node = node->owningBlock()->owningNode()) {
+    if (node == outer) {
+      return true;
+    }
+  }
+  return false;
+}
 
 // By them or by what is inside of them.
 bool is_used_only_by(const jit::Node* node, const std::unordered_set<const jit::Node*>& users) {
@@ -67,11 +77,11 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
 }  // namespace
 
 std::optional<Match> match_activation(jit::Node* node) {
-  if (node->kind() == c10::prim::If) {
-    return match_inplace_branch(node);
+  auto match = match_inplace_branch(node);
+  if (!match) {
+    match = match_pattern(node);
   }
-  auto pattern = match_pattern(node);
-  return pattern ? pattern : match_operator(node);
+  return match ? match : match_operator(node);
 }
 
 std::vector<Match> match_all(jit::Graph& graph) {
@@ -79,6 +89,27 @@ std::vector<Match> match_all(jit::Graph& graph) {
   collect(graph.block(), matches);
   std::reverse(matches.begin(), matches.end());
   return matches;
+}
+
+void own_parts(const Match& match) {
+  std::unordered_map<jit::Value*, jit::Value*> own;
+  const auto own_or_same = [&](jit::Value* value) {
+    const auto found = own.find(value);
+    return found == own.end() ? value : found->second;
+  };
+  for (jit::Node* part : std::views::reverse(match.parts)) {  // in program order
+    jit::Node* copy = part->owningGraph()->createClone(part, own_or_same);
+    copy->insertBefore(match.node);
+    own.emplace(part->output(), copy->output());
+  }
+  for (const auto& [shared, copy] : own) {
+    const auto uses = shared->uses();
+    for (const auto& use : uses) {
+      if (is_within(use.user, match.node)) {
+        use.user->replaceInput(use.offset, copy);
+      }
+    }
+  }
 }
 
 void replace_match(const Match& match, jit::Value* output) {

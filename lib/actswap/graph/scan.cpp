@@ -16,11 +16,12 @@ std::string site_id(const std::string& module, const std::string& method, int or
   return module + "/" + method + "/" + std::to_string(ordinal);
 }
 
-void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modules,
+void add_sites(CodeSite& code, int ordinal, const std::vector<const ModuleEntry*>& objects,
                const CallCounts& counts) {
-  for (const auto& entry : modules) {
+  for (const auto* object : objects) {
+    const auto& entry = *object;
     const auto& method = code.method->name();
-    if (entry.module.type() != code.type || counts.of(entry.module._ivalue().get(), method) == 0) {
+    if (counts.of(entry.module._ivalue().get(), method) == 0) {
       continue;
     }
     Site site;
@@ -88,13 +89,14 @@ std::vector<CodeSite> scan(const jit::Module& root) {
   const auto modules = distinct_modules(root);
   const CallCounts counts(modules);
   const auto types = distinct_types(modules);
+  const auto objects = objects_by_class(modules);
   std::vector<CodeSite> found;
   for (const auto& type : types) {
     for (auto* method : user_methods(type)) {
       int ordinal = 0;
       for (auto& match : match_all(*jit::toGraphFunction(*method).graph())) {
         CodeSite code{.type = type, .method = method, .match = std::move(match)};
-        add_sites(code, ordinal++, modules, counts);
+        add_sites(code, ordinal++, objects.at(type), counts);
         found.push_back(std::move(code));
       }
     }

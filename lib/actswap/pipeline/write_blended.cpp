@@ -1,5 +1,6 @@
 #include <actswap/base/files.h>
 #include <actswap/base/same_file.h>
+#include <actswap/graph/blend.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/expect_swaps.h>
 #include <actswap/pipeline/write_blended.h>
@@ -21,7 +22,7 @@ BlendedFile write_blended(const Model& model, const Plan& plan, const BlendReque
     file.calibration = calibrate(swap, *data, options, request.seed, callbacks);
     file.t = 1.0;
   }
-  file.has_own_set_blend = model.module.find_method("set_blend").has_value();
+  file.has_own_set_blend = has_own_set_blend(model.module);
   file.verification = save_blended(swap, request.output, request.exporting, file.t);
   return file;
 }
