@@ -5,7 +5,6 @@
 #include "planning.h"
 #include "subcommand.h"
 
-#include <actswap/base/same_file.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/load.h>
 #include <actswap/export/export_model.h>
@@ -51,9 +50,8 @@ int run(const CommonOptions& common, const Options& options) {
     return 0;
   }
   warn_of_fixed_mode(model, /*is_trained=*/true);
-  if (!options.exporting.force) {
-    check_not_original(options.output, model.path);  // before a calibration, which takes long
-  }
+  options.exporting.check(options.output, {options.model, options.calibrate});
+  options.exporting.check(options.output, options.inputs);
   const bool calibrates = !options.calibrate.empty();
   Retargeter swap(model, the_plan, calibrates ? Tensors::copied : Tensors::shared,
                   BlendCode::stock);

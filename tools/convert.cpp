@@ -179,6 +179,9 @@ int run(const CommonOptions& common, Options& options) {
     print_plan(common, model, the_plan);
     return 0;
   }
+  options.exporting.check(options.convert.output,
+                          {options.model, options.calibrate, options.train, options.validation});
+  options.exporting.check(options.convert.output, options.inputs);
   load_all_data(options, model);
   if (!options.train.empty()) {
     set_what_is_learnt(options, model);

@@ -259,7 +259,7 @@ Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& 
 Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
             const ConvertCallbacks& callbacks) {
   if (!options.overwrites_original) {
-    check_not_original(options.output, model.path);
+    check_not_overwritten(options.output, model.path);
   }
   if (!options.plan_by_sensitivity && !options.budget_ms) {
     return convert_planned(model, plan, options, callbacks, std::nullopt);
