@@ -51,6 +51,8 @@ int run(const CommonOptions& common, Options& options) {
     return 0;
   }
   warn_of_fixed_mode(model, /*is_trained=*/true);
+  options.exporting.check(options.request.output, {options.model, options.calibrate});
+  options.exporting.check(options.request.output, options.inputs);
   auto& request = options.request;
   request.exporting.probe_inputs = make_inputs(options.inputs);
   request.exporting.self_test = parse_self_test(options.exporting.self_test);

@@ -22,6 +22,7 @@ struct Options {
 };
 
 int run(const CommonOptions& common, const Options& options) {
+  options.exporting.check(options.output, options.inputs);
   const auto model = load(options.model);
   ExportOptions exporting;
   exporting.probe_inputs = make_inputs(options.inputs);

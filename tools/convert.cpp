@@ -77,6 +77,9 @@ int run(const CommonOptions& common, Options& options) {
   if (options.keeps_best) {
     options.request.train.keep = Keep::best;
   }
+  options.exporting.check(options.request.output,
+                          {options.model, options.calibrate, options.train, options.validation});
+  options.exporting.check(options.request.output, options.inputs);
   load_all_data(options, model);
   if (options.request.trains()) {
     keep_freed_memory();

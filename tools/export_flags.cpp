@@ -1,6 +1,10 @@
 #include "export_flags.h"
 #include "log/log.h"
 
+#include <actswap/base/same_file.h>
+
+#include <sstream>
+
 namespace actswap::tool {
 
 void ExportFlags::add(CLI::App& app) {
@@ -9,7 +13,16 @@ void ExportFlags::add(CLI::App& app) {
                  "and the largest number of the probe input; data, the probe input itself, which "
                  "without --input is up to eight examples of your data; none")
       ->check(CLI::IsMember({"none", "random", "data"}));
-  app.add_flag("--force", force, "Overwrite the model that is read, where -o names it");
+  app.add_flag("--force", force, "Overwrite the model or data that is read, where -o names it");
+}
+
+void ExportFlags::check(const std::string& output, const std::vector<std::string>& read) const {
+  for (const auto& paths : read) {
+    std::istringstream parts(paths);
+    for (std::string path; !force && std::getline(parts, path, ',');) {
+      check_not_overwritten(output, path);
+    }
+  }
 }
 
 void report_export(const ExportResult& result) {

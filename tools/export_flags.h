@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <string>
+#include <vector>
 
 namespace actswap::tool {
 
@@ -14,6 +15,10 @@ struct ExportFlags {
   std::string self_test = "random";  ///< as given: none, random, data
   bool force = false;
   void add(CLI::App& app);
+  /// @param read paths of data, or several with commas between them; those that are no files count
+  ///   for nothing
+  /// @throws UsageError where the output would overwrite one of them, without --force
+  void check(const std::string& output, const std::vector<std::string>& read) const;
 };
 
 /// Logs why a file is not verified or has no self-test, and that a model is random.

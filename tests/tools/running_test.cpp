@@ -166,6 +166,11 @@ TEST_F(Running, TheOriginalIsOverwrittenByForceAlone) {
     }
   }
   EXPECT_EQ(read_file(path("net.pt")), before);
+  // Nor are data.
+  for (const char* option : {"--val", "--calibrate", "--train", "--input"}) {
+    expect_failure(run_here({"convert", model_file("counting.pt"), "-o", "x.pt", option, "x.pt"}),
+                   2, {"'x.pt'", "overwritten"});
+  }
   ASSERT_EQ(run_here({"blend", "net.pt", "-o", "blended.pt"}).code, 0);
   expect_failure(run_here({"collapse", "blended.pt", "-o", "blended.pt"}), 2, {"--force"});
   EXPECT_EQ(run_here({"collapse", "blended.pt", "-o", "blended.pt", "--force"}).code, 0);

@@ -6,11 +6,11 @@
 
 namespace actswap {
 
-void check_not_original(const std::string& output, const std::string& original) {
+void check_not_overwritten(const std::string& output, const std::string& input) {
   std::error_code no_such_file;
-  if (std::filesystem::equivalent(output, original, no_such_file)) {
-    throw UsageError("The output '" + output + "' is the model that is read, '" + original +
-                     "': it would be overwritten. Give another name, or --force");
+  if (std::filesystem::equivalent(output, input, no_such_file)) {
+    throw UsageError("The output '" + output + "' is a file that is read, '" + input +
+                     "', and would be overwritten. Give another name, or --force");
   }
 }
 

@@ -7,9 +7,10 @@
 
 namespace actswap {
 
-/// @throws UsageError where both paths lead to one file: by the same name, another path, a link or
-/// a
-///   hard link. A path that is empty or leads nowhere is no file.
-ACTSWAP_API void check_not_original(const std::string& output, const std::string& original);
+/// Checks that an output leaves a file that is read as it is: the original, or data. Both may be
+/// one file by the same name, by another path, a link or a hard link. An empty path, or one that
+/// leads nowhere, is no file.
+/// @throws UsageError
+ACTSWAP_API void check_not_overwritten(const std::string& output, const std::string& input);
 
 }  // namespace actswap

@@ -25,10 +25,6 @@ std::vector<torch::Tensor> outputs_of(const jit::Module& module,
   return tensors_in(ModelRun(module)(inputs));
 }
 
-bool is_continuous(const torch::Tensor& output) {
-  return output.is_floating_point() || output.is_complex();
-}
-
 }  // namespace
 
 Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inputs,

@@ -81,7 +81,7 @@ std::string why_no_probe(const Export& made) {
 // Writes the module, in eval mode, loads what was written and compares it with what is expected.
 ExportResult write_verified(Export made, const std::string& path, const ExportOptions& options) {
   if (!options.overwrites_original) {
-    check_not_original(path, made.original.path);
+    check_not_overwritten(path, made.original.path);
   }
   made.module.eval();
   const auto probe = options.probe_inputs.empty() ? guess_probe(made.expected)

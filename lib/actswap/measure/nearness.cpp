@@ -36,10 +36,6 @@ torch::Tensor sum_of_each(const torch::Tensor& values, std::int64_t examples) {
   return (values.sum() / examples).expand({examples});
 }
 
-bool is_continuous(const torch::Tensor& output) {
-  return output.is_floating_point() || output.is_complex();
-}
-
 // Without what is equal and not finite (a mask). NaN for an example of which nothing is left.
 torch::Tensor cosine_of_unmasked(const torch::Tensor& original, const torch::Tensor& output) {
   const auto wanted = finite_part(original);

@@ -68,7 +68,6 @@ Times time_pair(const Pair& pair, const torch::Tensor& x, int rounds) {
 
 Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torch::Tensor>& inputs,
                     int rounds, const std::function<bool()>& should_stop) {
-  const torch::NoGradGuard without_gradients;
   ObservedModel observed(model);
   std::map<std::string, Pair> pairs;
   for (const auto& planned : plan.sites) {
@@ -90,6 +89,7 @@ Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torc
     if (stopped || pair == pairs.end()) {
       return;
     }
+    const torch::NoGradGuard without_gradients;  // which the model may take
     const auto taken = time_pair(pair->second, padded(input).clone(), rounds);
     times[id].source += taken.source;
     times[id].target += taken.target;

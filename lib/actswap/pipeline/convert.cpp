@@ -292,7 +292,7 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
     callbacks.on_message("recipe: " + describe(options));
   }
   if (!options.overwrites_original) {
-    check_not_original(options.output, model.path);
+    check_not_overwritten(options.output, model.path);
   }
   if (!options.plan_by_sensitivity && !options.budget_ms) {
     return convert_planned(model, plan, options, callbacks, std::nullopt);

@@ -15,10 +15,6 @@ torch::Tensor in_double(const torch::Tensor& tensor) {
       .to(torch::kFloat64);
 }
 
-bool is_continuous(const torch::Tensor& tensor) {
-  return tensor.is_floating_point() || tensor.is_complex();
-}
-
 std::string type_of(const c10::IValue& value) {
   std::ostringstream text;
   if (value.isTensor()) {
@@ -160,6 +156,10 @@ Verification combined(const Verification& first, const Verification& second) {
   result.outputs = std::max(first.outputs, second.outputs);
   result.is_random = first.is_random || second.is_random;
   return result;
+}
+
+bool is_continuous(const torch::Tensor& output) {
+  return output.is_floating_point() || output.is_complex();
 }
 
 torch::Tensor output_difference(const torch::Tensor& y, const torch::Tensor& y0) {

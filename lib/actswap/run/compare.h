@@ -34,6 +34,9 @@ ACTSWAP_API Verification compare_outputs(const Outputs& expected, const Outputs&
 /// Both together, of the same two models on other inputs: verified by either, different by either.
 Verification combined(const Verification& first, const Verification& second);
 
+/// Whether its numbers are floating-point or complex ones, which are equal up to a tolerance.
+bool is_continuous(const torch::Tensor& output);
+
 /// y - y0 in float64, complex numbers as pairs; 0 where both are the same infinity or both NaN: in
 /// outputs that are masked nothing can be wrong. Any shape, the same for both.
 ACTSWAP_API torch::Tensor output_difference(const torch::Tensor& y, const torch::Tensor& y0);
