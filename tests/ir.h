@@ -28,7 +28,7 @@ inline std::string canonical(const std::shared_ptr<torch::jit::Graph>& graph) {
   torch::jit::ConstantPooling(copy);
   // Nested blocks say where their code came from all the same. What a pass notes for others is left
   // out.
-  static const std::regex kOrigin(" # [^\n]*|, actswap_(number|tensor)=[^,\\]]*");
+  static const std::regex kOrigin(" # [^\n]*|, actswap_(number|tensor|model_type)=[^,\\]]*");
   return std::regex_replace(torch::jit::Canonicalize(copy, false)->toString(false), kOrigin, "");
 }
 

@@ -18,6 +18,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import running_models
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -438,6 +439,42 @@ class IndexedInPlace(nn.Module):
         return x
 
 
+class WritesToItsInput(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.mish(x, inplace=True) * 2.0
+
+
+class IndexedShortcut(nn.Module):
+    """What is called through an interface writes in place to what its caller reads, but in AddOne to something new."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([WritesToItsInput(), AddOne()])
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * 2.0
+        for i in [0, 1]:
+            layer: Layer = self.layers[i]
+            x = layer.forward(x) + x
+        return x
+
+
+class ForkedInPlace(nn.Module):
+    """Forked methods that write in place: one to what is read when it has ended, one to something new."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        return F.silu(x, inplace=True) * 2.0
+
+    def alone(self, x: Tensor) -> Tensor:
+        return F.mish(x + 1.0, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, y = x * 2.0, x * 3.0
+        a = torch.jit.fork(self.seen, x)
+        b = torch.jit.fork(self.alone, y)
+        return torch.jit.wait(a) + torch.jit.wait(b) + x + y
+
+
 def encoder() -> nn.Module:
     """Layers that run as one fused operator in eval mode, the GELU inside, and by parts otherwise."""
     layers = [nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, activation="gelu", batch_first=True, norm_first=first) for first in (False, True)]
@@ -532,6 +569,39 @@ class ThroughIdentity(nn.Module):
         return F.mish(x + y)
 
 
+class Divided(nn.Module):
+    """Hand-written forms with divisions, for which LibTorch puts branches into files of before PyTorch 1.6."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lin(x)
+        x = x * 0.5 * (1 + torch.erf(x / math.sqrt(2.0)))
+        x = self.lin(x)
+        return x * F.relu6(x + 3) / 6
+
+
+class Multiply(nn.Module):
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+
+class OfOperators(nn.Module):
+    """Every operator is a module, as onnx2torch writes them."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(6, 6)
+        self.sigmoid = nn.Sigmoid()
+        self.multiply = Multiply()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lin(x)
+        return self.multiply(x, self.sigmoid(x))
+
+
 IMAGE = [[2, 3, 8, 8]]
 # name, model, how it is made, input shapes, number of uses that are sources by default, dtype
 GOOD = {
@@ -568,6 +638,8 @@ GOOD = {
     "learnt": (Learnt, "script", [[2, 6]], 1),  # the other one stays
     "indexed": (Indexed, "script", [[2, 4]], 4),
     "indexed_in_place": (IndexedInPlace, "script", [[2, 4]], 2),
+    "indexed_shortcut": (IndexedShortcut, "script", [[2, 4]], 1),  # the other one stays
+    "forked_in_place": (ForkedInPlace, "script", [[2, 4]], 1),  # the one that is seen stays
     "encoder": (encoder, "script", [[2, 5, 8]], 4),  # in each layer one in the fused operator, one beside it
     "encoder_traced": (encoder, "trace", [[2, 5, 8]], 2),
     "encoder_frozen": (encoder, "freeze", [[2, 5, 8]], 4),
@@ -578,6 +650,10 @@ GOOD = {
     "stateful_root": (Packed, "script", [[2, 6]], 0),  # its one stays
     "channels_last": (lambda: ScriptedModule().to(memory_format=torch.channels_last), "script", IMAGE, 3),
     "float16": (ScriptedModule, "script", IMAGE, 3, torch.float16),
+    "old_format": (Divided, "script", [[2, 6]], 1),  # and a hardswish
+    "old_format_traced": (Divided, "trace", [[2, 6]], 1),
+    "of_operators": (OfOperators, "script", [[2, 6]], 1),
+    "of_operators_traced": (OfOperators, "trace", [[2, 6]], 1),
 }
 
 
@@ -622,9 +698,31 @@ def edit_archive(source: Path, target: Path, edit) -> None:
         raise AssertionError(f"nothing was edited in {source}")
 
 
+def make_old(path: Path) -> None:
+    """Makes a file one of before PyTorch 1.6, whose divisions LibTorch then takes for those of that time."""
+    new = path.with_suffix(".new")
+    path.rename(new)
+    edit_archive(new, path, lambda name, data: b"3\n" if name in ("version", ".data/version") else data)
+    new.unlink()
+
+
 class PlainRelu(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x)
+
+
+class NonAsciiName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stages = nn.ModuleDict({"é tage": nn.Linear(4, 4)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(self.stages["é tage"](x))
+
+
+class Größe(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x)
 
 
 def write_good(folder: Path) -> dict:
@@ -635,6 +733,8 @@ def write_good(folder: Path) -> dict:
             outputs = flat(model(*copy.deepcopy(inputs)))
         extra = {"labels.txt": "a\nb"} if name == "extra_files" else {}
         torch.jit.save(scripted, str(folder / f"{name}.pt"), _extra_files=extra)
+        if name.startswith("old_format"):
+            make_old(folder / f"{name}.pt")
         torch.save({"inputs": inputs, "outputs": [o.clone() for o in outputs]}, folder / f"{name}.io.pt")
         dtype = str(inputs[0].dtype).removeprefix("torch.")
         expected[name] = {"input_shapes": entry[2], "dtype": dtype, "sites": entry[3]}
@@ -674,6 +774,12 @@ def write_bad(folder: Path) -> None:
         )
 
 
+def write_unreadable(folder: Path) -> None:
+    """Files that TorchScript writes and cannot read."""
+    torch.jit.script(NonAsciiName()).save(str(folder / "non_ascii_name.pt"))
+    torch.jit.script(Größe()).save(str(folder / "non_ascii_class.pt"))
+
+
 def write_made_ready(folder: Path) -> None:
     """Models that were quantized, optimized, or saved for mobile devices."""
     torch.manual_seed(0)
@@ -685,7 +791,7 @@ def write_made_ready(folder: Path) -> None:
     torch.jit.script(quantized).save(str(folder / "quantized.pt"))
 
 
-BAD = ["mobile.ptl", "optimized.pt", "quantized.pt", "state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt"]
+BAD = ["mobile.ptl", "optimized.pt", "quantized.pt", "state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt", "non_ascii_name.pt", "non_ascii_class.pt"]
 DATA = ["data_dict.pt", "data_tuple.pt", "data_tensor.pt"]
 
 
@@ -695,9 +801,9 @@ def main() -> int:
     parser.add_argument("--if-missing", action="store_true", help="do nothing where all files are there and newer than this script")
     options = parser.parse_args()
     folder = options.outdir
-    wanted = [f"{n}{end}" for n in GOOD for end in (".pt", ".io.pt")] + BAD + DATA + ["expected.json"]
+    wanted = [f"{n}{end}" for n in GOOD for end in (".pt", ".io.pt")] + BAD + DATA + running_models.FILES + ["expected.json"]
     made = folder / "expected.json"  # the last that is written
-    newest = made.exists() and made.stat().st_mtime > Path(__file__).stat().st_mtime
+    newest = made.exists() and all(made.stat().st_mtime > Path(file).stat().st_mtime for file in (__file__, running_models.__file__))
     if options.if_missing and newest and all((folder / name).exists() for name in wanted):
         return 0
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets decides that of some entries of a file
@@ -708,6 +814,8 @@ def main() -> int:
     write_data(folder)
     write_bad(folder)
     write_made_ready(folder)
+    running_models.write(folder)
+    write_unreadable(folder)
     (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")  # last: it marks a complete set
     print(f"wrote {len(wanted)} files to {folder}")
     return 0

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <actswap/graph/model.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/script.h>

@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/activation/activation.h>
+#include <actswap/base/json_text.h>
 #include <actswap/kernel/blend_kernel.h>
 
 #include <nlohmann/json.hpp>
@@ -65,7 +66,7 @@ int run(const CommonOptions& common) {
   for (const auto& row : activations()) {
     rows.push_back(row_json(row));
   }
-  std::printf("%s\n", Json({{"schema", 1}, {"activations", rows}}).dump(2).c_str());
+  std::printf("%s\n", json_text(Json({{"schema", 1}, {"activations", rows}})).c_str());
   return 0;
 }
 

@@ -1,10 +1,11 @@
 // actswap bench: paired latency of models under the runtime's settings.
 #include "subcommand.h"
 
-#include <actswap/base/error.h>
+#include <actswap/base/json_text.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/latency.h>
+#include <actswap/report/latency.h>
 
 #include <nlohmann/json.hpp>
 
@@ -32,24 +33,27 @@ int run(const CommonOptions& common, const Options& options) {
        {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {
     const auto results = measure_latency(models, inputs, setting, options.latency);
     if (rows.empty() && !common.json) {
-      std::printf("%-10s %12s %12s %8s  %s\n", "setting", "median ms", "minimum ms", "ratio",
-                  "model");
+      std::printf("%-10s %-52s %s\n", "setting", "median (95 % interval), minimum", "model");
     }
     for (std::size_t i = 0; i < results.size(); ++i) {
-      const auto& result = results[i];
-      rows.push_back({{"model", options.models[i]},
-                      {"setting", to_string(setting)},
-                      {"median_ms", result.median_ms},
-                      {"minimum_ms", result.minimum_ms},
-                      {"ratio_to_first", result.ratio_to_first}});
+      nlohmann::ordered_json row = {{"model", options.models[i]}, {"setting", to_string(setting)}};
+      row.update(to_json_object(results[i]));
+      rows.push_back(row);
       if (!common.json) {
-        std::printf("%-10s %12.3f %12.3f %8.3f  %s\n", to_string(setting).c_str(), result.median_ms,
-                    result.minimum_ms, result.ratio_to_first, options.models[i].c_str());
+        std::printf("%-10s %-52s %s\n", to_string(setting).c_str(),
+                    latency_text(results[i]).c_str(), options.models[i].c_str());
+        if (i > 0) {
+          std::printf("%-10s of the first's: %s\n", "", ratio_text(results[i]).c_str());
+        }
       }
+    }
+    if (!common.json && results.size() == 1 && !results.front().doubt.empty()) {
+      std::printf("%-10s cannot be trusted: %s\n", "", results.front().doubt.c_str());
     }
   }
   if (common.json) {
-    std::printf("%s\n", nlohmann::ordered_json({{"schema", 1}, {"results", rows}}).dump(2).c_str());
+    std::printf("%s\n",
+                json_text(nlohmann::ordered_json({{"schema", 1}, {"results", rows}})).c_str());
   }
   return 0;
 }
@@ -65,8 +69,9 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("--input", options->inputs, "Like 8x3x224x224, one for each argument")
       ->allow_extra_args(false)
       ->required();
-  subcommand->add_option("--rounds", options->latency.rounds, "Timed runs of each model");
-  subcommand->add_option("--warmup", options->latency.warmup, "Runs of each model before");
+  subcommand->add_option("--rounds", options->latency.rounds, "Time each model this many times");
+  subcommand->add_option("--warmup", options->latency.warmup,
+                         "Run each model this many times before that");
 }
 
 }  // namespace actswap::tool

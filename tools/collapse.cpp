@@ -1,7 +1,8 @@
 // actswap collapse: the end of a blended file: t = 1, plain targets, verified.
-#include "log/log.h"
+#include "export_flags.h"
 #include "subcommand.h"
 
+#include <actswap/base/json_text.h>
 #include <actswap/export/export_model.h>
 #include <actswap/measure/input_spec.h>
 
@@ -17,25 +18,30 @@ struct Options {
   std::string model;
   std::string output;
   std::vector<std::string> inputs;
+  ExportFlags exporting;
 };
 
 int run(const CommonOptions& common, const Options& options) {
+  options.exporting.check(options.output, options.inputs);
   const auto model = load(options.model);
   ExportOptions exporting;
   exporting.probe_inputs = make_inputs(options.inputs);
+  exporting.self_test = parse_self_test(options.exporting.self_test);
+  exporting.overwrites_original = options.exporting.force;
   const auto result = export_blended(model, options.output, exporting);
-  if (!result.verified) {
-    log_warning("not verified: " + result.reason + "; give --input SPEC (for example 1x3x224x224)");
-  }
+  report_export(result);
   if (common.json) {
     const nlohmann::ordered_json json = {{"schema", 1},
                                          {"output", options.output},
                                          {"verified", result.verified},
-                                         {"max_abs_diff", result.max_abs_diff}};
-    std::printf("%s\n", json.dump(2).c_str());
+                                         {"max_abs_diff", result.max_abs_diff},
+                                         {"reason", result.reason},
+                                         {"random", result.is_random},
+                                         {"self_test", to_string(result.self_test)}};
+    std::printf("%s\n", json_text(json).c_str());
   } else {
-    std::printf("%s, written to %s\n", result.verified ? "verified" : "not verified",
-                options.output.c_str());
+    std::printf("%s, written to %s; self-test: %s\n", result.verified ? "verified" : "not verified",
+                options.output.c_str(), self_test_text(result).c_str());
   }
   return 0;
 }
@@ -51,6 +57,7 @@ void register_collapse(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand->add_option("-o,--output", options->output, "File to write")->required();
   subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
       ->allow_extra_args(false);
+  options->exporting.add(*subcommand);
 }
 
 }  // namespace actswap::tool

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 namespace actswap::tool {
@@ -25,6 +26,9 @@ std::string path_after_config(const std::vector<std::string>& arguments) {
 }
 
 std::vector<CLI::ConfigItem> read_items(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw FileError("Cannot read '" + path + "': it is a folder; expected a TOML or INI file");
+  }
   std::ifstream file(path);
   if (!file) {
     throw FileError("Cannot read '" + path + "': " + std::strerror(errno));
@@ -36,21 +40,70 @@ std::vector<CLI::ConfigItem> read_items(const std::string& path) {
   }
 }
 
-bool is_given(const CLI::Option& option, const std::vector<std::string>& arguments) {
-  const auto names = [&](const std::string& argument) {
-    const auto any = [&](const std::vector<std::string>& known, const std::string& dashes) {
-      return std::any_of(known.begin(), known.end(), [&](const std::string& name) {
-        return argument == dashes + name || argument.starts_with(dashes + name + "=");
-      });
-    };
-    return any(option.get_lnames(), "--") || any(option.get_snames(), "-");
+bool names(const CLI::Option& option, const std::string& argument) {
+  const auto is_long = [&](const std::string& name) {
+    return argument == "--" + name || argument.starts_with("--" + name + "=");
   };
-  return std::any_of(arguments.begin(), arguments.end(), names);
+  const auto is_short = [&](const std::string& name) {  // "-oout.pt" as well
+    return argument.starts_with("-" + name);
+  };
+  return std::ranges::any_of(option.get_lnames(), is_long) ||
+         std::ranges::any_of(option.get_snames(), is_short);
+}
+
+bool is_given(const CLI::Option& option, const std::vector<std::string>& arguments) {
+  return std::ranges::any_of(arguments,
+                             [&](const std::string& argument) { return names(option, argument); });
+}
+
+// Whether a word follows that is the option's value, as in "--to relu".
+bool takes_next(const CLI::App& subcommand, const std::string& argument) {
+  if (argument.find('=') != std::string::npos) {
+    return false;
+  }
+  for (const auto* option : subcommand.get_options()) {
+    if (option->nonpositional() && names(*option, argument)) {
+      const bool is_attached = !argument.starts_with("--") && argument.size() > 2;
+      return option->get_expected_max() > 0 && !is_attached;
+    }
+  }
+  return false;
+}
+
+// The first word after the subcommand that is no option and no option's value; empty: none.
+std::string first_positional(const CLI::App& subcommand,
+                             const std::vector<std::string>& arguments) {
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (!arguments[i].starts_with('-')) {
+      return arguments[i];
+    }
+    i += takes_next(subcommand, arguments[i]) ? 1 : 0;
+  }
+  return "";
 }
 
 const CLI::Option* find_option(const CLI::App& subcommand, const std::string& name) {
   const auto* option = subcommand.get_option_no_throw("--" + name);
   return option == nullptr ? subcommand.get_option_no_throw(name) : option;
+}
+
+// The option that a key of the file means.
+const CLI::Option& option_of(const CLI::ConfigItem& item, const CLI::App& subcommand,
+                             const std::string& path) {
+  if (!item.parents.empty()) {
+    throw UsageError("'" + path + "': expected keys and no sections, but got [" +
+                     CLI::detail::join(item.parents, ".") + "]");
+  }
+  const auto* option = find_option(subcommand, item.name);
+  if (option == nullptr) {
+    throw UsageError("'" + path + "': " + subcommand.get_name() + " has no option '" + item.name +
+                     "'");
+  }
+  if (item.name == "config" || item.name == "help") {
+    throw UsageError("'" + path + "': expected an option of " + subcommand.get_name() +
+                     ", but got '" + item.name + "', which belongs on the command line");
+  }
+  return *option;
 }
 
 }  // namespace
@@ -64,18 +117,20 @@ std::vector<std::string> with_config_file(const CLI::App& app,
   if (path.empty() || chosen.empty()) {
     return arguments;
   }
+  const auto& subcommand = *chosen.front();
+  const auto positional = first_positional(subcommand, arguments);
   std::vector<std::string> result = {arguments.front()};
   for (const auto& item : read_items(path)) {
-    const auto* option = find_option(*chosen.front(), item.name);
-    if (option == nullptr) {
-      throw UsageError("'" + path + "': " + arguments.front() + " has no option '" + item.name +
-                       "'");
+    const auto& option = option_of(item, subcommand, path);
+    if (!option.nonpositional() && !positional.empty()) {
+      throw UsageError("'" + path + "' gives '" + item.name + "', and the command line gives '" +
+                       positional + "'; expected one of them");
     }
-    if (is_given(*option, arguments)) {
+    if (is_given(option, arguments)) {
       continue;
     }
     for (const auto& value : item.inputs) {
-      result.push_back(option->nonpositional() ? "--" + item.name + "=" + value : value);
+      result.push_back(option.nonpositional() ? "--" + item.name + "=" + value : value);
     }
   }
   result.insert(result.end(), arguments.begin() + 1, arguments.end());

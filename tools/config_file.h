@@ -8,10 +8,12 @@
 
 namespace actswap::tool {
 
-/// The arguments with what the file after --config says put in front of the subcommand's own: each
-/// key is the long name of an option ("epochs = 2") or of a positional argument ("model = 'a.pt'");
-/// what is given on the command line too is left out. Without --config: the arguments as they are.
-/// @throws FileError for a file that cannot be read, UsageError for an unknown key.
+/// The arguments, with those of the file after --config in front of the subcommand's own. Each key
+/// is the long name of an option ("epochs = 2") or of a positional argument ("model = 'a.pt'"). An
+/// option that the command line gives too is left out. Without --config: the arguments as they are.
+/// @throws FileError for a file that cannot be read; UsageError for a section, an unknown key, and
+/// a
+///   positional argument where the command line has one
 std::vector<std::string> with_config_file(const CLI::App& app,
                                           const std::vector<std::string>& arguments);
 

@@ -1,6 +1,7 @@
 // actswap eval: the metric of a model on labelled data.
 #include "subcommand.h"
 
+#include <actswap/base/json_text.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
 
@@ -33,7 +34,7 @@ int run(const CommonOptions& common, const Options& options) {
                                            : nlohmann::ordered_json()},
         {"examples", result.examples},
         {"per_class", result.per_class}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
     std::printf("%s %.6g, mean loss %.6g, %lld examples\n", result.metric.c_str(), result.value,
                 result.mean_loss, static_cast<long long>(result.examples));
@@ -48,8 +49,10 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(app, common, action, "eval", "Measure a model on labelled data",
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--data", options->data, "images,labels (idx) or a .pt file")->required();
-  subcommand->add_option("--batch", options->batch_size, "Batch size");
+  subcommand
+      ->add_option("--data", options->data, "Labelled data: images,labels (idx) or a .pt file")
+      ->required();
+  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
   add_data_flags(*subcommand, options->data_options);
 }
 

@@ -1,5 +1,5 @@
 // actswap inspect: the sites of a model and what would become of each.
-#include "plan_table.h"
+#include "planning.h"
 #include "subcommand.h"
 
 #include <actswap/graph/plan.h>
@@ -18,9 +18,13 @@ struct Options {
 int run(const CommonOptions& common, const Options& options) {
   const auto model = load(options.model);
   const auto the_plan = plan(model, options.plan.resolved());
-  const auto costs =
-      options.inputs.empty() ? SiteCosts{} : measure_sites(model, make_inputs(options.inputs));
-  print_plan(common, model, the_plan, costs);
+  if (options.inputs.empty()) {
+    print_plan(common, model, the_plan);
+    return 0;
+  }
+  const auto inputs = make_inputs(options.inputs);
+  print_plan(common, model, the_plan, measure_sites(model, inputs),
+             measure_latency({model.module}, inputs, RuntimeSetting::plain).front());
   return 0;
 }
 
@@ -33,8 +37,10 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand
-      ->add_option("--input", options->inputs,
-                   "Run on this input, like 8x3x224x224, and say what each site costs")
+      ->add_option(
+          "--input", options->inputs,
+          "Run on this input, like 8x3x224x224, and say what each site costs; once for each "
+          "argument")
       ->allow_extra_args(false);
   options->plan.add(*subcommand);
 }

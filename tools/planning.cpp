@@ -1,30 +1,15 @@
 #include "planning.h"
 #include "log/log.h"
 
-#include <actswap/base/error.h>
+#include <actswap/graph/fixed_mode.h>
 #include <actswap/graph/thaw.h>
+#include <actswap/pipeline/expect_swaps.h>
+#include <actswap/report/plan_table.h>
+#include <actswap/report/run.h>
+
+#include <cstdio>
 
 namespace actswap::tool {
-
-namespace {
-
-[[noreturn]] void fail_with_reasons(const Model& model, const Plan& plan) {
-  std::string message = "There is nothing to swap in '" + model.path + "'";
-  if (plan.sites.empty()) {
-    const auto operators = elementwise_operators(model);
-    message += ": no known activation; its elementwise operators are";
-    for (const auto& name : operators) {
-      message += " " + name;
-    }
-    message += operators.empty() ? " none" : "";
-  }
-  for (const auto& planned : plan.sites) {
-    message += "\n  " + planned.site.id + ": " + planned.reason;
-  }
-  throw UsageError(message);
-}
-
-}  // namespace
 
 Model load_model(const std::string& path, bool thaws) {
   auto model = load(path);
@@ -36,9 +21,7 @@ Model load_model(const std::string& path, bool thaws) {
 
 Plan make_plan(const Model& model, const PlanFlags& flags) {
   auto made = plan(model, flags.resolved());
-  if (made.swapped() == 0) {
-    fail_with_reasons(model, made);
-  }
+  expect_swaps(model, made);
   log_debug("'" + model.path + "': " + std::string(to_string(model.kind)) + ", " +
             std::to_string(parameter_count(model.module)) + " parameters");
   for (const auto& planned : made.sites) {
@@ -53,8 +36,20 @@ Plan make_plan(const Model& model, const PlanFlags& flags) {
   return made;
 }
 
-void warn_of_fixed_mode(const Model& model) {
-  if (model.fixed_mode) {
+void print_plan(const CommonOptions& common, const Model& model, const Plan& plan,
+                const std::map<std::string, SiteCost>& costs,
+                const std::optional<Latency>& latency) {
+  const auto text = common.json ? inspection_json(model, plan, costs, latency) + "\n"
+                                : plan_table(model, plan, costs, latency);
+  std::fputs(text.c_str(), stdout);
+}
+
+void warn_of_fixed_mode(const Model& model, bool is_trained) {
+  if (is_always_training(model.module)) {
+    log_warning(
+        "this model's batch norm or dropout is in train mode for good (traced in train mode): it "
+        "goes by the statistics of each batch, or drops values, in what is exported too");
+  } else if (model.fixed_mode && is_trained) {
     log_warning(
         "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
         "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");

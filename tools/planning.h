@@ -4,6 +4,11 @@
 #include "subcommand.h"
 
 #include <actswap/graph/plan.h>
+#include <actswap/measure/latency.h>
+#include <actswap/measure/site_cost.h>
+
+#include <map>
+#include <optional>
 
 namespace actswap::tool {
 
@@ -14,7 +19,13 @@ Model load_model(const std::string& path, bool thaws);
 /// @throws UsageError where nothing would be swapped, with the reason for each site
 Plan make_plan(const Model& model, const PlanFlags& flags);
 
-/// Warns where training cannot change the mode of batch norm and dropout.
-void warn_of_fixed_mode(const Model& model);
+/// Prints what would become of each site, as JSON or as a table.
+void print_plan(const CommonOptions& common, const Model& model, const Plan& plan,
+                const std::map<std::string, SiteCost>& costs = {},
+                const std::optional<Latency>& latency = {});
+
+/// Warns where batch norm and dropout are in train mode for good, and, of a model that is to be
+/// trained, where training cannot change their mode.
+void warn_of_fixed_mode(const Model& model, bool is_trained);
 
 }  // namespace actswap::tool

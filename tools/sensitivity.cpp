@@ -3,9 +3,8 @@
 #include "progress.h"
 #include "subcommand.h"
 
-#include <actswap/data/sample.h>
 #include <actswap/measure/input_spec.h>
-#include <actswap/measure/sensitivity.h>
+#include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/report/sensitivity.h>
 
 #include <cstdio>
@@ -18,26 +17,27 @@ struct Options {
   std::string model;
   std::string validation;
   std::string calibrate;
-  std::uint64_t seed = 0;
   std::vector<std::string> inputs;
+  std::int64_t batch_size = JudgeOptions().batch_size;
   DataOptions data;
   PlanFlags plan;
-  SensitivityOptions sensitivity;
+  CalibrationRequest calibration;
+  SensitivityRequest request;
 };
 
 int run(const CommonOptions& common, Options& options) {
   const auto model = load(options.model);
   const auto the_plan = make_plan(model, options.plan);
   const auto names = argument_names(model.module);
-  const auto data = load_data(options.validation, names, options.data);
-  auto& measuring = options.sensitivity;
+  auto& request = options.request;
+  request.validation_data = load_data(options.validation, names, options.data);
   if (!options.calibrate.empty()) {
-    measuring.calibration_batches =
-        sample_inputs(*load_data(options.calibrate, names, options.data),
-                      measuring.calibration.inputs, measuring.calibration.batch_size, options.seed);
+    request.calibration_data = load_data(options.calibrate, names, options.data);
+    request.calibration = options.calibration.resolved(/*is_trained=*/false);
   }
-  measuring.timing_inputs =
-      options.inputs.empty() ? first_inputs(*data) : make_inputs(options.inputs);
+  request.timing_inputs = make_inputs(options.inputs);
+  auto measuring = request.resolved();
+  measuring.judging.batch_size = options.batch_size;
 
   catch_signals();
   ProgressDisplay display(common.quiet);
@@ -46,8 +46,8 @@ int run(const CommonOptions& common, Options& options) {
     display.count("sensitivity", run, runs);
   };
   display.message("swapping " + std::to_string(the_plan.swapped()) + " sites, one at a time, on " +
-                  std::to_string(data->size()) + " examples");
-  const auto result = measure_sensitivity(model, the_plan, *data, measuring);
+                  std::to_string(request.validation_data->size()) + " examples");
+  const auto result = measure_sensitivity(model, the_plan, *request.validation_data, measuring);
   display.end();
   std::printf("%s", common.json ? (sensitivity_json(model, result) + "\n").c_str()
                                 : sensitivity_table(model, result).c_str());
@@ -61,24 +61,24 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
   auto* subcommand =
       add_subcommand(app, common, action, "sensitivity",
                      "Say what the swap of each site alone costs in accuracy and saves in time",
-                     [&common, options] { return run(common, *options); });
+                     [&common, options] { return run(common, *options); },
+                     {{{"--calibrate-inputs", "--calibrate-batch", "--seed"}, {"--calibrate"}}});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand
       ->add_option("--val", options->validation,
-                   "Data to measure on; without a target the original's outputs are")
+                   "Measure on these data; without a target, against the original's outputs")
       ->required();
   options->plan.add(*subcommand);
   subcommand->add_option("--calibrate", options->calibrate,
                          "Calibrate each swap on these inputs before it is measured");
-  auto& calibration = options->sensitivity.calibration;
-  subcommand->add_option("--calibrate-inputs", calibration.inputs, "How many of them");
-  subcommand->add_option("--calibrate-batch", calibration.batch_size,
-                         "At a time; bounds the memory");
-  subcommand->add_option("--seed", options->seed, "Of the choice of inputs to calibrate on");
-  subcommand->add_option("--batch", options->sensitivity.judging.batch_size, "Batch size");
+  add_calibration_size_flags(*subcommand, options->calibration);
+  subcommand->add_option("--seed", options->request.seed,
+                         "Choose the inputs to calibrate on by this seed");
+  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
   subcommand
       ->add_option("--input", options->inputs,
-                   "What the model is timed on, like 8x3x224x224 (default: eight examples)")
+                   "Time the model on this input, like 8x3x224x224 (default: the first eight "
+                   "examples of --val)")
       ->allow_extra_args(false);
   add_data_flags(*subcommand, options->data);
 }

@@ -24,29 +24,39 @@ std::vector<std::string> split_names(const std::string& text) {
 }  // namespace
 
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
-                         const std::string& name, const std::string& description, Action run) {
+                         const std::string& name, const std::string& description, Action run,
+                         const std::vector<Dependence>& dependences) {
   CLI::App* subcommand = app.add_subcommand(name, description);
   subcommand->option_defaults()->always_capture_default();
-  subcommand->add_option("--config", "Read options from this file (TOML or INI); those given win")
+  subcommand
+      ->add_option("--config", "Read options from this file (TOML or INI); the command line wins")
       ->expected(1);
   subcommand->add_flag("--json", common.json, "Print the result as JSON");
-  subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
-  subcommand->add_flag("-q,--quiet", common.quiet, "Log errors only, show no progress");
-  subcommand->callback([&action, run = std::move(run)] { action = run; });
+  auto* verbose = subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
+  subcommand->add_flag("-q,--quiet", common.quiet, "Log errors only, show no progress")
+      ->excludes(verbose);
+  subcommand->callback([&action, run = std::move(run), subcommand, dependences] {
+    check_dependences(*subcommand, dependences);
+    action = run;
+  });
   return subcommand;
 }
 
 void PlanFlags::add(CLI::App& app) {
-  app.add_option("--to", options.to, "Target activation");
+  app.add_option("--to", options.to, "Put this activation in the place of others");
   // One value each time, so that none of them swallows the name of the model.
-  app.add_option("--source", sources,
-                 "Replace these activations (default: those that `actswap activations` marks)")
+  app.add_option(
+         "--source", sources,
+         "Replace these activations, with commas between them (default: those that `actswap "
+         "activations` marks)")
       ->allow_extra_args(false);
-  app.add_option("--only", options.only, "Glob over site ids or module paths: swap only these")
+  app.add_option("--only", options.only,
+                 "Swap only the sites that this glob matches, by id or module path")
       ->allow_extra_args(false);
-  app.add_option("--keep", options.keep, "Glob of sites to leave as they are")
+  app.add_option("--keep", options.keep, "Leave the sites that this glob matches as they are")
       ->allow_extra_args(false);
-  app.add_option("--site", rules, "PATTERN=TARGET: another target for these sites")
+  app.add_option("--site", rules,
+                 "PATTERN=TARGET: give the sites that this glob matches another target")
       ->allow_extra_args(false);
 }
 
@@ -67,34 +77,44 @@ PlanOptions PlanFlags::resolved() const {
   return result;
 }
 
-void CalibrationFlags::add(CLI::App& app) {
-  app.add_option("--calibrate-inputs", options.inputs, "How many of them");
-  app.add_option("--calibrate-batch", options.batch_size, "At a time; bounds the memory");
-  app.add_option("--calibrate-passes", options.passes,
-                 "Passes over them that fit all layers together, at last (default: 20, less for "
-                 "models that take long)");
-  app.add_option("--calibrate-draw", draw,
-                 "once: those passes go over the same inputs; each-pass: each takes others of the "
-                 "data; auto: each-pass where a training follows, otherwise once")
+void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request) {
+  const CalibrationOptions defaults;
+  add_number(app, "--calibrate-inputs", request.inputs, defaults.inputs,
+             "Calibrate on this many inputs of the data");
+  add_number(app, "--calibrate-batch", request.batch_size, defaults.batch_size,
+             "Run this many of them at a time; fewer take less memory");
+}
+
+void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
+  add_calibration_size_flags(app, request);
+  app.add_option("--calibrate-passes", request.passes,
+                 "Fit all layers together in this many passes over the inputs; 0: do not (default: "
+                 "20, fewer for models that take long)");
+  add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
+           "once: all passes go over the same inputs; each-pass: each pass takes others of the "
+           "data; auto: each-pass where a training follows, otherwise once")
       ->check(CLI::IsMember({"auto", "once", "each-pass"}));
 }
 
-CalibrationOptions CalibrationFlags::resolved(bool is_trained) const {
-  auto found = options;
-  found.draws_each_pass = draw == "each-pass" || (draw == "auto" && is_trained);
-  return found;
+void add_data_flags(CLI::App& app, DataOptions& options) {
+  app.add_option("--mean", options.mean, "Subtract this from the inputs, per channel: 0.5,0.5,0.5")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--deviation", options.deviation, "Then divide the inputs by this, per channel")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--inputs", options.inputs, "Name the tensors that are the model's inputs: x,mask")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--target", options.targets,
+                 "Name the tensor that is the target, or several for a loss that takes several")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--limit", options.limit, "Take the first examples only, this many; 0: all");
 }
 
-void add_data_flags(CLI::App& app, DataOptions& options) {
-  app.add_option("--mean", options.mean, "Subtracted from the inputs, per channel")->delimiter(',');
-  app.add_option("--deviation", options.deviation, "The inputs are divided by it, per channel")
-      ->delimiter(',');
-  app.add_option("--inputs", options.inputs, "Names of the tensors that are the model's inputs")
-      ->delimiter(',');
-  app.add_option("--target", options.targets,
-                 "Name of the tensor that is the target; several for a loss that takes several")
-      ->delimiter(',');
-  app.add_option("--limit", options.limit, "Take the first so many examples; 0: all");
+Dependence data_flags_need(const std::vector<std::string>& on_any_of) {
+  return {{"--mean", "--deviation", "--inputs", "--target", "--limit"}, on_any_of};
 }
 
 }  // namespace actswap::tool

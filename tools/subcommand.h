@@ -1,14 +1,18 @@
 // What the subcommands share: each is one file that registers its options and what it runs.
 #pragma once
 
-#include <actswap/calibrate/calibrate.h>
+#include "options.h"
+
+#include <actswap/base/activity.h>
 #include <actswap/data/load.h>
 #include <actswap/graph/plan.h>
+#include <actswap/pipeline/request.h>
 
 #include <CLI/CLI.hpp>
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace actswap::tool {
 
@@ -23,8 +27,10 @@ struct CommonOptions {
 };
 
 /// Adds a subcommand; `action` becomes its run where it was chosen.
+/// @param dependences of its options, checked once the command line is read
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
-                         const std::string& name, const std::string& description, Action run);
+                         const std::string& name, const std::string& description, Action run,
+                         const std::vector<Dependence>& dependences = {});
 
 /// --to, --source, --only, --keep, --site PATTERN=TARGET.
 struct PlanFlags {
@@ -35,16 +41,15 @@ struct PlanFlags {
   PlanOptions resolved() const;  ///< @throws UsageError for a rule without '='
 };
 
-/// --calibrate-inputs, --calibrate-batch, --calibrate-passes, --calibrate-draw.
-struct CalibrationFlags {
-  CalibrationOptions options;
-  std::string draw = "auto";  ///< as given: auto, once, each-pass
-  void add(CLI::App& app);
-  CalibrationOptions resolved(bool is_trained) const;
-};
+/// --calibrate-inputs, --calibrate-batch.
+void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request);
+/// These, --calibrate-passes and --calibrate-draw.
+void add_calibration_flags(CLI::App& app, CalibrationRequest& request);
 
 /// --mean, --deviation, --inputs, --target, --limit.
 void add_data_flags(CLI::App& app, DataOptions& options);
+/// They have no effect without data: one of these options.
+Dependence data_flags_need(const std::vector<std::string>& on_any_of);
 
 void register_activations(CLI::App& app, CommonOptions& common, Action& action);
 void register_inspect(CLI::App& app, CommonOptions& common, Action& action);
@@ -56,11 +61,9 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 
-/// From now on the first SIGINT or SIGTERM only sets stop_signal(); a second ends the program.
-/// Until then either ends it at once.
-void catch_signals();
-
-/// The signal that asked the program to stop, or 0.
-int stop_signal();
+/// From now on the subcommand asks stop_signal() and ends in order after the first signal. It is
+/// given a second for that, or ten where it has the record of a training to write; a second signal
+/// ends it at once, as the first did until now.
+void catch_signals(bool has_record = false);
 
 }  // namespace actswap::tool

@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/base/json_text.h>
 #include <actswap/export/export_model.h>
 #include <actswap/measure/input_spec.h>
 
@@ -21,8 +22,8 @@ struct Options {
 };
 
 Verification compare(const Options& options) {
-  auto model = load(options.model);
-  auto other = load(options.against);
+  const auto model = load(options.model);
+  const auto other = load(options.against);
   auto inputs = make_inputs(options.inputs);
   if (inputs.empty()) {
     inputs = guess_inputs(model.module);
@@ -46,16 +47,23 @@ int run(const CommonOptions& common, const Options& options) {
                                          {"max_abs_diff", result.max_abs_diff},
                                          {"max_rel_diff", result.max_rel_diff},
                                          {"outputs", result.outputs},
+                                         {"random", result.is_random},
                                          {"reason", result.reason}};
-    std::printf("%s\n", json.dump(2).c_str());
+    std::printf("%s\n", json_text(json).c_str());
   } else {
-    std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs\n",
-                result.verified ? "verified" : "different", result.max_abs_diff,
-                result.max_rel_diff, static_cast<long long>(result.outputs));
+    std::printf("%s, largest difference %.3g (%.3g relative) over %lld outputs%s\n",
+                result.verified  ? "verified"
+                : result.differs ? "different"
+                                 : "not verified",
+                result.max_abs_diff, result.max_rel_diff, static_cast<long long>(result.outputs),
+                result.is_random ? ", on the same random numbers" : "");
   }
-  if (!result.verified) {
+  if (result.differs) {
     throw VerificationError("'" + options.model +
                             "' does not give the expected outputs: " + result.reason);
+  }
+  if (!result.verified) {
+    throw VerificationError("'" + options.model + "' cannot be verified: " + result.reason);
   }
   return 0;
 }
@@ -64,15 +72,19 @@ int run(const CommonOptions& common, const Options& options) {
 
 void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand = add_subcommand(app, common, action, "verify",
-                                    "Replay an export's self-test, or compare two files",
-                                    [&common, options] { return run(common, *options); });
+  auto* subcommand = add_subcommand(
+      app, common, action, "verify", "Replay an export's self-test, or compare two files",
+      [&common, options] { return run(common, *options); }, {{{"--input"}, {"--against"}}});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--against", options->against, "Compare with this file instead");
-  subcommand->add_option("--input", options->inputs, "Inputs of the comparison")
+  subcommand->add_option("--against", options->against,
+                         "Compare the outputs with those of this file instead");
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Compare on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
   subcommand->add_option("--tolerance", options->tolerance,
-                         "Largest difference relative to the largest expected magnitude");
+                         "Accept differences up to this share of the largest expected magnitude; integers, "
+                         "bools and strings have to be equal");
 }
 
 }  // namespace actswap::tool

@@ -153,9 +153,8 @@ def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
     found = [folder / f"original_{cell.seed}.pt", "--to", cell.target, "--seed", cell.seed, "--val", folder / "val.pt", *task.options]
     found += ["--recipe", method.recipe]
     if method.calibrated:
-        found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration, "--calibrate-draw", method.draw]
-        if not method.jointly:
-            found += ["--calibrate-passes", 0]
+        found += ["--calibrate", folder / "train.pt", "--calibrate-inputs", task.calibration]
+        found += ["--calibrate-draw", method.draw] if method.jointly else ["--calibrate-passes", 0]
     if cell.budget == "none":
         return [*found, "--epochs", 0]
     if not method.jointly:

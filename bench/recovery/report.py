@@ -5,11 +5,11 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import plot
+from common.page import put, table
 from methods import ALL, AUTO, BUDGETS, CALIBRATION, CALIBRATIONS, FROM_START, GOAL_SEEDS, GOAL_TARGET, HIGH_RATE, JOINTLY, LONG, METHODS
 from methods import LONGER_TASKS, ORDERS, RAMP, RATE, SEEDS, STUDY_TARGET, STUDY_TASKS, TARGETS, WHOLE_RATE
 from tasks import TASKS
 
-BEGIN, END = "<!-- What follows is written by bench/recovery/run.py. -->", "<!-- That was written by bench/recovery/run.py. -->"
 NAMES = {"accuracy": "accuracy, %", "nats": "nats per character (less is better)", "cosine": "cosine to the original's embedding"}
 DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
@@ -71,10 +71,6 @@ def interval(values: list, digits: int) -> str:
     if not values:
         return "not run"
     return f"{mean(values):.{digits}f}" + (f" ± {half_interval(values):.{digits}f}" if len(values) > 1 else "")
-
-
-def table(head: list, lines: list) -> list:
-    return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
 
 
 def share(row: dict) -> float:
@@ -308,10 +304,6 @@ def picture(cells: Cells, task: str) -> str:
 def write(rows: list, page: Path) -> None:
     first, rest = [row for row in rows if row["seed"] < SEEDS], [row for row in rows if row["seed"] >= SEEDS]
     cells, fast = Cells(first), Cells(first, HIGH_RATE)
-    text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        found = f"{text.count(BEGIN)} and {text.count(END)}"
-        raise SystemExit(f"report.py: expected the lines '{BEGIN}' and '{END}' once each in {page}, but found {found}")
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     for task in dict.fromkeys(row["task"] for row in first if row["task"] in MAIN):
@@ -320,5 +312,4 @@ def write(rows: list, page: Path) -> None:
     intro = f"Seeds: {', '.join(map(str, seeds))}; of the goals also those that stand there. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
     lines = [intro, "", *goals([cells, Cells(rest), Cells(rows)]), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
              *how_much_longer(Cells(rows)), *whether_it_pays(cells, Cells(first, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
-    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    page.write_text(before + "\n".join([BEGIN, "", *lines]) + after)
+    put(page, "bench/recovery/run.py", lines)

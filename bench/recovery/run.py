@@ -26,10 +26,13 @@ from pathlib import Path
 
 import torch
 
-import report
-from methods import ALL, BUDGETS, FROM_START, GOAL_SEEDS, LONG, METHODS, ORDERS, SEEDS, TARGETS
-from methods import Cell, arguments, cells, from_start, goal_cells, longer, steps, study
-from tasks import COMMAND, ROOT, TASKS
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import report  # noqa: E402
+from common.results import Results, commit  # noqa: E402
+from methods import ALL, BUDGETS, FROM_START, GOAL_SEEDS, LONG, METHODS, ORDERS, SEEDS, TARGETS  # noqa: E402
+from methods import Cell, arguments, cells, from_start, goal_cells, longer, steps, study  # noqa: E402
+from tasks import COMMAND, ROOT, TASKS  # noqa: E402
 
 ALL_METHODS = [*METHODS, *ORDERS, FROM_START]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -44,34 +47,6 @@ class Stopped(Exception):
 stopped = threading.Event()
 
 
-class Results:
-    """The lines of a file, one for each cell; the file is written line by line."""
-
-    def __init__(self, path: Path):
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        if lines and not lines[-1].endswith("\n"):  # cut off by a power failure, say
-            path.write_text("".join(lines[:-1]))
-            lines.pop()
-        self.rows = [json.loads(line) for line in lines]
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = threading.Lock()
-
-    def done(self) -> set:
-        return {Cell.of(row) for row in self.rows}
-
-    def forget(self, cells: set) -> None:
-        self.rows = [row for row in self.rows if Cell.of(row) not in cells]
-        unfinished = self.path.with_suffix(".tmp")
-        unfinished.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
-        unfinished.rename(self.path)
-
-    def add(self, row: dict) -> None:
-        with self.lock, self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-            self.rows.append(row)
-
-
 def run(command: list) -> str:
     if stopped.is_set():
         raise Stopped
@@ -82,11 +57,6 @@ def run(command: list) -> str:
     if done.returncode:
         raise RuntimeError(f"exit code {done.returncode} of {' '.join(str(part) for part in command)}\n{done.stderr.strip()[-1000:]}")
     return done.stdout
-
-
-def commit() -> str:
-    found = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], check=False, capture_output=True, text=True)
-    return found.stdout.strip() or "unknown"
 
 
 def train(name: str, seed: int, options: argparse.Namespace, *more: object) -> None:
@@ -210,7 +180,7 @@ def main() -> int:
     options.chosen = {name: TASKS[name].short() if options.short else TASKS[name] for name in names}
     options.out = options.out or ROOT / ("build/recovery/short" if options.short else "build/recovery")
     options.out.mkdir(parents=True, exist_ok=True)
-    results = Results(options.results or (options.out if options.short else ROOT / "docs/recovery") / "results.jsonl")
+    results = Results(options.results or (options.out if options.short else ROOT / "docs/recovery") / "results.jsonl", Cell.of)
     if options.redo:
         results.forget({cell for seed in options.seeds for cell in chosen(options, seed)})
     failed = 0

@@ -10,8 +10,6 @@ all tasks.
 
 import argparse
 import math
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,9 +24,11 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "build/release/bin/actswap"
 sys.path.insert(0, str(ROOT / "examples/fashion_mnist"))
+sys.path.append(str(ROOT / "bench"))
 
-import encoder  # noqa: E402
 import nets  # noqa: E402
+from common import encoder  # noqa: E402
+from common.verses import verses as bible_verses  # noqa: E402
 from train import DEVIATION, MEAN, Net, read  # noqa: E402
 
 LENGTH = 64  # of a piece of text, in characters
@@ -69,10 +69,7 @@ def fashion(part: str) -> dict:
 
 def verses(part: str) -> list:
     """Of each thousand verses the last hundred are for validation."""
-    if not shutil.which("bible"):
-        raise SystemExit("tasks.py: expected the command bible (Debian's package bible-kjv), but there is none; run bench/recovery/setup.sh")
-    lines = subprocess.run(["bible", "-f", "ge1:1-rev22:21"], check=True, capture_output=True, text=True).stdout.splitlines()
-    texts = [re.sub(r"^\S+ ", "", line) for line in lines]
+    texts = bible_verses()
     return [text for i, text in enumerate(texts) if (i % 1000 >= 900) == (part == "val")]
 
 

@@ -17,39 +17,27 @@ Needs what zoo.py needs: bench/zoo/setup.sh.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
 import torch
 
-import zoo
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import zoo  # noqa: E402
+from common.process import run  # noqa: E402
 
 MODEL = "torchvision:vgg11_bn"  # 132.9 million parameters
 TIME_TARGET = 2.0
 MEMORY_TARGET = 2.5
 
 
-class Cost(NamedTuple):
-    seconds: float
-    processor: float
-
-
-def run(command: list) -> tuple:
-    """What a process costs, its peak memory in bytes, and what it prints."""
-    begin = time.monotonic()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"expected exit code 0, but got {process.returncode} from {' '.join(map(str, command))}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime), usage.ru_maxrss * 1024, output
+def run_all_threads(command: list) -> tuple:
+    """What the command prints, and what it costs."""
+    return run(command, os.cpu_count())
 
 
 def load_and_save(model: str, out: str) -> None:
@@ -84,24 +72,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=zoo.RESULTS.parent) as name:
         folder = Path(name)
         model, out = folder / "model.pt", folder / "out.pt"
-        # In a process of its own: what this one holds would count as the peak memory of those that it starts.
-        parameters = run([sys.executable, __file__, "--make", model])[2].strip()
+        parameters = run_all_threads([sys.executable, __file__, "--make", model])[0].strip()
         size = model.stat().st_size
         print(f"{MODEL}, {parameters} parameters, {size / 1e6:.0f} MB")
         print("pair  start, s  convert, s  bare, s  ratio  ratio of processor times  memory of convert, files")
         ratios, processor_ratios, factors = [], [], []
         # The first pair warms the disk's cache and does not count.
         for pair in range(options.pairs + 1):
-            start, _, _ = run([options.command, "activations"])
-            converting, peak, _ = run([options.command, "convert", model, "-o", out, "--to", zoo.TARGET, "--source", "relu", "--epochs", "0", "-q"])
+            _, start = run_all_threads([options.command, "activations"])
+            _, converting = run_all_threads([options.command, "convert", model, "-o", out, "--to", zoo.TARGET, "--source", "relu", "--epochs", "0", "-q"])
             out.unlink()
-            bare = Cost(*map(float, run([sys.executable, __file__, "--bare", model, out])[2].split()))
+            seconds, processor = map(float, run_all_threads([sys.executable, __file__, "--bare", model, out])[0].split())
             out.unlink()
             if pair > 0:
-                ratios.append((converting.seconds - start.seconds) / bare.seconds)
-                processor_ratios.append((converting.processor - start.processor) / bare.processor)
-                factors.append(peak / size)
-                print(f"{pair:4}  {start.seconds:8.2f}  {converting.seconds:10.2f}  {bare.seconds:7.2f}  {ratios[-1]:5.2f}"
+                ratios.append((converting.seconds - start.seconds) / seconds)
+                processor_ratios.append((converting.processor - start.processor) / processor)
+                factors.append(1e6 * converting.megabytes / size)
+                print(f"{pair:4}  {start.seconds:8.2f}  {converting.seconds:10.2f}  {seconds:7.2f}  {ratios[-1]:5.2f}"
                       f"  {processor_ratios[-1]:24.2f}  {factors[-1]:24.2f}", flush=True)  # fmt: skip
     met = median(ratios) <= TIME_TARGET and median(factors) <= MEMORY_TARGET
     print(f"median: {median(ratios):.2f} times the time (target {TIME_TARGET}; least {min(ratios):.2f}), {median(processor_ratios):.2f} times "

@@ -24,9 +24,17 @@
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/convert_options.h>
+#include <actswap/pipeline/recipe.h>
+#include <actswap/pipeline/request.h>
+#include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/pipeline/training_defaults.h>
+#include <actswap/pipeline/write_blended.h>
+#include <actswap/report/plan_table.h>
 #include <actswap/report/run.h>
+#include <actswap/run/model_run.h>
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>
+#include <actswap/train/learning_rate.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>

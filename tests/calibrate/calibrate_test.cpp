@@ -11,6 +11,7 @@
 
 #include <cmath>
 
+#include "calibrate/written.h"
 #include "models.h"
 
 namespace actswap {
@@ -142,27 +143,10 @@ TEST(Calibrate, LayersThatAreTooWideAreFittedPerChannel) {
       << summary(result);
 }
 
-// A model of parameters of the root and code; the test says what they are.
-torch::jit::Module written(
-    const std::string& name,
-    const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& parameters,
-    const std::string& code) {
-  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
-  torch::jit::Module module(c10::QualifiedName("__torch__." + name), unit, true);
-  torch::manual_seed(5);
-  for (const auto& [parameter, shape] : parameters) {
-    const auto values = torch::randn(shape);
-    const double inputs = shape.size() > 1 ? static_cast<double>(values.numel() / shape[0]) : 1.0;
-    module.register_parameter(parameter, values / std::sqrt(inputs), false);
-  }
-  module.define("def forward(self, x):\n" + code);
-  return module;
-}
-
 struct Reach {
   std::string name;
   std::vector<std::int64_t> input;
-  std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameters;
+  Shapes parameters;
   std::string code;
   Strings layers;
 };

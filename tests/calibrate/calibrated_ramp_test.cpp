@@ -86,5 +86,39 @@ TEST(CalibratedRamp, LeavesBuffersToTrainingThatWritesThem) {
   EXPECT_TRUE(torch::allclose(means[1], untouched + 2.0));
 }
 
+// Steps of 1e-3 are lost in bfloat16, whose last place at 1 is 8e-3; their sum is not.
+TEST(CalibratedRamp, SmallMovesOfReducedPrecisionAddUp) {
+  torch::jit::Module module("__torch__.m");
+  module.register_parameter("w", torch::ones({4}, torch::kBFloat16), false);
+  module.define("def forward(self, x):\n  return x * self.w\n");
+  const auto w = module.attr("w").toTensor();
+  CalibratedRamp ramp(module);
+  const torch::NoGradGuard no_grad;
+  torch::Tensor(w).fill_(2.0);  // as a calibration would
+  ramp.rewind();
+  for (int i = 1; i <= 1000; ++i) {
+    ramp.move(i / 1000.0);
+  }
+  EXPECT_NEAR(w.to(torch::kDouble).mean().item<double>(), 2.0, 0.01);
+}
+
+// There and back, and what is copied back is the same: nobody has written to it.
+TEST(CalibratedRamp, ABufferIsWhereTSays) {
+  torch::jit::Module module("__torch__.m");
+  module.register_buffer("mean", torch::full({2}, 0.1));
+  module.define("def forward(self, x):\n  return x * self.mean\n");
+  const auto mean = module.attr("mean").toTensor();
+  CalibratedRamp ramp(module);
+  mean.fill_(1e6);
+  ramp.rewind();
+  const auto before = mean.clone();
+  ramp.move(1.0);
+  ramp.move(0.0);
+  EXPECT_TRUE(torch::equal(mean, before));
+  mean.copy_(before);
+  ramp.move(1.0);
+  EXPECT_EQ(mean[0].item<float>(), 1e6F);
+}
+
 }  // namespace
 }  // namespace actswap

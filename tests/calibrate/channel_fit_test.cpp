@@ -44,13 +44,14 @@ TEST(ChannelFit, FoldedIntoALayerItIsExact) {
   layer.weight = torch::randn({6, 2, 3, 3});
   layer.bias = torch::randn({6});
   layer.is_convolution = true;
-  layer.groups = 2;
+  layer.geometry.groups = 2;
   const ChannelFit::Line line = {torch::rand({4}, torch::kDouble) + 0.5,
                                  torch::randn({4}, torch::kDouble)};
   const auto u = torch::randn({5, 4, 7, 7});
   const auto run = [&](const torch::Tensor& x, const torch::Tensor& weight,
                        const torch::Tensor& bias) {
-    return torch::conv2d(x, weight, bias, {1, 1}, at::IntArrayRef({0, 0}), {1, 1}, layer.groups);
+    return torch::conv2d(x, weight, bias, {1, 1}, at::IntArrayRef({0, 0}), {1, 1},
+                         layer.geometry.groups);
   };
   const auto shape = std::vector<std::int64_t>{4, 1, 1};
   const auto moved = u * line.factor.reshape(shape) + line.offset.reshape(shape);

@@ -19,10 +19,10 @@ Layer convolution(std::vector<std::int64_t> shape, std::int64_t groups) {
   layer.weight = torch::zeros(shape);
   layer.bias = torch::zeros({shape[0]});
   layer.is_convolution = true;
-  layer.stride = {2};
-  layer.padding = {1};
-  layer.dilation = {1};
-  layer.groups = groups;
+  layer.geometry.stride = {2};
+  layer.geometry.padding = {1};
+  layer.geometry.dilation = {1};
+  layer.geometry.groups = groups;
   return layer;
 }
 

@@ -45,9 +45,9 @@ TEST(ShiftStep, FindsTheShiftsBehindAConvolution) {
   layer.weight = torch::randn({8, 5, 3, 3});
   layer.bias = torch::zeros({8});
   layer.is_convolution = true;
-  layer.stride = {1};
-  layer.padding = {1};
-  layer.dilation = {1};
+  layer.geometry.stride = {1};
+  layer.geometry.padding = {1};
+  layer.geometry.dilation = {1};
   expect_found(layer, torch::randn({32, 5, 7, 7}), 0.1 * torch::randn({5}),
                [&](const auto& x) { return torch::conv2d(x, layer.weight, layer.bias, 1, 1); });
 }

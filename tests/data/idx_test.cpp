@@ -99,12 +99,28 @@ TEST_F(Idx, RefusesDamagedGzip) {
     const auto file = write("cut.gz", packed.substr(0, size));
     expect_error<FileError>([&] { read_idx(file); }, {file});
   }
+  // The checksum and the length at the end, also of a file whose bytes are all there before.
+  const auto small = data_test::read_bytes(gzip("small.gz", kImages));
+  for (std::size_t missing = 1; missing <= 8; ++missing) {
+    const auto file = write("cut.gz", small.substr(0, small.size() - missing));
+    expect_error<FileError>([&] { read_idx(file); }, {file, "its gzip stream has no end"});
+  }
   for (const std::size_t at : {std::size_t{2}, std::size_t{1000}, packed.size() - 6}) {
     auto changed = packed;
     changed[at] = static_cast<char>(changed[at] ^ 0x55);
     const auto file = write("changed.gz", changed);
     expect_error<FileError>([&] { read_idx(file); }, {file});
   }
+}
+
+// What `cat a.gz b.gz` gives is a gzip file too.
+TEST_F(Idx, ReadsGzipFilesOneAfterTheOther) {
+  const auto half = kImages.size() / 2;
+  const auto file = write("both.gz", data_test::read_bytes(gzip("a.gz", kImages.substr(0, half))) +
+                                         data_test::read_bytes(gzip("b.gz", kImages.substr(half))));
+  EXPECT_TRUE(torch::equal(read_idx(file), read_idx(write("plain.idx", kImages))));
+  const auto more = write("more.gz", data_test::read_bytes(gzip("c.gz", kImages)) + "more");
+  expect_error<FileError>([&] { read_idx(more); }, {more});
 }
 
 TEST_F(Idx, RefusesWhatIsNoFile) {

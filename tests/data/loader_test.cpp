@@ -136,12 +136,35 @@ TEST(Loader, OrderDependsOnSeedAndEpochAlone) {
 
 TEST(Loader, DropsTheLastBatchWhereAsked) {
   const auto data = numbers(23);
-  const auto kept = run(Loader(data, {.batch_size = 10}), 0);
-  ASSERT_EQ(kept.size(), 3U);
-  EXPECT_EQ(kept[2].size(), 3U);
   const Loader dropping(data, {.batch_size = 10, .drop_last = true});
   EXPECT_EQ(dropping.batches_per_epoch(), 2);
-  EXPECT_EQ(run(dropping, 0), (Batches{kept[0], kept[1]}));
+  const auto batches = run(dropping, 0);
+  ASSERT_EQ(batches.size(), 2U);
+  EXPECT_EQ(batches[0].size(), 10U);
+  EXPECT_EQ(batches[1].size(), 10U);
+  auto order = flat(run(Loader(data, {.batch_size = 10}), 0));
+  order.resize(20);
+  EXPECT_EQ(flat(batches), order);
+}
+
+// Otherwise no batch is much smaller than the others, or has a single example.
+TEST(Loader, SharesExamplesOutEvenly) {
+  const auto sizes = [](std::int64_t size, std::int64_t batch_size) {
+    const auto data = numbers(size);
+    std::vector<std::size_t> found;
+    for (const auto& batch : run(Loader(data, {.batch_size = batch_size}), 0)) {
+      found.push_back(batch.size());
+    }
+    return found;
+  };
+  using Sizes = std::vector<std::size_t>;
+  EXPECT_EQ(sizes(23, 10), (Sizes{8, 8, 7}));
+  EXPECT_EQ(sizes(20, 10), (Sizes{10, 10}));
+  EXPECT_EQ(sizes(33, 32), (Sizes{17, 16}));
+  EXPECT_EQ(sizes(5, 2), (Sizes{3, 2}));
+  EXPECT_EQ(sizes(3, 2), Sizes{3});
+  EXPECT_EQ(sizes(3, 1), (Sizes{1, 1, 1})) << "asked for";
+  EXPECT_EQ(sizes(1, 4), Sizes{1});
 }
 
 TEST(Loader, RefusesWhatHasNoBatch) {

@@ -24,6 +24,7 @@ TEST(Sample, TheSameInputsForASeedHoweverTheyAreBatched) {
     }
   }
   EXPECT_EQ(sample_inputs(data, 100, 100, 0)[0][0].size(0), 10);
+  EXPECT_EQ(sample_inputs(data, 9, 8, 0)[1][0].size(0), 4) << "no batch of one";
   EXPECT_THROW(sample_inputs(data, 0, 1, 0), UsageError);
   EXPECT_THROW(sample_inputs(data, 1, 0, 0), UsageError);
 }

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "files.h"
+#include "zip_writer.h"
 
 namespace {
 
@@ -71,6 +72,28 @@ TEST_F(TensorsFile, RefusesWhatIsNoArchive) {
   expect_error<FileError>([&] { read_tensors(legacy); }, {legacy, "old format"});
   expect_error<FileError>([&] { read_tensors(path("missing.pt")); }, {"no such file"});
   expect_error<FileError>([&] { read_tensors(path("")); }, {"no regular file"});
+}
+
+TEST_F(TensorsFile, RefusesARecordThatIsTooShort) {
+  actswap::rewrite_archive(model_file("data_dict.pt"), path("short.pt"),
+                           [](const std::string& name, std::string& content) {
+                             if (name.starts_with("data/")) {
+                               content.resize(8);
+                             }
+                           });
+  expect_error<FileError>([&] { read_tensors(path("short.pt")); },
+                          {path("short.pt"), "which has 8 bytes"});
+}
+
+// LibTorch frees nested lists by recursion.
+TEST_F(TensorsFile, RefusesNestedLists) {
+  std::string content = "\x80\x02";
+  for (int i = 0; i < 100000; ++i) {
+    content += "](";
+  }
+  content += std::string(100000, 'e') + ".";
+  const auto file = write("nested.pt", actswap::zip_of({{"data.pkl", content}, {"version", "3"}}));
+  expect_error<FileError>([&] { read_tensors(file); }, {file, "nested more than 1000 deep"});
 }
 
 TEST_F(TensorsFile, RefusesADamagedArchive) {

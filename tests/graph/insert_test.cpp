@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/insert.h>
+#include <actswap/graph/reload.h>
 #include <actswap/kernel/blend_operator.h>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,10 @@ torch::jit::Module make_root() {
                      "def forward(self, x: Tensor) -> Tensor:\n"
                      "  return self.act.forward(x * 2.0) * torch.silu(x)\n",
                      {{"act", act}});
+}
+
+torch::jit::Module child(const torch::jit::Module& module, const std::string& name) {
+  return module.attr(name).toModule();
 }
 
 Plan plan_for(const torch::jit::Module& root, const PlanOptions& options = {}) {
@@ -303,6 +308,108 @@ TEST(Insert, CollapsePutsTheTargetInItsPlace) {
   %2 : Tensor = aten::relu(%1)
   return (%2)
 )IR");
+}
+
+// An activation inside a hand-written one that somebody else reads too: each reader gets what the
+// plan says.
+TEST(Insert, ActivationsThatShareAPart) {
+  const std::string gate = "  g = torch.sigmoid(x)\n  return x * g + g\n";
+  const std::string selu =
+      "  e = torch.elu(x, 1.6732632423543772)\n  return 1.0507009873554805 * e + torch.exp(e)\n";
+  const struct {
+    std::string body;
+    std::vector<std::string> sources;
+    const char* expected;
+  } cases[] = {
+      {gate, {"sigmoid", "silu"}, "torch.relu(x) + torch.relu(x)"},
+      {gate, {"silu"}, "torch.relu(x) + torch.sigmoid(x)"},
+      {gate, {"sigmoid"}, "torch.silu(x) + torch.relu(x)"},
+      {selu, {}, "torch.relu(x) + torch.exp(torch.relu(x))"},
+      {selu, {"elu"}, "torch.selu(x) + torch.exp(torch.relu(x))"},
+      {selu, {"selu"}, "torch.relu(x) + torch.exp(torch.elu(x, 1.6732632423543772))"},
+  };
+  for (const auto& [body, sources, expected] : cases) {
+    const auto unit = std::make_shared<CompilationUnit>();
+    const std::string head = "def forward(self, x: Tensor) -> Tensor:\n";
+    const auto root = make_module(unit, "Root", head + body);
+    PlanOptions options;
+    options.sources = sources;
+    const auto inserted = insert_blends(recompile(root), plan_for(root, options), BlendCode::stock);
+    const auto x = torch::linspace(-3, 3, 50);
+    EXPECT_LT(largest_difference(outputs_of(inserted.root, {x}), outputs_of(root, {x})), 1e-6);
+    const auto swapped = make_module(unit, "Swapped", head + "  return " + expected + "\n");
+    EXPECT_LT(largest_difference(outputs_of(collapsed(recompile(inserted.root)), {x}),
+                                 outputs_of(swapped, {x})),
+              1e-6)
+        << body << testing::PrintToString(sources);
+  }
+}
+
+std::string class_of(const torch::jit::Module& module) {
+  return module.type()->name()->qualifiedName();
+}
+
+// Who reads a model goes by the names of its classes.
+TEST(Insert, ActivationModulesAreNamedAfterWhatTheyAre) {
+  const std::string nn = "torch.nn.modules.activation.";
+  const std::string forward = "def forward(self, x: Tensor) -> Tensor:\n";
+  const auto made = [&](const PlanOptions& options) {
+    const auto unit = std::make_shared<CompilationUnit>();
+    const auto silu = make_module(unit, nn + "SiLU", forward + "  return torch.silu(x)\n");
+    const auto own = make_module(unit, "mine.Swish", forward + "  return x * torch.sigmoid(x)\n");
+    const auto block = make_module(unit, "mine.Block", forward + "  return torch.silu(x) * 2.0\n");
+    const auto root =
+        make_module(unit, "Root",
+                    forward +
+                        "  return self.block.forward(self.own.forward(self.b.forward("
+                        "self.a.forward(x))))\n",
+                    {{"a", silu}, {"b", make_sibling(silu)}, {"own", own}, {"block", block}});
+    return collapsed(
+        recompile(insert_blends(recompile(root), plan_for(root, options), BlendCode::stock).root));
+  };
+  const auto relu = made({});
+  EXPECT_TRUE(class_of(child(relu, "a")).ends_with(".ReLU"));
+  EXPECT_EQ(child(relu, "a").type(), child(relu, "b").type());
+  EXPECT_TRUE(class_of(child(relu, "own")).ends_with(".ReLU"));
+  EXPECT_EQ(class_of(child(relu, "block")), "__torch__.mine.Block") << "more than an activation";
+  const auto x = torch::linspace(-3, 3, 50);
+  EXPECT_TRUE(torch::equal(outputs_of(relu, {x})[0], torch::relu(x) * 2.0));
+
+  PlanOptions options;
+  options.to = "hard_mish";
+  options.keep = {"b"};
+  const auto mixed = made(options);
+  EXPECT_TRUE(class_of(child(mixed, "a")).ends_with(".Activation")) << "torch.nn has none";
+  EXPECT_TRUE(class_of(child(mixed, "b")).ends_with(".SiLU"));
+}
+
+TEST(Insert, AModelThatIsAnActivationIsNamedToo) {
+  const auto unit = std::make_shared<CompilationUnit>();
+  const auto root = make_module(unit, "torch.nn.modules.activation.SiLU",
+                                "def forward(self, x: Tensor) -> Tensor:\n"
+                                "  return torch.silu(x)\n");
+  const auto inserted = insert_blends(recompile(root), plan_for(root), BlendCode::stock);
+  EXPECT_EQ(class_of(collapsed(recompile(inserted.root))),
+            "__torch__.torch.nn.modules.activation.ReLU");
+}
+
+// The root then has no method that moves all blends.
+TEST(Insert, AModelMayHaveASetBlendOfItsOwn) {
+  const auto unit = std::make_shared<CompilationUnit>();
+  const std::string forward =
+      "def forward(self, x: Tensor) -> Tensor:\n  return torch.silu(x) * 2.0\n";
+  auto attribute = make_module(unit, "Attribute", forward);
+  attribute.register_attribute("set_blend", c10::FloatType::get(), 3.0);
+  const auto submodule =
+      make_module(unit, "Submodule", forward, {{"set_blend", make_module(unit, "Child", forward)}});
+  for (const auto& root : {attribute, submodule}) {
+    EXPECT_TRUE(has_own_set_blend(root));
+    const auto inserted = insert_blends(recompile(root), plan_for(root), BlendCode::stock);
+    const auto reloaded = recompile(inserted.root);
+    EXPECT_FALSE(reloaded.find_method("set_blend"));
+    const auto x = torch::linspace(-3, 3, 50);
+    EXPECT_TRUE(torch::equal(outputs_of(collapsed(reloaded), {x})[0], torch::relu(x) * 2.0));
+  }
 }
 
 TEST(Insert, CollapseLeavesAModelWithoutBlends) {

@@ -37,5 +37,55 @@ TEST(KeptState, PutsBackWhatWasSetAndWritten) {
   EXPECT_TRUE(torch::equal(root.attr("weight").toTensor(), torch::full({2}, 2.0)));
 }
 
+TEST(KeptState, LeavesWhatIsToChange) {
+  auto root = make_module(std::make_shared<torch::jit::CompilationUnit>(), "Root",
+                          "def unused(self) -> int:\n  return 0\n");
+  root.register_buffer("mean", torch::ones({2}));
+  root.register_buffer("calls", torch::zeros({1}));
+  root.register_parameter("weight", torch::ones({2}), false);
+  const auto mean = root.attr("mean").toTensor();
+  const auto calls = root.attr("calls").toTensor();
+  {
+    const KeptState kept(root, {mean});
+    mean.add_(1.0);
+    calls.add_(1.0);
+    EXPECT_TRUE(kept.shares_memory(calls.view({1, 1})));
+    EXPECT_TRUE(kept.shares_memory(root.attr("weight").toTensor().slice(0, 1)));
+    EXPECT_FALSE(kept.shares_memory(calls.clone()));
+  }
+  EXPECT_EQ(mean.sum().item<float>(), 4.0F);
+  EXPECT_EQ(calls.item<float>(), 0.0F);
+}
+
+TEST(KeptState, IsPutBackAgainAndAgain) {
+  auto root = make_module(std::make_shared<torch::jit::CompilationUnit>(), "Root",
+                          "def unused(self) -> int:\n  return 0\n");
+  root.register_attribute("sizes", c10::ListType::ofInts(), c10::List<std::int64_t>({7}));
+  root.register_buffer("calls", torch::zeros({2}));
+  const KeptState kept(root);
+  for (int i = 0; i < 3; ++i) {
+    root.attr("sizes").toIntList().push_back(i);
+    root.attr("calls").toTensor().resize_({3}).add_(1.0);
+    kept.restore();
+    EXPECT_EQ(root.attr("sizes").toIntVector(), std::vector<std::int64_t>{7});
+    EXPECT_TRUE(torch::equal(root.attr("calls").toTensor(), torch::zeros({2})));
+  }
+}
+
+// What a model writes to a buffer may have a gradient.
+TEST(KeptState, BuffersHaveNoHistoryAfterwards) {
+  auto root = make_module(std::make_shared<torch::jit::CompilationUnit>(), "Root",
+                          "def unused(self) -> int:\n  return 0\n");
+  root.register_buffer("last", torch::zeros({2}));
+  const auto last = root.attr("last").toTensor();
+  {
+    const KeptState kept(root);
+    last.copy_(torch::ones({2}, torch::requires_grad()) * 2.0);
+    EXPECT_TRUE(last.requires_grad());
+  }
+  EXPECT_FALSE(last.requires_grad());
+  EXPECT_TRUE(torch::equal(last, torch::zeros({2})));
+}
+
 }  // namespace
 }  // namespace actswap

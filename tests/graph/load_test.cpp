@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "models.h"
+#include "zip_writer.h"
 
 namespace actswap {
 namespace {
@@ -33,6 +36,8 @@ TEST(Load, SaysWhatAFileIsInstead) {
       {"optimized.pt", "was optimized for inference"},
       {"quantized.pt", "is a quantized model; retarget the float model"},
       {"unknown_op.pt", "uses the operator 'aten::conv99d', which this LibTorch does not have"},
+      {"non_ascii_name.pt", "the name 'é tage' in its code is not ASCII"},
+      {"non_ascii_class.pt", "the name 'Größe' in its code is not ASCII"},
   };
   for (const auto& [file, expected] : cases) {
     const auto message = error_of(test_model(file));
@@ -40,6 +45,90 @@ TEST(Load, SaysWhatAFileIsInstead) {
     EXPECT_EQ(message.find("Exception raised from"), std::string::npos) << file << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << file << ": " << message;
   }
+}
+
+// A copy of a sound model in which one record is another.
+class DamagedModel {
+ public:
+  DamagedModel(const std::function<void(const std::string&, std::string&)>& change) {
+    rewrite_archive(test_model("scripted_module.pt"), path(), change);
+  }
+  std::string path() const { return scratch_ / "model.pt"; }
+
+ private:
+  ScratchFolder scratch_;
+};
+
+void expect_damage(const DamagedModel& model, const std::string& part) {
+  const auto message = error_of(model.path());
+  EXPECT_NE(message.find(part), std::string::npos) << message;
+  EXPECT_NE(message.find(model.path()), std::string::npos) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
+// LibTorch would read on behind the record, in whatever memory is there.
+TEST(Load, RefusesATensorThatIsShorterThanItsStorage) {
+  expect_damage({[](const auto& name, auto& content) {
+                  if (name == "data/0") {
+                    content.resize(8);
+                  }
+                }},
+                "in the record 'data/0', which has 8 bytes");
+}
+
+TEST(Load, RefusesAWrongChecksum) {
+  const ScratchFolder scratch;
+  const auto path = scratch / "model.pt";
+  std::filesystem::copy_file(test_model("scripted_module.pt"), path);
+  std::uint64_t offset = 0;
+  {
+    const ZipArchive archive(path);
+    offset = archive.find("data/0")->offset;
+  }
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(offset));
+  file.put('\x55');
+  file.close();
+  EXPECT_NE(error_of(path).find("the checksum of its record 'data/0' is wrong"), std::string::npos)
+      << error_of(path);
+}
+
+TEST(Load, IgnoresRecordsOfDebugging) {
+  const DamagedModel model([](const auto& name, auto& content) {
+    if (name.ends_with(".debug_pkl")) {
+      content = "\x80\x02X\xff\xff\xff\xff no pickle";
+    }
+  });
+  EXPECT_EQ(error_of(model.path()), "loaded");
+}
+
+TEST(Load, BoundsTheNestingOfCode) {
+  const auto nested = [](std::size_t depth) {
+    return [depth](const std::string& name, std::string& content) {
+      const auto at = content.rfind("return ");
+      if (name.ends_with(".py") && at != std::string::npos) {
+        const auto end = content.find('\n', at);
+        content.insert(end, std::string(depth, ')'));
+        content.insert(at + 7, std::string(depth, '('));
+      }
+    };
+  };
+  EXPECT_EQ(error_of(DamagedModel(nested(500)).path()), "loaded");
+  expect_damage({nested(6000)}, "code is nested more than 1000 deep");
+}
+
+TEST(Load, SaysWhatIsWrongWithAVersion) {
+  for (const char* version : {"", "abc", "99999999999999999999"}) {
+    expect_damage({[&](const auto& name, auto& content) {
+                    content = name.ends_with("version") ? version : content;
+                  }},
+                  "cannot be loaded");
+  }
+}
+
+TEST(Load, RefusesSpecialFilesAndLongNames) {
+  EXPECT_NE(error_of("/dev/null").find("special file"), std::string::npos);
+  EXPECT_NE(error_of(std::string(300, 'x')).find("Cannot read"), std::string::npos);
 }
 
 TEST(Load, KnowsTheKind) {

@@ -1,7 +1,9 @@
 #include <actswap/graph/emit.h>
-#include <actswap/graph/match.h>
+#include <actswap/graph/in_place.h>
 
 #include <gtest/gtest.h>
+
+#include <limits>
 
 #include "ir.h"
 
@@ -11,8 +13,16 @@ namespace {
 /// Every match without an obstacle becomes `target`.
 std::string retargeted(const std::string& text, const std::string& target = "relu") {
   const auto graph = parse(text);
-  for (const auto& match : match_all(*graph)) {
-    if (match.obstacle.empty()) {
+  const auto matches = match_all(*graph);
+  std::vector<const Match*> pointers;
+  for (const auto& match : matches) {
+    pointers.push_back(&match);
+  }
+  Tracer tracer({}, pointers);
+  tracer.run(nullptr, *graph);
+  const auto uses = memory_uses(tracer);
+  for (const auto& match : matches) {
+    if (match.obstacle.empty() && uses.at({&match, nullptr}).obstacle.empty()) {
       replace_match(match, emit_activation(resolve(target), match.input, match.node));
     }
   }
@@ -171,6 +181,31 @@ graph(%x : Tensor):
   return (%y))IR")
                 .activation.to_string(),
             "relu6");
+}
+
+Match hardtanh(double low, double high) {
+  const auto graph = parse(R"IR(
+graph(%x : Tensor):
+  %lo : float = prim::Constant[value=0.]()
+  %hi : float = prim::Constant[value=1.]()
+  %y : Tensor = aten::hardtanh(%x, %lo, %hi)
+  return (%y))IR");
+  auto node = graph->nodes().begin();
+  node->f_(c10::attr::value, low);
+  (++node)->f_(c10::attr::value, high);
+  auto match = match_all(*graph).at(0);
+  match.node = nullptr;  // the graph ends here
+  match.input = nullptr;
+  return match;
+}
+
+TEST(Match, WithoutAnUpperBoundItIsRelu) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto relu = hardtanh(0.0, inf);
+  EXPECT_EQ(relu.activation.to_string(), "relu");
+  EXPECT_EQ(relu.obstacle, "");
+  EXPECT_EQ(hardtanh(-inf, 1.0).obstacle, "its parameter 'lo' is -inf");
+  EXPECT_EQ(hardtanh(2.0, 1.0).obstacle, "lo must be below hi");
 }
 
 TEST(Match, ParameterThatIsNoConstantIsAnObstacle) {

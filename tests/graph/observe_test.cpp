@@ -1,4 +1,5 @@
 #include <actswap/graph/observe.h>
+#include <actswap/run/observed_model.h>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

@@ -1,4 +1,5 @@
 #include <actswap/graph/pattern.h>
+#include <actswap/graph/retarget.h>
 #include <actswap/graph/sites.h>
 
 #include <gtest/gtest.h>
@@ -66,6 +67,96 @@ TEST(Pattern, EverySpelling) {
   };
   for (const auto& [body, expected] : cases) {
     EXPECT_EQ(found_in(body), Strings{expected}) << body;
+  }
+}
+
+// What differs from the row anywhere is another function; what is inside is found.
+TEST(Pattern, AgreesEverywhereOrNotAtAll) {
+  const std::pair<const char*, Strings> cases[] = {
+      {"return torch.clamp(torch.silu(x), max=10.0)", {"silu op"}},
+      {"return torch.clamp(x * torch.sigmoid(x), max=65504.0)", {"silu pattern"}},
+      {"return torch.clamp(x * torch.sigmoid(x), max=1e30)", {"silu pattern"}},
+      {"return torch.log(torch.softplus(x) + 1e-5)", {"softplus op"}},
+      {"return torch.log(torch.softplus(x) + 1e-12)", {"softplus op"}},
+      {"return torch.log(torch.softplus(x) + 1e-20)", {"softplus op"}},
+      {"return 0.01 * torch.gelu(100 * x)", {"gelu op"}},
+      {"return 1e-6 * torch.gelu(1e6 * x)", {"gelu op"}},
+      {"return 0.5 * (x + torch.sqrt(x * x + 1e-12))", {}},
+      {"return 1.001 * x * torch.sigmoid(x)", {"sigmoid op"}},
+      {"return torch.masked_fill(x * torch.sigmoid(x), x > 500, float('inf'))", {"silu pattern"}},
+      {"return torch.exp(torch.log(x))", {}},
+  };
+  for (const auto& [body, expected] : cases) {
+    EXPECT_EQ(found_in(body), expected) << body;
+  }
+  // A bound that is never reached, and forms that overflow far out.
+  EXPECT_EQ(found_in("return torch.clamp(torch.silu(x), min=-1.0)"), Strings{"silu pattern"});
+  EXPECT_EQ(found_in("return torch.log(1 + torch.exp(x))"), Strings{"softplus pattern"});
+  EXPECT_EQ(found_in("return torch.log(torch.sigmoid(x))"), Strings{"logsigmoid pattern"});
+  EXPECT_EQ(found_in("return (torch.exp(x) - torch.exp(-x)) / (torch.exp(x) + torch.exp(-x))"),
+            Strings{"tanh pattern"});
+}
+
+// The output has the type that it had.
+TEST(Pattern, CastsCount) {
+  const std::pair<const char*, Strings> cases[] = {
+      {"return x.float() * torch.sigmoid(x.float())", {"silu pattern"}},
+      {"return x * torch.sigmoid(x.float())", {"sigmoid op"}},
+      {"return x * torch.sigmoid(x.float()).type_as(x)", {"silu pattern"}},
+      {"return x * torch.sigmoid(x.float()).to(x.dtype)", {"silu pattern"}},
+      {"return x * torch.sigmoid(x.float()).half()", {"silu pattern"}},
+      {"return (x.float() * torch.sigmoid(x.float())).type_as(x)", {"silu pattern"}},
+      {"return x.clone() * torch.sigmoid(x.contiguous())", {"silu pattern"}},
+      {"return x * (x > 0)", {"relu pattern"}},
+      {"return x * (x > 0).float()", {}},
+      {"return x * (x > 0).type_as(x)", {"relu pattern"}},
+      {"return torch.zeros_like(x, dtype=6).maximum(x)", {}},
+  };
+  for (const auto& [body, expected] : cases) {
+    EXPECT_EQ(found_in(body), expected) << body;
+    const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+    const auto model = adopt(make_module(
+        unit, "Root", "def forward(self, x: Tensor) -> Tensor:\n  " + std::string(body) + "\n"));
+    PlanOptions options;
+    options.to = "hard_mish";
+    options.sources = {"silu", "relu", "sigmoid"};
+    const auto the_plan = plan(model, options);
+    if (the_plan.swapped() == 0) {
+      continue;
+    }
+    const auto x = torch::randn({4}).to(torch::kHalf);
+    EXPECT_EQ(outputs_of(Retargeter(model, the_plan).finish(), {x})[0].dtype(),
+              outputs_of(model.module, {x})[0].dtype())
+        << body;
+  }
+}
+
+// Where all tensors of the model are float32, float() changes nothing.
+TEST(Pattern, CastsToTheTypeOfTheModelAreNone) {
+  const auto found = [](const std::string& body, torch::ScalarType type) {
+    const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+    torch::jit::Module root("Root", unit, true);
+    root.register_parameter("weight", torch::ones({3}, type), false);
+    root.define("def forward(self, x: Tensor) -> Tensor:\n  x = x + self.weight\n  " + body + "\n");
+    Strings names;
+    for (const auto& site : find_sites(adopt(root))) {
+      names.push_back(site.activation.to_string());
+    }
+    return names;
+  };
+  const std::string relu = "return x * (x > 0).float()";
+  EXPECT_EQ(found(relu, torch::kFloat), Strings{"relu"});
+  EXPECT_EQ(found(relu, torch::kHalf), Strings{});
+  EXPECT_EQ(found("x = x.double()\n  " + relu, torch::kFloat), Strings{});
+  EXPECT_EQ(found("return x * torch.sigmoid(x.float())", torch::kFloat), Strings{"silu"});
+}
+
+// What is written between is not what the form says.
+TEST(Pattern, WritesInBetween) {
+  for (const char* body : {"s = torch.sigmoid(x)\n  s.mul_(2.0)\n  return x * s",
+                           "s = torch.sigmoid(x)\n  x.add_(1.0)\n  return x * s",
+                           "h = x.float()\n  x.add_(1.0)\n  return h * torch.sigmoid(x.float())"}) {
+    EXPECT_EQ(found_in(body), Strings{"sigmoid op"}) << body;
   }
 }
 

@@ -70,6 +70,30 @@ TEST(Plan, SourcesNameThem) {
   EXPECT_EQ(reason(made, "act/forward/0"), "gelu is not among --source");
 }
 
+// An alias has its parameters; the row's name alone means any.
+TEST(Plan, AnAliasIsNotItsRow) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto model = adopt(make_module(unit, "Root",
+                                       "def forward(self, x: Tensor) -> Tensor:\n"
+                                       "  y = torch.elu(torch.silu(x), 0.5)\n"
+                                       "  return y * torch.sigmoid(1.702 * y)\n"));
+  const auto swapped = [&](const char* source) {
+    PlanOptions options;
+    options.sources = {source};
+    std::string names;
+    for (const auto& planned : plan(model, options).sites) {
+      names += planned.target ? planned.site.activation.to_string() + " " : "";
+    }
+    return names;
+  };
+  EXPECT_EQ(swapped("silu"), "silu ");
+  EXPECT_EQ(swapped("quick-gelu"), "quick_gelu ");
+  EXPECT_EQ(swapped("swish"), "silu quick_gelu ");
+  EXPECT_EQ(swapped("swish(1)"), "silu ");
+  EXPECT_EQ(swapped("elu"), "elu(alpha=0.5) ");
+  EXPECT_EQ(swapped("elu(1)"), "");
+}
+
 TEST(Plan, KeepWinsOverOnlyAndTheLastRuleWins) {
   const auto model = load(test_model("scripted_module.pt"));
   PlanOptions options;

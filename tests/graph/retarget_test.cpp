@@ -63,8 +63,9 @@ std::set<std::string> method_names(const torch::jit::Module& module) {
 
 // Hand-written forms become ATen's own operator, which rounds otherwise.
 double rounding(const std::string& name) {
-  const bool is_handwritten = name.starts_with("handwritten") || name.starts_with("of_parts") ||
-                              name == "forked" || name == "attributes";
+  const bool is_handwritten = name.starts_with("handwritten") || name.starts_with("of_") ||
+                              name == "forked" || name == "attributes" ||
+                              name.starts_with("old_format");
   return name.ends_with("_half") ? 4e-3 : is_handwritten ? 1e-6 : 0.0;
 }
 

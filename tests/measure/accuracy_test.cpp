@@ -163,5 +163,19 @@ TEST(Evaluate, MessagesSayWhatDoesNotFit) {
   EXPECT_NE(usage_error(logits, torch::ones({4}, torch::kBool)).find("bool"), std::string::npos);
 }
 
+// The largest of NaN is the first NaN, which is no prediction.
+TEST(Evaluate, NaNPredictsNoClass) {
+  auto module = make_identity();
+  auto logits = torch::eye(3);
+  const auto target = torch::arange(3);
+  logits[0][2] = std::nan("");
+  const auto some = evaluate(module, TensorDataset({logits}, target));
+  EXPECT_NEAR(some.value, 200.0 / 3.0, 1e-9);
+  EXPECT_EQ(some.example_values[0].item<float>(), 0.0F);
+  const auto none = evaluate(module, TensorDataset({logits * std::nan("")}, target));
+  EXPECT_TRUE(std::isnan(none.value));
+  EXPECT_TRUE(std::isnan(drop(none, none)));
+}
+
 }  // namespace
 }  // namespace actswap

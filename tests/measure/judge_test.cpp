@@ -73,6 +73,71 @@ TEST(Judge, WhatEachExampleAddsToTheError) {
   EXPECT_EQ(agreement.example_errors[1].item<double>(), 0.0);
 }
 
+torch::jit::Module make_forward(const std::string& code) {
+  torch::jit::Module module("__torch__.forward");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_buffer("calls", torch::zeros({1}));
+  module.define("def forward(self, x):\n" + code);
+  return module;
+}
+
+// Equal infinities are no error, and no part of the original's size.
+TEST(Judge, MaskedOutputsAgree) {
+  const TensorDataset data({kLogits}, {});
+  const auto masked = [](double scale) {
+    return make_forward("  return (" + std::to_string(scale) +
+                        " * x).masked_fill(x < 0.5, float('-inf'))\n");
+  };
+  const auto judgements = judge({{masked(1.0)}, {masked(0.5)}}, data, {.batch_size = 2});
+  EXPECT_EQ(judgements[0].agreement.relative_error, 0.0);
+  EXPECT_NEAR(judgements[1].agreement.relative_error, 0.25, 1e-12);
+  EXPECT_NEAR(judgements[1].agreement.mean_cosine, 1.0, 1e-12);
+  EXPECT_EQ(judgements[1].agreement.same_prediction, 100.0);
+  // Another mask is an error without bound.
+  EXPECT_FALSE(std::isfinite(
+      judge({{masked(1.0)}, {make_affine(1.0, 0.0)}}, data)[1].agreement.relative_error));
+}
+
+TEST(Judge, NaNIsNoAgreementAndNoPrediction) {
+  const TensorDataset data({kLogits}, torch::tensor({0, 2, 1}));
+  const auto nothing = make_forward("  return torch.log(-1.0 - x * x)\n");
+  const auto judgements = judge({{nothing}, {nothing}}, data);
+  EXPECT_TRUE(std::isnan(judgements[1].agreement.relative_error));
+  EXPECT_TRUE(std::isnan(judgements[1].agreement.mean_cosine));
+  EXPECT_FALSE(judgements[1].agreement.same_prediction);
+  EXPECT_TRUE(std::isnan(judgements[1].evaluation->value));
+  // One example of three: it is classified wrongly, and agrees with nothing.
+  const auto one = make_forward("  return torch.where(x[:, :1] == 0.0, float('nan'), x)\n");
+  const auto some = judge({{make_affine(1.0, 0.0)}, {one}}, data);
+  EXPECT_NEAR(some[0].evaluation->value, 100.0 / 3.0, 1e-5);
+  EXPECT_NEAR(*some[1].agreement.same_prediction, 200.0 / 3.0, 1e-5);
+}
+
+TEST(Judge, BothPartsOfComplexOutputsCount) {
+  const auto judgements = judge({{make_forward("  return torch.complex(x, x)\n")},
+                                 {make_forward("  return torch.complex(x, -x)\n")}},
+                                TensorDataset({kLogits}, {}));
+  EXPECT_NEAR(judgements[1].agreement.relative_error, 2.0, 1e-12);
+  EXPECT_NEAR(judgements[1].agreement.mean_cosine, 0.0, 1e-12);
+}
+
+// The same noise in both, and no trace in either.
+TEST(Judge, RandomModelsThatCountTheirCalls) {
+  const auto noisy =
+      make_forward("  self.calls.add_(1.0)\n  return x + self.calls * torch.randn_like(x)\n");
+  const auto judgements =
+      judge({{noisy}, {noisy}}, TensorDataset({kLogits}, {}), {.batch_size = 1});
+  EXPECT_EQ(judgements[1].agreement.relative_error, 0.0);
+  EXPECT_EQ(noisy.attr("calls").toTensor().item<float>(), 0.0F);
+}
+
+TEST(Judge, ANumberIsAnOutput) {
+  const auto judgements = judge({{make_forward("  return float(x.sum())\n")},
+                                 {make_forward("  return 0.5 * float(x.sum())\n")}},
+                                TensorDataset({kLogits}, {}));
+  EXPECT_NEAR(judgements[1].agreement.relative_error, 0.25, 1e-12);
+}
+
 TEST(Judge, VariantsMayBeSettingsOfOneModule) {
   auto module = make_affine(1.0, 0.0);
   std::vector<Variant> variants;

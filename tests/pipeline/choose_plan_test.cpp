@@ -14,7 +14,7 @@ struct Setting {
   ScratchFolder scratch;
   Model model = load(test_model("scripted_module.pt"));
   Plan the_plan = plan(model, {});
-  ConvertOptions options;
+  ConvertRequest request;
   Sensitivity sensitivity;
 
   Setting() {
@@ -22,16 +22,16 @@ struct Setting {
     const auto images = torch::randn({64, 3, 8, 8});
     auto module = reload(model.module);
     module.eval();
-    options.output = scratch / "out.pt";
-    options.validation_data = std::make_shared<TensorDataset>(std::vector<torch::Tensor>{images},
+    request.output = scratch / "out.pt";
+    request.validation_data = std::make_shared<TensorDataset>(std::vector<torch::Tensor>{images},
                                                               outputs_of(module, {images})[0]);
-    options.plan_by_sensitivity = true;
-    sensitivity = measure_sensitivity(model, the_plan, *options.validation_data, {});
+    request.plan_by_sensitivity = true;
+    sensitivity = measure_sensitivity(model, the_plan, *request.validation_data, {});
     std::ranges::sort(sensitivity.sites, std::less(), &SiteSensitivity::loss);
   }
   double loss(std::size_t i) const { return sensitivity.sites.at(i).loss; }
   Run run(const ConvertCallbacks& callbacks = {}) const {
-    return convert(model, the_plan, options, callbacks);
+    return convert(model, the_plan, request, callbacks);
   }
   std::string message(ErrorKind kind) const {
     try {
@@ -46,7 +46,7 @@ struct Setting {
 
 TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
   Setting setting;
-  setting.options.max_drop = 1.0000001 * setting.loss(0);  // the others do not fit
+  setting.request.max_drop = 1.0000001 * setting.loss(0);  // the others do not fit
   std::vector<std::string> messages;
   ConvertCallbacks callbacks;
   callbacks.on_message = [&](const std::string& text) { messages.push_back(text); };
@@ -54,7 +54,7 @@ TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
   ASSERT_EQ(run.plan.swapped(), 1U);
   ASSERT_TRUE(run.sensitivity);
   EXPECT_NEAR(run.retargeted->value, predict(run.plan, *run.sensitivity).drop, 1e-9);
-  EXPECT_LE(run.retargeted->value, *setting.options.max_drop);
+  EXPECT_LE(run.retargeted->value, *setting.request.max_drop);
   EXPECT_EQ(std::ranges::count_if(messages,
                                   [](const std::string& text) {
                                     return text.find(" kept: its swap alone loses") !=
@@ -62,7 +62,7 @@ TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
                                   }),
             2);
   // The sites that were kept are still there.
-  EXPECT_EQ(plan(load(setting.options.output), {}).swapped(), 2U);
+  EXPECT_EQ(plan(load(setting.request.output), {}).swapped(), 2U);
   const auto json = nlohmann::json::parse(to_json(run));
   EXPECT_EQ(json["sensitivity"]["measure"], "mse");
   EXPECT_EQ(json["sensitivity"]["sites"].size(), 3U);
@@ -72,25 +72,25 @@ TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
 
 TEST(ChoosePlan, TheGateMeasuresWhatCameOut) {
   Setting setting;
-  setting.options.plan_by_sensitivity = false;
-  setting.options.max_drop = 0.5 * setting.loss(0);
+  setting.request.plan_by_sensitivity = false;
+  setting.request.max_drop = 0.5 * setting.loss(0);
   EXPECT_NE(setting.message(ErrorKind::accuracy).find("fell by"), std::string::npos);
   // With a plan that swaps nothing there is nothing to measure.
-  setting.options.plan_by_sensitivity = true;
+  setting.request.plan_by_sensitivity = true;
   EXPECT_NE(setting.message(ErrorKind::accuracy).find("No site can be swapped"), std::string::npos);
   EXPECT_TRUE(setting.scratch.list().empty());
 }
 
 TEST(ChoosePlan, WithinABudget) {
   Setting setting;
-  setting.options.plan_by_sensitivity = false;
-  setting.options.probe_inputs = {torch::randn({2, 3, 8, 8})};
-  const auto gains = measure_gains(setting.model, setting.the_plan, setting.options.probe_inputs);
+  setting.request.plan_by_sensitivity = false;
+  setting.request.probe_inputs = {torch::randn({2, 3, 8, 8})};
+  const auto gains = measure_gains(setting.model, setting.the_plan, setting.request.probe_inputs);
   ASSERT_EQ(gains.sites.size(), 3U);
-  setting.options.budget_ms = 1e-6;
+  setting.request.budget_ms = 1e-6;
   const auto message = setting.message(ErrorKind::usage);
   EXPECT_NE(message.find("with all 3 sites swapped"), std::string::npos) << message;
-  setting.options.budget_ms = 1e6;
+  setting.request.budget_ms = 1e6;
   EXPECT_NE(setting.message(ErrorKind::usage).find("nothing needs to be swapped"),
             std::string::npos);
   EXPECT_TRUE(setting.scratch.list().empty());
@@ -98,22 +98,22 @@ TEST(ChoosePlan, WithinABudget) {
 
 TEST(ChoosePlan, OptionsThatAreMissing) {
   Setting setting;
-  EXPECT_NE(setting.message(ErrorKind::usage).find("max_drop"), std::string::npos);
-  setting.options.max_drop = 1.0;
-  setting.options.budget_ms = 1.0;
+  EXPECT_NE(setting.message(ErrorKind::usage).find("--max-drop"), std::string::npos);
+  setting.request.max_drop = 1.0;
+  setting.request.budget_ms = 1.0;
   EXPECT_NE(setting.message(ErrorKind::usage).find("both"), std::string::npos);
-  setting.options.budget_ms.reset();
+  setting.request.budget_ms.reset();
   const std::int64_t index = 0;
-  setting.options.validation_data = std::make_shared<TensorDataset>(
-      setting.options.validation_data->get({&index, 1}).inputs, torch::Tensor());
-  EXPECT_NE(setting.message(ErrorKind::usage).find("no target"), std::string::npos);
-  setting.options.validation_data = nullptr;
+  setting.request.validation_data = std::make_shared<TensorDataset>(
+      setting.request.validation_data->get({&index, 1}).inputs, torch::Tensor());
+  EXPECT_NE(setting.message(ErrorKind::usage).find("labelled validation data"), std::string::npos);
+  setting.request.validation_data = nullptr;
   EXPECT_NE(setting.message(ErrorKind::usage).find("validation data"), std::string::npos);
 }
 
 TEST(ChoosePlan, StopsWhenAsked) {
   Setting setting;
-  setting.options.max_drop = 1.0;
+  setting.request.max_drop = 1.0;
   int asked = 0;
   ConvertCallbacks callbacks;
   callbacks.should_stop = [&] { return ++asked > 2; };

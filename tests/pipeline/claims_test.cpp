@@ -12,18 +12,19 @@ namespace {
 struct Setting {
   ScratchFolder scratch;
   Model model = load(test_model("dropout_bn.pt"));
-  ConvertOptions options;
+  ConvertRequest request;
 
   Setting() {
-    options.output = scratch / "out.pt";
-    options.train_data = data(96, 1);
-    options.validation_data = data(64, 2);
-    options.train.epochs = 1;
-    options.train.batch_size = 32;
-    options.train.loss = parse_loss("distil-mse");
-    options.train.learning_rate = 1e-2;
-    options.schedule = Schedule::step({});
-    options.control = true;
+    request.output = scratch / "out.pt";
+    request.run_directory = "";
+    request.train_data = data(96, 1);
+    request.validation_data = data(64, 2);
+    request.recipe = Recipe::hard;
+    request.train.epochs = 1;
+    request.train.batch_size = 32;
+    request.train.loss = parse_loss("distil-mse");
+    request.train.learning_rate = LearningRate{.value = 1e-2};
+    request.control = true;
   }
   torch::Tensor outputs(torch::jit::Module module, const torch::Tensor& images) const {
     module.eval();
@@ -36,15 +37,15 @@ struct Setting {
         std::vector<torch::Tensor>{images},
         outputs(reload(model.module), images) + 0.1 * torch::randn({examples, 1}));
   }
-  Run run() const { return convert(model, plan(model, {}), options); }
+  Run run() const { return convert(model, plan(model, {}), request); }
 };
 
 TEST(Claims, AreTrueOfTheWrittenFile) {
   const Setting setting;
   const auto run = setting.run();
-  const auto& data = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
+  const auto& data = dynamic_cast<const TensorDataset&>(*setting.request.validation_data);
   const auto before = setting.outputs(setting.model.module, data.inputs()[0]);
-  const auto after = setting.outputs(load(setting.options.output).module, data.inputs()[0]);
+  const auto after = setting.outputs(load(setting.request.output).module, data.inputs()[0]);
   const auto error = (after - before).square().sum() / before.square().sum();
   EXPECT_NEAR(run.agreement->relative_error, error.item<double>(), 1e-5 * error.item<double>());
   const auto errors = [&](const torch::Tensor& output) {
@@ -67,12 +68,12 @@ TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
   Setting setting;
   std::vector<actswap::Run> alone;  // not testing::Test::Run
   for (const std::uint64_t seed : {5, 6}) {
-    setting.options.train.seed = seed;
+    setting.request.seed = seed;
     alone.push_back(setting.run());
   }
-  setting.options.train.seed = 5;
-  setting.options.seeds = 2;
-  setting.options.run_directory = setting.scratch / "run";
+  setting.request.seed = 5;
+  setting.request.seeds = 2;
+  setting.request.run_directory = setting.scratch / "run";
   const auto both = setting.run();
   ASSERT_EQ(both.seeds.size(), 2U);
   for (const std::size_t i : {0U, 1U}) {
@@ -85,8 +86,8 @@ TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
   EXPECT_NE(alone[0].retargeted->value, alone[1].retargeted->value);
   EXPECT_EQ(both.retargeted->value, alone[0].retargeted->value);
   EXPECT_EQ(both.epochs.size(), 1U) << "the record is that of the exported model";
-  auto module = load(setting.options.output).module;
-  EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, alone[0].retargeted->value);
+  auto module = load(setting.request.output).module;
+  EXPECT_EQ(evaluate(module, *setting.request.validation_data).value, alone[0].retargeted->value);
   const auto against = over_seeds_against_control(both.seeds);
   EXPECT_NEAR(against.mean,
               0.5 * (alone[0].retargeted->value - alone[0].control->value +
@@ -98,9 +99,9 @@ TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
 
 TEST(Claims, WithoutLabelsOutputsAreCompared) {
   Setting setting;
-  const auto& data = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
-  setting.options.validation_data = std::make_shared<TensorDataset>(data.inputs(), torch::Tensor());
-  setting.options.seeds = 2;
+  const auto& data = dynamic_cast<const TensorDataset&>(*setting.request.validation_data);
+  setting.request.validation_data = std::make_shared<TensorDataset>(data.inputs(), torch::Tensor());
+  setting.request.seeds = 2;
   const auto run = setting.run();
   EXPECT_FALSE(run.retargeted);
   EXPECT_FALSE(run.control);
@@ -115,14 +116,14 @@ TEST(Claims, WithoutLabelsOutputsAreCompared) {
 
 TEST(Claims, SeveralSeedsNeedSomethingThatDependsOnThem) {
   Setting setting;
-  setting.options.seeds = 0;
+  setting.request.seeds = 0;
   EXPECT_THROW(setting.run(), UsageError);
-  setting.options.seeds = 2;
-  setting.options.control = false;
-  setting.options.train_data = nullptr;
+  setting.request.seeds = 2;
+  setting.request.control = false;
+  setting.request.train_data = nullptr;
   EXPECT_THROW(setting.run(), UsageError);
-  setting.options.train_data = setting.options.validation_data;
-  setting.options.validation_data = nullptr;
+  setting.request.train_data = setting.request.validation_data;
+  setting.request.validation_data = nullptr;
   EXPECT_THROW(setting.run(), UsageError);
   EXPECT_TRUE(setting.scratch.list().empty());
 }

@@ -23,27 +23,34 @@ struct Setting {
   ScratchFolder scratch;
   Model model = load(test_model("dropout_bn.pt"));
   Plan the_plan = plan(model, {});
-  ConvertOptions options;
+  ConvertRequest request;
 
   Setting() {
-    options.output = scratch / "out.pt";
-    options.train_data = data_for(model, 96);
-    options.validation_data = data_for(model, 64);
-    options.train.epochs = 2;
-    options.train.batch_size = 32;
-    options.train.loss = Signal::distil_mse;
-    options.train.learning_rate = 1e-3;
-    options.schedule = Schedule::linear({.begin = 0.0, .end = 1.0});
+    request.output = scratch / "out.pt";
+    request.run_directory = "";
+    request.train_data = data_for(model, 96);
+    request.validation_data = data_for(model, 64);
+    request.train.epochs = 2;
+    request.train.batch_size = 32;
+    request.train.loss = Signal::distil_mse;
+    request.train.learning_rate = LearningRate{.value = 1e-3};
+    request.ramp.end = 1.0;
   }
   Run run(const ConvertCallbacks& callbacks = {}) const {
-    return convert(model, the_plan, options, callbacks);
+    return convert(model, the_plan, request, callbacks);
+  }
+  /// All that only a training takes.
+  void leave_training_out() {
+    request.train_data = nullptr;
+    request.train = {};
+    request.ramp = {};
   }
 };
 
 TEST(Convert, GoesTheWholeWay) {
   Setting setting;
-  setting.options.control = true;
-  setting.options.run_directory = setting.scratch / "run";
+  setting.request.control = true;
+  setting.request.run_directory = setting.scratch / "run";
   std::vector<double> ramp;
   ConvertCallbacks callbacks;
   callbacks.on_step = [&](const std::string& phase, const Progress& progress) {
@@ -67,25 +74,31 @@ TEST(Convert, GoesTheWholeWay) {
   EXPECT_NEAR(ramp[1], 1.0 / 3.0, 1e-12);
   EXPECT_EQ(ramp[3], 1.0);
 
-  const auto exported = load(setting.options.output);
+  const auto exported = load(setting.request.output);
   EXPECT_EQ(plan(exported, {}).swapped(), 0U) << "sources are left in the export";
   auto module = exported.module;
-  EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, run.retargeted->value);
+  EXPECT_EQ(evaluate(module, *setting.request.validation_data).value, run.retargeted->value);
   std::ifstream record(setting.scratch / "run/run.json");
   const auto json = nlohmann::json::parse(record);
   EXPECT_EQ(json["sites_swapped"], 2);
   EXPECT_EQ(json["retargeted"], run.retargeted->value);
+  EXPECT_EQ(json["options"]["control"], true);
+  EXPECT_EQ(json["options"]["seeds"], 1);
+  EXPECT_TRUE(json["options"]["max_drop"].is_null());
+  EXPECT_EQ(json["training"]["blend_code"], "fused");
+  EXPECT_EQ(json["recipe"].get<std::string>().rfind("ramp, trained on distil-mse, 2 epochs", 0),
+            0U);
 }
 
 TEST(Convert, SameSeedSameParameters) {
   Setting setting;
   setting.run();
-  const auto first = load(setting.options.output).module;
+  const auto first = load(setting.request.output).module;
   setting.run();
-  const auto second = load(setting.options.output).module;
-  setting.options.train.seed = 1;
+  const auto second = load(setting.request.output).module;
+  setting.request.seed = 1;
   setting.run();
-  const auto other = load(setting.options.output).module;
+  const auto other = load(setting.request.output).module;
   bool differs = false;
   const auto a = distinct_parameters(first);
   const auto b = distinct_parameters(second);
@@ -99,14 +112,14 @@ TEST(Convert, SameSeedSameParameters) {
 
 TEST(Convert, WithoutDataIsAPlainSwap) {
   Setting setting;
-  setting.options.train_data = nullptr;
-  setting.options.validation_data = nullptr;
+  setting.leave_training_out();
+  setting.request.validation_data = nullptr;
   const auto run = setting.run();
   EXPECT_FALSE(run.trained);
   EXPECT_TRUE(run.verification.verified);
   EXPECT_FALSE(run.original);
   const auto before = distinct_parameters(setting.model.module);
-  const auto after = distinct_parameters(load(setting.options.output).module);
+  const auto after = distinct_parameters(load(setting.request.output).module);
   for (std::size_t i = 0; i < before.size(); ++i) {
     EXPECT_TRUE(torch::equal(before[i], after[i]));
   }
@@ -114,18 +127,18 @@ TEST(Convert, WithoutDataIsAPlainSwap) {
 
 TEST(Convert, SitesAndAveragesComeOutAsAnyModel) {
   Setting setting;
-  setting.options.train.loss = parse_loss("distil-mse+0.01*sites");
-  setting.options.train.average = 0.9;
-  setting.options.control = true;
+  setting.request.train.loss = parse_loss("distil-mse+0.01*sites");
+  setting.request.train.average = 0.9;
+  setting.request.control = true;
   for (const bool calibrated : {false, true}) {
     if (calibrated) {
-      setting.options.calibration_data = setting.options.train_data;
+      setting.request.calibration_data = setting.request.train_data;
     }
     const auto run = setting.run();
     EXPECT_TRUE(run.verification.verified);
-    const auto exported = load(setting.options.output);
+    const auto exported = load(setting.request.output);
     auto module = exported.module;
-    EXPECT_EQ(evaluate(module, *setting.options.validation_data).value, run.retargeted->value);
+    EXPECT_EQ(evaluate(module, *setting.request.validation_data).value, run.retargeted->value);
     EXPECT_EQ(distinct_parameters(module).size(), distinct_parameters(setting.model.module).size());
     EXPECT_EQ(exported.module.buffers().size(), setting.model.module.buffers().size());
     // The control starts at the original and is compared with it. In train mode the statistics of
@@ -138,43 +151,43 @@ TEST(Convert, SitesAndAveragesComeOutAsAnyModel) {
 
 TEST(Convert, SitesMoveOneAfterAnotherInTheOrderThatIsAskedFor) {
   Setting setting;  // stem.2 runs before blocks.1; each takes half of the first epoch
-  setting.options.train.epochs = 4;
-  setting.options.schedule = Schedule::linear({.end = 2.0});
+  setting.request.train.epochs = 4;
+  setting.request.ramp.end = 2.0;
   const auto sites = order_sites(SiteOrder::together, setting.model, setting.the_plan, {}, nullptr);
   ASSERT_EQ(sites.size(), 2U);
   const auto forward = [&] {
-    setting.options.order = SiteOrder::forward;
+    setting.request.ramp.order = SiteOrder::forward;
     return setting.run().site_order;
   }();
-  setting.options.order = SiteOrder::backward;
+  setting.request.ramp.order = SiteOrder::backward;
   const auto run = setting.run();
   EXPECT_EQ(run.site_order, std::vector<std::string>(forward.rbegin(), forward.rend()));
   EXPECT_NE(run.schedule.find("site after site (backward)"), std::string::npos) << run.schedule;
   EXPECT_DOUBLE_EQ(run.epochs[0].t, 0.5);
   EXPECT_EQ(run.epochs[1].t, 1.0);
   EXPECT_TRUE(run.verification.verified);
-  setting.options.order = SiteOrder::sensitivity;
+  setting.request.ramp.order = SiteOrder::sensitivity;
   auto by_loss = setting.run().site_order;
   std::map<std::string, double> losses;
   for (const auto& site :
-       measure_sensitivity(setting.model, setting.the_plan, *setting.options.validation_data)
+       measure_sensitivity(setting.model, setting.the_plan, *setting.request.validation_data)
            .sites) {
     losses[site.id] = site.loss;
   }
   EXPECT_LT(losses.at(by_loss[0]), losses.at(by_loss[1]));
-  setting.options.site_order = forward;
+  setting.request.ramp.site_order = forward;
   EXPECT_EQ(setting.run().site_order, forward);
-  setting.options.site_order = {forward[0], forward[0]};
+  setting.request.ramp.site_order = {forward[0], forward[0]};
   EXPECT_THROW(setting.run(), UsageError);
 }
 
 TEST(Convert, ChecksAndTheSweepAreRecorded) {
   Setting setting;
-  setting.options.train.keep = Keep::best;
-  setting.options.train.check_every = 1.0 / 3.0;
-  setting.options.train.bound = 1e-9;
-  setting.options.sweeps_rate = true;
-  setting.options.schedule = Schedule::linear({.end = 0.5});
+  setting.request.train.keep = Keep::best;
+  setting.request.train.check_every = 1.0 / 3.0;
+  setting.request.ramp.bound = 1e-9;
+  setting.request.ramp.end = 0.5;
+  setting.request.train.learning_rate = LearningRate{LearningRate::Kind::swept};
   const auto run = setting.run();
   ASSERT_TRUE(run.rate_sweep);
   EXPECT_EQ(run.train.learning_rate, run.rate_sweep->chosen);
@@ -195,44 +208,47 @@ TEST(Convert, ChecksAndTheSweepAreRecorded) {
 
 TEST(Convert, ChecksNeedNoLabels) {
   Setting setting;
-  const auto& labelled = dynamic_cast<const TensorDataset&>(*setting.options.validation_data);
-  setting.options.validation_data =
+  const auto& labelled = dynamic_cast<const TensorDataset&>(*setting.request.validation_data);
+  setting.request.validation_data =
       std::make_shared<TensorDataset>(labelled.inputs(), torch::Tensor());
-  setting.options.train.keep = Keep::best;
+  setting.request.train.keep = Keep::best;
   const auto run = setting.run();
   ASSERT_FALSE(run.epochs[0].checks.empty());
   for (const auto& check : run.epochs[0].checks) {
     EXPECT_GT(check.value, 0.0);
   }
-  setting.options.validation_data = nullptr;
+  setting.request.validation_data = nullptr;
   EXPECT_THROW(setting.run(), UsageError);
 }
 
 TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   Setting setting;
-  setting.options.calibration_data = setting.options.train_data;
-  setting.options.schedule = Schedule::step({});
+  setting.request.ramp = {};
+  setting.request.recipe = Recipe::calibrated;
+  setting.request.train.keeps_statistics = false;
   auto run = setting.run();
   ASSERT_TRUE(run.training_effect);
   EXPECT_FALSE(run.training_effect->taken_back);
   EXPECT_LT(run.training_effect->after, run.training_effect->before);
 
-  setting.options.train.learning_rate = 0.5;
+  setting.request.train.learning_rate = LearningRate{.value = 0.5};
   run = setting.run();
   EXPECT_TRUE(run.training_effect->taken_back);
   EXPECT_EQ(run.training_effect->examples, 96);
   EXPECT_NE(summary_table(run).find("taken back"), std::string::npos) << summary_table(run);
-  const auto trained = load(setting.options.output).module;
-  setting.options.train_data = nullptr;
+  const auto trained = load(setting.request.output).module;
+  setting.request.calibration_data = setting.request.train_data;
+  setting.request.calibration.draws_each_pass = true;  // as before the training
+  setting.leave_training_out();
   setting.run();
-  const auto calibrated = load(setting.options.output).module;
+  const auto calibrated = load(setting.request.output).module;
   EXPECT_EQ(largest_difference(distinct_parameters(trained), distinct_parameters(calibrated)), 0.0);
 }
 
 TEST(Convert, GateKeepsABadModelFromBeingWritten) {
   Setting setting;
-  setting.options.train_data = nullptr;
-  setting.options.max_drop = 0.0;
+  setting.leave_training_out();
+  setting.request.max_drop = 0.0;
   try {
     setting.run();
     FAIL() << "the gate let it pass";
@@ -241,16 +257,70 @@ TEST(Convert, GateKeepsABadModelFromBeingWritten) {
     EXPECT_NE(std::string(error.what()).find("(from 0 to"), std::string::npos) << error.what();
   }
   EXPECT_TRUE(setting.scratch.list().empty());
-  setting.options.max_drop = 100.0;
+  setting.request.max_drop = 100.0;
   EXPECT_NO_THROW(setting.run());
+}
+
+// The accuracy of outputs that are no numbers is a number: each argmax is some class.
+TEST(Convert, GatePassesNothingThatIsNoNumber) {
+  Setting setting;
+  setting.leave_training_out();
+  setting.request.max_drop = 100.0;
+  const auto images = torch::full({8, 3, 8, 8}, std::numeric_limits<float>::quiet_NaN());
+  const auto outputs = outputs_of(setting.model.module, {images})[0];
+  const auto classes = torch::zeros({8}, torch::kLong);
+  for (const auto& target : {torch::zeros_like(outputs), classes}) {
+    setting.request.validation_data =
+        std::make_shared<TensorDataset>(std::vector<torch::Tensor>{images}, target);
+    setting.request.probe_inputs = {torch::ones({2, 3, 8, 8})};
+    try {
+      setting.run();
+      FAIL() << "the gate let it pass";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::accuracy);
+      EXPECT_NE(std::string(error.what()).find("is no number"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_TRUE(setting.scratch.list().empty());
 }
 
 TEST(Convert, GateNeedsLabels) {
   Setting setting;
-  setting.options.validation_data = nullptr;
-  setting.options.max_drop = 1.0;
+  setting.request.validation_data = nullptr;
+  setting.request.max_drop = 1.0;
   EXPECT_THROW(setting.run(), UsageError);
   EXPECT_TRUE(setting.scratch.list().empty());
+}
+
+TEST(Convert, WhereTheRecordGoesIsCheckedBeforeAnythingElse) {
+  Setting setting;
+  std::ofstream(setting.scratch / "file") << "no folder";
+  std::filesystem::create_directories(setting.scratch / "run/run.json");
+  ConvertCallbacks callbacks;
+  callbacks.on_message = [](const std::string& text) { FAIL() << "it went on: " << text; };
+  const auto expect = [&](const std::string& output, const std::string& directory, ErrorKind kind) {
+    setting.request.output = setting.scratch / output;
+    setting.request.run_directory = setting.scratch / directory;
+    try {
+      setting.run(callbacks);
+      ADD_FAILURE() << output << ", " << directory << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), kind) << error.what();
+    }
+  };
+  expect("out.pt", "file", ErrorKind::file);
+  expect("out.pt", "file/run", ErrorKind::file);
+  expect("out.pt", "run", ErrorKind::file);
+  expect("out.pt", std::string(300, 'x'), ErrorKind::file);
+  std::filesystem::create_directory_symlink("/proc", setting.scratch / "link");
+  expect("out.pt", "link/run", ErrorKind::file);
+  std::filesystem::remove(setting.scratch / "link");
+  expect("out.pt", "out.pt", ErrorKind::usage);
+  expect("out.pt", "run/../out.pt/", ErrorKind::usage);
+  expect("out.pt", "out.pt/run", ErrorKind::usage);
+  std::filesystem::create_directories(setting.scratch / "other");
+  expect("other/run.json", "other", ErrorKind::usage);
+  EXPECT_EQ(setting.scratch.list(), (std::vector<std::string>{"file", "other", "run"}));
 }
 
 TEST(Convert, StopsWhenAsked) {

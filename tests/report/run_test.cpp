@@ -1,3 +1,4 @@
+#include <actswap/report/latency.h>
 #include <actswap/report/run.h>
 
 #include <gtest/gtest.h>
@@ -33,7 +34,13 @@ actswap::Run trained_run() {
   run.control_agreement = Agreement{.same_prediction = 98.0};
   run.verification.verified = true;
   run.verification.max_rel_diff = 2.5e-7;
-  run.latency = {{.median_ms = 4.0}, {.median_ms = 2.0, .ratio_to_first = 0.5}};
+  run.recipe = "ramp, trained on distil";
+  run.latency = {{.median_ms = 4.0, .minimum_ms = 3.5, .interval_ms = {3.9, 4.2}},
+                 {.median_ms = 2.0,
+                  .minimum_ms = 1.75,
+                  .interval_ms = {1.9, 2.1},
+                  .ratio_to_first = 0.5,
+                  .ratio_interval = {0.48, 0.53}}};
   return run;
 }
 
@@ -43,6 +50,7 @@ TEST(Report, SummaryTable) {
   EXPECT_EQ(summary_table(trained_run()),
             "sites swapped                            5 of 6\n"
             "parameters                               96314\n"
+            "recipe                                   ramp, trained on distil\n"
             "accuracy, original                       91.21 %\n"
             "accuracy, after the swap alone           82.33 %\n"
             "accuracy, after training                 91.19 %\n"
@@ -52,14 +60,32 @@ TEST(Report, SummaryTable) {
             "largest fall in a class                  class 1: 92.50 -> 91.00 %\n"
             "the same against the control             class 1: 91.50 -> 91.00 %\n"
             "same prediction as the original          97.50 % (control 98.00 %)\n"
-            "latency, original                        4.000 ms\n"
-            "latency, exported                        2.000 ms (0.50 of the original's)\n"
+            "latency, original                        4.000 ms (3.900 to 4.200), minimum 3.500 ms\n"
+            "latency, exported                        2.000 ms (1.900 to 2.100), minimum 1.750 ms\n"
+            "latency, ratio                           0.50 (0.48 to 0.53)\n"
             "verified                                 yes, largest relative difference 2.5e-07\n"
+            "self-test                                none\n"
             "written                                  relu.pt\n");
+}
+
+// The two figures may well say 1.01 where the median of the pairs says 0.99.
+TEST(Report, NoDifferenceIsSaidWhereNoneIsSeen) {
+  Latency latency{.ratio_to_first = 0.99, .ratio_interval = {0.95, 1.02}};
+  EXPECT_EQ(ratio_text(latency), "no clear difference (0.95 to 1.02)");
+  latency.ratio_interval = {1.005, 1.02};
+  EXPECT_EQ(ratio_text(latency), "0.99 (1.00 to 1.02)");
+  latency.doubt = "others were busy";
+  EXPECT_EQ(ratio_text(latency), "cannot be trusted (1.00 to 1.02): others were busy");
 }
 
 TEST(Report, JsonHasWhatTheCommandPromises) {
   const auto json = nlohmann::json::parse(to_json(trained_run()));
+  EXPECT_EQ(json["recipe"], "ramp, trained on distil");
+  EXPECT_EQ(json["training"]["learning_rate_from"], "request");
+  EXPECT_EQ(json["latency"]["ratio"], 0.5);
+  EXPECT_EQ(json["latency"]["exported"]["minimum_ms"], 1.75);
+  EXPECT_EQ(json["latency"]["exported"]["ratio_interval"], nlohmann::json({0.48, 0.53}));
+  EXPECT_EQ(json["latency"]["original"]["doubt"], "");
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["sites_swapped"], 5);
   EXPECT_EQ(json["verified"], true);
@@ -136,6 +162,7 @@ TEST(Report, WithoutDataThereIsNoMetric) {
             "sites swapped  0 of 0\n"
             "parameters     0\n"
             "verified       no: no probe inputs\n"
+            "self-test      none\n"
             "written        \n");
 }
 

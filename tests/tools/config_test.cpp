@@ -56,5 +56,44 @@ TEST_F(Config, MistakesInItAreSaid) {
   EXPECT_EQ(files(), (Words{"typo.toml", "value.toml"}));
 }
 
+TEST_F(Config, ASectionIsRefused) {
+  const auto model = model_file("scripted_module.pt");
+  write("empty.toml", "to = \"relu6\"\n[convert]\n");
+  write("section.toml", "[convert]\nto = \"relu6\"\n");
+  write("dotted.toml", "convert.to = \"relu6\"\n");
+  for (const char* file : {"empty.toml", "section.toml", "dotted.toml"}) {
+    expect_failure(run_here({"inspect", model, "--config", file}), 2,
+                   {file, "no sections", "[convert]"});
+  }
+}
+
+TEST_F(Config, AModelIsGivenOnce) {
+  const auto model = model_file("scripted_module.pt");
+  write("model.toml", "model = \"" + model + "\"\nto = \"relu6\"\n");
+  EXPECT_EQ(run_here({"inspect", "--config", "model.toml", "--to", "relu"}).code, 0);
+  for (const Words& words :
+       {Words{"inspect", "another.pt", "--config", "model.toml"},
+        Words{"inspect", "--to", "relu", "-q", "another.pt", "--config=model.toml"}}) {
+    expect_failure(run_here(words), 2, {"model.toml", "'model'", "another.pt"});
+  }
+}
+
+TEST_F(Config, WhatIsNoConfigurationIsRefused) {
+  const auto model = model_file("scripted_module.pt");
+  std::filesystem::create_directories(path("folder"));
+  write("nested.toml", "config = \"nested.toml\"\n");
+  expect_failure(run_here({"inspect", model, "--config", "folder"}), 3, {"folder", "TOML"});
+  expect_failure(run_here({"inspect", model, "--config", "nested.toml"}), 2, {"config"});
+}
+
+TEST_F(Config, AnAttachedShortOptionWinsToo) {
+  write("output.toml", "output = \"from_file.pt\"\n");
+  ASSERT_EQ(run_here({"convert", model_file("scripted_module.pt"), "-oshort.pt", "--config",
+                      "output.toml", "-q"})
+                .code,
+            0);
+  EXPECT_EQ(files(), (Words{"output.toml", "short.pt"}));
+}
+
 }  // namespace
 }  // namespace tool_test

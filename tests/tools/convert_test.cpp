@@ -1,7 +1,9 @@
 // actswap convert: plain swap, training, gate, and what it prints and writes.
 #include "scratch.h"
 
+#include <actswap/data/load.h>
 #include <actswap/graph/sites.h>
+#include <actswap/pipeline/convert.h>
 
 #include <nlohmann/json.hpp>
 
@@ -63,11 +65,13 @@ TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
     EXPECT_EQ(outcome.err.find("epoch 1"), std::string::npos) << outcome.err;
     const auto rows = table_of(outcome.out);
     // What a guessed input takes says nothing: no latency.
-    ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "verified", "written"}));
+    ASSERT_EQ(labels_of(rows),
+              (Words{"sites swapped", "parameters", "verified", "self-test", "written"}));
     EXPECT_EQ(rows[0].second, "3 of 3");
     EXPECT_EQ(rows[1].second, "1476");
     EXPECT_EQ(rows[2].second.rfind("yes, ", 0), 0U) << rows[2].second;
-    EXPECT_EQ(rows[3].second, "out.pt");
+    EXPECT_EQ(rows[3].second, "random inputs");
+    EXPECT_EQ(rows[4].second, "out.pt");
     EXPECT_EQ(files(), (Words{"data.pt", "out.pt"}));
     for (const auto& [site, activation] : activations_in("out.pt")) {
       EXPECT_EQ(activation, "relu") << site;
@@ -104,10 +108,13 @@ TEST_F(Convert, TimesBothOnAnInputThatIsGiven) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto rows = table_of(outcome.out);
   ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "latency, original",
-                                    "latency, exported", "verified", "written"}));
-  EXPECT_TRUE(std::regex_match(rows[2].second, std::regex("[0-9.]+ ms")));
-  EXPECT_TRUE(
-      std::regex_match(rows[3].second, std::regex("[0-9.]+ ms \\([0-9.]+ of the original's\\)")));
+                                    "latency, exported", "latency, ratio", "verified", "self-test", "written"}));
+  const std::regex time("[0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms");
+  EXPECT_TRUE(std::regex_match(rows[2].second, time)) << rows[2].second;
+  EXPECT_TRUE(std::regex_match(rows[3].second, time)) << rows[3].second;
+  const std::regex ratio(
+      "([0-9.]+|no clear difference|cannot be trusted) \\([0-9.]+ to [0-9.]+\\)(: .*)?");
+  EXPECT_TRUE(std::regex_match(rows[4].second, ratio)) << rows[4].second;
 }
 
 TEST_F(Convert, EachSiteBecomesWhatThePlanSays) {
@@ -242,13 +249,14 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
     EXPECT_EQ(refused.code, 2) << refused.err;
     return refused.err;
   };
-  EXPECT_TRUE(contains(message({"--lr", "fast"}),
-                       "Expected --lr calibrated, auto or a number, but got 'fast'"));
+  EXPECT_TRUE(
+      contains(message({"--lr", "fast"}),
+               "Expected as learning rate calibrated, auto or a number > 0, but got 'fast'"));
   EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
                        "Expected batch norms to keep their statistics"));
-  EXPECT_TRUE(contains(message({"--lr", "-1"}), "Expected learning_rate > 0, but got -1"));
+  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number > 0, but got '-1'"));
   EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
-  EXPECT_TRUE(contains(message({"--keep-best"}), "Expected validation data"));
+  EXPECT_TRUE(contains(message({"--keep-best"}), "has no effect without validation data"));
   EXPECT_TRUE(contains(message({"--order", "random"}), "but got 'random'"));
   EXPECT_TRUE(contains(message({"--average", "1"}), "Expected average in [0, 1), but got 1"));
 }
@@ -313,6 +321,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   const auto rows = table_of(table_run.out);
   Words labels = {"sites swapped",
                   "parameters",
+                  "recipe",
                   "accuracy, original",
                   "accuracy, after the swap alone",
                   "accuracy, after calibration",
@@ -325,18 +334,23 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
                   "same prediction as the original",
                   "latency, original",
                   "latency, exported",
+                  "latency, ratio",
                   "verified",
+                  "self-test",
                   "written"};
   // Six steps on noise may do harm.
   if (json.at("training").at("effect").at("taken_back").get<bool>()) {
-    labels.insert(labels.begin() + 7, "training");
+    labels.insert(labels.begin() + 8, "training");
   }
   ASSERT_EQ(labels_of(rows), labels);
-  EXPECT_EQ(rows[2].second, "100.00 %");
+  EXPECT_EQ(rows[2].second,
+            "calibrated, trained on distil+3*layers+0.02*cross-entropy, 2 epochs, learning rate by "
+            "the calibration, t = 1 from the start");
+  EXPECT_EQ(rows[3].second, "100.00 %");
   char wanted[32];
   std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
-  EXPECT_EQ(rows[5].second, wanted);
-  const auto& fall = rows[rows.size() - 7].second;
+  EXPECT_EQ(rows[6].second, wanted);
+  const auto& fall = rows[rows.size() - 8].second;
   EXPECT_TRUE(std::regex_match(fall, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %"))) << fall;
   EXPECT_TRUE(std::filesystem::exists(path("run/run.json")));
   EXPECT_FALSE(std::filesystem::exists(path("two.pt.run")));
@@ -360,6 +374,65 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
         << lines[1];
   }
   EXPECT_EQ(table_run.err.find_first_of("\r\033"), std::string::npos) << table_run.err;
+}
+
+// The command decides nothing: a program that asks for no more gets the same model.
+TEST_F(Convert, AProgramGetsTheSameModel) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  torch::set_num_threads(1);  // as the command has it here
+  const auto model = actswap::load(path("model.pt"));
+  const auto data = actswap::load_data(path("data.pt"), actswap::argument_names(model.module));
+  struct Case {
+    Words options;
+    actswap::ConvertRequest request;
+  };
+  const Case cases[] = {
+      {{"--train", "data.pt"}, {.train_data = data}},
+      {{"--calibrate", "data.pt"}, {.calibration_data = data}},
+      {{"--train", "data.pt", "--curve", "cosine", "--epochs", "2", "--batch", "16"},
+       {.train_data = data,
+        .train = {.epochs = 2.0, .batch_size = 16},
+        .ramp = {.curve = actswap::Curve::cosine}}}};
+  for (auto [options, request] : cases) {
+    SCOPED_TRACE(::testing::PrintToString(options));
+    Words words = {"convert", "model.pt", "-o", "command.pt"};
+    words.insert(words.end(), options.begin(), options.end());
+    const auto outcome = run_here(words);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    request.output = path("program.pt");
+    actswap::convert(model, actswap::plan(model, {}), request);
+    const auto ours = actswap::distinct_parameters(actswap::load(path("command.pt")).module);
+    const auto theirs = actswap::distinct_parameters(actswap::load(path("program.pt")).module);
+    const auto before = actswap::distinct_parameters(model.module);
+    ASSERT_EQ(ours.size(), theirs.size());
+    bool has_moved = false;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      EXPECT_TRUE(torch::equal(ours[i], theirs[i])) << i;
+      has_moved = has_moved || !torch::equal(ours[i], before[i]);
+    }
+    EXPECT_TRUE(has_moved);
+  }
+  EXPECT_TRUE(std::filesystem::exists(path("program.pt.run/run.json")));
+}
+
+// Found out before the calibration, not when the first record is written.
+TEST_F(Convert, WhereTheRecordGoesIsChecked) {
+  write_images("data.pt", 8);
+  write("file", "no folder");
+  const Words words = {"convert", model_, "-o", "out.pt", "--train", "data.pt", "--run-dir"};
+  const auto with = [&](const std::string& folder) {
+    auto all = words;
+    all.push_back(folder);
+    return all;
+  };
+  const auto outcomes = run_all({with("file/run"), with("out.pt")});
+  expect_failure(outcomes[0], 3, {"--run-dir", "file/run", "is no folder"});
+  expect_failure(outcomes[1], 2, {"--run-dir", "out.pt"});
+  for (const auto& outcome : outcomes) {
+    EXPECT_EQ(outcome.err.find("calibrat"), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(files(), (Words{"data.pt", "file"}));
 }
 
 // Of the two batches of eight one is held out.

@@ -1,6 +1,10 @@
 // Files that cannot be read or written: exit code 3, one line that says what they are instead.
 #include "scratch.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <nlohmann/json.hpp>
+
 namespace tool_test {
 namespace {
 
@@ -87,6 +91,78 @@ TEST_F(Files, AnOutputThatCannotBeWritten) {
       {{"convert", model, "-o", "", "-q"}, {"''"}},
   });
   EXPECT_EQ(files(), Words{});
+}
+
+TEST_F(Files, AnOutputThatIsNoRegularFile) {
+  const auto model = model_file("scripted_module.pt");
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  expect_file_errors({
+      {{"convert", model, "-o", "/dev/null", "-q"}, {"/dev/null", "special file"}},
+      {{"convert", model, "-o", "pipe", "-q"}, {"pipe", "special file"}},
+      {{"blend", model, "-o", "/dev/full", "-q"}, {"/dev/full", "special file"}},
+      {{"convert", model, "-o", std::string(300, 'x'), "-q"}, {"name is too long"}},
+      {{"inspect", std::string(300, 'x')}, {"too long"}},
+  });
+}
+
+// A limit on the size of files stands for a full disk.
+TEST_F(Files, ADiskThatIsFull) {
+  const auto model = model_file("scripted_module.pt");
+  const auto blended = run_here({"blend", model, "-o", "blended.pt", "-q"});
+  ASSERT_EQ(blended.code, 0) << blended.err;
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{4000, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto outcomes = run_all({{"convert", model, "-o", "out.pt", "-q"},
+                                 {"blend", model, "-o", "out.pt", "-q"},
+                                 {"collapse", "blended.pt", "-o", "out.pt", "-q"}});
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  for (const auto& outcome : outcomes) {
+    expect_failure(outcome, 3, {"error: Cannot write 'out.pt': File too large"});
+  }
+  EXPECT_EQ(files(), Words{"blended.pt"});
+}
+
+TEST_F(Files, APathThatIsNoUtf8) {
+  const std::string name = "m\xff.pt";
+  std::filesystem::copy_file(model_file("scripted_module.pt"), path(name));
+  const auto outcomes = run_all({{"inspect", name, "--json"},
+                                 {"convert", name, "-o", "out\xfe.pt", "--json", "-q"},
+                                 {"verify", name, "--against", name, "--json"},
+                                 {"bench", name, "--input", "2x3x8x8", "--rounds", "1", "--json"}});
+  for (const auto& outcome : outcomes) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_FALSE(nlohmann::json::parse(outcome.out, nullptr, false).is_discarded()) << outcome.out;
+  }
+  EXPECT_TRUE(std::filesystem::exists(path("out\xfe.pt")));
+}
+
+// More than any machine has.
+TEST_F(Files, MemoryThatDoesNotSuffice) {
+  torch::jit::Module module("__torch__.large");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_parameter("w", torch::eye(8), false);
+  module.define(
+      "def forward(self, x):\n"
+      "  return torch.silu(torch.matmul(x, self.w)) + torch.zeros([8, 1 << 45])[:, :8]\n");
+  module.save(path("large.pt"));
+  write_tensors(path("data.pt"), {{"x", torch::ones({8, 8})}, {"y", torch::ones({8, 8})}});
+  expect_file_errors({
+      {{"convert", "large.pt", "-o", "out.pt", "--input", "8x8", "-q"}, {"Out of memory"}},
+      {{"convert", "large.pt", "-o", "out.pt", "--train", "data.pt", "-q"}, {"Out of memory"}},
+      {{"eval", "large.pt", "--data", "data.pt"}, {"Out of memory"}},
+      {{"bench", "large.pt", "--input", "8x8"}, {"Out of memory"}},
+  });
+}
+
+// OpenMP would start them all, and die.
+TEST_F(Files, MoreThreadsThanASystemHas) {
+  auto options = here();
+  options.settings = {"OMP_NUM_THREADS=100000"};
+  const auto outcome = run({"convert", model_file("scripted_module.pt"), "-o", "out.pt"}, options);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "OMP_NUM_THREADS asks for 100000 threads"));
 }
 
 // Found out before the hours of training, not after them.

@@ -27,7 +27,7 @@ TEST_F(Interrupt, TrainingEndsInOrder) {
     int signal;
     int code;
   };
-  for (const auto& [signal, code] : {Case{SIGINT, 130}, Case{SIGTERM, 143}}) {
+  for (const auto& [signal, code] : {Case{SIGINT, 130}, Case{SIGTERM, 143}, Case{SIGHUP, 129}}) {
     const auto words = endless_training();
     write("out.pt", "what was there before");
     auto options = here();
@@ -74,17 +74,49 @@ TEST_F(Interrupt, TheErrorStandsOnALineOfItsOwnOnATerminal) {
   EXPECT_EQ(line.find("epoch"), std::string::npos) << line;
 }
 
+// Nobody asks for a signal in the middle of a forward.
+TEST_F(Interrupt, ALongForwardEndsWithTheFirstSignal) {
+  torch::jit::Module module("__torch__.endless");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_parameter("w", torch::eye(8), false);
+  module.define(
+      "def forward(self, x):\n"
+      "  for i in range(1000000000):\n"
+      "    x = torch.matmul(x, self.w)\n"
+      "  return torch.silu(x)\n");
+  module.save(path("endless.pt"));
+  write_tensors(path("data.pt"), {{"x", torch::ones({8, 8})}});
+  const std::vector<Words> calls = {
+      {"convert", "endless.pt", "-o", "out.pt", "--input", "8x8"},
+      {"convert", "endless.pt", "-o", "out.pt", "--calibrate", "data.pt"},
+      {"blend", "endless.pt", "-o", "out.pt", "--input", "8x8"},
+      {"bench", "endless.pt", "--input", "8x8"}};
+  auto options = here();
+  options.seconds = 20.0;
+  for (const auto& call : calls) {
+    Process process(call, options);
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    const auto begin = std::chrono::steady_clock::now();
+    process.send(SIGINT);
+    const auto outcome = process.finish();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    expect_failure(outcome, 130, {"error: stopped by signal 2"});
+    EXPECT_LT(taken.count(), 5.0) << ::testing::PrintToString(call);
+  }
+  EXPECT_EQ(files(), (Words{"data.pt", "endless.pt"}));
+}
+
 TEST_F(Interrupt, ABenchmarkEnds) {
   auto options = here();
   options.seconds = 15.0;
   Process process(
       {"bench", model_file("scripted_module.pt"), "--input", "2x3x8x8", "--rounds", "1000000000"},
       options);
-  // It says nothing while it measures. Where it has not begun yet, the signal itself ends it.
+  // It says nothing while it measures.
   std::this_thread::sleep_for(std::chrono::seconds(2));
   process.send(SIGINT);
   const auto outcome = process.finish();
-  EXPECT_TRUE(outcome.code == 130 || outcome.code == -SIGINT) << outcome.code;
+  EXPECT_EQ(outcome.code, 130);
 }
 
 // A minute of measuring, of which the test waits for a few seconds.

@@ -28,11 +28,12 @@ struct Outcome {
 };
 
 struct ProcessOptions {
-  std::string folder = ".";    ///< the working folder
-  unsigned short columns = 0;  ///< above 0: stderr is a terminal of this width
-  std::string stdout_to;       ///< a file for stdout; empty: it is captured
-  bool closed_pipe = false;    ///< stdout is a pipe that nobody reads from any more
-  double seconds = 60.0;       ///< after so many the process is killed and the test fails
+  std::string folder = ".";                ///< the working folder
+  unsigned short columns = 0;              ///< above 0: stderr is a terminal of this width
+  std::string stdout_to;                   ///< a file for stdout; empty: it is captured
+  bool closed_pipe = false;                ///< stdout is a pipe that nobody reads from any more
+  std::vector<std::string> settings = {};  ///< of the environment, NAME=VALUE
+  double seconds = 60.0;  ///< after so many the process is killed and the test fails
 };
 
 class Process {
@@ -48,7 +49,7 @@ class Process {
     const Ends err = options.columns > 0 ? make_terminal(options.columns) : make_pipe();
     out_ = {out.ours, &outcome_.out};
     err_ = {err.ours, &outcome_.err};
-    start(arguments, options.folder, out.childs, err.childs);
+    start(arguments, options, out.childs, err.childs);
     ::close(out.childs);
     ::close(err.childs);
   }
@@ -124,11 +125,11 @@ class Process {
     return {ours, childs};
   }
 
-  void start(const std::vector<std::string>& arguments, const std::string& folder, int out,
+  void start(const std::vector<std::string>& arguments, const ProcessOptions& options, int out,
              int err) {
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+    ::posix_spawn_file_actions_addchdir_np(&actions, options.folder.c_str());
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
@@ -137,18 +138,17 @@ class Process {
     ::posix_spawnattr_init(&attributes);
     sigset_t defaults;
     ::sigemptyset(&defaults);
-    for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) {
       ::sigaddset(&defaults, signal);
     }
     ::posix_spawnattr_setsigdefault(&attributes, &defaults);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 
     // One thread: the models are tiny, and sums come out the same in every run.
-    std::vector<std::string> settings = {"OMP_NUM_THREADS=1"};
-    for (char** entry = ::environ; *entry != nullptr; ++entry) {
-      if (std::string(*entry).rfind("OMP_NUM_THREADS=", 0) != 0) {
-        settings.emplace_back(*entry);
-      }
+    auto settings = options.settings;
+    settings.emplace_back("OMP_NUM_THREADS=1");
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {  // the first of a name counts
+      settings.emplace_back(*entry);
     }
     auto words = arguments;
     words.insert(words.begin(), ACTSWAP_COMMAND);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <regex>
 
 namespace tool_test {
 namespace {
@@ -69,6 +70,25 @@ TEST_F(Inspect, WithAnInputItSaysWhatEachSiteCosts) {
     shares += site.at("share").get<double>();
   }
   EXPECT_LT(shares, 1.0);
+  const auto latency = Json::parse(outcome.out).at("latency");
+  EXPECT_GT(latency.at("minimum_ms"), 0.0);
+  EXPECT_LE(latency.at("minimum_ms"), latency.at("interval_ms").at(0));
+}
+
+TEST_F(Inspect, WithAnInputTheTableHasTimes) {
+  const auto model = model_file("scripted_module.pt");
+  const auto outcome = run_here({"inspect", model, "--input", "2x3x8x8"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = lines_of(outcome.out);
+  EXPECT_TRUE(std::regex_match(
+      lines[1],
+      std::regex("a forward takes [0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms")))
+      << lines[1];
+  EXPECT_TRUE(std::regex_match(
+      lines.back(),
+      std::regex(
+          "cells\\.1\\.act/forward/0 +mish +module +relu +2x8x8x8 +[0-9.]+ +[0-9.]+ % +selected")))
+      << lines.back();
 }
 
 TEST_F(Inspect, TableHasALineForEachSite) {
@@ -180,6 +200,9 @@ TEST_F(Bench, EverySettingForEveryModel) {
     EXPECT_EQ(result.at("setting"), settings[i / 2]);
     EXPECT_GT(result.at("minimum_ms"), 0.0);
     EXPECT_GE(result.at("median_ms"), result.at("minimum_ms"));
+    EXPECT_EQ(result.at("interval_ms").size(), 2U);
+    EXPECT_EQ(result.at("ratio_interval").size(), 2U);
+    EXPECT_NE(result.at("doubt"), "") << "five rounds are too few";
     if (i % 2 == 0) {
       EXPECT_EQ(result.at("ratio_to_first"), 1.0);
     }
@@ -188,11 +211,12 @@ TEST_F(Bench, EverySettingForEveryModel) {
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_EQ(text.err, "");
   const auto lines = lines_of(text.out);
-  ASSERT_EQ(lines.size(), 4U) << text.out;
-  EXPECT_TRUE(contains(lines[0], "median ms"));
+  ASSERT_EQ(lines.size(), 7U) << text.out;
+  EXPECT_TRUE(contains(lines[0], "median (95 % interval), minimum"));
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(lines[i + 1].rfind(settings[i], 0), 0U) << lines[i + 1];
-    EXPECT_TRUE(contains(lines[i + 1], models[0]));
+    EXPECT_EQ(lines[2 * i + 1].rfind(settings[i], 0), 0U) << lines[2 * i + 1];
+    EXPECT_TRUE(contains(lines[2 * i + 1], models[0]));
+    EXPECT_TRUE(contains(lines[2 * i + 2], "cannot be trusted: there are too few rounds"));
   }
 }
 

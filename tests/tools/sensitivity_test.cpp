@@ -154,7 +154,7 @@ TEST_F(Sensitivity, APlanByItKeepsWhatLosesTooMuch) {
   EXPECT_EQ(run.at("sensitivity").at("sites").size(), 3U);
   expect_failure(outcomes[2], 5, {"No site can be swapped within a drop of 0"});
   expect_failure(outcomes[3], 2, {"budget", "all 3 sites"});
-  expect_failure(outcomes[4], 2, {"max_drop"});
+  expect_failure(outcomes[4], 2, {"--max-drop"});
 }
 
 TEST_F(Sensitivity, EndsWhereItIsInterrupted) {

@@ -119,6 +119,7 @@ TEST_F(Usage, NamesTheWordThatIsWrong) {
 
 TEST_F(Usage, ValuesThatMakeNoSense) {
   write_images("data.pt", 8);
+  write_tensors(path("empty.pt"), {{"x", torch::zeros({0, 3, 8, 8})}});
   const auto model = model_file("scripted_module.pt");
   const auto convert = [&](const Words& more) {
     Words words = {"convert", model, "-o", "out.pt"};
@@ -126,33 +127,84 @@ TEST_F(Usage, ValuesThatMakeNoSense) {
     return words;
   };
   expect_failures(
-      2, {
-             {convert({"--to", "rellu"}), {"rellu", "did you mean 'relu'"}},
-             {convert({"--source", "mosh"}), {"mosh", "did you mean 'mish'"}},
-             {convert({"--site", "stem.2"}), {"PATTERN=TARGET", "stem.2"}},
-             {convert({"--only", "nowhere*"}), {"--only", "nowhere*", "stem.2"}},
-             {convert({"--keep", "nowhere*"}), {"--keep", "nowhere*", "stem.2"}},
-             {convert({"--site", "nowhere*=relu"}), {"--site", "nowhere*", "stem.2"}},
-             {convert({"--loss", "hinge"}), {"hinge", "cross-entropy"}},
-             {convert({"--optimizer", "lion"}), {"lion", "adamw"}},
-             {convert({"--train", "data.pt", "--curve", "circle"}), {"circle", "cosine"}},
-             {convert({"--train", "data.pt", "--recipe", "soup"}), {"soup", "calibrated"}},
-             {convert({"--train", "data.pt", "--recipe", "hard", "--ramp-end", "1"}), {"hard"}},
-             {convert({"--calibrate", "data.pt", "--recipe", "ramp"}), {"--calibrate", "ramp"}},
-             {convert({"--calibrate", "data.pt", "--calibrate-inputs", "0"}), {"inputs", "0"}},
-             {convert({"--train", "data.pt", "--epochs", "-1"}), {"epochs", "-1"}},
-             {convert({"--train", "data.pt", "--ramp-end", "2"}), {"epoch 2", "train for longer"}},
-             {convert({"--train", "data.pt", "--ramp-unit", "steps"}), {"--ramp-end"}},
-             {convert({"--input", "2x"}), {"2x", "8x3x224x224"}},
-             {convert({"--input", "2x5"}), {"[2, 5]"}},
-             {convert({"--max-drop", "-1"}), {"max-drop", "-1"}},
-             {convert({"--train", "data.pt", "--seed", "-1"}), {"--seed", "-1"}},
-             {{"bench", model, "--input", "2x3x8x8", "--rounds", "0"}, {"rounds", "0"}},
-             {{"bench", model, "--input", "2x5"}, {"[2, 5]"}},
-             {{"eval", model, "--data", "data.pt", "--batch", "0"}, {"batch", "0"}},
-             {{"eval", model, "--data", "data.pt", "--mean", "1,2"}, {"--mean", "3", "2"}},
-         });
+      2,
+      {
+          {convert({"--to", "rellu"}), {"rellu", "did you mean 'relu'"}},
+          {convert({"--source", "mosh"}), {"mosh", "did you mean 'mish'"}},
+          {convert({"--site", "stem.2"}), {"PATTERN=TARGET", "stem.2"}},
+          {convert({"--only", "nowhere*"}), {"--only", "nowhere*", "stem.2"}},
+          {convert({"--keep", "nowhere*"}), {"--keep", "nowhere*", "stem.2"}},
+          {convert({"--site", "nowhere*=relu"}), {"--site", "nowhere*", "stem.2"}},
+          {convert({"--loss", "hinge"}), {"hinge", "cross-entropy"}},
+          {convert({"--optimizer", "lion"}), {"lion", "adamw"}},
+          {convert({"--train", "data.pt", "--curve", "circle"}), {"circle", "cosine"}},
+          {convert({"--train", "data.pt", "--recipe", "soup"}), {"soup", "calibrated"}},
+          {convert({"--train", "data.pt", "--recipe", "hard", "--ramp-end", "1"}),
+           {"--ramp-end has no effect without", "--recipe ramp"}},
+          {convert({"--calibrate", "data.pt", "--train", "data.pt", "--recipe", "ramp"}),
+           {"--calibrate has no effect without", "--recipe calibrated"}},
+          {convert({"--calibrate", "data.pt", "--calibrate-inputs", "0"}), {"inputs", "0"}},
+          {convert({"--train", "data.pt", "--epochs", "-1"}), {"epochs", "-1"}},
+          {convert({"--train", "data.pt", "--ramp-end", "2"}), {"epoch 2", "train for longer"}},
+          {convert({"--train", "data.pt", "--ramp-unit", "steps"}), {"--ramp-end"}},
+          {convert({"--input", "2x"}), {"2x", "8x3x224x224"}},
+          {convert({"--input", "2x5"}), {"[2, 5]"}},
+          {convert({"--max-drop", "-1"}), {"max-drop", "-1"}},
+          {convert({"--train", "data.pt", "--seed", "-1"}), {"--seed", "-1"}},
+          {convert({"--train", "data.pt", "--seed", "18446744073709551616"}),
+           {"--seed", "18446744073709551616", "from 0 to 18446744073709551615"}},
+          {convert({"--train", "data.pt", "--batch", "9223372036854775808"}), {"--batch"}},
+          {convert({"--train", "data.pt", "--momentum", "nan"}), {"--momentum", "finite", "nan"}},
+          {convert({"--train", "data.pt", "--epochs", "1e999"}), {"--epochs", "1e999"}},
+          {convert({"--train", "data.pt", "--lr", "inf"}), {"learning rate", "inf"}},
+          {convert({"--train", "data.pt", "--hold", "inf"}), {"--hold", "inf"}},
+          {convert({"--train", "empty.pt"}), {"training data", "there are none"}},
+          {convert({"--train", "data.pt", "--val", "empty.pt"}), {"validation data"}},
+          {{"bench", model, "--input", "2x3x8x8", "--rounds", "0"}, {"rounds", "0"}},
+          {{"bench", model, "--input", "2x5"}, {"[2, 5]"}},
+          {{"eval", model, "--data", "data.pt", "--batch", "0"}, {"batch", "0"}},
+          {{"eval", model, "--data", "data.pt", "--mean", "1,2"}, {"--mean", "3", "2"}},
+      });
+  EXPECT_EQ(files(), (Words{"data.pt", "empty.pt"}));
+}
+
+// Whoever gives an option expects something of it. tests/pipeline/recipe_test.cpp has each need of
+// convert's; here is that the command looks.
+TEST_F(Usage, OptionsWithoutEffectAreRefused) {
+  write_images("data.pt", 8);
+  const auto model = model_file("scripted_module.pt");
+  const Words convert = {"convert", model, "-o", "out.pt"};
+  const auto with = [](Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Words blend = {"blend", model, "-o", "out.pt"};
+  const Words sensitivity = {"sensitivity", model, "--val", "data.pt"};
+  const std::string none = " has no effect without ";
+  expect_failures(
+      2,
+      {
+          {with(convert, {"--lr", "0.1", "--curve", "cosine"}), {"--curve" + none, "--train"}},
+          {with(convert, {"--lr", "0.1"}), {"--lr" + none, "--train"}},
+          {with(convert, {"--batch", "64"}), {"--batch" + none, "--train"}},
+          {with(convert, {"--blend-code", "fused"}), {"--blend-code" + none, "--train"}},
+          {with(convert, {"--train", "data.pt", "--momentum", "0.9"}), {"--momentum" + none}},
+          {with(convert, {"--calibrate-draw", "once"}), {"--calibrate-draw" + none}},
+          {with(convert, {"--keep-best", "--train", "data.pt"}), {"--keep-best" + none, "--val"}},
+          {with(convert, {"--mean", "0.5"}), {"--mean" + none + "--train, --val or --calibrate"}},
+          {with(blend, {"--calibrate-inputs", "8"}), {"--calibrate-inputs" + none + "--calibrate"}},
+          {with(blend, {"--seed", "1"}), {"--seed" + none + "--calibrate"}},
+          {with(blend, {"--target", "y"}), {"--target" + none + "--calibrate"}},
+          {with(sensitivity, {"--seed", "1"}), {"--seed" + none + "--calibrate"}},
+          {{"verify", model, "--input", "2x3x8x8"}, {"--input" + none + "--against"}},
+          {{"inspect", model, "-q", "-v"}, {"--quiet", "--verbose"}},
+      });
   EXPECT_EQ(files(), Words{"data.pt"});
+  // Words that leave the choice to the command, and a dry run, which shows the plan of any command.
+  for (const auto& words : {with(convert, {"--loss", "auto", "--recipe", "auto"}),
+                            with(convert, {"--dry-run", "--lr", "0.1", "--mean", "0.5"})}) {
+    EXPECT_EQ(run_here(words).code, 0);
+  }
 }
 
 // Found out before the hours of training, not after them.

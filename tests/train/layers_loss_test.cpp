@@ -2,6 +2,7 @@
 #include <actswap/calibrate/layer_comparison.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/run/model_run.h>
 #include <actswap/train/trainer.h>
 
 #include <gtest/gtest.h>

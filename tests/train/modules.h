@@ -4,6 +4,7 @@
 #include <actswap/base/error.h>
 #include <actswap/train/trainer.h>
 
+#include <gtest/gtest.h>
 #include <torch/script.h>
 #include <torch/torch.h>
 
@@ -64,6 +65,18 @@ std::string usage_error(Run run) {
   try {
     run();
   } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// The message of the Diverged that `run` throws, or "".
+template <typename Run>
+std::string diverged(Run run) {
+  try {
+    run();
+  } catch (const Diverged& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::accuracy);
     return error.what();
   }
   return "";

@@ -279,21 +279,35 @@ TEST(Trainer, StopsWhenAsked) {
   EXPECT_FALSE(module.is_training());
 }
 
+// exp(30 w x): a step at this rate, and it overflows.
 TEST(Trainer, ALossThatIsNotFiniteEndsTheRun) {
+  auto module = make_module({{"w", torch::ones({1})}}, "  return torch.exp(x * self.w * 30.0)\n");
+  auto options = plain_options(Signal::mse);
+  options.epochs = 3;
+  const auto text = diverged([&] {
+    train(module, {}, TensorDataset({torch::ones({8, 1})}, torch::full({8, 1}, 1e14)), no_ramp(),
+          kIgnoreBlend, options);
+  });
+  EXPECT_NE(text.find("at step 2 of 3: the loss is inf"), std::string::npos) << text;
+  EXPECT_NE(text.find("learning rate 0.075"), std::string::npos) << text;
+}
+
+// No learning rate is at fault there.
+TEST(Trainer, ALossThatIsNotFiniteBeforeTheFirstStepIsTheDatas) {
   auto module = make_linear(4, 3);
   const auto nan = torch::full({8, 4}, std::numeric_limits<float>::quiet_NaN());
   const auto text = usage_error([&] {
     train(module, {}, TensorDataset({nan}, torch::zeros({8, 3})), no_ramp(), kIgnoreBlend,
           plain_options(Signal::mse));
   });
-  EXPECT_NE(text.find("at step 1 of 1: the loss is nan"), std::string::npos) << text;
-  EXPECT_NE(text.find("learning rate 0.1"), std::string::npos) << text;
+  EXPECT_NE(text.find("finite loss before the first step"), std::string::npos) << text;
+  EXPECT_FALSE(module.is_training());
 }
 
 TEST(Trainer, ALastStepThatSpoilsTheParametersIsNoticed) {
   // sqrt at 0 has an infinite slope: the loss is 0, the gradient 0 * inf.
   auto module = make_module({{"w", torch::zeros({1})}}, "  return torch.sqrt(x * self.w)\n");
-  const auto text = usage_error([&] {
+  const auto text = diverged([&] {
     train(module, {}, TensorDataset({torch::ones({2, 1})}, torch::zeros({2, 1})), no_ramp(),
           kIgnoreBlend, plain_options(Signal::mse));
   });

@@ -40,6 +40,7 @@ struct ActivationAlias {
   std::string name;
   std::vector<double> parameters;
   std::string torchscript = {};  ///< a cheaper expression for these parameters; empty: the row's
+  std::string torch_class = {};  ///< as in Activation
 };
 
 struct Activation {
@@ -53,6 +54,8 @@ struct Activation {
   std::vector<double> (*kinks)(ParameterValues parameters);
   /// An expression in TorchScript over `x` with {parameter} placeholders; stock operators only.
   std::string torchscript;
+  /// The module of torch.nn that is this function ("ReLU"); empty: there is none.
+  std::string torch_class;
   std::vector<AtenSpelling> spellings;
   bool default_source;  ///< replaced unless the user names sources
   bool default_target;  ///< offered as something to move to
@@ -83,6 +86,9 @@ struct ACTSWAP_API ActivationSpec {
   std::string torchscript() const;
   /// The same for a model that is not trained on: what an exported model holds.
   std::string inference_torchscript() const;
+  /// The module of torch.nn that is this function: "ReLU", "SiLU" for swish(1); empty: there is
+  /// none.
+  std::string torch_class() const;
   bool operator==(const ActivationSpec&) const = default;
 };
 
@@ -94,5 +100,9 @@ struct ACTSWAP_API ActivationSpec {
 /// unknown, given twice or one too many, and a number that is none, not finite or makes no
 /// function.
 ACTSWAP_API ActivationSpec resolve(std::string_view text);
+
+/// Whether the text names a row and says nothing of its parameters ("swish"): neither an alias
+/// ("silu") nor a row with parameters ("elu(1)") does.
+bool names_any_parameters(std::string_view text);
 
 }  // namespace actswap

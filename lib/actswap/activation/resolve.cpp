@@ -225,6 +225,12 @@ ActivationSpec resolve(std::string_view text) {
   return spec;
 }
 
+bool names_any_parameters(std::string_view text) {
+  const auto name = normalised(text);
+  return std::any_of(activations().begin(), activations().end(),
+                     [&](const Activation& row) { return row.name == name; });
+}
+
 std::string ActivationSpec::to_string() const {
   if (const auto* alias = alias_of(*this)) {
     return alias->name;
@@ -237,6 +243,11 @@ std::string ActivationSpec::torchscript() const {
   return filled_in(alias != nullptr && !alias->torchscript.empty() ? alias->torchscript
                                                                    : activation->torchscript,
                    *this);
+}
+
+std::string ActivationSpec::torch_class() const {
+  const auto* alias = alias_of(*this);
+  return alias != nullptr ? alias->torch_class : activation->torch_class;
 }
 
 std::string ActivationSpec::inference_torchscript() const {

@@ -1,8 +1,10 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/temporary_folder.h>
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +13,10 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <system_error>
 
 namespace actswap {
 
@@ -18,17 +24,107 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path folder_of(const std::string& path) {
-  const auto folder = fs::path(path).parent_path();
+fs::path folder_of(const fs::path& path) {
+  const auto folder = path.parent_path();
   return folder.empty() ? fs::path(".") : folder;
 }
 
-// The rename must not become visible before the data is on the disk.
+[[noreturn]] void fail(const std::string& path, const std::string& reason) {
+  throw FileError("Cannot write '" + path + "': " + reason);
+}
+
+std::optional<struct stat> status_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0) {
+    return status;
+  }
+  return std::nullopt;
+}
+
+// Where a link leads to, also one that leads to no file yet.
+fs::path followed(const std::string& path) {
+  constexpr int kMostLinks = 40;
+  fs::path target = path;
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(target, error)); ++links) {
+    if (links == kMostLinks) {
+      fail(path, "it is a link that leads in a circle");
+    }
+    target = folder_of(target) / fs::read_symlink(target, error);
+    if (error) {
+      fail(path, error.message());
+    }
+  }
+  return target;
+}
+
+// The file that will be written.
+fs::path checked_target(const std::string& path) {
+  if (path.empty()) {
+    throw FileError("Cannot write '': expected the name of a file");
+  }
+  const auto status = status_of(path);
+  if (!status && errno == ENAMETOOLONG) {
+    fail(path, "its name is too long");
+  }
+  if (status && S_ISDIR(status->st_mode)) {
+    fail(path, "it is a folder; expected the name of a file");
+  }
+  if (status && !S_ISREG(status->st_mode)) {
+    fail(path, "it is a device, a pipe or another special file; expected the name of a file");
+  }
+  auto target = followed(path);
+  const auto folder = folder_of(target);
+  const auto folder_status = status_of(folder);
+  if (!folder_status || !S_ISDIR(folder_status->st_mode)) {
+    fail(path, "the folder '" + folder.string() + "' does not exist");
+  }
+  if (target.filename().empty()) {
+    fail(path, "it is a folder; expected the name of a file");
+  }
+  if (::access(folder.c_str(), W_OK) != 0) {
+    fail(path, "in the folder '" + folder.string() + "': " + std::strerror(errno));
+  }
+  return target;
+}
+
+// @throws std::system_error; file systems that cannot flush a file of this kind do not count.
 void sync_to_disk(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    ::fsync(descriptor);
-    ::close(descriptor);
+  if (descriptor < 0 && errno == EACCES) {
+    return;  // a folder that this user may write to but not read
+  }
+  if (descriptor < 0) {
+    throw std::system_error(errno, std::generic_category());
+  }
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (result != 0 && error != EINVAL && error != ENOTSUP && error != EROFS) {
+    throw std::system_error(error, std::generic_category());
+  }
+}
+
+// What a file that is replaced hands on. A process that may not give files away keeps its own.
+void take_over_mode(const std::string& file, const struct stat& replaced) {
+  if (::chown(file.c_str(), replaced.st_uid, replaced.st_gid) != 0 && errno != EPERM) {
+    throw std::system_error(errno, std::generic_category());
+  }
+  const auto made = status_of(file);
+  const bool is_owner_kept = made && made->st_uid == replaced.st_uid;
+  const mode_t mode = replaced.st_mode & (is_owner_kept ? 07777 : 0777);
+  if (::chmod(file.c_str(), mode) != 0) {
+    throw std::system_error(errno, std::generic_category());
+  }
+}
+
+// Once for each folder: a run writes its record many times.
+void tidy_once(const std::string& folder) {
+  static std::mutex mutex;
+  static std::set<std::string> tidied;
+  const std::lock_guard lock(mutex);
+  if (tidied.insert(folder).second) {
+    remove_abandoned_folders(folder);
   }
 }
 
@@ -59,45 +155,26 @@ std::string file_sha256(const std::string& path) {
 }
 
 void check_writable(const std::string& path) {
-  if (path.empty()) {
-    throw FileError("Cannot write '': expected the name of a file");
-  }
-  const auto folder = folder_of(path);
-  if (!fs::is_directory(folder)) {
-    throw FileError("Cannot write '" + path + "': the folder '" + folder.string() +
-                    "' does not exist");
-  }
-  if (fs::is_directory(path)) {
-    throw FileError("Cannot write '" + path + "': it is a folder; expected the name of a file");
-  }
-  if (::access(folder.c_str(), W_OK) != 0) {
-    throw FileError("Cannot write '" + path + "': in the folder '" + folder.string() +
-                    "': " + std::strerror(errno));
-  }
+  checked_target(path);
 }
 
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string&)>& write) {
-  check_writable(path);
-  const fs::path scratch = path + "." + std::to_string(::getpid()) + ".tmp";
-  const auto remove_scratch = [&] {
-    std::error_code ignored;
-    fs::remove_all(scratch, ignored);
-  };
+  const auto target = checked_target(path);
+  const auto folder = folder_of(target).string();
+  tidy_once(folder);
   try {
-    fs::create_directory(scratch);
-    const auto temporary = scratch / fs::path(path).filename();
-    write(temporary.string());
-    sync_to_disk(temporary.string());
-    fs::rename(temporary, path);
-    sync_to_disk(folder_of(path).string());
-    remove_scratch();
-  } catch (const fs::filesystem_error& error) {
-    remove_scratch();
-    throw FileError("Cannot write '" + path + "': " + error.code().message());
-  } catch (...) {
-    remove_scratch();
-    throw;
+    const TemporaryFolder scratch(folder);
+    const auto temporary = (fs::path(scratch.path()) / target.filename()).string();
+    write(temporary);
+    sync_to_disk(temporary);  // before the rename becomes visible
+    if (const auto replaced = status_of(target)) {
+      take_over_mode(temporary, *replaced);
+    }
+    fs::rename(temporary, target);
+    sync_to_disk(folder);
+  } catch (const std::system_error& error) {
+    fail(path, error.code().message());
   }
 }
 
@@ -107,13 +184,65 @@ std::future<void> flush_in_background(const std::string& path) {
 
 void write_text_atomically(const std::string& path, const std::string& text) {
   write_atomically(path, [&](const std::string& temporary) {
-    std::ofstream file(temporary, std::ios::binary);
-    file << text;
-    file.flush();
-    if (!file) {
-      throw FileError("Cannot write '" + path + "': " + std::strerror(errno));
-    }
+    OutputFile file(temporary);
+    file.write(text.data(), text.size());
+    file.close();
   });
+}
+
+OutputFile::OutputFile(const std::string& path)
+    : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
+  constexpr std::size_t kBuffer = 1 << 16;
+  if (descriptor_ < 0) {
+    throw std::system_error(errno, std::generic_category());
+  }
+  buffer_.reserve(kBuffer);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+  }
+}
+
+void OutputFile::write(const void* data, std::size_t size) noexcept {
+  const auto* bytes = static_cast<const char*>(data);
+  if (size > buffer_.capacity() - buffer_.size()) {
+    flush();
+  }
+  if (size > buffer_.capacity()) {
+    write_through(bytes, size);
+  } else {
+    buffer_.insert(buffer_.end(), bytes, bytes + size);
+  }
+}
+
+void OutputFile::flush() noexcept {
+  write_through(buffer_.data(), buffer_.size());
+  buffer_.clear();
+}
+
+void OutputFile::write_through(const char* data, std::size_t size) noexcept {
+  while (size > 0 && error_ == 0) {
+    const auto written = ::write(descriptor_, data, size);
+    if (written > 0) {
+      data += written;
+      size -= static_cast<std::size_t>(written);
+    } else if (errno != EINTR) {
+      error_ = written == 0 ? EIO : errno;
+    }
+  }
+}
+
+void OutputFile::close() {
+  flush();
+  if (::close(descriptor_) != 0 && error_ == 0 && errno != EINTR) {
+    error_ = errno;
+  }
+  descriptor_ = -1;
+  if (error_ != 0) {
+    throw std::system_error(error_, std::generic_category());
+  }
 }
 
 }  // namespace actswap

@@ -5,18 +5,36 @@
 
 namespace actswap {
 
-/// One line: without "[enforce fail at FILE:LINE] . " in front, and without the interpreter's
-/// account of who called whom, of which what the operator said is the end, nor the list of all
-/// devices after "Could not run 'aten::empty' with arguments from the 'CUDA' backend.".
+/// Where in the interpreter's account the cause begins: the first line behind the code that is
+/// shown last, which says "RuntimeError: ..." for what an operator said and "builtins.ValueError:
+/// ..." for what the model raised. npos: nowhere.
+inline std::size_t begin_of_cause(const std::string& what) {
+  constexpr char kInName[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+  auto line = what.rfind("<--- HERE\n");
+  while (line != std::string::npos && (line = what.find('\n', line)) != std::string::npos) {
+    const auto end = what.find_first_not_of(kInName, ++line);
+    if (end != std::string::npos && end > line && what.compare(end, 2, ": ") == 0) {
+      return line;
+    }
+  }
+  return std::string::npos;
+}
+
+/// One line: without "[enforce fail at FILE:LINE] CONDITION. " in front, without the interpreter's
+/// account of who called whom, and without the list of all devices after "Could not run 'aten::empty' with
+/// arguments from the 'CUDA' backend.".
 inline std::string libtorch_cause(std::string what) {
-  static const std::string kRuntimeError = "\nRuntimeError: ";
-  if (const auto at = what.rfind(kRuntimeError); at != std::string::npos) {
-    what.erase(0, at + kRuntimeError.size());
+  if (what.starts_with("The following operation failed in the TorchScript")) {
+    const auto begin = begin_of_cause(what);
+    what.erase(0, begin == std::string::npos ? 0 : begin);
+  }
+  for (const std::string prefix : {"RuntimeError: ", "builtins."}) {
+    what.erase(0, what.starts_with(prefix) ? prefix.size() : 0);
   }
   static const std::string kEnforce = "[enforce fail at ";
-  static const std::string kEnd = "] . ";
-  if (const auto end = what.find(kEnd); what.starts_with(kEnforce) && end != std::string::npos) {
-    what.erase(0, end + kEnd.size());
+  if (what.starts_with(kEnforce)) {  // then ":LINE] ", what failed, and ". "
+    const auto end = what.find(". ", what.find("] "));
+    what.erase(0, end == std::string::npos ? 0 : end + 2);
   }
   what.erase(0, what.find_first_not_of('\n'));
   what = what.substr(0, what.find(" This could be because the operator doesn't exist"));

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
@@ -6,11 +7,14 @@
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
+#include <actswap/calibrate/program_tensors.h>
 #include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/site_fit.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/flatten.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/walk.h>
 
@@ -42,10 +46,10 @@ class Calibrator {
   Calibrator(jit::Module& blended, const Batches& batches, const InputStream* stream,
              const CalibrationOptions& options, const CalibrationCallbacks& callbacks)
       : blended_(blended),
-        stream_(stream),
         options_(options),
         callbacks_(callbacks),
-        program_(blended),
+        program_(blended, batches),
+        stream_(program_.is_for_these_inputs() ? nullptr : stream),
         neighbours_(find_neighbours(program_)),
         models_(program_, batches, options.memory, callbacks.should_stop),
         site_fit_(models_, blended, result_.sites),
@@ -58,7 +62,9 @@ class Calibrator {
   Calibration run() {
     const torch::NoGradGuard no_grad;
     result_.left_out = neighbours_.left_out;
-    Safeguard safeguard(blended_, models_.inputs().back(), fitted_tensors());
+    const auto fitted = fitted_tensors();
+    const KeptState kept(blended_, fitted);  // a model may count its calls
+    Safeguard safeguard(blended_, models_.inputs().back(), fitted);
     move_inner_blends();
     for (const auto& step : all_steps()) {
       models_.settle(step.settled);
@@ -199,26 +205,36 @@ class Calibrator {
     return steps;
   }
 
-  // Those in a branch, in a loop, or in what torch.jit.fork runs.
+  // Those in a branch, in a loop, in what torch.jit.fork runs, or in a branch that is not taken.
   void move_inner_blends() {
     std::set<std::string> outer;
     for (const auto& site : neighbours_.sites) {
       outer.insert(site.path);
     }
+    std::set<std::string> inner;
+    for_each_node(program_.graph().block(), [&](const jit::Node* node) {
+      if (is_blend_call(node)) {
+        inner.insert(attribute_path(node->input(0)));
+      }
+    });
     for (const auto& entry : distinct_modules(blended_)) {
       if (is_blend(entry.module.type()) && !outer.contains(entry.path)) {
         jit::Module(entry.module).setattr("t", 1.0);
-        result_.left_out.push_back(entry.path + ": a blend that does not run in every pass");
+        result_.left_out.push_back(
+            entry.path + (inner.contains(entry.path) || !program_.is_for_these_inputs()
+                              ? ": a blend that does not run in every pass"
+                              : ": a blend in a branch that these inputs do not take; layers that "
+                                "both branches share are fitted in the other"));
       }
     }
   }
 
   jit::Module& blended_;
-  const InputStream* stream_;
   const CalibrationOptions& options_;
   const CalibrationCallbacks& callbacks_;
   Calibration result_;
   Program program_;
+  const InputStream* stream_;
   Neighbourhood neighbours_;
   BothModels models_;
   SiteFit site_fit_;
@@ -232,19 +248,38 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
+  for (const auto& batch : batches) {
+    if (batch.empty() || batch.front().dim() == 0 || batch.front().size(0) == 0) {
+      throw UsageError(
+          "Expected batches of at least one example to calibrate with, N x ..., but one is empty");
+    }
+  }
   const EvalMode eval(blended);
   const auto begin = std::chrono::steady_clock::now();
-  auto result = Calibrator(blended, batches, stream, options, callbacks).run();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return result;
+  try {
+    auto result = Calibrator(blended, batches, stream, options, callbacks).run();
+    for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 1.0); });
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return result;
+  } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) {
+      throw FileError("The calibration ran out of memory" + allocation_in(error) +
+                      "; fewer inputs (--calibrate-inputs) or a smaller batch size "
+                      "(--calibrate-batch) need less");
+    }
+    throw;
+  }
 }
 
 // The batches that are fitted to, and on from there all of the data but what is held out.
 InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& options,
-                             std::size_t batches, std::uint64_t seed) {
+                             const Batches& batches, std::uint64_t seed) {
   auto order = shuffled_indices(data.size(), seed, 0);
-  const auto fitted =
-      static_cast<std::int64_t>(batches - batches_held_out(batches)) * options.batch_size;
+  std::int64_t fitted = 0;
+  for (std::size_t i = 0; i + batches_held_out(batches.size()) < batches.size(); ++i) {
+    fitted += batches[i].front().size(0);
+  }
   order.erase(order.begin() + fitted, order.begin() + std::min(options.inputs, data.size()));
   return {data, std::move(order), options.batch_size};
 }
@@ -263,7 +298,7 @@ Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOp
   const auto batches = sample_inputs(data, options.inputs, options.batch_size, seed);
   std::optional<InputStream> stream;
   if (options.draws_each_pass && data.size() > options.inputs) {
-    stream.emplace(inputs_of_passes(data, options, batches.size(), seed));
+    stream.emplace(inputs_of_passes(data, options, batches, seed));
   }
   return calibrate_on(swap.module(), batches, stream ? &*stream : nullptr, options, callbacks);
 }

@@ -1,8 +1,11 @@
 #include <actswap/calibrate/calibrated_ramp.h>
+#include <actswap/calibrate/difference.h>
 
 #include <actswap/graph/model.h>
 
 #include <torch/torch.h>
+
+#include <utility>
 
 namespace actswap {
 
@@ -22,11 +25,19 @@ void CalibratedRamp::rewind() {
   const torch::NoGradGuard no_grad;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!torch::equal(tensors_[i], before_[i])) {
-      changed_.push_back({.tensor = tensors_[i],
-                          .change = tensors_[i] - before_[i],
-                          .is_buffer = i >= parameters_,
-                          .left = before_[i]});
+      Changed changed{.tensor = tensors_[i],
+                      .change = widened(tensors_[i]) - widened(before_[i]),
+                      .is_buffer = i >= parameters_,
+                      .before = {},
+                      .left = {},
+                      .added = {}};
+      if (changed.is_buffer) {
+        changed.before = changed.left = before_[i];
+      } else if (changed.change.scalar_type() != tensors_[i].scalar_type()) {
+        changed.added = torch::zeros_like(changed.change);
+      }
       tensors_[i].copy_(before_[i]);
+      changed_.push_back(std::move(changed));
     }
   }
   tensors_.clear();
@@ -43,12 +54,24 @@ void CalibratedRamp::move(double t) {
     return changed.is_buffer && !torch::equal(changed.tensor, changed.left);
   });
   for (auto& changed : changed_) {
-    changed.tensor.add_(changed.change, t - t_);
-    if (changed.is_buffer) {
-      changed.left = changed.tensor.clone();
-    }
+    move(changed, t_, t);
   }
   t_ = t;
+}
+
+// A buffer is nobody else's: it is where t says. To a parameter training adds as well.
+void CalibratedRamp::move(Changed& changed, double from, double to) {
+  auto& tensor = changed.tensor;
+  if (changed.is_buffer) {
+    tensor.copy_(widened(changed.before) + changed.change * to);
+    changed.left = tensor.clone();
+  } else if (changed.added.defined()) {
+    const auto before = widened(tensor).clone();
+    tensor.copy_(before + (changed.change * to - changed.added));
+    changed.added += widened(tensor) - before;
+  } else {
+    tensor.add_(changed.change, to - from);
+  }
 }
 
 }  // namespace actswap

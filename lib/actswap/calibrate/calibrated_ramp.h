@@ -34,10 +34,14 @@ class ACTSWAP_API CalibratedRamp {
  private:
   struct Changed {
     torch::Tensor tensor;
-    torch::Tensor change;
+    torch::Tensor change;  // in float32 or more
     bool is_buffer;
-    torch::Tensor left;  // of a buffer: as it was after the last move
+    torch::Tensor before;  // of a buffer
+    torch::Tensor left;    // of a buffer: as it was after the last move
+    // Of a parameter of less than float32, in which small moves are lost: what has been added.
+    torch::Tensor added;
   };
+  static void move(Changed& changed, double from, double to);
 
   std::vector<torch::Tensor> tensors_;  // parameters first
   std::size_t parameters_ = 0;

@@ -46,8 +46,8 @@ LayerChange folded(const Layer& layer, const ChannelFit::Line& line) {
   // One row of channels for each group of outputs.
   const auto outputs = layer.weight.size(0);
   const auto of_output = [&](const torch::Tensor& channels) {
-    return channels.reshape({layer.groups, -1})
-        .repeat_interleave(outputs / layer.groups, 0)
+    return channels.reshape({layer.geometry.groups, -1})
+        .repeat_interleave(outputs / layer.geometry.groups, 0)
         .reshape({outputs, layer.weight.size(1), 1});
   };
   const auto weight = layer.weight.to(torch::kDouble).reshape({outputs, layer.weight.size(1), -1});

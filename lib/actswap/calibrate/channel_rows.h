@@ -7,9 +7,11 @@
 
 namespace actswap {
 
-/// One row for each channel, with all of its values: channels x values, in float32.
+/// One row for each channel, with all of its values: channels x values, in float32. A value that is
+/// nothing but channels gives one value each.
 inline torch::Tensor channel_rows(const torch::Tensor& values, std::int64_t channel_dim) {
-  return values.movedim(channel_dim, 0).flatten(1).to(torch::kFloat);
+  const auto in_front = values.movedim(channel_dim, 0);
+  return in_front.reshape({in_front.size(0), -1}).to(torch::kFloat);
 }
 
 }  // namespace actswap

@@ -1,6 +1,8 @@
 #include <actswap/base/libtorch_error.h>
+#include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/graph/model.h>
+#include <actswap/run/random_numbers.h>
 
 #include <ATen/ops/_fused_adamw.h>
 #include <torch/torch.h>
@@ -29,13 +31,19 @@ constexpr double kEpsilon = 1e-8;
 constexpr double kRunsOfAPass = 4.0;
 
 double rms(const torch::Tensor& tensor) {
-  return std::max(kLeastRms, tensor.square().mean().sqrt().item<double>());
+  return std::max(kLeastRms, widened(tensor).square().mean().sqrt().item<double>());
 }
 
-// A gradient can be taken of it, and it is stepped in place.
-bool can_move(const torch::Tensor& tensor) {
-  return tensor.defined() && tensor.is_floating_point() && tensor.is_leaf() && !tensor.is_view() &&
-         tensor.is_non_overlapping_and_dense();
+// The tensor that a gradient is taken of: a layer may see it turned over. Undefined where there is
+// none, or where the view shows a part of something else.
+torch::Tensor movable(const torch::Tensor& tensor) {
+  if (!tensor.defined()) {
+    return {};
+  }
+  const torch::Tensor whole(tensor.is_view() ? tensor._base() : tensor);
+  const bool can_move = whole.is_floating_point() && whole.is_leaf() && !whole.is_view() &&
+                        whole.numel() == tensor.numel();
+  return can_move ? whole : torch::Tensor();
 }
 
 class RequireGradients {
@@ -84,11 +92,12 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours, const Batc
       kept_(batches.size()),
       errors_(program, neighbours),
       steps_(torch::zeros({})) {
-  const auto add = [this](const torch::Tensor& tensor) {
+  const auto add = [this](const torch::Tensor& part) {
+    const auto tensor = movable(part);
     const bool is_new =
         std::none_of(tensors_.begin(), tensors_.end(),
                      [&](const torch::Tensor& other) { return other.is_same(tensor); });
-    if (can_move(tensor) && is_new) {
+    if (tensor.defined() && is_new) {
       tensors_.push_back(tensor);
     }
   };
@@ -104,10 +113,14 @@ JointFit::JointFit(Program& program, const Neighbourhood& neighbours, const Batc
     add(site.weight);
     add(site.bias);
   }
+  bool is_half = false;
   for (const auto& tensor : tensors_) {
-    means_.push_back(torch::zeros_like(tensor));
-    squares_.push_back(torch::zeros_like(tensor));
+    auto& stepped = stepped_.emplace_back(tensor);
+    means_.push_back(stepped.zeros());
+    squares_.push_back(stepped.zeros());
+    is_half = is_half || tensor.scalar_type() == torch::kHalf;
   }
+  scale_ = LossScale(is_half);
 }
 
 std::size_t JointFit::fitted_batches() const {
@@ -115,6 +128,7 @@ std::size_t JointFit::fitted_batches() const {
 }
 
 std::vector<torch::Tensor> JointFit::values(Which model, const std::vector<torch::Tensor>& inputs) {
+  const RandomNumbers same_for_both_models(0);
   std::vector<torch::Tensor> found;
   for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
     found.push_back(value.toTensor());
@@ -184,6 +198,24 @@ double JointFit::operations_of_a_pass() {
          static_cast<double>(batches_.size());
 }
 
+// Of the loss; each undefined where the tensor has no part in it.
+std::vector<torch::Tensor> JointFit::gradients_of(const torch::Tensor& loss) {
+  for (;;) {
+    auto gradients =
+        torch::autograd::grad({loss * scale_.value()}, tensors_, {},
+                              /*retain_graph=*/scale_.is_used(), /*create_graph=*/false,
+                              /*allow_unused=*/true);
+    const bool is_finite =
+        !scale_.is_used() ||
+        std::all_of(gradients.begin(), gradients.end(), [](const torch::Tensor& gradient) {
+          return !gradient.defined() || torch::isfinite(gradient).all().item<bool>();
+        });
+    if (is_finite || !scale_.shrink()) {
+      return gradients;
+    }
+  }
+}
+
 void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
   const torch::NoGradGuard no_grad;
   steps_.add_(1.0);
@@ -191,13 +223,16 @@ void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
     if (!gradients[i].defined()) {
       continue;
     }
-    const auto& tensor = tensors_[i];
-    const auto gradient = torch::empty_like(tensor).copy_(gradients[i]);
+    auto& stepped = stepped_[i];
+    const auto tensor = stepped.tensor();
+    const auto gradient = stepped.laid_out(gradients[i]) / scale_.value();
     at::_fused_adamw_({tensor}, {gradient}, {means_[i]}, {squares_[i]}, {}, {steps_},
                       rate * rms(tensor), kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon,
                       /*amsgrad=*/false,
                       /*maximize=*/false);
+    stepped.write_back();
   }
+  scale_.note_step();
 }
 
 double JointFit::learning_rate(double error) const {
@@ -245,8 +280,7 @@ JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& b
       const auto loss = error_of_step(step);
       std::vector<torch::Tensor> gradients;
       try {
-        gradients = torch::autograd::grad({loss}, tensors_, {}, /*retain_graph=*/false,
-                                          /*create_graph=*/false, /*allow_unused=*/true);
+        gradients = gradients_of(loss);
       } catch (const std::exception& problem) {
         restore(before);
         result = {};

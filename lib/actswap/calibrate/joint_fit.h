@@ -6,6 +6,7 @@
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/data/sample.h>
+#include <actswap/optim/stepped_parameter.h>
 
 #include <torch/types.h>
 
@@ -66,6 +67,7 @@ class JointFit {
   torch::Tensor error_of_step(std::int64_t step);
   std::int64_t inputs_of(std::int64_t steps) const;
   void restore(const std::vector<torch::Tensor>& before);
+  std::vector<torch::Tensor> gradients_of(const torch::Tensor& loss);
   void move(const std::vector<torch::Tensor>& gradients, double rate);
 
   Program& program_;
@@ -75,9 +77,11 @@ class JointFit {
   std::vector<std::vector<torch::Tensor>> kept_;  // of each batch, the original's; empty: not kept
   LayerErrors errors_;
   std::vector<torch::Tensor> tensors_;  // to be moved
-  std::vector<torch::Tensor> means_;    // of gradients
+  std::vector<SteppedParameter> stepped_;
+  std::vector<torch::Tensor> means_;  // of gradients
   std::vector<torch::Tensor> squares_;
   torch::Tensor steps_;
+  LossScale scale_{false};
 };
 
 }  // namespace actswap

@@ -1,6 +1,6 @@
 #include <actswap/calibrate/layer_comparison.h>
 #include <actswap/calibrate/layers.h>
-#include <actswap/graph/model.h>
+#include <actswap/run/outputs.h>
 
 namespace actswap {
 

@@ -1,3 +1,4 @@
+#include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_errors.h>
 
 #include <torch/torch.h>
@@ -11,12 +12,20 @@ namespace {
 
 constexpr double kLeastVariance = 1e-12;
 
-// With channels in dimension 1.
+// With channels in dimension 1; of a single example too, without a dimension of examples.
 torch::Tensor in_front(const torch::Tensor& values, std::int64_t channel_dim) {
-  return channel_dim == 1 ? values : values.flatten(0, -2);
+  const auto wide = widened(values);
+  if (wide.dim() < 2) {
+    return wide.reshape({1, -1});
+  }
+  return channel_dim == 1 ? wide : wide.flatten(0, -2);
 }
 
+// A channel of one value has no deviation: 0.
 torch::Tensor standardised(const torch::Tensor& values) {
+  if (values.numel() == values.size(1)) {
+    return torch::zeros_like(values);
+  }
   return torch::batch_norm(values, {}, {}, {}, {}, /*training=*/true, /*momentum=*/0.0,
                            kLeastVariance, /*cudnn_enabled=*/false);
 }
@@ -39,7 +48,7 @@ torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
   const auto to_explain = variance(theirs);
   // What is the same for all inputs has nothing to explain.
   const auto scale = torch::where(to_explain > kLeastVariance, to_explain.reciprocal(), 0.0);
-  return torch::mse_loss(ours, theirs) * scale;
+  return difference(ours, theirs).square().mean() * scale;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <actswap/calibrate/batch_norm.h>
+#include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/shift_step.h>
@@ -26,18 +27,31 @@ constexpr std::int64_t kRowsOfStep = 8192;
 constexpr std::int64_t kRowsOfStepPerFeature = 6;
 constexpr std::int64_t kMostToRefine = 1024;
 
-// What the output lacks, before the batch norm behind the layer.
-torch::Tensor lacking(const Layer& layer, const torch::Tensor& original, const torch::Tensor& now) {
-  auto difference = original - now;
+// Values of a layer and the original's where the two are compared.
+struct Compared {
+  torch::Tensor output;  // of the layer
+  torch::Tensor now;
+  torch::Tensor original;
+};
+
+// What the output lacks, before the batch norm behind the layer. Where a sum repeats the output, it
+// is the mean of what the repetitions lack: the best that one value can do for all of them.
+torch::Tensor lacking(const Layer& layer, const Compared& values) {
+  auto found = difference(values.original, values.now);
+  if (found.sizes() != values.output.sizes()) {
+    const double repetitions =
+        static_cast<double>(found.numel()) / static_cast<double>(values.output.numel());
+    found = found.sum_to_size(values.output.sizes()) / repetitions;
+  }
   if (layer.scale.defined()) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(difference.dim()), 1);
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(found.dim()), 1);
     shape[1] = -1;
     // A channel that the norm takes away cannot be told what it lacks.
     const auto factor =
         torch::where(layer.scale.abs() > 1e-6, layer.scale.reciprocal(), torch::zeros({}));
-    difference = difference * factor.reshape(shape).to(difference.dtype());
+    found = found * factor.reshape(shape).to(found.dtype());
   }
-  return difference;
+  return found;
 }
 
 void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
@@ -86,8 +100,8 @@ std::optional<Regression::Correction> LayerFits::regress(const Layer& layer) {
   const auto wanted = std::max(kRows, kRowsPerFeature * features);
   auto batches = models_.batches();
   for (std::size_t i = 0; i < batches; ++i) {
-    const auto found =
-        models_.now(i, {models_.read_by(layer.node, layer.input), models_.made(layer.compared)});
+    const auto found = models_.now(i, {models_.read_by(layer.node, layer.input),
+                                       models_.made(layer.output), models_.made(layer.compared)});
     const auto original = models_.before(i, {models_.made(layer.compared)});
     if (!has_batch(layer, found[0])) {
       return std::nullopt;
@@ -95,7 +109,7 @@ std::optional<Regression::Correction> LayerFits::regress(const Layer& layer) {
     if (i == 0) {
       batches = models_.batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
     }
-    regression.add(found[0], lacking(layer, original[0], found[1]),
+    regression.add(found[0], lacking(layer, {found[1], found[2], original[0]}),
                    wanted / static_cast<std::int64_t>(batches) + 1);
   }
   return regression.solve();
@@ -103,7 +117,7 @@ std::optional<Regression::Correction> LayerFits::regress(const Layer& layer) {
 
 const BlendSite* LayerFits::site_to_refine(const Layer& layer) const {
   const auto features = features_of(layer);
-  return layer.site < 0 || layer.groups != 1 || is_wide(layer) || features > kMostToRefine
+  return layer.site < 0 || layer.geometry.groups != 1 || is_wide(layer) || features > kMostToRefine
              ? nullptr
              : &blend_sites_[static_cast<std::size_t>(layer.site)];
 }
@@ -111,6 +125,9 @@ const BlendSite* LayerFits::site_to_refine(const Layer& layer) const {
 // Steps of all shifts together, with the layer solved for after each, while that helps on the
 // inputs held out.
 void LayerFits::refine(const Layer& layer, const BlendSite& site, CalibratedLayer& record) {
+  if (!sites_.has_fitted(site)) {
+    return;
+  }
   const auto function = sites_.target_of(site);
   for (int i = 0; i < kRefinements; ++i) {
     const auto shift = shift_step(layer, site, function);
@@ -135,16 +152,19 @@ torch::Tensor LayerFits::shift_step(
   const auto wanted = std::max(kRowsOfStep, kRowsOfStepPerFeature * features);
   auto batches = models_.batches();
   for (std::size_t i = 0; i < batches; ++i) {
-    const auto found =
-        models_.now(i, {models_.read_by(site.call, site.input),
-                        models_.read_by(layer.node, layer.input), models_.made(layer.compared)});
+    const auto found = models_.now(
+        i, {models_.read_by(site.call, site.input), models_.read_by(layer.node, layer.input),
+            models_.made(layer.output), models_.made(layer.compared)});
     const auto original = models_.before(i, {models_.made(layer.compared)});
     if (i == 0) {
       batches = models_.batches_for(wanted, places_of(layer, found[2]) * found[2].size(0));
     }
     constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
-    const auto slope = (function(found[0] + kStep) - function(found[0] - kStep)) / (2.0 * kStep);
-    step.add(found[1], slope, lacking(layer, original[0], found[2]),
+    const auto x = widened(found[0]);
+    const auto slope = (function(x + kStep) - function(x - kStep)) / (2.0 * kStep);
+    // Between the two may be a view.
+    step.add(found[1], slope.reshape(found[1].sizes()),
+             lacking(layer, {found[2], found[3], original[0]}),
              wanted / static_cast<std::int64_t>(batches) + 1);
   }
   return step.solve();
@@ -154,7 +174,7 @@ void LayerFits::fit_channels(const Layer& layer) {
   if (!has_batch(layer, models_.now(0, {models_.read_by(layer.node, layer.input)})[0])) {
     return;
   }
-  ChannelFit channels(layer.weight.size(1) * layer.groups, layer.is_convolution ? 1 : -1,
+  ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.is_convolution ? 1 : -1,
                       layer.bias.defined() || layer.running_mean.defined());
   add_batches(channels, models_.read_by(layer.node, layer.input));
   const auto correction = folded(layer, channels.solve());
@@ -199,7 +219,8 @@ LayerFits::Errors LayerFits::kept_if_nearer(const Moment& compared,
     const auto last = batches_of_channels() - 1;
     const auto original = models_.before(last, {compared});
     const auto found = models_.now(last, {compared});
-    return std::sqrt((original[0] - found[0]).to(torch::kDouble).square().mean().item<double>());
+    return std::sqrt(
+        difference(original[0], found[0]).to(torch::kDouble).square().mean().item<double>());
   };
   std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
   const auto kept = copy_tensors(tensors);

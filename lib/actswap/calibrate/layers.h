@@ -1,6 +1,7 @@
 // Which layers stand before and after each blend: what can be fitted anew, and where a shift goes.
 #pragma once
 
+#include <actswap/calibrate/layer_forms.h>
 #include <actswap/calibrate/program.h>
 
 #include <torch/types.h>
@@ -12,28 +13,25 @@
 
 namespace actswap {
 
-/// A linear or convolution layer whose weights stand in one place and are read by it alone.
-/// Convolutions have one to three dimensions.
+/// A linear or convolution layer (LayerForm) whose weights stand in one place and are read by it
+/// alone. Convolutions have one to three dimensions.
 struct Layer {
-  std::string name;  ///< path of its module; of a constant "constant"
+  std::string name;  ///< path of its module, or of its weight where that is the root's
   const torch::jit::Node* node = nullptr;
   const torch::jit::Value* input = nullptr;
-  torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k (x k))
-  torch::Tensor bias;    ///< undefined where it has none
+  const torch::jit::Value* output = nullptr;  ///< with the bias
+  torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k (x k)); may be a view
+  torch::Tensor bias;    ///< one number for each output; undefined where it has none
   /// Where a layer without bias takes an offset instead: of the batch norm that alone reads it,
   /// whose mean is moved the other way. Undefined where there is none.
   torch::Tensor running_mean;
   /// Where the layer is compared with the original: its output, or that of the batch norm behind
   /// it, or the residual sum that one of them goes into alone, so that it makes up for what went
-  /// wrong in the other branches.
+  /// wrong in the other branches. The sum may repeat the layer's output (broadcasting).
   const torch::jit::Value* compared = nullptr;
   torch::Tensor scale;  ///< what that batch norm multiplies each channel by; undefined: 1
   bool is_convolution = false;
-  bool is_transposed = false;  ///< of one group; its weight is seen as if it were not
-  std::vector<std::int64_t> stride = {};
-  std::vector<std::int64_t> padding = {};
-  std::vector<std::int64_t> dilation = {};
-  std::int64_t groups = 1;
+  Geometry geometry = {};  ///< of a convolution; the weight is seen as if not transposed
   /// The blend whose output is its input and goes nowhere else, by its number; -1: there is none.
   std::int64_t site = -1;
 };

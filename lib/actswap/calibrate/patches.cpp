@@ -30,13 +30,15 @@ Gather gather(const Layer& layer, const torch::Tensor& input, const torch::Tenso
     const auto dim = static_cast<std::int64_t>(i) + 2;
     const auto out = rest.remainder(output.size(dim)).unsqueeze(1);
     rest = rest.div(output.size(dim), "floor");
-    const auto stride = of_dimension(layer.stride, i);
-    const auto padding = of_dimension(layer.padding, i);
-    const auto taps = torch::arange(kernel[i]) * of_dimension(layer.dilation, i);
+    const auto stride = of_dimension(layer.geometry.stride, i);
+    const auto dilation = of_dimension(layer.geometry.dilation, i);
+    const auto padding = layer.geometry.padding.empty() ? dilation * (kernel[i] - 1) / 2
+                                                        : of_dimension(layer.geometry.padding, i);
+    const auto taps = torch::arange(kernel[i]) * dilation;
     const auto size = input.size(dim);
     auto at = out * stride - padding + taps;
     auto valid = torch::ones_like(at, torch::kBool);
-    if (layer.is_transposed) {
+    if (layer.geometry.is_transposed) {
       at = out + padding - taps;
       valid = at.remainder(stride).eq(0);
       at = at.div(stride, "floor");
@@ -77,9 +79,10 @@ torch::Tensor patches(const Layer& layer, const torch::Tensor& input, const torc
   const auto found = input.flatten(2).index_select(2, index.flatten()).to(torch::kFloat) *
                      valid.flatten().to(torch::kFloat);
   const auto in_group = layer.weight.size(1);
-  return found.reshape({input.size(0), layer.groups, in_group, places.numel(), index.size(1)})
+  return found
+      .reshape({input.size(0), layer.geometry.groups, in_group, places.numel(), index.size(1)})
       .permute({1, 0, 3, 2, 4})
-      .reshape({layer.groups, -1, in_group * index.size(1)});
+      .reshape({layer.geometry.groups, -1, in_group * index.size(1)});
 }
 
 torch::Tensor values_at(const Layer& layer, const torch::Tensor& output,
@@ -87,13 +90,13 @@ torch::Tensor values_at(const Layer& layer, const torch::Tensor& output,
   if (!layer.is_convolution) {
     return rows(output, places).to(torch::kFloat).reshape({1, -1, output.size(-1)});
   }
-  const auto outputs = layer.weight.size(0) / layer.groups;
+  const auto outputs = layer.weight.size(0) / layer.geometry.groups;
   return output.flatten(2)
       .index_select(2, places)
       .to(torch::kFloat)
-      .reshape({output.size(0), layer.groups, outputs, -1})
+      .reshape({output.size(0), layer.geometry.groups, outputs, -1})
       .permute({1, 0, 3, 2})
-      .reshape({layer.groups, -1, outputs});
+      .reshape({layer.geometry.groups, -1, outputs});
 }
 
 torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed) {

@@ -1,11 +1,15 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/copy_values.h>
+#include <actswap/calibrate/layer_forms.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
+#include <actswap/graph/branches.h>
 #include <actswap/graph/flatten.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/walk.h>
 
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 
 #include <algorithm>
@@ -37,13 +41,74 @@ bool is_tensor_constant(const jit::Node* node) {
          node->kindOf(c10::attr::value) == jit::AttributeKind::t;
 }
 
+bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
+  const auto constant = jit::toIValue(value);
+  return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
+}
+
+// The inputs, and forward's own defaults for the rest.
+std::vector<c10::IValue> arguments_of(const jit::Module& module,
+                                      const std::vector<torch::Tensor>& inputs) {
+  const auto& arguments = module.get_method("forward").function().getSchema().arguments();
+  std::vector<c10::IValue> values;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (i - 1 < inputs.size()) {
+      values.emplace_back(inputs[i - 1]);
+    } else if (arguments[i].default_value()) {
+      values.push_back(*arguments[i].default_value());
+    }
+  }
+  if (values.size() + 1 != arguments.size() || inputs.size() >= arguments.size()) {
+    throw UsageError("Expected " + std::to_string(arguments.size() - 1) +
+                     " inputs of the model, but got " + std::to_string(inputs.size()));
+  }
+  return values;
+}
+
 }  // namespace
 
-Program::Side::Side(const jit::Module& blended) : module(blended), graph(flatten(blended)) {
+bool is_transpose(const jit::Node* node) {
+  static const auto kT = c10::Symbol::aten("t");
+  static const auto kNumpyT = c10::Symbol::aten("numpy_T");
+  static const auto kMT = c10::Symbol::aten("mT");
+  if (node->kind() == kT || node->kind() == kNumpyT || node->kind() == kMT) {
+    return true;
+  }
+  static const auto kTranspose = c10::Symbol::aten("transpose");
+  if (node->kind() != kTranspose || node->inputs().size() != 3) {
+    return false;
+  }
+  const auto swaps = [&](std::size_t first, std::size_t second) {
+    return is_dimension(const_cast<jit::Value*>(node->input(first)), 0, -2) &&
+           is_dimension(const_cast<jit::Value*>(node->input(second)), 1, -1);
+  };
+  return swaps(1, 2) || swaps(2, 1);
+}
+
+Program::Side::Side(jit::Module blended, std::shared_ptr<jit::Graph> flat)
+    : module(std::move(blended)), graph(std::move(flat)) {
   nodes.assign(graph->nodes().begin(), graph->nodes().end());
 }
 
-Program::Program(const jit::Module& blended) : Program(blended, blended.deepcopy()) {
+Program::Flat Program::flat(const jit::Module& blended, const Batches& batches) {
+  std::vector<std::vector<c10::IValue>> inputs;
+  inputs.reserve(batches.size());
+  for (const auto& batch : batches) {
+    inputs.push_back(arguments_of(blended, batch));
+  }
+  const auto graph = flatten(blended);
+  const bool has_taken = take_branches(graph, blended, inputs, [](const jit::Node* node) {
+    return is_blend_call(node) || may_be_layer(node);
+  });
+  return {graph, has_taken};
+}
+
+Program::Program(const jit::Module& blended, const Batches& batches)
+    : Program(blended, blended.deepcopy(), flat(blended, batches)) {}
+
+Program::Program(const jit::Module& blended, const jit::Module& copy, const Flat& flat)
+    : sides_{Side(blended, flat.graph), Side(copy, flat.graph->copy())},
+      is_for_these_inputs_(flat.is_for_these_inputs) {
   for_each_blend(sides_[1].module, [](jit::Module& blend) { blend.setattr("t", 0.0); });
   // A copy of a module shares its code, and the constants in it.
   for (jit::Node* node : sides_[1].nodes) {
@@ -51,10 +116,15 @@ Program::Program(const jit::Module& blended) : Program(blended, blended.deepcopy
       node->t_(c10::attr::value, node->t(c10::attr::value).clone());
     }
   }
+  set_up();
 }
 
 Program::Program(const jit::Module& blended, const jit::Module& original)
-    : sides_{Side(blended), Side(original)} {
+    : sides_{Side(blended, flatten(blended)), Side(original, flatten(original))} {
+  set_up();
+}
+
+void Program::set_up() {
   pair_up();
   for (std::size_t i = 0; i < sides_[0].nodes.size(); ++i) {
     positions_.emplace(sides_[0].nodes[i], i);
@@ -62,6 +132,7 @@ Program::Program(const jit::Module& blended, const jit::Module& original)
   for_each_node(graph().block(), [&](jit::Node* node) {
     sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
   });
+  takes_gradients_ = actswap::takes_gradients(graph());
 }
 
 // Value by value.
@@ -97,9 +168,11 @@ std::size_t Program::position(const jit::Node* node) const {
   return found == positions_.end() ? positions_.size() : found->second;  // of the end
 }
 
-// A constant, or part of the module, which no code changes: to be had anywhere.
+// A constant, or part of the module, which no code changes: to be had anywhere. So is a matrix of
+// it that was turned over, which is to follow what a fit makes of the matrix.
 bool Program::is_free(const jit::Node* node) const {
   return node->kind() == c10::prim::Constant ||
+         (is_transpose(node) && is_free(node->input(0)->node())) ||
          (node->kind() == c10::prim::GetAttr && !sets_attributes_ &&
           (node->input(0) == node->owningGraph()->inputs()[0] || is_free(node->input(0)->node())));
 }
@@ -128,19 +201,7 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
 }
 
 std::vector<c10::IValue> Program::beginning(const std::vector<torch::Tensor>& inputs) const {
-  const auto& arguments = sides_[0].module.get_method("forward").function().getSchema().arguments();
-  std::vector<c10::IValue> values;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    if (i - 1 < inputs.size()) {
-      values.emplace_back(inputs[i - 1]);
-    } else if (arguments[i].default_value()) {
-      values.push_back(*arguments[i].default_value());
-    }
-  }
-  if (values.size() + 1 != arguments.size() || inputs.size() >= arguments.size()) {
-    throw UsageError("Expected " + std::to_string(arguments.size() - 1) +
-                     " inputs of the model, but got " + std::to_string(inputs.size()));
-  }
+  const auto values = arguments_of(sides_[0].module, inputs);
   std::vector<c10::IValue> found;
   for (const auto* value : alive(0)) {
     found.push_back(values.at(value->offset() - 1));
@@ -225,10 +286,17 @@ std::vector<c10::IValue> Program::run(Which model, std::size_t from,
   jit::Stack stack = {sides_[model == Which::fitted ? 0 : 1].module._ivalue()};
   const auto given = is_written ? copy_values(alive) : alive;
   stack.insert(stack.end(), given.begin(), given.end());
+  const bool keeps_gradients = torch::GradMode::is_enabled();
+  const torch::AutoGradMode gradients(keeps_gradients || takes_gradients_);
   try {
     jit::InterpreterState(*code).run(stack);
   } catch (const std::exception& error) {
     throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
+  for (auto& value : stack) {
+    if (takes_gradients_ && !keeps_gradients && value.isTensor()) {
+      value = value.toTensor().detach();
+    }
   }
   return stack;
 }

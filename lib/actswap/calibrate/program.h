@@ -28,15 +28,26 @@ struct Moment {
   auto operator<=>(const Moment&) const = default;
 };
 
+/// w.t(), w.T, w.mT, transpose(w, 0, 1) of a matrix.
+bool is_transpose(const torch::jit::Node* node);
+
 /// The flat forward of a blended module (see flatten). A position is the place of a node among
 /// those of the outermost block: 0 is before the first.
 class Program {
  public:
+  using Batches = std::vector<std::vector<torch::Tensor>>;
+
   /// The original is a copy of the module as it is now.
-  explicit Program(const torch::jit::Module& blended);
+  /// @param batches inputs that it will be run on, and no others that take other branches; with
+  ///   none, blends and layers in branches stay there
+  /// @throws UsageError where the module does not accept them
+  explicit Program(const torch::jit::Module& blended, const Batches& batches = {});
   /// @param original blended by the same plan; its blends stay where they are
   /// @throws UsageError where its code is another
   Program(const torch::jit::Module& blended, const torch::jit::Module& original);
+
+  /// Whether branches were taken out that other inputs may not take.
+  bool is_for_these_inputs() const { return is_for_these_inputs_; }
 
   /// Of the fitted model, like all values and nodes that are given and taken.
   torch::jit::Graph& graph() { return *sides_[0].graph; }
@@ -55,6 +66,10 @@ class Program {
   /// @throws UsageError where these are not as many inputs as the model has.
   std::vector<c10::IValue> beginning(const std::vector<torch::Tensor>& inputs) const;
 
+  /// Whether its code takes gradients, so that it can only be run from its beginning: a run from
+  /// anywhere else would not know what the values that are alive there depend on.
+  bool takes_gradients() const { return takes_gradients_; }
+
   /// Runs from a position to the last of the moments, with gradients where the caller has them.
   /// @param alive the values of alive(from). They stay as they are.
   /// @return one value for each moment, safe against what is written in place after it; two may
@@ -69,13 +84,21 @@ class Program {
   };
 
   struct Side {
-    explicit Side(const torch::jit::Module& blended);
+    Side(torch::jit::Module blended, std::shared_ptr<torch::jit::Graph> flat);
 
     torch::jit::Module module;
     std::shared_ptr<torch::jit::Graph> graph;
     std::vector<torch::jit::Node*> nodes;
   };
 
+  struct Flat {
+    std::shared_ptr<torch::jit::Graph> graph;
+    bool is_for_these_inputs;
+  };
+
+  Program(const torch::jit::Module& blended, const torch::jit::Module& copy, const Flat& flat);
+  static Flat flat(const torch::jit::Module& blended, const Batches& batches);
+  void set_up();
   void pair_up();
   bool is_free(const torch::jit::Node* node) const;
   torch::jit::Value* on_side_of(Which model, const torch::jit::Value* value) const;
@@ -85,6 +108,8 @@ class Program {
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;
+  bool takes_gradients_ = false;
+  bool is_for_these_inputs_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
 };
 

@@ -42,7 +42,7 @@ Regression::Regression(const Layer& layer)
     : layer_(layer),
       has_offset_(layer.bias.defined() || layer.running_mean.defined()),
       features_(layer.weight.numel() / layer.weight.size(0)),
-      outputs_(layer.weight.size(0) / layer.groups),
+      outputs_(layer.weight.size(0) / layer.geometry.groups),
       fitted_(zeros()),
       held_out_(zeros()) {}
 
@@ -50,7 +50,7 @@ Regression::Sums Regression::zeros() const {
   const auto make = [&](const std::vector<std::int64_t>& shape) {
     return torch::zeros(shape, torch::TensorOptions().dtype(torch::kDouble));
   };
-  const auto groups = layer_.groups;
+  const auto groups = layer_.geometry.groups;
   return {.x = make({groups, features_}),
           .r = make({groups, outputs_}),
           .xx = make({groups, features_, features_}),
@@ -80,7 +80,7 @@ void Regression::add_to(Sums& sums, const torch::Tensor& input, const torch::Ten
                         const torch::Tensor& places) const {
   const auto examples = input.size(0);
   const auto step = std::clamp<std::int64_t>(
-      kPatchElements / (layer_.groups * features_ * places.numel()), 1, examples);
+      kPatchElements / (layer_.geometry.groups * features_ * places.numel()), 1, examples);
   for (std::int64_t begin = 0; begin < examples; begin += step) {
     const auto count = std::min(step, examples - begin);
     const auto some = input.narrow(0, begin, count);

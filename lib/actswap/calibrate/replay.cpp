@@ -1,5 +1,6 @@
 #include <actswap/calibrate/copy_values.h>
 #include <actswap/calibrate/replay.h>
+#include <actswap/run/random_numbers.h>
 
 namespace actswap {
 
@@ -14,9 +15,11 @@ Replay::Replay(Program& program, const Batches& batches, std::int64_t memory)
 
 std::vector<torch::Tensor> Replay::run(Which model, std::size_t batch,
                                        const std::vector<Moment>& moments, std::size_t settled) {
+  const RandomNumbers same_for_both_models(batch);
   auto& kept = states_[model == Which::fitted ? 0 : 1].at(batch);
   State further;
-  if (kept.position < settled) {
+  const bool goes_on = kept.position < settled && !program_.takes_gradients();
+  if (goes_on) {
     std::vector<Moment> cut;
     for (const auto* value : program_.alive(settled)) {
       cut.push_back({value, settled});
@@ -30,7 +33,7 @@ std::vector<torch::Tensor> Replay::run(Which model, std::size_t batch,
       further = State();
     }
   }
-  const auto& from = kept.position < settled ? further : kept;
+  const auto& from = goes_on && kept.position < settled ? further : kept;
   std::vector<torch::Tensor> tensors;
   for (const auto& value : program_.run(model, from.position, from.alive, moments)) {
     tensors.push_back(value.toTensor());

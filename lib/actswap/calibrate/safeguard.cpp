@@ -1,8 +1,9 @@
 #include <actswap/calibrate/safeguard.h>
 
 #include <actswap/graph/blend.h>
-#include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
+#include <actswap/run/compare.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/torch.h>
 
@@ -19,11 +20,9 @@ void move_all(const jit::Module& blended, double t) {
   for_each_blend(blended, [t](jit::Module& blend) { blend.setattr("t", t); });
 }
 
-std::vector<torch::Tensor> outputs_of(jit::Module& module,
+std::vector<torch::Tensor> outputs_of(const jit::Module& module,
                                       const std::vector<torch::Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  const KeptState kept(module);
-  return copy_tensors(run_model(module, copy_tensors(inputs)));
+  return tensors_in(ModelRun(module)(inputs));
 }
 
 }  // namespace
@@ -44,8 +43,8 @@ double Safeguard::error() {
   const auto outputs = outputs_of(blended_, inputs_);
   double sum = 0.0;
   for (std::size_t i = 0; i < std::min(outputs.size(), original_outputs_.size()); ++i) {
-    if (outputs[i].is_floating_point() && outputs[i].sizes() == original_outputs_[i].sizes()) {
-      sum += (outputs[i] - original_outputs_[i]).to(torch::kDouble).square().sum().item<double>();
+    if (is_continuous(outputs[i]) && outputs[i].sizes() == original_outputs_[i].sizes()) {
+      sum += output_difference(outputs[i], original_outputs_[i]).square().sum().item<double>();
     }
   }
   return sum;

@@ -26,6 +26,8 @@ class SiteFit {
   /// x becomes scale * x + shift by way of what produces it, where that can be.
   void fit(const BlendSite& site);
 
+  /// Whether the site's input was moved.
+  bool has_fitted(const BlendSite& site) const { return shifts_.contains(site.path); }
   /// To what the record says of a site that was fitted.
   void add_shift(const BlendSite& site, const torch::Tensor& shift);
 

@@ -1,18 +1,17 @@
 // The idx format (LeCun, MNIST): two zero bytes, the element type, the number of dimensions, each
 // dimension as a big-endian uint32, then the elements, big-endian, the last dimension fastest.
+#include <actswap/base/activity.h>
 #include <actswap/base/error.h>
+#include <actswap/data/gzip.h>
 #include <actswap/data/load.h>
 
 #include <torch/types.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 
 namespace actswap {
 
@@ -44,78 +43,45 @@ std::string hex(const std::array<unsigned char, 4>& bytes) {
   return text;
 }
 
-// Reads plain files as well as gzip ones: zlib tells them apart by content.
 class IdxFile {
  public:
-  explicit IdxFile(const std::string& path) : path_(path) {
-    // Before the opening: opening a pipe waits for someone to write to it.
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) {
-      throw FileError("Cannot read '" + path + "': there is no such file");
-    }
-    if (!std::filesystem::is_regular_file(path, error)) {
-      throw FileError("Cannot read '" + path +
-                      "': expected an idx file, but it is no regular file");
-    }
-    size_on_disk_ = static_cast<std::int64_t>(std::filesystem::file_size(path, error));
-    errno = 0;
-    file_.reset(gzopen(path.c_str(), "rb"));
-    if (error || !file_) {
-      throw FileError("Cannot read '" + path +
-                      "': " + (errno != 0 ? std::strerror(errno) : error.message().c_str()));
-    }
-  }
+  explicit IdxFile(const std::string& path) : path_(path), file_(checked(path)) {}
 
   void read(void* data, std::size_t size, const std::string& what) {
-    auto* bytes = static_cast<char*>(data);
-    std::size_t left = size;
-    while (left > 0) {
-      const auto step = static_cast<unsigned>(std::min<std::size_t>(left, 1U << 30));
-      const int got = gzread(file_.get(), bytes, step);
-      if (got <= 0) {
-        check_gzip();
-        throw FileError("'" + path_ + "' is truncated: expected " + std::to_string(size) +
-                        " bytes of " + what + ", but it ends after " + std::to_string(size - left));
-      }
-      bytes += got;
-      left -= static_cast<std::size_t>(got);
+    const auto got = file_.read(static_cast<char*>(data), size);
+    if (got < size) {
+      throw FileError("'" + path_ + "' is truncated: expected " + std::to_string(size) +
+                      " bytes of " + what + ", but it ends after " + std::to_string(got));
     }
   }
 
   // Goes on to the end also because that is where gzip's checksum is.
   void expect_end() {
     char extra = 0;
-    if (gzread(file_.get(), &extra, 1) > 0) {
+    if (file_.read(&extra, 1) > 0) {
       throw FileError("'" + path_ + "' holds more bytes than its header's dimensions say");
     }
-    check_gzip();
   }
 
-  /// The most bytes that can be left in the file: gzip shrinks by a factor of 1032 at most.
-  std::int64_t most_bytes() const {
-    return gzdirect(file_.get()) != 0 ? size_on_disk_ : size_on_disk_ * 1032;
-  }
+  std::uint64_t most_bytes() const { return file_.most_bytes(); }
 
  private:
-  struct Close {
-    void operator()(gzFile file) const { gzclose(file); }
-  };
-
-  void check_gzip() const {
-    int code = Z_OK;
-    const char* reason = gzerror(file_.get(), &code);
-    if (code == Z_BUF_ERROR) {
-      throw FileError("'" + path_ + "' is truncated: its gzip stream has no end");
+  // Before the opening: opening a pipe waits for someone to write to it.
+  static const std::string& checked(const std::string& path) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (status.type() == std::filesystem::file_type::not_found) {
+      throw FileError("Cannot read '" + path + "': there is no such file");
     }
-    if (code != Z_OK && code != Z_STREAM_END) {
-      throw FileError("'" + path_ +
-                      "' is damaged: " + (code == Z_ERRNO ? std::strerror(errno) : reason));
+    if (!std::filesystem::is_regular_file(status)) {
+      throw FileError("Cannot read '" + path +
+                      "': expected an idx file, but it is no regular file");
     }
+    return path;
   }
 
   std::string path_;
-  std::int64_t size_on_disk_ = 0;
-  std::unique_ptr<gzFile_s, Close> file_;
+  GzipFile file_;
 };
 
 const ElementType& element_type(const std::array<unsigned char, 4>& magic,
@@ -155,7 +121,7 @@ torch::Tensor allocate(const std::vector<std::int64_t>& shape, torch::ScalarType
   for (const std::int64_t size : shape) {
     bytes *= size;
   }
-  if (bytes > file.most_bytes()) {
+  if (static_cast<std::uint64_t>(bytes) > file.most_bytes()) {
     throw FileError("'" + path + "' is truncated: its header asks for " + std::to_string(bytes) +
                     " bytes, more than the file can hold");
   }
@@ -181,6 +147,7 @@ void to_native_order(torch::Tensor& tensor) {
 }  // namespace
 
 torch::Tensor read_idx(const std::string& path) {
+  const Reading reading(path);
   IdxFile file(path);
   std::array<unsigned char, 4> magic{};
   file.read(magic.data(), magic.size(), "header");

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/even_batches.h>
 #include <actswap/data/loader.h>
 
 #include <ATen/Parallel.h>
@@ -114,18 +115,22 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
 
 std::int64_t Loader::batches_per_epoch() const {
   const std::int64_t size = dataset_.size();
-  const bool part = size % options_.batch_size != 0 && !options_.drop_last;
-  return size / options_.batch_size + (part ? 1 : 0);
+  return options_.drop_last ? size / options_.batch_size
+                            : EvenBatches(size, options_.batch_size).count();
 }
 
 void Loader::for_each(std::int64_t epoch,
                       const std::function<void(std::int64_t, const Example&)>& body) const {
   const auto order = order_of(dataset_, options_, epoch);
   const std::int64_t batches = batches_per_epoch();
+  const EvenBatches even(dataset_.size(), options_.batch_size);
+  const auto begin_of = [&](std::int64_t batch) {
+    return static_cast<std::size_t>(options_.drop_last ? batch * options_.batch_size
+                                                       : even.begin(batch));
+  };
   Prefetcher prefetcher(batches, [&](std::int64_t batch) {
-    const auto begin = static_cast<std::size_t>(batch * options_.batch_size);
-    const auto size = std::min(static_cast<std::size_t>(options_.batch_size), order.size() - begin);
-    auto example = dataset_.get({order.data() + begin, size});
+    const auto begin = begin_of(batch);
+    auto example = dataset_.get({order.data() + begin, begin_of(batch + 1) - begin});
     return options_.augmentation.changes_anything()
                ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch)
                : example;

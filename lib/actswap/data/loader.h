@@ -14,7 +14,7 @@ namespace actswap {
 struct LoaderOptions {
   std::int64_t batch_size = 64;  ///< > 0
   bool shuffle = true;
-  bool drop_last = false;  ///< leave out a last batch that is not full
+  bool drop_last = false;  ///< full batches alone, without the rest; otherwise EvenBatches
   std::uint64_t seed = 0;
   Augmentation augmentation = {};
 };

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/even_batches.h>
 #include <actswap/data/sample.h>
 
 #include <algorithm>
@@ -19,10 +20,12 @@ std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::
   auto order = shuffled_indices(data.size(), seed, 0);
   order.resize(static_cast<std::size_t>(std::min(count, data.size())));
   const std::span<const std::int64_t> indices(order);
-  const auto step = static_cast<std::size_t>(batch_size);
+  const EvenBatches even(static_cast<std::int64_t>(indices.size()), batch_size);
   std::vector<std::vector<torch::Tensor>> batches;
-  for (std::size_t i = 0; i < indices.size(); i += step) {
-    batches.push_back(data.get(indices.subspan(i, std::min(step, indices.size() - i))).inputs);
+  for (std::int64_t i = 0; i < even.count(); ++i) {
+    const auto begin = static_cast<std::size_t>(even.begin(i));
+    const auto end = static_cast<std::size_t>(even.begin(i + 1));
+    batches.push_back(data.get(indices.subspan(begin, end - begin)).inputs);
   }
   return batches;
 }

@@ -1,4 +1,6 @@
 // .pt files of tensors, as Python's torch.save writes them.
+#include <actswap/archive/check.h>
+#include <actswap/base/activity.h>
 #include <actswap/base/error.h>
 #include <actswap/data/load.h>
 
@@ -19,6 +21,8 @@ using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
 constexpr const char* kExpected =
     "expected what torch.save writes of a tensor, a tuple or list of tensors, or a dict of tensors";
+
+constexpr std::string_view kArchive = "PK\x03\x04";  // how a zip archive begins
 
 std::vector<char> read_bytes(const std::string& path) {
   std::error_code error;
@@ -44,13 +48,10 @@ std::string found_instead(const std::vector<char>& bytes) {
   if (content.empty()) {
     return "it is empty";
   }
-  if (!content.starts_with("PK\x03\x04")) {
+  if (!content.starts_with(kArchive)) {
     return content.starts_with("\x80\x02")
                ? "it is of torch.save's old format; save it again with a newer PyTorch"
                : "it is no zip archive";
-  }
-  if (content.find("PK\x05\x06") == std::string_view::npos) {
-    return "it is truncated: the archive's directory is missing";
   }
   if (content.find("constants.pkl") != std::string_view::npos) {
     return "it is a TorchScript model";
@@ -110,7 +111,12 @@ NamedTensors named_tensors(const c10::IValue& content, const std::string& path) 
 }  // namespace
 
 NamedTensors read_tensors(const std::string& path) {
+  const Reading reading(path);
   const auto bytes = read_bytes(path);
+  const std::string_view view(bytes.data(), bytes.size());
+  if (view.starts_with(kArchive)) {
+    check_tensor_file(ZipArchive(view, path));
+  }
   c10::IValue content;
   try {
     // torch::load reads only what C++'s torch::save writes.

@@ -1,11 +1,13 @@
 // Verify, then write: an exported file appears whole and checked, or not at all.
 //
 // Extra files in the archive: "actswap/provenance.json" (what was made from what, how, by which
-// versions) and "actswap/self_test.pt" (probe inputs and the outputs expected for them).
+// versions) and "actswap/self_test.pt" (see SelfTest).
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/export/self_test.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/run/probe.h>
 
 #include <map>
 #include <string>
@@ -18,27 +20,31 @@ struct ExportOptions {
   /// Largest difference allowed, relative to the largest magnitude of the expected output.
   double tolerance = 1e-5;
   std::map<std::string, std::string> provenance = {};  ///< further entries for provenance.json
+  SelfTest self_test = SelfTest::random;               ///< what the file holds to be checked with
+  bool overwrites_original = false;  ///< the output may be the file that the model was read from
 };
 
-struct Verification {
-  bool verified = false;  ///< false with a reason where no probe input could be found
-  std::string reason = {};
-  double max_abs_diff = 0.0;
-  double max_rel_diff = 0.0;  ///< max_abs_diff / max(|expected|)
-  std::int64_t outputs = 0;   ///< tensors compared
+struct ExportResult : Verification {
+  SelfTest self_test = SelfTest::none;  ///< what is in the file
+  /// Why there is none, though one was asked for.
+  std::string self_test_reason = {};
 };
+
+/// In words: "random inputs".
+ACTSWAP_API std::string self_test_text(const ExportResult& result);
 
 /// Collapses the blends, writes a temporary file, loads that file afresh, compares its outputs with
-/// those of the blended model at t = 1, and renames it to `path`.
+/// those of the blended model at t = 1, on the probe inputs and on those of the self-test, and
+/// renames it to `path`.
 /// @throws VerificationError where they differ (nothing is left behind), FileError where the file
-///   cannot be written.
-ACTSWAP_API Verification export_model(Retargeter& retargeter, const std::string& path,
+///   cannot be written, UsageError where it is the original's.
+ACTSWAP_API ExportResult export_model(Retargeter& retargeter, const std::string& path,
                                       const ExportOptions& options = {});
 
 /// The same for a blended model that was loaded from a file, trained elsewhere perhaps. Its blends
 /// may be at any t.
 /// @throws UsageError where it holds no blends.
-ACTSWAP_API Verification export_blended(const Model& blended, const std::string& path,
+ACTSWAP_API ExportResult export_blended(const Model& blended, const std::string& path,
                                         const ExportOptions& options = {});
 
 /// Writes the model with its blends in place, in stock operators whatever the retargeter's are, for
@@ -47,40 +53,14 @@ ACTSWAP_API Verification export_blended(const Model& blended, const std::string&
 /// was fitted: that is what it is checked at, and no other t means anything in it.
 /// @param t 0, or 1 after a calibration
 /// @throws as export_model
-ACTSWAP_API Verification save_blended(Retargeter& retargeter, const std::string& path,
+ACTSWAP_API ExportResult save_blended(Retargeter& retargeter, const std::string& path,
                                       const ExportOptions& options = {}, double t = 0.0);
 
-/// How far a blended model at t = 0 may be from the original, relative to the largest output. Equal
-/// operators give equal results; where a hand-written form became ATen's operator it rounds
-/// otherwise, and layers amplify that.
+/// How far a blended model at t = 0 may be from the original, relative to the largest output.
 double insertion_tolerance(const Plan& plan, const Model& model);
 
 /// Replays the self-test stored in an exported file.
 /// @throws FileError where the file has none.
 ACTSWAP_API Verification verify_file(const std::string& path, double tolerance = 1e-5);
-
-/// Inputs, and what a model gives for them in eval mode.
-struct Probe {
-  std::vector<torch::Tensor> inputs = {};
-  std::vector<torch::Tensor> outputs = {};
-};
-
-/// @throws UsageError where the model rejects the inputs.
-ACTSWAP_API Probe run_probe(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs);
-
-/// Compares what the model gives with what another gave.
-ACTSWAP_API Verification compare_with(const Probe& expected, torch::jit::Module& model,
-                                      double tolerance);
-
-/// Compares two models on the same inputs.
-ACTSWAP_API Verification compare_models(torch::jit::Module& model, torch::jit::Module& other,
-                                        const std::vector<torch::Tensor>& inputs, double tolerance);
-
-/// Inputs that the model accepts, guessed from its first parameter, and its outputs; empty where
-/// none of the guesses runs.
-ACTSWAP_API Probe guess_probe(torch::jit::Module& module);
-
-/// The inputs alone.
-ACTSWAP_API std::vector<torch::Tensor> guess_inputs(torch::jit::Module& module);
 
 }  // namespace actswap

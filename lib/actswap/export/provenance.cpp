@@ -1,3 +1,4 @@
+#include <actswap/base/json_text.h>
 #include <actswap/export/provenance.h>
 
 #include <torch/version.h>
@@ -20,7 +21,7 @@ std::string with_entries(Json json, const std::map<std::string, std::string>& en
   for (const auto& [key, value] : entries) {
     json[key] = value;
   }
-  return json.dump(2);
+  return json_text(json);
 }
 
 }  // namespace

@@ -66,29 +66,30 @@ double number_of(const c10::IValue& value) {
 }
 
 ObjectLabels labels_of(const std::vector<ModuleEntry>& modules, const Attributes& attributes) {
+  std::map<c10::ClassTypePtr, std::vector<std::string>> names;
+  for (const auto& attribute : attributes.computed) {
+    if (!attributes.set.contains(attribute)) {
+      names[attribute.first].push_back(attribute.second);
+    }
+  }
   ObjectLabels labels;
   for (const auto& entry : modules) {
     std::ostringstream label;
     label.precision(17);
-    for (const auto& [type, name] : attributes.computed) {
-      if (type == entry.module.type() && !attributes.set.contains({type, name})) {
-        label << name << '=' << number_of(entry.module.attr(name)) << ';';
-      }
+    for (const auto& name : names[entry.module.type()]) {
+      label << name << '=' << number_of(entry.module.attr(name)) << ';';
     }
     labels.emplace(entry.module._ivalue().get(), label.str());
   }
   return labels;
 }
 
-// The value that the attribute has in all objects of the class.
-std::optional<c10::IValue> common_value(const std::vector<ModuleEntry>& modules,
-                                        const Attribute& attribute) {
+// The value that the attribute has in all objects of a class.
+std::optional<c10::IValue> common_value(const std::vector<const ModuleEntry*>& objects,
+                                        const std::string& attribute) {
   std::optional<c10::IValue> common;
-  for (const auto& entry : modules) {
-    if (entry.module.type() != attribute.first) {
-      continue;
-    }
-    const auto value = entry.module.attr(attribute.second);
+  for (const auto* object : objects) {
+    const auto value = object->module.attr(attribute);
     if (common && value.isScalar() && number_of(value) != number_of(*common)) {
       return std::nullopt;
     }
@@ -120,6 +121,7 @@ jit::Module note_attributes(const jit::Module& given) {
   const auto root = specialise(given, labels_of(modules, attributes_in(modules)));
   modules = distinct_modules(root);
   const auto attributes = attributes_in(modules);
+  const auto objects = objects_by_class(modules);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
       for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
@@ -127,7 +129,11 @@ jit::Module note_attributes(const jit::Module& given) {
         if (!read || attributes.set.contains(*read)) {
           return;
         }
-        if (const auto value = common_value(modules, *read)) {
+        const auto owners = objects.find(read->first);
+        if (owners == objects.end()) {
+          return;
+        }
+        if (const auto value = common_value(owners->second, read->second)) {
           note(node, *value);
         }
       });

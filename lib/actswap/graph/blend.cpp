@@ -152,6 +152,11 @@ void set_code(const jit::Module& root, BlendCode code) {
   });
 }
 
+bool has_own_set_blend(const jit::Module& root) {
+  static const std::string kName = "set_blend";
+  return root.find_method(kName) || root.hasattr(kName) || root.type()->findConstant(kName);
+}
+
 ActivationSpec blend_target(const jit::Module& blend) {
   return resolve(blend.attr("target").toStringRef());
 }

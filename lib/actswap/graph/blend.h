@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/activation/activation.h>
+#include <actswap/base/export.h>
 
 #include <torch/script.h>
 
@@ -48,6 +49,10 @@ void for_each_blend(const torch::jit::Module& root,
 /// Gives every blend of the tree this code. The module must not have run, and is to be compiled
 /// anew before it does.
 void set_code(const torch::jit::Module& root, BlendCode code);
+
+/// Whether the model has something of its own that is named set_blend, a method, an attribute or a
+/// submodule. Its root then gets no method of that name.
+ACTSWAP_API bool has_own_set_blend(const torch::jit::Module& root);
 
 /// The function that a blend moves to.
 ActivationSpec blend_target(const torch::jit::Module& blend);

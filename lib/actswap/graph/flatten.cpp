@@ -14,13 +14,6 @@ namespace jit = torch::jit;
 
 namespace {
 
-bool is_blend_call(const jit::Node* node) {
-  const auto type = node->kind() == c10::prim::CallMethod
-                        ? node->input(0)->type()->cast<c10::ClassType>()
-                        : nullptr;
-  return type != nullptr && is_blend(type);
-}
-
 void inline_calls(jit::Block* block) {
   for_each_node(block, [](jit::Node* node) {
     auto* callee = callee_of(node);
@@ -48,14 +41,25 @@ void fix_eval_mode(jit::Graph& graph) {
 
 }  // namespace
 
-std::shared_ptr<jit::Graph> flatten(const jit::Module& module) {
-  auto graph = jit::toGraphFunction(module.get_method("forward").function()).graph()->copy();
-  inline_calls(graph->block());
-  fix_eval_mode(*graph);
+void fold(std::shared_ptr<jit::Graph> graph) {
   jit::ConstantPropagation(graph);
   jit::PeepholeOptimize(graph);
   jit::LowerSimpleTuples(graph);
   jit::EliminateDeadCode(graph);
+}
+
+bool is_blend_call(const jit::Node* node) {
+  const auto type = node->kind() == c10::prim::CallMethod
+                        ? node->input(0)->type()->cast<c10::ClassType>()
+                        : nullptr;
+  return type != nullptr && is_blend(type);
+}
+
+std::shared_ptr<jit::Graph> flatten(const jit::Module& module) {
+  auto graph = jit::toGraphFunction(module.get_method("forward").function()).graph()->copy();
+  inline_calls(graph->block());
+  fix_eval_mode(*graph);
+  fold(graph);
   return graph;
 }
 

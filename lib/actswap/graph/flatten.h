@@ -13,4 +13,10 @@ namespace actswap {
 /// tensors are those of the module's own graphs.
 std::shared_ptr<torch::jit::Graph> flatten(const torch::jit::Module& module);
 
+/// Takes away what is known before the graph runs.
+void fold(std::shared_ptr<torch::jit::Graph> graph);
+
+/// Whether the node is a call of a blend.
+bool is_blend_call(const torch::jit::Node* node);
+
 }  // namespace actswap

@@ -47,13 +47,14 @@ bool may_be_in_a_helper(jit::Node* node, int depth) {
 
 bool is_helper_call(const jit::Node* node, int depth) {
   auto* callee = callee_of(node);
-  if (callee == nullptr || depth == 0 || node->inputs().size() != 2) {
+  if (callee == nullptr || depth == 0 || node->inputs().size() < 2) {
     return false;
   }
-  // The first is the module, or the function.
+  // The first is the module, or the function, which its own graph does not have.
   auto& graph = *callee->graph();
-  const bool is_method = node->kind() == c10::prim::CallMethod;
-  if (graph.inputs().size() != (is_method ? 2 : 1) || graph.outputs().size() != 1 ||
+  const std::size_t arguments =
+      node->inputs().size() - (node->kind() == c10::prim::CallMethod ? 0 : 1);
+  if (graph.inputs().size() != arguments || graph.outputs().size() != 1 ||
       !graph.outputs()[0]->type()->isSubtypeOf(*c10::TensorType::get())) {
     return false;
   }
@@ -92,14 +93,27 @@ std::vector<jit::Node*> helper_calls(jit::Graph& graph) {
   return calls;
 }
 
+bool is_arithmetic(const jit::Node* node) {
+  static const std::set<std::string> kArithmetic = {"mul", "div",  "true_divide", "add",
+                                                    "sub", "rsub", "where",       "addcmul"};
+  const auto op = aten_operator(node);
+  return op && kArithmetic.contains(op->name);
+}
+
+// A module that is one operator, as converters from other formats write them.
+bool is_arithmetic_call(const jit::Node* node) {
+  if (!is_helper_call(node)) {
+    return false;
+  }
+  const auto nodes = callee_of(node)->graph()->nodes();
+  return std::any_of(nodes.begin(), nodes.end(), is_arithmetic);
+}
+
 // Where nothing is computed with what a helper gives there is nothing to be made whole.
 bool is_computed_with(const jit::Node* call) {
   const auto& uses = call->output()->uses();
   return std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) {
-    static const std::set<std::string> kArithmetic = {"mul", "div",  "true_divide", "add",
-                                                      "sub", "rsub", "where",       "addcmul"};
-    const auto op = aten_operator(use.user);
-    return op && kArithmetic.contains(op->name);
+    return is_arithmetic(use.user) || is_arithmetic_call(use.user);
   });
 }
 

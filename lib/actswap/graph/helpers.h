@@ -7,8 +7,8 @@ namespace actswap {
 
 /// Inlines the calls without which a hand-written activation of this graph is not whole:
 /// x * self.sigmoid(x), where self.sigmoid is a module, or x * cdf(x), where cdf is a method or
-/// function. What is called must take one tensor and be made of few operators, without branches
-/// and loops but that on inplace. Every other call stays as it is.
+/// function, or mul(x, sigmoid(x)), where both are modules. What is called must be made of few
+/// operators, without branches and loops but that on inplace. Every other call stays as it is.
 /// Free functions that apply an activation must have been inlined (normalise).
 void inline_helpers(torch::jit::Graph& graph);
 

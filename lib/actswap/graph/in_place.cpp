@@ -1,10 +1,6 @@
 #include <actswap/graph/in_place.h>
-#include <actswap/graph/walk.h>
-
-#include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
-#include <set>
 
 namespace actswap {
 
@@ -12,189 +8,118 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Whether what a method gives back may be an argument of it, or a view of one, as nn.Identity's is.
-bool returns_an_argument(const jit::Node* call_method);
-
-bool may_hold_a_tensor(const c10::TypePtr& type) {
-  const auto contained = type->containedTypes();
-  return type->kind() == c10::TypeKind::TensorType ||
-         (type->kind() != c10::TypeKind::ClassType &&
-          std::any_of(contained.begin(), contained.end(), may_hold_a_tensor));
+bool is_part(const jit::Node* node, const Match& match) {
+  return node == match.node ||
+         std::find(match.parts.begin(), match.parts.end(), node) != match.parts.end();
 }
 
-// What a node's outputs may share memory with: nothing unless it is a view.
-std::vector<const jit::Value*> viewed_by(const jit::Node* node) {
-  std::vector<const jit::Value*> viewed;
-  if (is_view(node)) {
-    std::copy_if(node->inputs().begin(), node->inputs().end(), std::back_inserter(viewed),
-                 [](const jit::Value* input) { return may_hold_a_tensor(input->type()); });
-  }
-  return viewed;
+bool is_elsewhere(const Application& application, Time time) {
+  return std::any_of(application.elsewhere.begin(), application.elsewhere.end(),
+                     [&](const auto& span) { return span.first <= time && time <= span.second; });
 }
 
-bool comes_from_an_argument(const jit::Value* value) {
-  if (value->node()->kind() == c10::prim::Param) {
-    return value->offset() > 0;  // self is none
+std::string reason(const Memory::Access& read, const Match& match) {
+  const jit::Node* node = read.node;
+  if (node == match.node) {
+    return "it writes in place to the same memory each time that it runs";
   }
-  const auto blocks = value->node()->blocks();
-  if (value->node()->kind() == c10::prim::If) {
-    return std::any_of(blocks.begin(), blocks.end(), [&](const jit::Block* block) {
-      return comes_from_an_argument(block->outputs()[value->offset()]);
-    });
+  if (node->kind() == c10::prim::SetAttr) {
+    return "it writes in place to memory that the model keeps in its attribute '" +
+           node->s(c10::attr::name) + "'";
   }
-  const auto sources = viewed_by(value->node());
-  return std::any_of(sources.begin(), sources.end(), comes_from_an_argument);
+  if (node->kind() == c10::prim::Return) {
+    return "it writes in place to memory that the model returns under another name";
+  }
+  return "it writes in place to memory that '" + std::string(node->kind().toUnqualString()) +
+         "' reads afterwards under another name";
 }
 
-bool returns_an_argument(const jit::Node* call_method) {
-  const auto type = call_method->input(0)->type()->cast<c10::ClassType>();
-  auto* method = type == nullptr ? nullptr : type->findMethod(call_method->s(c10::attr::name));
-  auto* code = method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
-  if (code == nullptr || call_method->inputs().size() < 2) {
-    return type == nullptr && call_method->inputs().size() > 1;  // an interface, which may be any
-  }
-  const auto outputs = code->graph()->outputs();
-  return std::any_of(outputs.begin(), outputs.end(), comes_from_an_argument);
+bool is_held(const Held& held, Time at) {
+  return held.since < at && (at < held.absent_from || at > held.absent_to);
 }
 
-bool is_within(const jit::Node* inner, const jit::Node* outer) {
-  for (const jit::Node* node = inner; node != nullptr; node = node->owningBlock()->owningNode()) {
-    if (node == outer) {
-      return true;
+// Values that got hold of the memory before the write keep the old one, if it is not written to.
+std::string seen_by(const Application& application, const Application::Write& write,
+                    const Memory& memory) {
+  for (const auto& written : write.memory) {
+    if (memory.is_kept(written.location)) {
+      return "it writes in place to a tensor that the model keeps";
+    }
+    for (const auto& read : memory.reads(written.location)) {
+      const bool is_own = read.time <= application.end && is_part(read.node, *application.match);
+      if (read.time > write.time && is_held(read.what, write.time) && !is_own &&
+          memory.overlap(read.what.location, written.location) &&
+          !is_elsewhere(application, read.time)) {
+        return reason(read, *application.match);
+      }
     }
   }
-  return false;
+  return "";
 }
 
-bool may_run_after(const jit::Node* node, const jit::Node* writer) {
-  return !is_within(node, writer) && !node->isBefore(writer);
-}
-
-// Whether somebody reads the value, or a view of it but the one given, after the writer.
-bool is_read_after(const jit::Node* writer, const jit::Value* value, const jit::Value* but) {
-  return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
-    if (!is_view(use.user)) {
-      return may_run_after(use.user, writer);
-    }
-    const auto views = use.user->outputs();
-    return std::any_of(views.begin(), views.end(), [&](const jit::Value* view) {
-      return view != but && is_read_after(writer, view, but);
+// The parts of a hand-written activation ran one after another; its replacement runs at the end.
+bool input_changes(const Application& application, const Memory& memory) {
+  return std::any_of(application.input.begin(), application.input.end(), [&](const Held& input) {
+    const auto& writes = memory.writes(input.location);
+    return std::any_of(writes.begin(), writes.end(), [&](const Memory::Access& write) {
+      return write.time > application.begin && write.time < application.end &&
+             memory.overlap(write.what.location, input.location) &&
+             !is_part(write.node, *application.match);
     });
   });
 }
 
-bool is_seen_through_a_view(const jit::Node* writer, const jit::Value* value) {
-  // What the value was taken from, and other views of that.
-  const jit::Value* viewed = value;
-  for (auto sources = viewed_by(viewed->node()); !sources.empty();
-       sources = viewed_by(viewed->node())) {
-    const bool is_part =
-        viewed->node()->kind() == c10::prim::ListUnpack;  // the others are elsewhere
-    if (!is_part && std::any_of(sources.begin(), sources.end(), [&](const jit::Value* source) {
-          return is_read_after(writer, source, viewed);
-        })) {
-      return true;
+std::string obstacle(const Application& application, const Memory& memory) {
+  for (const auto& write : application.writes) {
+    auto seen = seen_by(application, write, memory);
+    if (!seen.empty()) {
+      return seen;
     }
-    viewed = sources[0];
   }
-  // Views taken before the write; one taken after it shows the new value, as its replacement does.
-  return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
-    const auto views = use.user->outputs();
-    return is_view(use.user) && !may_run_after(use.user, writer) &&
-           std::any_of(views.begin(), views.end(), [&](const jit::Value* view) {
-             return is_read_after(writer, view, nullptr);
-           });
+  return input_changes(application, memory)
+             ? "its input is written to in place before its last operator runs"
+             : "";
+}
+
+bool is_written(const Application& application, const Memory& memory) {
+  return std::any_of(application.output.begin(), application.output.end(), [&](const Held& output) {
+    const auto& writes = memory.writes(output.location);
+    return std::any_of(writes.begin(), writes.end(), [&](const Memory::Access& write) {
+      return write.time > application.end && write.node != application.match->node &&
+             memory.overlap(write.what.location, output.location);
+    });
   });
-}
-
-bool is_in_a_loop_around(const jit::Node* node, const jit::Block* outer) {
-  for (const jit::Block* block = node->owningBlock(); block != nullptr && block != outer;
-       block = block->owningNode() == nullptr ? nullptr : block->owningNode()->owningBlock()) {
-    if (block->owningNode() != nullptr && block->owningNode()->kind() == c10::prim::Loop) {
-      return true;
-    }
-  }
-  return false;
-}
-
-using Visited = std::set<std::pair<const jit::Function*, std::size_t>>;
-
-bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
-                                const c10::ClassTypePtr& type, const std::string& method,
-                                std::size_t index, Visited& visited) {
-  if (!visited.emplace(type->findMethod(method), index).second) {
-    return false;
-  }
-  bool found = false;
-  for (const auto& caller : types) {
-    for (auto* code : user_methods(caller)) {
-      const auto graph = jit::toGraphFunction(*code).graph();
-      for_each_node(graph->block(), [&](jit::Node* node) {
-        if (found || !may_call(node, type, method) || index >= node->inputs().size()) {
-          return;
-        }
-        const jit::Value* argument = node->input(index);
-        found =
-            is_read_elsewhere(node, argument) ||
-            (argument->node()->kind() == c10::prim::Param &&
-             argument->owningGraph() != graph.get()) ||  // what a fork was given
-            (argument->node() == graph->param_node() &&
-             argument_is_read_elsewhere(types, caller, code->name(), argument->offset(), visited));
-      });
-    }
-  }
-  return found;
 }
 
 }  // namespace
 
-bool is_view(const jit::Node* node) {
-  static const std::set<std::string> kViews = {
-      "view",     "reshape",    "transpose",  "permute",      "select",    "slice",
-      "narrow",   "chunk",      "split",      "unsqueeze",    "squeeze",   "flatten",
-      "expand",   "t",          "detach",     "to",           "unbind",    "view_as",
-      "swapaxes", "as_strided", "contiguous", "dropout",      "unflatten", "__getitem__",
-      "movedim",  "alias",      "expand_as",  "tensor_split", "numpy_T",   "split_with_sizes"};
-  const auto kind = node->kind();
-  return kind == c10::prim::ListUnpack || kind == c10::prim::ListConstruct ||
-         kind == c10::prim::TupleUnpack || kind == c10::prim::TupleConstruct ||
-         kind == c10::prim::TupleIndex ||
-         (kind.is_aten() && kViews.contains(kind.toUnqualString())) ||
-         (kind == c10::prim::CallMethod && returns_an_argument(node));
-}
-
-bool may_call(const jit::Node* node, const c10::ClassTypePtr& type, const std::string& method) {
-  if (node->kind() != c10::prim::CallMethod || node->s(c10::attr::name) != method) {
-    return false;
+MemoryUses memory_uses(const Tracer& tracer) {
+  MemoryUses uses;
+  for (const auto& application : tracer.applications()) {
+    auto& use = uses[{application.match, application.self}];
+    if (!tracer.is_complete()) {
+      use = {"the model's calls are too many to tell what it writes in place", true};
+      continue;
+    }
+    if (use.obstacle.empty()) {
+      use.obstacle = obstacle(application, tracer.memory());
+    }
+    use.output_is_written = use.output_is_written || is_written(application, tracer.memory());
   }
-  const auto receiver = node->input(0)->type();
-  return receiver->cast<c10::ClassType>() == nullptr ? type->isSubtypeOf(*receiver)  // an interface
-                                                     : *receiver == *type;
+  return uses;
 }
 
 bool is_read_elsewhere(const jit::Node* user, const jit::Value* value) {
-  return is_seen_through_a_view(user, value) ||
-         std::any_of(value->uses().begin(), value->uses().end(),
-                     [&](const jit::Use& use) { return !is_within(use.user, user); });
-}
-
-bool argument_is_read_elsewhere(const std::vector<c10::ClassTypePtr>& types,
-                                const c10::ClassTypePtr& type, const std::string& method,
-                                std::size_t index) {
-  Visited visited;
-  return argument_is_read_elsewhere(types, type, method, index, visited);
-}
-
-std::string in_place_obstacle(jit::Node* node, jit::Value* input) {
-  if (is_seen_through_a_view(node, input)) {
-    return "it writes in place to a value that is also read through a view";
-  }
-  const jit::Block* home = input->node()->owningBlock();
-  if (home != node->owningBlock() &&
-      (is_read_elsewhere(node, input) || is_in_a_loop_around(node, home))) {
-    return "it writes in place, inside a branch or loop, to a value that is read elsewhere";
-  }
-  return "";
+  const auto& uses = value->uses();
+  return std::any_of(uses.begin(), uses.end(), [&](const jit::Use& use) {
+    for (const jit::Node* node = use.user; node != nullptr;
+         node = node->owningBlock()->owningNode()) {
+      if (node == user) {
+        return false;
+      }
+    }
+    return true;
+  });
 }
 
 }  // namespace actswap

@@ -1,11 +1,11 @@
 #include <actswap/base/error.h>
+#include <actswap/graph/class_names.h>
 #include <actswap/graph/emit.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/reload.h>
 #include <actswap/graph/scan.h>
 #include <actswap/graph/specialise.h>
-#include <actswap/graph/written.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
 
@@ -83,6 +83,37 @@ void collapse_call(jit::Node* call, const ActivationSpec& target) {
   }
 }
 
+// What becomes of an activation: a call of a blend, or where nothing calls its module the target.
+struct Change {
+  const CodeSite* code;
+  ActivationSpec target;
+  std::string blend;  // the attribute; empty for the target itself
+};
+
+void apply(const Change& change) {
+  const auto& match = change.code->match;
+  replace_match(match, change.blend.empty()
+                           ? emit_activation(change.target, match.input, match.node)
+                           : call_blend(*change.code, match.input, change.blend));
+}
+
+// An activation that stays keeps parts of its own, where one of them is an activation that changes:
+// in x * g + g, with g = sigmoid(x), the gate may be swapped and the silu not.
+void keep_whole(const std::vector<CodeSite>& found, const std::vector<Change>& changes) {
+  std::set<const jit::Node*> changed;
+  for (const auto& change : changes) {
+    changed.insert(change.code->match.node);
+  }
+  for (const auto& code : found) {
+    const auto& parts = code.match.parts;
+    if (!changed.contains(code.match.node) &&
+        std::any_of(parts.begin(), parts.end(),
+                    [&](const jit::Node* part) { return changed.contains(part); })) {
+      own_parts(code.match);
+    }
+  }
+}
+
 constexpr char kSetBlend[] = "set_blend";
 
 // getattr(getattr(self, "stem"), "2"): names of modules need not be identifiers.
@@ -111,8 +142,8 @@ bool is_seen_by_code(const jit::Module& root, const std::string& path) {
 // One call that moves all of them, for a training loop that does not know this library. A blend
 // behind an interface gets a second name, at the root.
 void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths) {
-  if (root.find_method(kSetBlend)) {
-    return;  // the model's own
+  if (has_own_set_blend(root)) {
+    return;
   }
   std::set<std::string> distinct;  // one blend may be the site of two methods
   for (const auto& [site, path] : paths) {
@@ -142,13 +173,30 @@ bool moves_blends(jit::Function& method) {
   return found;
 }
 
+// Of classes with one blend.
+Becomes targets_of_classes(const jit::Module& root) {
+  Becomes targets;
+  std::set<c10::ClassTypePtr> with_several;
+  const auto modules = distinct_modules(root);
+  for (const auto& [type, objects] : objects_by_class(modules)) {
+    for (const auto& child : objects.front()->module.named_children()) {
+      if (is_blend(child.value.type()) &&
+          !targets.emplace(type, blend_target(child.value)).second) {
+        with_several.insert(type);
+      }
+    }
+  }
+  for (const auto& type : with_several) {
+    targets.erase(type);
+  }
+  return targets;
+}
+
 // All objects of a class lose the slot before the class does: they find it by the class.
 void remove_child(const c10::ClassTypePtr& type, const std::string& name,
-                  const std::vector<ModuleEntry>& modules) {
-  for (const auto& entry : modules) {
-    if (entry.module.type() == type) {
-      entry.module._ivalue()->unsafeRemoveAttr(name);
-    }
+                  const std::vector<const ModuleEntry*>& objects) {
+  for (const auto* object : objects) {
+    object->module._ivalue()->unsafeRemoveAttr(name);
   }
   type->unsafeRemoveAttribute(name);
 }
@@ -164,14 +212,18 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
   Insertion result;
   result.root = specialise(root, label_objects(scan(root), targets));
   const auto modules = distinct_modules(result.root);
+  const auto types = distinct_types(modules);
+  const auto objects = objects_by_class(modules);
   BlendFactory factory(result.root._ivalue()->compilation_unit(), blend_code);
-  for (const auto& code : scan(result.root)) {
-    // What was put in before may have changed the input of this one.
-    const auto match = match_activation(code.match.node).value();
+  const auto found = scan(result.root);
+  std::vector<Change> changes;
+  Becomes uncalled;
+  for (const auto& code : found) {
     if (code.sites.empty()) {
       const auto target = target_of_uncalled(code, plan);
       if (target && code.match.obstacle.empty()) {
-        replace_match(match, emit_activation(*target, match.input, match.node));
+        changes.push_back({&code, *target, ""});
+        uncalled.emplace(code.type, *target);
       }
       continue;
     }
@@ -180,36 +232,39 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
       continue;
     }
     const auto name = unused_name(code.type);
-    const bool copies =
-        is_written(distinct_types(modules), code.type, *code.method, match.node->output());
-    for (const auto& entry : modules) {
-      if (entry.module.type() != code.type) {
-        continue;
-      }
-      auto blend = factory.make(match.activation, *target, in_train_mode(entry.module), copies);
+    for (const auto* object : objects.at(code.type)) {
+      auto blend =
+          factory.make(code.match.activation, *target, in_train_mode(object->module),
+                       code.output_is_written);
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }
-      entry.module._ivalue()->setAttr(name, blend._ivalue());
+      object->module._ivalue()->setAttr(name, blend._ivalue());
     }
     for (const auto& site : code.sites) {
       result.paths.emplace(site.id, site.module.empty() ? name : site.module + "." + name);
     }
-    replace_match(match, call_blend(code, match.input, name));
+    changes.push_back({&code, *target, name});
   }
+  keep_whole(found, changes);
+  // What reads an activation comes after it and is changed before it, so that each finds its graph
+  // as it was scanned. A part that two of them share goes with the last one.
+  std::for_each(changes.rbegin(), changes.rend(), apply);
   for (const auto& planned : plan.sites) {
     if (planned.target && !result.paths.contains(planned.site.id)) {
       throw UsageError("The plan's site '" + planned.site.id + "' is not in this model");
     }
   }
+  result.root = name_activation_modules(result.root, uncalled);
   define_set_blend(result.root, result.paths);
   return result;
 }
 
 jit::Module collapsed(const jit::Module& root) {
   const auto edited = recompile(root);
+  const auto becomes = targets_of_classes(edited);
   collapse_blends(edited);
-  return recompile(edited);
+  return recompile(name_activation_modules(edited, becomes));
 }
 
 std::size_t collapse_blends(const jit::Module& root) {
@@ -240,7 +295,7 @@ std::size_t collapse_blends(const jit::Module& root) {
     }
   }
   std::size_t removed = 0;
-  for (const auto& type : types) {
+  for (const auto& [type, objects] : objects_by_class(modules)) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < type->numAttributes(); ++i) {
       if (blend_targets.contains(type->getAttribute(i)->cast<c10::ClassType>())) {
@@ -248,7 +303,7 @@ std::size_t collapse_blends(const jit::Module& root) {
       }
     }
     for (const auto& name : names) {
-      remove_child(type, name, modules);
+      remove_child(type, name, objects);
       ++removed;
     }
   }

@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <unordered_set>
 #include <vector>
 
 namespace actswap {
@@ -13,10 +14,18 @@ namespace actswap {
 /// objects of classes that are no modules, changes stay.
 class KeptState {
  public:
-  explicit KeptState(const torch::jit::Module& module);
+  /// @param changing buffers that are to be changed meanwhile: these stay changed
+  explicit KeptState(const torch::jit::Module& module,
+                     const std::vector<torch::Tensor>& changing = {});
   ~KeptState();
   KeptState(const KeptState&) = delete;
   KeptState& operator=(const KeptState&) = delete;
+
+  /// Puts everything back now.
+  void restore() const;
+
+  /// Whether the tensor lies in memory of the module's parameters or buffers.
+  bool shares_memory(const torch::Tensor& tensor) const;
 
  private:
   struct Slot {
@@ -25,8 +34,10 @@ class KeptState {
     c10::IValue value;      // of a tensor: the tensor itself, which others may hold too
     torch::Tensor content;  // of a tensor: a copy
     std::int64_t version = 0;
+    bool is_copied = false;  // a list, say, which the module's code may change in place
   };
   std::vector<Slot> slots_;
+  std::unordered_set<const void*> memory_;
 };
 
 }  // namespace actswap

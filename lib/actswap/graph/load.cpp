@@ -1,12 +1,14 @@
 // Reading a model file, and saying what a file is instead where it is none.
+#include <actswap/archive/check.h>
+#include <actswap/base/activity.h>
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
+#include <actswap/graph/non_ascii.h>
 #include <actswap/graph/walk.h>
 
-#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -19,19 +21,26 @@ namespace actswap {
 
 namespace {
 
-using caffe2::serialize::PyTorchStreamReader;
-
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
 void check_is_archive(const std::string& path) {
   namespace fs = std::filesystem;
-  if (!fs::exists(path)) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) {
     throw FileError("There is no file '" + path + "'");
   }
-  if (fs::is_directory(path)) {
+  if (fs::is_directory(status)) {
     throw FileError("'" + path + "' is a folder; expected a TorchScript file");
+  }
+  if (status.type() == fs::file_type::none) {
+    throw FileError("Cannot read '" + path + "': " + error.message());
+  }
+  if (!fs::is_regular_file(status)) {
+    throw FileError("'" + path +
+                    "' is a device, a pipe or another special file; expected a TorchScript file");
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
@@ -49,52 +58,36 @@ void check_is_archive(const std::string& path) {
   }
 }
 
-std::unique_ptr<PyTorchStreamReader> open_archive(const std::string& path) {
-  try {
-    return std::make_unique<PyTorchStreamReader>(path);
-  } catch (const c10::Error& error) {
-    const std::string what = error.what_without_backtrace();
-    if (contains(what, "maximum supported version")) {
-      const auto cause = libtorch_cause(what);
-      throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
-                      cause.substr(0, cause.find(". ")));
-    }
-    if (contains(what, "file in archive is not in a subdirectory") ||
-        contains(what, "not in a subdirectory")) {
-      throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
-    }
-    if (contains(what, "version") && contains(what, "not found")) {
-      throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
-    }
-    throw FileError("'" + path + "' is truncated or damaged: its zip directory cannot be read");
+bool has_prefix(const ZipArchive& archive, const std::string& prefix) {
+  const auto at = archive.records().lower_bound(prefix);
+  return at != archive.records().end() && at->first.starts_with(prefix);
+}
+
+bool has(const ZipArchive& archive, const std::string& record) {
+  return archive.find(record) != nullptr;
+}
+
+void check_is_torchscript(const std::string& path, const ZipArchive& archive) {
+  if (!has(archive, "version") && !has(archive, ".data/version")) {
+    throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
   }
-}
-
-bool has_prefix(const std::vector<std::string>& records, const std::string& prefix) {
-  return std::any_of(records.begin(), records.end(),
-                     [&](const std::string& record) { return record.starts_with(prefix); });
-}
-
-void check_is_torchscript(const std::string& path, PyTorchStreamReader& reader) {
-  const auto records = reader.getAllRecords();
-  if (reader.hasRecord("bytecode.pkl")) {
+  if (has(archive, "bytecode.pkl")) {
     throw FileError(
         "'" + path +
         "' is a file for the mobile interpreter, whose bytecode would not fit what comes "
         "out; expected the model as torch.jit.save writes it");
   }
-  if (reader.hasRecord("constants.pkl") && has_prefix(records, "code/")) {
+  if (has(archive, "constants.pkl") && has_prefix(archive, "code/")) {
     return;
   }
-  const bool exported = reader.hasRecord("archive_format") || has_prefix(records, "models/") ||
-                        reader.hasRecord("serialized_exported_program.json");
-  if (exported) {
+  if (has(archive, "archive_format") || has_prefix(archive, "models/") ||
+      has(archive, "serialized_exported_program.json")) {
     throw FileError(
         "'" + path +
         "' comes from torch.export, which cannot be rewritten here; save the model with "
         "torch.jit.script(model).save(...) or torch.jit.trace(model, inputs).save(...)");
   }
-  if (reader.hasRecord("data.pkl")) {
+  if (has(archive, "data.pkl")) {
     throw FileError(
         "'" + path +
         "' was written by torch.save and holds tensors only (a state_dict or a tensor), "
@@ -104,14 +97,12 @@ void check_is_torchscript(const std::string& path, PyTorchStreamReader& reader) 
   throw FileError("'" + path + "' is a zip archive, but not a TorchScript file");
 }
 
-std::map<std::string, std::string> read_extra_files(PyTorchStreamReader& reader) {
+std::map<std::string, std::string> read_extra_files(const ZipArchive& archive) {
   static const std::string kPrefix = "extra/";
   std::map<std::string, std::string> files;
-  for (const auto& record : reader.getAllRecords()) {
-    if (record.starts_with(kPrefix)) {
-      auto [data, size] = reader.getRecord(record);
-      files[record.substr(kPrefix.size())] =
-          std::string(static_cast<const char*>(data.get()), size);
+  for (const auto& [name, record] : archive.records()) {
+    if (name.starts_with(kPrefix)) {
+      files[name.substr(kPrefix.size())] = archive.read(record);
     }
   }
   return files;
@@ -146,20 +137,35 @@ std::string unknown_operator(const std::string& what) {
   return what.substr(begin, end - begin);
 }
 
+FileError not_loaded(const std::string& path, const ZipArchive& archive, const std::string& what) {
+  const auto cause = non_ascii_cause(archive);
+  return FileError("'" + path +
+                   "' cannot be loaded: " + (cause.empty() ? libtorch_cause(what) : cause));
+}
+
 }  // namespace
 
 Model load(const std::string& path) {
   check_is_archive(path);
-  auto reader = open_archive(path);
+  const Reading reading(path);
+  const ZipArchive archive(path);
+  check_is_torchscript(path, archive);
+  check_model(archive);
+  auto tensors = std::async(std::launch::async, [&archive] { check_model_tensors(archive); });
   Model model;
   model.hash = std::async(std::launch::async, [path] { return file_sha256(path); });
+  model.extra_files = read_extra_files(archive);
   try {
-    check_is_torchscript(path, *reader);
-    model.extra_files = read_extra_files(*reader);
-    model.module = torch::jit::load(path, torch::kCPU);
+    // Records of debugging are never read: a damaged one would be in the way of a sound model.
+    model.module = torch::jit::load(path, torch::kCPU, /*load_debug_files=*/false);
   } catch (const c10::Error& error) {
-    throw FileError("'" + path +
-                    "' cannot be loaded: " + libtorch_cause(error.what_without_backtrace()));
+    const std::string what = error.what_without_backtrace();
+    if (contains(what, "maximum supported version")) {
+      const auto cause = libtorch_cause(what);
+      throw FileError("'" + path + "' is of a newer format than this LibTorch reads: " +
+                      cause.substr(0, cause.find(". ")));
+    }
+    throw not_loaded(path, archive, what);
   } catch (const torch::jit::ErrorReport& error) {
     const std::string what = error.what();
     if (contains(what, "Unknown builtin op: ")) {
@@ -167,9 +173,7 @@ Model load(const std::string& path) {
                       "', which this LibTorch does not have; load the library that defines it "
                       "first, or export the model without it");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(what));
-  } catch (const Error&) {
-    throw;
+    throw not_loaded(path, archive, what);
   } catch (const std::exception& error) {
     // What LibTorch says of its own file: constants of oneDNN's layout are not written.
     if (contains(error.what(), "required keyword attribute 'value' is undefined")) {
@@ -177,8 +181,9 @@ Model load(const std::string& path) {
                       "' was optimized for inference and saved, which cannot be loaded "
                       "again; retarget the model as it was before that");
     }
-    throw FileError("'" + path + "' cannot be loaded: " + libtorch_cause(error.what()));
+    throw not_loaded(path, archive, error.what());
   }
+  tensors.get();
   check_is_float(path, model);
   model.path = path;
   classify(model);

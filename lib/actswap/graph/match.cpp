@@ -1,4 +1,3 @@
-#include <actswap/graph/in_place.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/operators.h>
 #include <actswap/graph/pattern.h>
@@ -6,6 +5,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace actswap {
@@ -14,12 +14,13 @@ namespace jit = torch::jit;
 
 namespace {
 
-std::optional<Match> match_any(jit::Node* node) {
-  if (node->kind() == c10::prim::If) {
-    return match_inplace_branch(node);
+bool is_within(const jit::Node* inner, const jit::Node* outer) {
+  for (const jit::Node* node = inner; node != nullptr; node = node->owningBlock()->owningNode()) {
+    if (node == outer) {
+      return true;
+    }
   }
-  auto pattern = match_pattern(node);
-  return pattern ? pattern : match_operator(node);
+  return false;
 }
 
 // By them or by what is inside of them.
@@ -34,6 +35,15 @@ bool is_used_only_by(const jit::Node* node, const std::unordered_set<const jit::
     }
     return false;
   });
+}
+
+bool is_within(const jit::Node* node, const jit::Block* block) {
+  for (; node != nullptr; node = node->owningBlock()->owningNode()) {
+    if (node->owningBlock() == block) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Consumers come first, so that the whole of a hand-written activation is found before its parts.
@@ -67,11 +77,11 @@ void collect(jit::Block* block, std::vector<Match>& matches) {
 }  // namespace
 
 std::optional<Match> match_activation(jit::Node* node) {
-  auto match = match_any(node);
-  if (match && match->in_place && match->obstacle.empty()) {
-    match->obstacle = in_place_obstacle(match->node, match->input);
+  auto match = match_inplace_branch(node);
+  if (!match) {
+    match = match_pattern(node);
   }
-  return match;
+  return match ? match : match_operator(node);
 }
 
 std::vector<Match> match_all(jit::Graph& graph) {
@@ -81,10 +91,34 @@ std::vector<Match> match_all(jit::Graph& graph) {
   return matches;
 }
 
+void own_parts(const Match& match) {
+  std::unordered_map<jit::Value*, jit::Value*> own;
+  const auto own_or_same = [&](jit::Value* value) {
+    const auto found = own.find(value);
+    return found == own.end() ? value : found->second;
+  };
+  for (jit::Node* part : std::views::reverse(match.parts)) {  // in program order
+    jit::Node* copy = part->owningGraph()->createClone(part, own_or_same);
+    copy->insertBefore(match.node);
+    own.emplace(part->output(), copy->output());
+  }
+  for (const auto& [shared, copy] : own) {
+    const auto uses = shared->uses();
+    for (const auto& use : uses) {
+      if (is_within(use.user, match.node)) {
+        use.user->replaceInput(use.offset, copy);
+      }
+    }
+  }
+}
+
 void replace_match(const Match& match, jit::Value* output) {
   match.node->output()->replaceAllUsesWith(output);
-  if (match.in_place) {
-    match.input->replaceAllUsesAfterNodeWith(match.node, output);
+  const auto uses = match.in_place ? match.input->uses() : jit::use_list{};
+  for (const auto& use : uses) {
+    if (use.user->isAfter(match.node) && is_within(use.user, match.node->owningBlock())) {
+      use.user->replaceInput(use.offset, output);
+    }
   }
   match.node->destroy();
   for (jit::Node* part : match.parts) {

@@ -30,8 +30,12 @@ std::optional<Match> match_activation(torch::jit::Node* node);
 /// match.
 std::vector<Match> match_all(torch::jit::Graph& graph);
 
-/// Puts `output` in the place of the match's: for an in-place form also where its input is read
-/// afterwards. The match's node is destroyed.
+/// Gives a hand-written activation copies of its parts for itself, so that what becomes of them
+/// elsewhere does not change it.
+void own_parts(const Match& match);
+
+/// Puts `output` in the place of the match's. For an in-place form this includes the reads of its
+/// input that come afterwards in the same block. The match's node is destroyed.
 void replace_match(const Match& match, torch::jit::Value* output);
 
 }  // namespace actswap

@@ -1,6 +1,5 @@
-#include <actswap/base/error.h>
-#include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
+#include <actswap/graph/fixed_mode.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/walk.h>
 
@@ -9,7 +8,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 #include <unordered_set>
 
 namespace actswap {
@@ -18,60 +16,11 @@ namespace jit = torch::jit;
 
 namespace {
 
-void collect_tensors(const c10::IValue& value, std::vector<torch::Tensor>& tensors) {
-  if (value.isTensor()) {
-    tensors.push_back(value.toTensor());
-  } else if (value.isTuple()) {
-    for (const auto& element : value.toTupleRef().elements()) {
-      collect_tensors(element, tensors);
-    }
-  } else if (value.isList() || value.isTensorList()) {
-    for (const auto& element : value.toListRef()) {
-      collect_tensors(element, tensors);
-    }
-  } else if (value.isGenericDict()) {
-    for (const auto& entry : value.toGenericDict()) {
-      collect_tensors(entry.value(), tensors);
-    }
-  }
-}
-
-std::string shapes(const std::vector<torch::Tensor>& tensors) {
-  std::ostringstream text;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    text << (i == 0 ? "" : ", ") << tensors[i].sizes() << " " << tensors[i].dtype();
-  }
-  return text.str();
-}
-
-// Only a constant mode is fixed: a scripted module reads self.training.
-bool has_fixed_mode(jit::Node* node) {
-  if (node->kind() == c10::aten::batch_norm) {
-    return node->input(5)->node()->kind() == c10::prim::Constant;
-  }
-  if (node->kind() == c10::aten::dropout || node->kind() == c10::Symbol::aten("dropout_")) {
-    return node->input(2)->node()->kind() == c10::prim::Constant;
-  }
-  return false;
-}
-
 // What a trace never leaves behind: calls of functions, branches, loops, the mode read at run time.
 bool is_script_only(const jit::Node* node) {
   return node->kind() == c10::prim::CallFunction || node->kind() == c10::prim::If ||
          node->kind() == c10::prim::Loop || node->kind() == c10::prim::RaiseException ||
          (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "training");
-}
-
-UsageError not_accepted(const jit::Module& module, const std::vector<torch::Tensor>& inputs,
-                        const std::string& what) {
-  if (const auto devices = devices_in_code(module); !devices.empty()) {
-    return UsageError("The model does not run on the CPU: its code names the device " + devices +
-                      ", as a trace does that was made there. Trace it on the CPU, or script it "
-                      "(LibTorch said: " +
-                      libtorch_cause(what) + ")");
-  }
-  return UsageError("The model does not accept the inputs (" + shapes(inputs) +
-                    "): " + libtorch_cause(what));
 }
 
 }  // namespace
@@ -98,7 +47,7 @@ void classify(Model& model) {
     for (auto* method : user_methods(type)) {
       for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
         script_only = script_only || is_script_only(node);
-        model.fixed_mode = model.fixed_mode || has_fixed_mode(node);
+        model.fixed_mode = model.fixed_mode || fixed_mode(node).has_value();
       });
     }
   }
@@ -160,23 +109,6 @@ std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensor
     copies.push_back(tensor.clone());
   }
   return copies;
-}
-
-std::vector<torch::Tensor> tensors_in(const c10::IValue& value) {
-  std::vector<torch::Tensor> tensors;
-  collect_tensors(value, tensors);
-  return tensors;
-}
-
-std::vector<torch::Tensor> run_model(jit::Module& module,
-                                     const std::vector<torch::Tensor>& inputs) {
-  try {
-    return tensors_in(module(std::vector<c10::IValue>(inputs.begin(), inputs.end())));
-  } catch (const c10::Error& error) {
-    throw not_accepted(module, inputs, error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw not_accepted(module, inputs, error.what());
-  }
 }
 
 }  // namespace actswap

@@ -58,13 +58,4 @@ ACTSWAP_API std::string devices_in_code(const torch::jit::Module& module);
 /// Copies, for a model that may write to its inputs in place.
 ACTSWAP_API std::vector<torch::Tensor> copy_tensors(const std::vector<torch::Tensor>& tensors);
 
-/// Those that a value holds, in order: itself, or what is in a tuple, list or dict.
-std::vector<torch::Tensor> tensors_in(const c10::IValue& value);
-
-/// Runs forward on the inputs; a tuple, list or dict output gives its tensors in order.
-/// @throws UsageError where the model rejects the inputs (with what it said), or cannot run on the
-///   CPU.
-ACTSWAP_API std::vector<torch::Tensor> run_model(torch::jit::Module& module,
-                                                 const std::vector<torch::Tensor>& inputs);
-
 }  // namespace actswap

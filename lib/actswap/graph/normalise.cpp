@@ -1,4 +1,5 @@
 #include <actswap/graph/attributes.h>
+#include <actswap/graph/casts.h>
 #include <actswap/graph/decompose.h>
 #include <actswap/graph/helpers.h>
 #include <actswap/graph/in_place.h>
@@ -126,6 +127,7 @@ jit::Module normalise(const jit::Module& given) {
       inline_functions(block);
     }
   }
+  note_casts(root);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
       inline_helpers(*jit::toGraphFunction(*method).graph());

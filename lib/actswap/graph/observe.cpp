@@ -98,33 +98,19 @@ void insert_blend_observers(const jit::Module& root) {
   });
 }
 
-BlendRecorder::BlendRecorder(std::vector<torch::Tensor>& values) : before_(current_observer) {
-  observer_.before = [](std::size_t, const torch::Tensor&) {};
-  observer_.after = [&values](std::size_t, const torch::Tensor& value) {
-    values.push_back(value.clone());
-  };
-  current_observer = &observer_;
+Observing::Observing(const SiteObserver& observer) : before_(current_observer) {
+  current_observer = &observer;
 }
 
-BlendRecorder::~BlendRecorder() {
+Observing::~Observing() {
   current_observer = before_;
 }
 
-ObservedModel::ObservedModel(const Model& model) {
-  auto observed = insert_observers(recompile(model.module));
-  sites_ = std::move(observed.sites);
-  module_ = recompile(observed.root);
-  module_.eval();
-}
-
-std::vector<torch::Tensor> ObservedModel::run(const std::vector<torch::Tensor>& inputs,
-                                              const SiteObserver& observer) {
-  const torch::NoGradGuard no_grad;
-  struct Installed {
-    explicit Installed(const SiteObserver& observer) { current_observer = &observer; }
-    ~Installed() { current_observer = nullptr; }
-  } installed(observer);
-  return run_model(module_, inputs);
-}
+BlendRecorder::BlendRecorder(std::vector<torch::Tensor>& values)
+    : observer_{
+          .before = [](std::size_t, const torch::Tensor&) {},
+          .after = [&values](std::size_t,
+                             const torch::Tensor& value) { values.push_back(value.clone()); }},
+      observing_(observer_) {}
 
 }  // namespace actswap

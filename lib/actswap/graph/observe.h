@@ -30,36 +30,29 @@ Observed insert_observers(const torch::jit::Module& root);
 /// BlendRecorder listens. What the module computes stays the same.
 void insert_blend_observers(const torch::jit::Module& root);
 
+/// While this lives, the sites that run on this thread call the observer.
+class Observing {
+ public:
+  /// @param observer must outlive this
+  explicit Observing(const SiteObserver& observer);
+  ~Observing();
+  Observing(const Observing&) = delete;
+  Observing& operator=(const Observing&) = delete;
+
+ private:
+  const SiteObserver* before_;
+};
+
 /// Listens to the blends that run on this thread: copies of what they put out, in the order in
 /// which they run, through which gradients flow. (What follows may write into the values.)
 class BlendRecorder {
  public:
   /// @param values what is heard is added; must outlive the recorder
   explicit BlendRecorder(std::vector<torch::Tensor>& values);
-  ~BlendRecorder();
-  BlendRecorder(const BlendRecorder&) = delete;
-  BlendRecorder& operator=(const BlendRecorder&) = delete;
 
  private:
   SiteObserver observer_;
-  const SiteObserver* before_;
-};
-
-/// A copy of a model that reports at every site; it computes what the model does.
-class ObservedModel {
- public:
-  explicit ObservedModel(const Model& model);
-
-  /// Site ids; a site's number, as observers get it, is its place in here.
-  const std::vector<std::string>& sites() const { return sites_; }
-
-  /// Runs forward; see run_model.
-  std::vector<torch::Tensor> run(const std::vector<torch::Tensor>& inputs,
-                                 const SiteObserver& observer);
-
- private:
-  std::vector<std::string> sites_;
-  torch::jit::Module module_;
+  Observing observing_;
 };
 
 }  // namespace actswap

@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 namespace actswap {
@@ -67,6 +68,18 @@ std::optional<double> constant_number(const jit::Node* node, const std::string& 
   return value ? as_number(*value) : std::nullopt;
 }
 
+// What LibTorch runs, but the table has no such function.
+std::string fault_of(const ActivationSpec& activation) {
+  const auto& row = *activation.activation;
+  for (std::size_t i = 0; i < activation.parameters.size(); ++i) {
+    if (!std::isfinite(activation.parameters[i])) {
+      return "its parameter '" + row.parameters[i].name + "' is " +
+             std::to_string(activation.parameters[i]);
+    }
+  }
+  return row.fault == nullptr ? "" : row.fault(activation.parameters);
+}
+
 bool meets(const jit::Node* node, const std::string& argument, const std::string& required) {
   if (required.starts_with('\'')) {
     const auto value = constant_argument(node, argument);
@@ -75,6 +88,8 @@ bool meets(const jit::Node* node, const std::string& argument, const std::string
   const auto number = constant_number(node, argument);
   return number && *number == std::stod(required);
 }
+
+}  // namespace
 
 jit::Node* only_node(jit::Block* block) {
   jit::Node* only = nullptr;
@@ -90,9 +105,7 @@ jit::Node* only_node(jit::Block* block) {
   return only;
 }
 
-}  // namespace
-
-std::optional<double> constant_number(jit::Value* value) {
+std::optional<double> constant_number(const jit::Value* value) {
   const auto constant = jit::toIValue(value);
   return constant ? as_number(*constant) : noted_number(value);
 }
@@ -136,6 +149,9 @@ std::optional<Match> match_operator(jit::Node* node) {
       } else {
         match.obstacle = "its argument '" + argument + "' is not a constant";
       }
+    }
+    if (const auto what = fault_of(match.activation); match.obstacle.empty() && !what.empty()) {
+      match.obstacle = what;
     }
     return match;
   }

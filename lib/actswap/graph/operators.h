@@ -18,7 +18,10 @@ std::optional<Operator> aten_operator(const torch::jit::Node* node);
 
 /// A number that is a constant in the graph: a scalar, or, as traces have it, a tensor of dimension
 /// 0; or an attribute that was noted to be one.
-std::optional<double> constant_number(torch::jit::Value* value);
+std::optional<double> constant_number(const torch::jit::Value* value);
+
+/// The one node of a block beside constants; nullptr where there is none or are several.
+torch::jit::Node* only_node(torch::jit::Block* block);
 
 /// The activation that the node's operator is.
 std::optional<Match> match_operator(torch::jit::Node* node);

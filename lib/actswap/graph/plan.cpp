@@ -37,19 +37,27 @@ void check_has_no_blends(const Model& model) {
   }
 }
 
-// A source named without parameters means the row with any parameters.
-bool is_source(const ActivationSpec& activation, const std::vector<ActivationSpec>& sources) {
+struct Source {
+  ActivationSpec activation;
+  bool any_parameters;  // "swish", but neither "silu" nor "swish(1)"
+};
+
+std::vector<Source> resolve_sources(const std::vector<std::string>& names) {
+  std::vector<Source> sources;
+  sources.reserve(names.size());
+  for (const auto& name : names) {
+    sources.push_back({resolve(name), names_any_parameters(name)});
+  }
+  return sources;
+}
+
+bool is_source(const ActivationSpec& activation, const std::vector<Source>& sources) {
   if (sources.empty()) {
     return activation.activation->default_source;
   }
-  return std::any_of(sources.begin(), sources.end(), [&](const ActivationSpec& source) {
-    const bool any_parameters =
-        std::equal(source.parameters.begin(), source.parameters.end(),
-                   source.activation->parameters.begin(), source.activation->parameters.end(),
-                   [](double value, const ActivationParameter& parameter) {
-                     return value == parameter.default_value;
-                   });
-    return source == activation || (any_parameters && source.activation == activation.activation);
+  return std::any_of(sources.begin(), sources.end(), [&](const Source& source) {
+    return source.any_parameters ? source.activation.activation == activation.activation
+                                 : source.activation == activation;
   });
 }
 
@@ -88,11 +96,7 @@ std::size_t Plan::swapped() const {
 Plan plan(const Model& model, const PlanOptions& options) {
   check_has_no_blends(model);
   const auto target = resolve(options.to);
-  std::vector<ActivationSpec> sources;
-  sources.reserve(options.sources.size());
-  for (const auto& name : options.sources) {
-    sources.push_back(resolve(name));
-  }
+  const auto sources = resolve_sources(options.sources);
   const auto sites = find_sites(model);
   for (const auto& pattern : options.only) {
     check_matches_something("--only", pattern, sites);

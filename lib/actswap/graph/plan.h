@@ -13,10 +13,12 @@
 namespace actswap {
 
 struct PlanOptions {
-  std::string to = "relu";                ///< the target of every selected site
-  std::vector<std::string> sources = {};  ///< names; empty: the rows that are sources by default
-  std::vector<std::string> only = {};     ///< globs over ids and module paths; empty: all
-  std::vector<std::string> keep = {};     ///< globs of sites to leave as they are; wins over all
+  std::string to = "relu";  ///< the target of every selected site
+  /// Names; empty: the rows that are sources by default. A row without parameters ("swish") is
+  /// meant with any, an alias ("silu") and a row with parameters ("elu(1)") with those alone.
+  std::vector<std::string> sources = {};
+  std::vector<std::string> only = {};  ///< globs over ids and module paths; empty: all
+  std::vector<std::string> keep = {};  ///< globs of sites to leave as they are; wins over all
   /// Globs with a target of their own; the last that matches wins.
   std::vector<std::pair<std::string, std::string>> rules = {};
 };

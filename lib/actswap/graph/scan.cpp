@@ -4,6 +4,8 @@
 
 #include <torch/csrc/jit/api/function_impl.h>
 
+#include <unordered_map>
+
 namespace actswap {
 
 namespace jit = torch::jit;
@@ -14,11 +16,12 @@ std::string site_id(const std::string& module, const std::string& method, int or
   return module + "/" + method + "/" + std::to_string(ordinal);
 }
 
-void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modules,
+void add_sites(CodeSite& code, int ordinal, const std::vector<const ModuleEntry*>& objects,
                const CallCounts& counts) {
-  for (const auto& entry : modules) {
+  for (const auto* object : objects) {
+    const auto& entry = *object;
     const auto& method = code.method->name();
-    if (entry.module.type() != code.type || counts.of(entry.module._ivalue().get(), method) == 0) {
+    if (counts.of(entry.module._ivalue().get(), method) == 0) {
       continue;
     }
     Site site;
@@ -40,19 +43,44 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<ModuleEntry>& modu
   }
 }
 
-// What the graph of the method alone cannot tell.
-std::string caller_obstacle(const CodeSite& code, const std::vector<c10::ClassTypePtr>& types) {
-  const auto* input = code.match.input;
-  if (!code.match.in_place || input->node()->kind() != c10::prim::Param) {
-    return "";
+// Code that nothing calls is run by itself.
+void look_at_memory(const std::vector<ModuleEntry>& modules, std::vector<CodeSite>& found) {
+  std::vector<const Match*> matches;
+  for (const auto& code : found) {
+    matches.push_back(&code.match);
   }
-  if (input->owningGraph() != jit::toGraphFunction(*code.method).graph().get()) {
-    return "it writes in place to what torch.jit.fork was given";
+  Tracer tracer(modules, matches);
+  const auto run = [&](const jit::Module& module, jit::Function& method) {
+    tracer.run(module._ivalue().get(), *jit::toGraphFunction(method).graph());
+  };
+  for (auto* method : user_methods(modules.front().module.type())) {
+    run(modules.front().module, *method);
   }
-  if (!argument_is_read_elsewhere(types, code.type, code.method->name(), input->offset())) {
-    return "";
+  std::unordered_map<c10::ClassTypePtr, jit::Module> any_object;
+  for (const auto& entry : modules) {
+    any_object.emplace(entry.module.type(), entry.module);
   }
-  return "it writes in place to an argument that a caller reads elsewhere";
+  for (const auto& code : found) {
+    if (!tracer.has_run(*jit::toGraphFunction(*code.method).graph())) {
+      run(any_object.at(code.type), *code.method);
+    }
+  }
+  const auto uses = memory_uses(tracer);
+  for (auto& code : found) {
+    auto at = uses.lower_bound({&code.match, nullptr});
+    for (; at != uses.end() && at->first.first == &code.match; ++at) {
+      code.output_is_written = code.output_is_written || at->second.output_is_written;
+      if (code.sites.empty() && code.match.obstacle.empty()) {
+        code.match.obstacle = at->second.obstacle;
+      }
+    }
+    for (std::size_t i = 0; i < code.sites.size(); ++i) {
+      const auto use = uses.find({&code.match, code.modules[i]._ivalue().get()});
+      if (use != uses.end() && code.sites[i].obstacle.empty()) {
+        code.sites[i].obstacle = use->second.obstacle;
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -61,20 +89,19 @@ std::vector<CodeSite> scan(const jit::Module& root) {
   const auto modules = distinct_modules(root);
   const CallCounts counts(modules);
   const auto types = distinct_types(modules);
+  const auto objects = objects_by_class(modules);
   std::vector<CodeSite> found;
   for (const auto& type : types) {
     for (auto* method : user_methods(type)) {
       int ordinal = 0;
       for (auto& match : match_all(*jit::toGraphFunction(*method).graph())) {
         CodeSite code{.type = type, .method = method, .match = std::move(match)};
-        if (code.match.obstacle.empty()) {
-          code.match.obstacle = caller_obstacle(code, types);
-        }
-        add_sites(code, ordinal++, modules, counts);
+        add_sites(code, ordinal++, objects.at(type), counts);
         found.push_back(std::move(code));
       }
     }
   }
+  look_at_memory(modules, found);
   return found;
 }
 

@@ -17,6 +17,7 @@ struct CodeSite {
   Match match;
   std::vector<Site> sites;
   std::vector<torch::jit::Module> modules;  ///< of each site: the object whose code it is
+  bool output_is_written = false;           ///< the model writes in place to what it gives back
 };
 
 /// `root` must have been normalised; the result refers to its graphs.

@@ -16,6 +16,35 @@ namespace {
 
 using ObjectPtr = c10::intrusive_ptr<c10::ivalue::Object>;
 
+jit::Function* clone_function(jit::CompilationUnit& unit, jit::GraphFunction& method,
+                              const c10::ClassTypePtr& type) {
+  const auto graph = method.graph()->copy();
+  graph->inputs().at(0)->setType(type);
+  for_each_node(graph->block(), [](jit::Node* node) {
+    const auto forked = forked_graph(node);
+    for (std::size_t i = 0; forked != nullptr && i < node->inputs().size(); ++i) {
+      forked->inputs().at(i)->setType(node->input(i)->type());
+    }
+    if (node->kind() != c10::prim::GetAttr) {
+      return;
+    }
+    const auto owner = node->input(0)->type()->cast<c10::ClassType>();
+    const auto attribute =
+        owner == nullptr ? nullptr : owner->findAttribute(node->s(c10::attr::name));
+    if (attribute != nullptr && attribute->kind() == c10::TypeKind::ClassType) {
+      node->output()->setType(attribute);
+    }
+  });
+  auto* function =
+      unit.create_function(c10::QualifiedName(type->name().value(), method.name()), graph);
+  // Names and defaults of the arguments stay.
+  const auto& schema = method.getSchema();
+  auto arguments = schema.arguments();
+  arguments.at(0) = arguments.at(0).cloneWithType(type);
+  function->setSchema(schema.cloneWithArguments(std::move(arguments)));
+  return function;
+}
+
 class Specialiser {
  public:
   Specialiser(const jit::Module& root, const ObjectLabels& labels)
@@ -69,62 +98,9 @@ class Specialiser {
       unchanged = unchanged && *types[i] == *type->getAttribute(i);
     }
     const bool keeps = unchanged && kept_.insert(type).second;
-    const auto made = keeps ? type : clone_class(type, types);
+    const auto made = keeps ? type : clone_class(unit_, type, types, type->name().value());
     classes_.emplace(key, made);
     return made;
-  }
-
-  c10::ClassTypePtr clone_class(const c10::ClassTypePtr& type,
-                                const std::vector<c10::TypePtr>& types) {
-    const auto clone = c10::ClassType::create(unit_->mangle(type->name().value()), unit_, true);
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      clone->addAttribute(type->getAttributeName(i), types[i], type->is_parameter(i),
-                          type->is_buffer(i));
-    }
-    for (std::size_t i = 0; i < type->numConstants(); ++i) {
-      clone->addConstant(type->getConstantName(i), type->getConstant(i));
-    }
-    unit_->register_type(clone);
-    for (jit::Function* method : type->methods()) {
-      if (auto* code = jit::tryToGraphFunction(*method)) {
-        clone->addMethod(clone_function(*code, clone));
-      }
-    }
-    for (jit::Function* hook : type->getForwardPreHooks()) {
-      clone->addForwardPreHook(clone_function(jit::toGraphFunction(*hook), clone));
-    }
-    for (jit::Function* hook : type->getForwardHooks()) {
-      clone->addForwardHook(clone_function(jit::toGraphFunction(*hook), clone));
-    }
-    return clone;
-  }
-
-  jit::Function* clone_function(jit::GraphFunction& method, const c10::ClassTypePtr& type) {
-    const auto graph = method.graph()->copy();
-    graph->inputs().at(0)->setType(type);
-    for_each_node(graph->block(), [](jit::Node* node) {
-      const auto forked = forked_graph(node);
-      for (std::size_t i = 0; forked != nullptr && i < node->inputs().size(); ++i) {
-        forked->inputs().at(i)->setType(node->input(i)->type());
-      }
-      if (node->kind() != c10::prim::GetAttr) {
-        return;
-      }
-      const auto owner = node->input(0)->type()->cast<c10::ClassType>();
-      const auto attribute =
-          owner == nullptr ? nullptr : owner->findAttribute(node->s(c10::attr::name));
-      if (attribute != nullptr && attribute->kind() == c10::TypeKind::ClassType) {
-        node->output()->setType(attribute);
-      }
-    });
-    auto* function =
-        unit_->create_function(c10::QualifiedName(type->name().value(), method.name()), graph);
-    // Names and defaults of the arguments stay.
-    const auto& schema = method.getSchema();
-    auto arguments = schema.arguments();
-    arguments.at(0) = arguments.at(0).cloneWithType(type);
-    function->setSchema(schema.cloneWithArguments(std::move(arguments)));
-    return function;
   }
 
   std::shared_ptr<jit::CompilationUnit> unit_;
@@ -145,6 +121,32 @@ bool splits_a_class(const jit::Module& root, const ObjectLabels& labels) {
 }
 
 }  // namespace
+
+c10::ClassTypePtr clone_class(const std::shared_ptr<jit::CompilationUnit>& unit,
+                              const c10::ClassTypePtr& type, const std::vector<c10::TypePtr>& types,
+                              const c10::QualifiedName& name) {
+  const auto clone = c10::ClassType::create(unit->mangle(name), unit, true);
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    clone->addAttribute(type->getAttributeName(i), types[i], type->is_parameter(i),
+                        type->is_buffer(i));
+  }
+  for (std::size_t i = 0; i < type->numConstants(); ++i) {
+    clone->addConstant(type->getConstantName(i), type->getConstant(i));
+  }
+  unit->register_type(clone);
+  for (jit::Function* method : type->methods()) {
+    if (auto* code = jit::tryToGraphFunction(*method)) {
+      clone->addMethod(clone_function(*unit, *code, clone));
+    }
+  }
+  for (jit::Function* hook : type->getForwardPreHooks()) {
+    clone->addForwardPreHook(clone_function(*unit, jit::toGraphFunction(*hook), clone));
+  }
+  for (jit::Function* hook : type->getForwardHooks()) {
+    clone->addForwardHook(clone_function(*unit, jit::toGraphFunction(*hook), clone));
+  }
+  return clone;
+}
 
 jit::Module specialise(const jit::Module& root, const ObjectLabels& labels) {
   if (!splits_a_class(root, labels)) {

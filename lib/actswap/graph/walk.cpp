@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace actswap {
 
@@ -124,12 +125,21 @@ bool saves_itself(const c10::ClassTypePtr& type) {
   return type->findMethod("__setstate__") != nullptr;
 }
 
+ObjectsByClass objects_by_class(const std::vector<ModuleEntry>& modules) {
+  ObjectsByClass objects;
+  for (const auto& entry : modules) {
+    objects[entry.module.type()].push_back(&entry);
+  }
+  return objects;
+}
+
 std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& modules) {
   std::vector<c10::ClassTypePtr> types;
+  std::unordered_set<const c10::ClassType*> known;
   for (const auto& entry : modules) {
-    const auto type = entry.module.type();
-    if (std::find(types.begin(), types.end(), type) == types.end()) {
-      types.push_back(type);
+    auto type = entry.module.type();
+    if (known.insert(type.get()).second) {
+      types.push_back(std::move(type));
     }
   }
   return types;

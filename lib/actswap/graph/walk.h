@@ -51,6 +51,10 @@ std::vector<torch::jit::Function*> user_methods(const c10::ClassTypePtr& type);
 /// can be given no attributes.
 bool saves_itself(const c10::ClassTypePtr& type);
 
+/// The objects of each class, in the order of the modules.
+using ObjectsByClass = std::map<c10::ClassTypePtr, std::vector<const ModuleEntry*>>;
+ObjectsByClass objects_by_class(const std::vector<ModuleEntry>& modules);
+
 /// Distinct class types of the modules, in order of first appearance.
 std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& modules);
 

@@ -1,10 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
-#include <actswap/graph/eval_mode.h>
-#include <actswap/graph/kept_state.h>
-#include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/score.h>
+#include <actswap/run/model_run.h>
 #include <actswap/train/losses.h>
 
 #include <torch/torch.h>
@@ -28,14 +26,14 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
                     const std::function<bool()>& should_stop) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
   const torch::NoGradGuard without_gradients;
-  const KeptState kept(module);
-  const EvalMode eval_mode(module);
+  ModelRun run(module);
   Score score;
-  loader.for_each(0, [&](std::int64_t, const Example& batch) {
+  loader.for_each(0, [&](std::int64_t number, const Example& batch) {
     if (should_stop && should_stop()) {
       throw Interrupted("The evaluation was stopped");
     }
-    score.add(main_output(run_model(module, batch.inputs)), batch.target());
+    const auto outputs = run(batch.inputs, static_cast<std::uint64_t>(number));
+    score.add(main_output(tensors_in(outputs)), batch.target());
   });
   return score.result();
 }

@@ -18,6 +18,7 @@ namespace actswap {
 struct Evaluation {
   std::string metric = {};  ///< "accuracy" (percent, higher is better) for integer targets,
                             ///< "mse" (lower is better) for floating-point targets
+  /// An example whose output holds NaN is classified wrongly. NaN where every output does.
   double value = 0.0;
   double mean_loss = 0.0;  ///< cross-entropy (nats) or the mean squared error
   std::int64_t examples = 0;
@@ -33,7 +34,7 @@ struct Evaluation {
   bool higher_is_better() const { return metric == "accuracy"; }
 };
 
-/// Evaluates in eval mode without gradients (the module's mode is restored).
+/// Evaluates the model as ModelRun runs it: in eval mode, and without a trace in it.
 ///
 /// The classes are along dimension 1 of the output, or along the last where only that fits the
 /// target: an output N x L x C with a target N x L.

@@ -1,16 +1,14 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
-#include <actswap/graph/eval_mode.h>
-#include <actswap/graph/model.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/nearness.h>
 #include <actswap/measure/score.h>
+#include <actswap/run/model_run.h>
 #include <actswap/train/losses.h>
 
 #include <torch/torch.h>
 
-#include <deque>
-#include <set>
+#include <map>
 
 namespace actswap {
 
@@ -20,13 +18,9 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
     throw UsageError("Expected models to judge, but there are none");
   }
   const torch::NoGradGuard without_gradients;
-  std::deque<EvalMode> eval_modes;
-  std::set<const void*> known;  // one module may be several variants
+  std::map<const void*, ModelRun> run_of;  // one module may be several variants
   for (const auto& variant : variants) {
-    torch::jit::Module module = variant.module;
-    if (known.insert(module._ivalue().get()).second) {
-      eval_modes.emplace_back(module);
-    }
+    run_of.try_emplace(variant.module._ivalue().get(), variant.module);
   }
   const Loader loader(data, {.batch_size = options.batch_size, .shuffle = false});
   const auto runs = loader.batches_per_epoch() * static_cast<std::int64_t>(variants.size());
@@ -34,7 +28,7 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
   std::vector<Score> scores(variants.size());
   std::vector<Nearness> nearnesses(variants.size());
   bool has_target = false;
-  loader.for_each(0, [&](std::int64_t, const Example& batch) {
+  loader.for_each(0, [&](std::int64_t number, const Example& batch) {
     has_target = batch.target().defined();
     std::vector<torch::Tensor> original;
     for (std::size_t i = 0; i < variants.size(); ++i) {
@@ -44,8 +38,8 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
       if (variants[i].prepare) {
         variants[i].prepare();
       }
-      torch::jit::Module module = variants[i].module;
-      const auto outputs = run_model(module, copy_tensors(batch.inputs));
+      auto& model_run = run_of.at(variants[i].module._ivalue().get());
+      const auto outputs = tensors_in(model_run(batch.inputs, static_cast<std::uint64_t>(number)));
       if (i == 0) {
         original = outputs;
       }

@@ -13,7 +13,8 @@ namespace actswap {
 /// How near a model's outputs are to the original's. Needs no target.
 struct Agreement {
   /// sum |y - y0|^2 / sum |y0|^2 with the original's outputs y0; the mean over the floating-point
-  /// tensors that the model gives. 0: the same.
+  /// and complex tensors that the model gives. 0: the same. Equal infinities are no error, and
+  /// count for nothing; NaN where nothing is finite.
   double relative_error = 0.0;
   /// The mean over the examples of <y, y0> / (|y| |y0|) of all numbers of an example's first
   /// output. 1: the same direction.
@@ -43,8 +44,8 @@ struct JudgeOptions {
   std::function<void(std::int64_t run, std::int64_t runs)> on_run;  ///< after each run of a model
 };
 
-/// Runs every variant on each batch, in eval mode without gradients (the modes are restored); the
-/// first is what the others are compared with.
+/// Runs every variant on each batch as ModelRun does, all with the same random numbers; the first
+/// is what the others are compared with.
 /// @return one record a variant, in their order
 /// @throws UsageError where there is no variant, the data is empty, or the outputs of two variants
 ///   do not have the same shapes; Interrupted

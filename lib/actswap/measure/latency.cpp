@@ -2,12 +2,10 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/latency.h>
-#include <actswap/measure/median.h>
+#include <actswap/measure/timed_runs.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/torch.h>
-
-#include <algorithm>
-#include <chrono>
 
 namespace actswap {
 
@@ -33,14 +31,6 @@ torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting sett
   }
 }
 
-double time_ms(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
-  const auto copies = copy_tensors(inputs);
-  const auto begin = std::chrono::steady_clock::now();
-  run_model(module, copies);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
 void validate(const LatencyOptions& options) {
   if (options.rounds < 1) {
     throw UsageError("Expected rounds > 0, but got " + std::to_string(options.rounds));
@@ -48,19 +38,6 @@ void validate(const LatencyOptions& options) {
   if (options.warmup < 0) {
     throw UsageError("Expected warmup >= 0, but got " + std::to_string(options.warmup));
   }
-}
-
-Latency summarise(const std::vector<double>& times, const std::vector<double>& first) {
-  std::vector<double> ratios;
-  ratios.reserve(times.size());
-  for (std::size_t round = 0; round < times.size(); ++round) {
-    ratios.push_back(times[round] / first[round]);
-  }
-  Latency latency;
-  latency.median_ms = median(times);
-  latency.minimum_ms = *std::min_element(times.begin(), times.end());
-  latency.ratio_to_first = median(ratios);
-  return latency;
 }
 
 }  // namespace
@@ -77,33 +54,31 @@ std::string to_string(RuntimeSetting setting) {
   return "";
 }
 
-std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+std::vector<Latency> measure_latency(const std::vector<torch::jit::Module>& models,
                                      const std::vector<torch::Tensor>& inputs,
                                      RuntimeSetting setting, const LatencyOptions& options) {
   validate(options);
-  const torch::NoGradGuard without_gradients;
-  for (auto& model : models) {
-    model = prepare(model, setting);
+  std::vector<ModelRun> runs;
+  runs.reserve(models.size());
+  for (const auto& model : models) {
+    runs.emplace_back(prepare(model, setting));
   }
-  for (auto& model : models) {
+  for (auto& run : runs) {
     for (std::int64_t i = 0; i < options.warmup; ++i) {
-      run_model(model, copy_tensors(inputs));
+      run(inputs);
     }
   }
-  std::vector<std::vector<double>> times(models.size());
+  std::vector<TimedRuns> times(models.size());
   for (std::int64_t round = 0; round < options.rounds; ++round) {
     // The order rotates: who runs first in a round finds other caches than who runs last.
     for (std::size_t k = 0; k < models.size(); ++k) {
       const auto i = (static_cast<std::size_t>(round) + k) % models.size();
-      times[i].push_back(time_ms(models[i], inputs));
+      runs[i](inputs);
+      times[i].wall_ms.push_back(runs[i].milliseconds());
+      times[i].processor_ms += runs[i].processor_milliseconds();
     }
   }
-  std::vector<Latency> latencies;
-  latencies.reserve(times.size());
-  for (const auto& each : times) {
-    latencies.push_back(summarise(each, times.front()));
-  }
-  return latencies;
+  return summarise(times);
 }
 
 }  // namespace actswap

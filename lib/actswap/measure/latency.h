@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/measure/median.h>
 
 #include <torch/script.h>
 
@@ -23,13 +24,17 @@ ACTSWAP_API std::string to_string(RuntimeSetting setting);
 struct Latency {
   double median_ms = 0.0;
   double minimum_ms = 0.0;
+  MedianInterval interval_ms = {};  ///< of the median
   /// Median over the rounds of this model's time divided by the first model's in the same round.
   double ratio_to_first = 1.0;
+  MedianInterval ratio_interval = {1.0, 1.0};
+  /// Why no figure of this measurement can be trusted; empty: there is no reason to doubt it.
+  std::string doubt = {};
 };
 
-/// One record a model, in the order given. Models run in eval mode without gradients.
+/// One record a model, in the order given. Models run as ModelRun runs them.
 /// @throws UsageError where a model rejects the inputs or cannot be frozen.
-ACTSWAP_API std::vector<Latency> measure_latency(std::vector<torch::jit::Module> models,
+ACTSWAP_API std::vector<Latency> measure_latency(const std::vector<torch::jit::Module>& models,
                                                  const std::vector<torch::Tensor>& inputs,
                                                  RuntimeSetting setting,
                                                  const LatencyOptions& options = {});

@@ -1,7 +1,10 @@
 // The middle of what was timed.
 #pragma once
 
+#include <actswap/base/export.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace actswap {
@@ -12,5 +15,20 @@ inline double median(std::vector<double> values) {
   const auto half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
+
+/// Where a median lies with a probability of 95 % or more.
+struct MedianInterval {
+  double low = 0.0;
+  double high = 0.0;
+  bool contains(double value) const { return low <= value && value <= high; }
+};
+
+/// From the k-th smallest value to the k-th largest, with the largest k for which
+///   P(B < k) <= 0.025,   B binomial with n trials of 1/2
+/// so it supposes nothing of how the values are distributed. Fewer than kLeastForInterval values
+/// have no such k: it is then from the smallest to the largest.
+/// @param values not empty
+ACTSWAP_API MedianInterval median_interval(std::vector<double> values);
+constexpr std::size_t kLeastForInterval = 6;
 
 }  // namespace actswap

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/measure/nearness.h>
 #include <actswap/measure/score.h>
+#include <actswap/run/compare.h>
 #include <actswap/train/losses.h>
 
 #include <torch/torch.h>
@@ -35,6 +36,14 @@ torch::Tensor sum_of_each(const torch::Tensor& values, std::int64_t examples) {
   return (values.sum() / examples).expand({examples});
 }
 
+// Without what is equal and not finite (a mask). NaN for an example of which nothing is left.
+torch::Tensor cosine_of_unmasked(const torch::Tensor& original, const torch::Tensor& output) {
+  const auto wanted = finite_part(original);
+  const auto cosines = cosine_of_each(wanted, wanted + output_difference(output, original));
+  const auto finite = original.isfinite().reshape({original.size(0), -1}).any(1);
+  return cosines.masked_fill(~finite, std::numeric_limits<double>::quiet_NaN());
+}
+
 bool has_classes(const torch::Tensor& output, const torch::Tensor& target) {
   return output.is_floating_point() && output.dim() >= 2 && output.size(1) >= 2 &&
          !(target.defined() && target.is_floating_point());
@@ -49,31 +58,35 @@ void Nearness::add(const std::vector<torch::Tensor>& original,
   const auto examples = main.dim() > 0 ? main.size(0) : 1;
   std::size_t number = 0;
   for (std::size_t i = 0; i < original.size(); ++i) {
-    if (!original[i].is_floating_point()) {
+    if (!is_continuous(original[i])) {
       continue;
     }
     errors_.resize(std::max(errors_.size(), ++number));
     auto& errors = errors_[number - 1];
-    const auto wanted = original[i].to(torch::kFloat64);
     errors.squares.push_back(
-        sum_of_each((outputs[i].to(torch::kFloat64) - wanted).square(), examples));
-    errors.norm += wanted.square().sum().item<double>();
+        sum_of_each(output_difference(outputs[i], original[i]).square(), examples));
+    errors.norm += finite_part(original[i]).square().sum().item<double>();
+    errors.is_finite = errors.is_finite || has_finite(original[i]);
   }
   add_main(main, main_output(outputs), target);
 }
 
 void Nearness::add_main(const torch::Tensor& original, const torch::Tensor& output,
                         const torch::Tensor& target) {
-  if (original.is_floating_point() && original.dim() > 0) {
-    cosines_.push_back(cosine_of_each(original, output));
+  if (is_continuous(original) && original.dim() > 0) {
+    cosines_.push_back(cosine_of_unmasked(original, output));
   }
   if (has_classes(original, target)) {
-    const auto of = [&](const torch::Tensor& values) {
-      return (target.defined() ? classes_second(values, target) : values).argmax(1);
+    const auto classes = [&](const torch::Tensor& values) {
+      return target.defined() ? classes_second(values, target) : values;
     };
-    const auto same = of(original) == of(output);
+    const auto theirs = classes(original);
+    const auto ours = classes(output);
+    // NaN predicts nothing: not what the original does, and of the original nothing to agree with.
+    const auto predicted = ~theirs.isnan().any(1);
+    const auto same = (theirs.argmax(1) == ours.argmax(1)) & ~ours.isnan().any(1) & predicted;
     same_ += same.sum().item<double>();
-    predictions_ += same.numel();
+    predictions_ += predicted.sum().item<std::int64_t>();
   }
 }
 
@@ -83,12 +96,15 @@ Agreement Nearness::result() const {
   for (const auto& errors : errors_) {
     const auto squares = torch::cat(errors.squares);
     const auto each = squares * (static_cast<double>(squares.size(0)) / errors.norm);
-    // An original that gives zeros alone is met exactly or not at all.
-    const auto usable = errors.norm > 0.0
-                            ? each
-                            : torch::where(squares > 0.0, std::numeric_limits<double>::infinity(),
-                                           torch::zeros_like(squares));
-    sum = sum.defined() ? sum + usable : usable;
+    // An original that gives zeros alone is met exactly or not at all, and what gives nothing
+    // finite is met by nothing.
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const auto of_zeros = torch::where(squares > 0.0, kInfinity, torch::zeros_like(squares));
+    const auto usable = errors.norm > 0.0 ? each : of_zeros;
+    const auto known = errors.is_finite
+                           ? usable
+                           : torch::full_like(squares, std::numeric_limits<double>::quiet_NaN());
+    sum = sum.defined() ? sum + known : known;
   }
   if (sum.defined()) {
     sum = sum / static_cast<double>(errors_.size());

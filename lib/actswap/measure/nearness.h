@@ -25,8 +25,9 @@ class Nearness {
   struct Errors {
     std::vector<torch::Tensor> squares;  // |y - y0|^2 of each example
     double norm = 0.0;                   // sum of |y0|^2
+    bool is_finite = false;              // any of the y0
   };
-  std::vector<Errors> errors_;  // of each floating-point output
+  std::vector<Errors> errors_;  // of each floating-point or complex output
   std::vector<torch::Tensor> cosines_;
   double same_ = 0.0;
   std::int64_t predictions_ = 0;

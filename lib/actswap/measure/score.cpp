@@ -60,7 +60,10 @@ void Score::add(const torch::Tensor& given, const torch::Tensor& target) {
   const auto output = classes_second(given, target);
   add_loss(cross_entropy(output, target), target.numel());
   const auto classes = target.to(torch::kInt64);
-  const auto right = output.argmax(1) == classes;
+  // The largest of NaN is the first NaN, which is no prediction.
+  const auto predicted = ~output.isnan().any(1);
+  has_prediction_ = has_prediction_ || predicted.any().item<bool>();
+  const auto right = (output.argmax(1) == classes) & predicted;
   values_.push_back(100.0 * mean_of_each(right));
   losses_.push_back(
       mean_of_each(at::cross_entropy_loss(output, classes, /*weight=*/{}, at::Reduction::None)));
@@ -90,7 +93,8 @@ Evaluation Score::result() const {
     return evaluation;
   }
   evaluation.metric = "accuracy";
-  evaluation.value = percent(hits_.sum(), counts_.sum());
+  evaluation.value = has_prediction_ ? percent(hits_.sum(), counts_.sum())
+                                     : std::numeric_limits<double>::quiet_NaN();
   for (std::int64_t i = 0; i < counts_.size(0); ++i) {
     evaluation.per_class.push_back(percent(hits_[i], counts_[i]));
   }

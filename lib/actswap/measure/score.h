@@ -23,6 +23,7 @@ class Score {
   std::int64_t weight_ = 0;
   torch::Tensor counts_;  // targets of each class
   torch::Tensor hits_;    // of these, predicted rightly
+  bool has_prediction_ = false;
   std::vector<torch::Tensor> values_;
   std::vector<torch::Tensor> losses_;
   std::vector<torch::Tensor> cosines_;

@@ -1,6 +1,7 @@
-#include <actswap/graph/observe.h>
 #include <actswap/measure/median.h>
+#include <actswap/measure/padded.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/run/observed_model.h>
 
 #include <chrono>
 
@@ -33,7 +34,7 @@ std::map<std::string, SiteCost> measure_sites(const Model& model,
     }
     SiteObserver observer;
     observer.before = [&](std::size_t site, const torch::Tensor& input) {
-      costs[site].shape = input.sizes().vec();
+      costs[site].shape = padded(input).sizes().vec();
       costs[site].dtype = c10::toString(input.scalar_type());
       entered[site] = Clock::now();
     };
@@ -41,10 +42,8 @@ std::map<std::string, SiteCost> measure_sites(const Model& model,
       spent[site] += milliseconds_since(entered[site]);
       ++costs[site].calls;
     };
-    const auto copies = copy_tensors(inputs);
-    const auto begin = Clock::now();
-    observed.run(copies, observer);
-    const double whole = milliseconds_since(begin);
+    observed.run(inputs, observer);
+    const double whole = observed.milliseconds();
     for (std::size_t site = 0; round >= 0 && site < count; ++site) {
       times[site].push_back(spent[site]);
       shares[site].push_back(spent[site] / whole);

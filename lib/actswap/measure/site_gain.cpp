@@ -1,8 +1,9 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/observe.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/median.h>
+#include <actswap/measure/padded.h>
 #include <actswap/measure/site_gain.h>
+#include <actswap/run/observed_model.h>
 
 #include <torch/script.h>
 
@@ -67,7 +68,6 @@ Times time_pair(const Pair& pair, const torch::Tensor& x, int rounds) {
 
 Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torch::Tensor>& inputs,
                     int rounds, const std::function<bool()>& should_stop) {
-  const torch::NoGradGuard without_gradients;
   ObservedModel observed(model);
   std::map<std::string, Pair> pairs;
   for (const auto& planned : plan.sites) {
@@ -89,12 +89,13 @@ Gains measure_gains(const Model& model, const Plan& plan, const std::vector<torc
     if (stopped || pair == pairs.end()) {
       return;
     }
-    const auto taken = time_pair(pair->second, input.clone(), rounds);
+    const torch::NoGradGuard without_gradients;  // which the model may take
+    const auto taken = time_pair(pair->second, padded(input).clone(), rounds);
     times[id].source += taken.source;
     times[id].target += taken.target;
   };
   observer.after = [](std::size_t, const torch::Tensor&) {};
-  observed.run(copy_tensors(inputs), observer);
+  observed.run(inputs, observer);
   if (stopped) {
     throw Interrupted("The measurement was stopped");
   }

@@ -1,8 +1,8 @@
 #include <actswap/base/error.h>
-#include <actswap/base/files.h>
 #include <actswap/data/sample.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/sensitivity_request.h>
 
 #include <sstream>
 
@@ -10,35 +10,16 @@ namespace actswap {
 
 namespace {
 
-void check(const ConvertOptions& options) {
-  check_writable(options.output);
-  if (!options.validation_data) {
-    throw UsageError("A plan by sensitivity needs validation data, but there is none");
-  }
-  if (options.plan_by_sensitivity && options.budget_ms) {
-    throw UsageError("Expected a plan within a drop or within a budget, but both are asked for");
-  }
-  if (options.plan_by_sensitivity && !options.max_drop) {
-    throw UsageError(
-        "A plan by sensitivity needs the largest drop that is accepted (max_drop), but there is "
-        "none");
-  }
-}
-
 SensitivityOptions sensitivity_options(const ConvertOptions& options,
                                        const ConvertCallbacks& callbacks) {
-  SensitivityOptions measuring;
+  auto measuring = SensitivityRequest{.validation_data = options.validation_data,
+                                      .calibration_data = options.calibration_data,
+                                      .calibration = options.calibration,
+                                      .seed = options.train.seed,
+                                      .timing_inputs = options.probe_inputs}
+                       .resolved();
   measuring.judging.should_stop = callbacks.should_stop;
   measuring.judging.on_run = callbacks.on_sensitivity;
-  measuring.timing_inputs =
-      options.probe_inputs.empty() ? first_inputs(*options.validation_data) : options.probe_inputs;
-  if (options.calibration_data) {
-    measuring.calibration = options.calibration;
-    measuring.calibration.passes = 0;  // of each site alone: it would take as long for each
-    measuring.calibration_batches =
-        sample_inputs(*options.calibration_data, options.calibration.inputs,
-                      options.calibration.batch_size, options.train.seed);
-  }
   return measuring;
 }
 
@@ -54,7 +35,6 @@ SensitivityOptions sensitivity_options(const ConvertOptions& options,
 
 ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
                        const ConvertCallbacks& callbacks) {
-  check(options);
   const auto say = [&](const std::string& text) {
     if (callbacks.on_message) {
       callbacks.on_message(text);
@@ -66,9 +46,6 @@ ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOption
   ChosenPlan chosen;
   chosen.sensitivity =
       measure_sensitivity(model, plan, data, sensitivity_options(options, callbacks));
-  if (options.plan_by_sensitivity && !chosen.sensitivity.has_target()) {
-    throw UsageError("A plan within a drop needs labelled validation data, but it has no target");
-  }
   chosen.plan = options.budget_ms ? plan_within_budget(plan, chosen.sensitivity, *options.budget_ms)
                                   : plan_within_drop(plan, chosen.sensitivity, *options.max_drop);
   for (std::size_t i = 0; i < plan.sites.size(); ++i) {

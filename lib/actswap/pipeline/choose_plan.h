@@ -3,6 +3,7 @@
 
 #include <actswap/measure/sensitivity.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/convert_options.h>
 
 namespace actswap {
 
@@ -13,8 +14,9 @@ struct ChosenPlan {
 
 /// Measures the sensitivity on the validation data, calibrated where the conversion calibrates, and
 /// makes a plan that meets options.budget_ms or else options.max_drop.
-/// @throws UsageError for options that are missing, and for a budget that cannot be met; Error of
-///   kind accuracy where not one site can be swapped within the drop
+/// @throws UsageError for a budget that cannot be met; Error of kind accuracy where not one site
+/// can
+///   be swapped within the drop
 ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
                        const ConvertCallbacks& callbacks);
 

@@ -1,8 +1,7 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/eval_mode.h>
-#include <actswap/graph/kept_state.h>
 #include <actswap/measure/score.h>
 #include <actswap/pipeline/class_dim.h>
+#include <actswap/run/model_run.h>
 #include <actswap/train/losses.h>
 
 #include <torch/torch.h>
@@ -44,10 +43,7 @@ std::optional<std::int64_t> find_class_dim(const Model& model, const Dataset& da
     return std::nullopt;
   }
   const torch::NoGradGuard no_grad;
-  auto original = recompile(model.module);
-  const KeptState kept(original);
-  const EvalMode eval(original);
-  const auto output = main_output(run_model(original, copy_tensors(examples.inputs)));
+  const auto output = main_output(tensors_in(ModelRun(recompile(model.module))(examples.inputs)));
   const bool is_second = classes_second(output, target).is_same(output);
   const auto dim = given.value_or(is_second ? 1 : -1);
   try {

@@ -3,28 +3,8 @@
 #include <actswap/pipeline/conversion_state.h>
 
 #include <filesystem>
-#include <sstream>
 
 namespace actswap {
-
-namespace {
-
-std::string in_words(const Schedule& schedule) {
-  const auto& options = schedule.options();
-  if (options.end == 0.0) {
-    return "t = 1 from the start";
-  }
-  return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
-         number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
-}
-
-}  // namespace
-
-std::string number(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
 
 ConversionState::ConversionState(const Model& the_model, const Plan& plan,
                                  const ConvertOptions& the_options,
@@ -40,6 +20,15 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
   run.model_path = model.path;
   run.output = options.output;
   run.run_directory = options.run_directory;
+  run.recipe = describe(options);
+  run.learning_rate = options.learning_rate;
+  run.options = {.calibration = options.calibration,
+                 .blend_code = options.blend_code,
+                 .control = options.control,
+                 .seeds = options.seeds,
+                 .max_drop = options.max_drop,
+                 .plan_by_sensitivity = options.plan_by_sensitivity,
+                 .budget_ms = options.budget_ms};
   run.plan = plan;
   run.parameters = parameter_count(model.module);
   run.trained = options.train_data != nullptr;

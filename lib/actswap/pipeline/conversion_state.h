@@ -4,6 +4,8 @@
 #include <actswap/calibrate/calibrated_ramp.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/convert_options.h>
+#include <actswap/pipeline/text.h>
 
 #include <torch/script.h>
 
@@ -13,9 +15,6 @@
 #include <vector>
 
 namespace actswap {
-
-/// For messages.
-std::string number(double value);
 
 struct ConversionState {
   ConversionState(const Model& model, const Plan& plan, const ConvertOptions& options,

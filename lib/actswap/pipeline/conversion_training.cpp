@@ -137,7 +137,7 @@ void ConversionTraining::train_retargeted() {
   }
   const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
   move_to(std::vector<double>(ramps.size(), state_.schedule.at(0.0)));
-  if (state_.options.sweeps_rate && !state_.run.rate_sweep) {
+  if (state_.options.learning_rate.kind == LearningRate::Kind::swept && !state_.run.rate_sweep) {
     sweep_rates_from(ramps, move);
   }
   std::optional<TrainingSafeguard> safeguard;

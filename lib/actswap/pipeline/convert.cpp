@@ -1,4 +1,6 @@
+#include <actswap/base/activity.h>
 #include <actswap/base/error.h>
+#include <actswap/base/same_file.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
@@ -7,9 +9,12 @@
 #include <actswap/pipeline/conversion_state.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
+#include <actswap/pipeline/expect_swaps.h>
+#include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace actswap {
 
@@ -29,7 +34,6 @@ class Conversion {
 
   /// All but the export.
   void prepare() {
-    state_.options.validate();
     if (state_.options.validation_data && !state_.is_measurable) {
       state_.message("the validation data has no target: outputs are compared with the original's");
     }
@@ -38,6 +42,7 @@ class Conversion {
     if (state_.is_measurable) {
       state_.message("measuring the original and the swap alone");
       state_.run.original = state_.measure(state_.original);
+      check_gate_can_pass();
       state_.swap.set_blend(1.0);
       state_.run.swap_alone = state_.measure(state_.swap.module());
     }
@@ -65,8 +70,11 @@ class Conversion {
 
   Run finish() {
     check_gate();
-    state_.check_interruption();
-    write();
+    {
+      const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
+      state_.check_interruption();
+      write();
+    }
     state_.record();
     return state_.run;
   }
@@ -140,14 +148,13 @@ class Conversion {
     }
     const auto result = compare_with(probe, state_.swap.module(),
                                      insertion_tolerance(state_.run.plan, state_.model));
-    if (!result.verified) {
+    if (result.differs) {
       throw VerificationError("The model with blends at t = 0 differs from the original: " +
                               result.reason + "; this is a bug in actswap, nothing was written");
     }
   }
 
   void calibrate_retargeted() {
-    state_.options.calibration.validate();
     const auto& data = *state_.options.calibration_data;
     state_.message("calibrating on " +
                    std::to_string(std::min(state_.options.calibration.inputs, data.size())) +
@@ -166,7 +173,7 @@ class Conversion {
     for (const auto& reason : state_.run.calibration->left_out) {
       state_.message("not calibrated: " + reason);
     }
-    if (state_.run.trained && state_.options.has_default_rate) {
+    if (state_.run.trained && state_.options.learning_rate.kind == LearningRate::Kind::calibrated) {
       state_.run.train.learning_rate =
           default_learning_rate(state_.run.calibration->learning_rate,
                                 state_.run.train.steps(state_.options.train_data->size()));
@@ -181,15 +188,45 @@ class Conversion {
     state_.record();
   }
 
+  // Before the training: where the original's outputs are no numbers, neither is any drop.
+  void check_gate_can_pass() const {
+    if (state_.options.max_drop && !is_number(*state_.run.original)) {
+      fail_for_no_number("original");
+    }
+  }
+
+  // An accuracy is a number even where the outputs are not: each argmax is some class.
+  static bool is_number(const Evaluation& evaluation) {
+    return !std::isnan(evaluation.value) && !std::isnan(evaluation.mean_loss);
+  }
+
+  [[noreturn]] void fail_for_no_number(const std::string& model) const {
+    throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " of the " + model +
+                                         " on the validation data is no number, so no drop can be "
+                                         "accepted (max_drop); '" +
+                                         state_.run.output + "' was not written");
+  }
+
   void check_gate() {
     if (!state_.options.max_drop) {
       return;
+    }
+    if (!is_number(*state_.run.retargeted)) {
+      state_.record();
+      fail_for_no_number("converted model");
     }
     const double fall = drop(*state_.run.original, *state_.run.retargeted);
     if (fall <= *state_.options.max_drop) {
       return;
     }
     state_.record();
+    if (std::isnan(fall)) {
+      throw Error(ErrorKind::accuracy,
+                  "The " + state_.run.original->metric + " cannot be compared: it is " +
+                      number(state_.run.original->value) + " for the original and " +
+                      number(state_.run.retargeted->value) + " for the retargeted model; '" +
+                      state_.run.output + "' was not written");
+    }
     throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " fell by " +
                                          number(fall) + " (from " +
                                          number(state_.run.original->value) + " to " +
@@ -202,6 +239,11 @@ class Conversion {
     ExportOptions exporting;
     exporting.probe_inputs = state_.probe_inputs;
     exporting.tolerance = kTolerance;
+    exporting.self_test = state_.options.self_test;
+    if (exporting.self_test == SelfTest::data && !is_probe_given_) {
+      exporting.self_test = SelfTest::random;  // a guess is nobody's data
+    }
+    exporting.overwrites_original = state_.options.overwrites_original;
     if (state_.run.trained) {
       exporting.provenance = {{"schedule", state_.run.schedule},
                               {"loss", to_string(state_.options.train.loss)},
@@ -242,8 +284,16 @@ Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& 
 
 }  // namespace
 
-Run convert(const Model& model, const Plan& plan, const ConvertOptions& options,
+Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
             const ConvertCallbacks& callbacks) {
+  expect_swaps(model, plan);
+  const auto options = resolve(model, request);
+  if (callbacks.on_message) {
+    callbacks.on_message("recipe: " + describe(options));
+  }
+  if (!options.overwrites_original) {
+    check_not_overwritten(options.output, model.path);
+  }
   if (!options.plan_by_sensitivity && !options.budget_ms) {
     return convert_planned(model, plan, options, callbacks, std::nullopt);
   }

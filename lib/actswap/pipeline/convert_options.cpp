@@ -1,46 +1,44 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
-#include <actswap/pipeline/convert.h>
-
-#include <sstream>
+#include <actswap/pipeline/convert_options.h>
+#include <actswap/pipeline/run_directory.h>
+#include <actswap/pipeline/text.h>
 
 namespace actswap {
 
-bool ConvertOptions::is_measurable() const {
-  const std::int64_t first = 0;
-  return validation_data != nullptr && validation_data->size() > 0 &&
-         validation_data->get({&first, 1}).target().defined();
-}
-
 void ConvertOptions::validate() const {
-  const bool trained = train_data != nullptr;
   check_writable(output);
-  if (control && !trained) {
-    throw UsageError("Expected training data with the control, which is trained on it");
-  }
+  check_run_directory(run_directory, output);
   if (max_drop && !(*max_drop >= 0.0)) {
-    std::ostringstream text;
-    text << "Expected a largest drop of 0 or more, but got " << *max_drop;
-    throw UsageError(text.str());
+    throw UsageError("Expected a largest drop of 0 or more, but got " + number(*max_drop));
   }
-  if (max_drop && !is_measurable()) {
-    throw UsageError("The accuracy gate needs labelled validation data, but there is none");
+  if (budget_ms && !(*budget_ms > 0.0)) {
+    throw UsageError("Expected a budget above 0 ms, but got " + number(*budget_ms));
   }
-  if (trained && train.asks_for_checks() && !validation_data) {
-    throw UsageError(
-        "Expected validation data with a bound, with patience, with checks or where the best is "
-        "kept, but there is none");
+  if (plan_by_sensitivity && budget_ms) {
+    throw UsageError("Expected a plan within a drop or within a budget, but both are asked for");
+  }
+  if (sensitivity_examples < 1) {
+    throw UsageError("Expected sensitivity_examples > 0, but got " +
+                     std::to_string(sensitivity_examples));
   }
   if (seeds < 1) {
     throw UsageError("Expected seeds > 0, but got " + std::to_string(seeds));
   }
-  if (seeds > 1 && !validation_data) {
-    throw UsageError("Several seeds are compared on validation data, but there is none");
+}
+
+std::string describe(const ConvertOptions& options) {
+  if (!options.train_data) {
+    return options.calibration_data ? "calibrated" : "a plain swap";
   }
-  if (seeds > 1 && !trained && !calibration_data) {
-    throw UsageError(
-        "Expected data to calibrate or train on with several seeds: a plain swap depends on none");
-  }
+  const auto& train = options.train;
+  const auto rate =
+      options.learning_rate.kind == LearningRate::Kind::fixed   ? number(train.learning_rate)
+      : options.learning_rate.kind == LearningRate::Kind::swept ? "by a sweep"
+                                                                : "by the calibration";
+  return to_string(options.recipe) + ", trained on " + to_string(train.loss) + ", " +
+         number(train.epochs) + (train.epochs == 1.0 ? " epoch" : " epochs") + ", learning rate " +
+         rate + ", " + in_words(options.schedule);
 }
 
 }  // namespace actswap

@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/observe.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/pipeline/site_order.h>
+#include <actswap/run/observed_model.h>
 
 #include <algorithm>
 #include <array>
@@ -47,7 +47,7 @@ void sort_by_time(std::vector<std::string>& ids, const Model& model,
     places.emplace(observed.sites()[site], static_cast<double>(places.size()));
   };
   observer.after = [](std::size_t, const torch::Tensor&) {};
-  observed.run(copy_tensors(inputs), observer);
+  observed.run(inputs, observer);
   for (const auto& id : ids) {
     places.emplace(id, static_cast<double>(observed.sites().size()));
   }

@@ -1,4 +1,4 @@
-// What a model is trained on, and at which rate, where nobody says.
+// What a model is trained on by default, and at which rate.
 #pragma once
 
 #include <actswap/base/export.h>

@@ -1,5 +1,7 @@
+#include <actswap/base/json_text.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
+#include <actswap/report/latency.h>
 #include <actswap/report/run.h>
 #include <actswap/report/sensitivity_json.h>
 
@@ -95,6 +97,28 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
   return list;
 }
 
+Json options_json(const CalibrationOptions& options) {
+  return {{"inputs", options.inputs},
+          {"batch_size", options.batch_size},
+          {"memory", options.memory},
+          {"max_features", options.max_features},
+          {"passes", options.passes ? Json(*options.passes) : Json()},
+          {"draws_each_pass", options.draws_each_pass}};
+}
+
+Json optional(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
+// Beside those of calibration and training.
+Json options_json(const RunOptions& options) {
+  return {{"control", options.control},
+          {"seeds", options.seeds},
+          {"max_drop", optional(options.max_drop)},
+          {"plan_by_sensitivity", options.plan_by_sensitivity},
+          {"budget_ms", optional(options.budget_ms)}};
+}
+
 Json calibration_json(const Calibration& calibration) {
   Json sites = Json::array();
   for (const auto& site : calibration.sites) {
@@ -125,6 +149,12 @@ Json calibration_json(const Calibration& calibration) {
           {"batch_norms", calibration.batch_norms},
           {"left_out", calibration.left_out},
           {"stays_at_inference", calibration.stays_at_inference}};
+}
+
+const char* kind_of(const LearningRate& rate) {
+  return rate.kind == LearningRate::Kind::fixed        ? "request"
+         : rate.kind == LearningRate::Kind::calibrated ? "calibration"
+                                                       : "sweep";
 }
 
 Json value_of(const std::optional<Evaluation>& evaluation) {
@@ -177,11 +207,12 @@ class Table {
 }  // namespace
 
 std::string to_json(const Plan& plan) {
-  return plan_json(plan).dump(2);
+  return json_text(plan_json(plan));
 }
 
 std::string inspection_json(const Model& model, const Plan& plan,
-                            const std::map<std::string, SiteCost>& costs) {
+                            const std::map<std::string, SiteCost>& costs,
+                            const std::optional<Latency>& latency) {
   Json methods = Json::array();
   for (const auto& method : model.module.get_methods()) {
     methods.push_back(method.name());
@@ -194,6 +225,9 @@ std::string inspection_json(const Model& model, const Plan& plan,
                    {"fixed_mode", model.fixed_mode},
                    {"methods", methods},
                    {"parameters", parameter_count(model.module)}};
+  if (latency) {
+    json["latency"] = to_json_object(*latency);
+  }
   json["sites"] = plan_json(plan);
   for (auto& site : json["sites"]) {
     if (const auto cost = costs.find(site["id"].get<std::string>()); cost != costs.end()) {
@@ -204,7 +238,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
       site["share"] = cost->second.share;
     }
   }
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string to_json(const Run& run) {
@@ -220,38 +254,46 @@ std::string to_json(const Run& run) {
   json["verified"] = run.verification.verified;
   json["max_abs_diff"] = run.verification.max_abs_diff;
   json["max_rel_diff"] = run.verification.max_rel_diff;
+  json["reason"] = run.verification.reason;
+  json["random"] = run.verification.is_random;
+  json["self_test"] = to_string(run.verification.self_test);
   if (run.sensitivity) {
     json["sensitivity"] = to_json_object(*run.sensitivity);
     const auto prediction = predict(run.plan, *run.sensitivity);
-    json["predicted"] = {
-        {"drop", prediction.drop},
-        {"latency_ms", prediction.latency_ms ? Json(*prediction.latency_ms) : Json()}};
+    json["predicted"] = {{"drop", prediction.drop},
+                         {"latency_ms", optional(prediction.latency_ms)}};
   }
   if (run.calibration) {
     json["calibration"] = calibration_json(*run.calibration);
+    json["calibration"]["options"] = options_json(run.options.calibration);
   }
+  json["recipe"] = run.recipe;
+  json["options"] = options_json(run.options);
   json["trained"] = run.trained;
   if (run.trained) {
-    json["training"] = {{"epochs", run.train.epochs},
-                        {"batch_size", run.train.batch_size},
-                        {"loss", to_string(run.train.loss)},
-                        {"temperature", run.train.temperature},
-                        {"class_dim", run.train.class_dim},
-                        {"optimizer", to_string(run.train.optimizer)},
-                        {"learning_rate", run.train.learning_rate},
-                        {"momentum", run.train.momentum},
-                        {"weight_decay", run.train.weight_decay},
-                        {"clip_norm", run.train.clip_norm},
-                        {"warmup", run.train.warmup},
-                        {"average", run.train.average},
-                        {"keeps_statistics", run.train.keeps_statistics},
-                        {"check_every", run.train.check_every},
-                        {"keep", to_string(run.train.keep)},
-                        {"patience", run.train.patience},
-                        {"bound", run.train.bound ? Json(*run.train.bound) : Json()},
-                        {"seed", run.train.seed},
-                        {"augmentation", to_string(run.train.augmentation)},
-                        {"schedule", run.schedule}};
+    json["training"] = {
+        {"epochs", run.train.epochs},
+        {"batch_size", run.train.batch_size},
+        {"loss", to_string(run.train.loss)},
+        {"temperature", run.train.temperature},
+        {"class_dim", run.train.class_dim},
+        {"optimizer", to_string(run.train.optimizer)},
+        {"learning_rate", run.train.learning_rate},
+        {"learning_rate_from", kind_of(run.learning_rate)},
+        {"momentum", run.train.momentum},
+        {"weight_decay", run.train.weight_decay},
+        {"clip_norm", run.train.clip_norm},
+        {"warmup", run.train.warmup},
+        {"average", run.train.average},
+        {"keeps_statistics", run.train.keeps_statistics},
+        {"check_every", run.train.check_every},
+        {"keep", to_string(run.train.keep)},
+        {"patience", run.train.patience},
+        {"bound", optional(run.train.bound)},
+        {"blend_code", run.options.blend_code == BlendCode::fused ? "fused" : "stock"},
+        {"seed", run.train.seed},
+        {"augmentation", to_string(run.train.augmentation)},
+        {"schedule", run.schedule}};
     if (!run.site_order.empty()) {
       json["training"]["site_order"] = run.site_order;
     }
@@ -290,11 +332,13 @@ std::string to_json(const Run& run) {
   if (run.latency.size() == 2) {
     json["latency"] = {{"original_ms", run.latency[0].median_ms},
                        {"exported_ms", run.latency[1].median_ms},
-                       {"ratio", run.latency[1].ratio_to_first}};
+                       {"ratio", run.latency[1].ratio_to_first},
+                       {"original", to_json_object(run.latency[0])},
+                       {"exported", to_json_object(run.latency[1])}};
   }
   json["seconds"] = run.seconds;
   json["sites"] = plan_json(run.plan);
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string summary_table(const Run& run) {
@@ -309,6 +353,9 @@ std::string summary_table(const Run& run) {
                   (prediction.latency_ms ? formatted(", %.3f ms", *prediction.latency_ms) : ""));
   }
   table.row("parameters", std::to_string(run.parameters));
+  if (run.trained || run.calibration) {
+    table.row("recipe", run.recipe);
+  }
   if (run.original) {
     const auto& name = run.original->metric;
     table.row(name + ", original", metric_text(*run.original));
@@ -334,15 +381,19 @@ std::string summary_table(const Run& run) {
     table.row(label, value);
   }
   if (run.latency.size() == 2) {
-    table.row("latency, original", formatted("%.3f ms", run.latency[0].median_ms));
-    table.row("latency, exported",
-              formatted("%.3f ms", run.latency[1].median_ms) +
-                  formatted(" (%.2f of the original's)", run.latency[1].ratio_to_first));
+    table.row("latency, original", latency_text(run.latency[0]));
+    table.row("latency, exported", latency_text(run.latency[1]));
+    table.row("latency, ratio", ratio_text(run.latency[1]));
   }
   table.row("verified", run.verification.verified
                             ? "yes, largest relative difference " +
                                   formatted("%.2g", run.verification.max_rel_diff)
                             : "no: " + run.verification.reason);
+  if (run.verification.is_random) {
+    table.row("random numbers",
+              "drawn by the model in eval mode: noise, or dropout that is always on");
+  }
+  table.row("self-test", self_test_text(run.verification));
   table.row("written", run.output);
   return table.text();
 }

@@ -4,12 +4,14 @@
 #include <actswap/base/export.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/export/export_model.h>
+#include <actswap/graph/blend.h>
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/comparison.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/train/learning_rate.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
 #include <actswap/train/training_safeguard.h>
@@ -21,6 +23,17 @@
 
 namespace actswap {
 
+/// What was asked of a conversion, or the default; TrainOptions has the rest.
+struct RunOptions {
+  CalibrationOptions calibration;
+  BlendCode blend_code = BlendCode::fused;
+  bool control = false;
+  std::int64_t seeds = 1;
+  std::optional<double> max_drop = {};
+  bool plan_by_sensitivity = false;
+  std::optional<double> budget_ms = {};
+};
+
 struct Run {
   std::string model_path = {};
   std::string model_sha256;
@@ -30,8 +43,11 @@ struct Run {
   std::int64_t parameters = 0;
   std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
   std::optional<Calibration> calibration = {};
+  std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;
   TrainOptions train;
+  LearningRate learning_rate;  ///< where train.learning_rate comes from
+  RunOptions options;
   std::string schedule = {};                 ///< in words: "linear from 0 to 0.3 epochs"
   std::vector<std::string> site_order = {};  ///< ids, where sites move one after another
   std::optional<RateSweep> rate_sweep = {};  ///< where the learning rate was found by one
@@ -48,7 +64,7 @@ struct Run {
   std::optional<Agreement> control_agreement = {};
   /// Where several seeds were asked for; the first is that of the exported model.
   std::vector<SeedResult> seeds = {};
-  Verification verification;
+  ExportResult verification;
   std::vector<Latency> latency = {};  ///< original, exported; empty where no input is known
   double seconds = 0.0;
 };
@@ -65,7 +81,9 @@ ACTSWAP_API std::string to_json(const Plan& plan);
 /// What `inspect --json` prints: the model and its sites with what would become of each; see
 /// docs/formats.md.
 /// @param costs by site id, of those that were measured
+/// @param latency of a forward, where it was measured
 ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan,
-                                        const std::map<std::string, SiteCost>& costs = {});
+                                        const std::map<std::string, SiteCost>& costs = {},
+                                        const std::optional<Latency>& latency = {});
 
 }  // namespace actswap

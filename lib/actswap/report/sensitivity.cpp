@@ -1,3 +1,4 @@
+#include <actswap/base/json_text.h>
 #include <actswap/report/sensitivity.h>
 #include <actswap/report/sensitivity_json.h>
 
@@ -86,7 +87,7 @@ nlohmann::ordered_json to_json_object(const Sensitivity& sensitivity) {
 std::string sensitivity_json(const Model& model, const Sensitivity& sensitivity) {
   Json json = {{"schema", 1}, {"model", {{"path", model.path}, {"sha256", model.sha256()}}}};
   json.update(to_json_object(sensitivity));
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string sensitivity_table(const Model& model, const Sensitivity& sensitivity) {

@@ -8,13 +8,15 @@ namespace {
 
 // bfloat16 and half would lose what a decay near 1 adds.
 torch::Tensor to_average(const torch::Tensor& tensor) {
-  const bool reduced =
-      tensor.scalar_type() == torch::kBFloat16 || tensor.scalar_type() == torch::kHalf;
-  return tensor.to(reduced ? torch::kFloat32 : tensor.scalar_type());
+  const auto type = tensor.scalar_type();
+  if (type == torch::kBFloat16 || type == torch::kHalf) {
+    return tensor.to(torch::kFloat32);
+  }
+  return type == torch::kComplexHalf ? tensor.to(torch::kComplexFloat) : tensor;
 }
 
 bool is_averaged(const torch::Tensor& average, const torch::Tensor& now) {
-  return average.defined() && now.defined() && now.is_floating_point() &&
+  return average.defined() && now.defined() && (now.is_floating_point() || now.is_complex()) &&
          average.sizes() == now.sizes();
 }
 

@@ -13,9 +13,9 @@
 
 namespace actswap {
 
-/// Averages all floating-point tensors of a module, the statistics of batch norms too; of others,
-/// and of those that change their shape, it keeps the last. Reduced precision is averaged in
-/// float32. The module must outlive it.
+/// Averages all floating-point and complex tensors of a module, the statistics of batch norms too;
+/// of others, and of those that change their shape, it keeps the last. Reduced precision is
+/// averaged in float32. The module must outlive it.
 class Averaging {
  public:
   /// @param decay in (0, 1)

@@ -1,8 +1,12 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/gradients.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/observe.h>
+#include <actswap/run/model_run.h>
+#include <actswap/run/random_numbers.h>
 #include <actswap/train/batch_loss.h>
 
 #include <torch/torch.h>
@@ -11,11 +15,31 @@
 
 namespace actswap {
 
+namespace {
+
+// An infinity is a mask's.
+void set_to_zero(std::vector<torch::Tensor>& values) {
+  for (auto& value : values) {
+    if (value.is_floating_point() || value.is_complex()) {
+      value = torch::where(torch::isinf(value), value, torch::zeros_like(value));
+    }
+  }
+}
+
+void detach(std::vector<torch::Tensor>& values) {
+  for (auto& value : values) {
+    value = value.detach();
+  }
+}
+
+}  // namespace
+
 BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                      const TrainOptions& options)
     : module_(module),
       loss_(options.loss, {options.temperature, options.class_dim}),
-      batch_size_(options.batch_size) {
+      batch_size_(options.batch_size),
+      takes_gradients_(takes_gradients(module)) {
   if (!options.loss.needs_original()) {
     return;
   }
@@ -35,12 +59,13 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
   teacher_ = std::move(teacher);
   teacher_->eval();
+  teachers_state_.emplace(*teacher_);
   if (options.loss.has(Signal::layers)) {
     layers_.emplace(module, *teacher_);
   }
 }
 
-LossInputs BatchLoss::run(const Example& batch) {
+LossInputs BatchLoss::run(const Example& batch, Answer answer) {
   LossInputs values;
   LayerComparison::Values ours;
   LayerComparison::Values theirs;
@@ -57,11 +82,26 @@ LossInputs BatchLoss::run(const Example& batch) {
       found.outputs = run_model(module, inputs);
     }
   };
+  // The order tells the sites: both models have to take the same way, and a transformer encoder
+  // takes another one without gradients.
+  const bool has_sites = loss_.loss().has(Signal::sites);
   if (teacher_) {
-    const torch::NoGradGuard without_gradients;
+    // Both draw the same random numbers, where they draw some, and others in the next step.
+    const RandomPosition begin;
+    const torch::AutoGradMode gradients(has_sites || takes_gradients_);
     run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
+    for (auto* found : {&theirs.outputs, &theirs.layers, &values.original_sites}) {
+      detach(*found);
+    }
+    teachers_state_->restore();
+    begin.take_up();
   }
   run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
+  if (answer == Answer::zeros) {
+    set_to_zero(ours.outputs);
+    set_to_zero(ours.layers);
+    set_to_zero(values.sites);
+  }
   if (layers_) {
     values.layer_error = layers_->error(ours, theirs);
   }
@@ -72,16 +112,28 @@ LossInputs BatchLoss::run(const Example& batch) {
 }
 
 torch::Tensor BatchLoss::operator()(const Example& batch) {
-  return loss_(run(batch));
+  return loss_(run(batch, Answer::models));
 }
 
 double BatchLoss::mean(const Dataset& data) {
-  const torch::NoGradGuard without_gradients;
+  return mean(data, Answer::models);
+}
+
+double BatchLoss::mean_of_zeros(const Dataset& data) {
+  return mean(data, Answer::zeros);
+}
+
+// With gradients, as in training: a model that looks whether there are any takes the same way.
+double BatchLoss::mean(const Dataset& data, Answer answer) {
+  const torch::AutoGradMode with_gradients(true);
+  const KeptState kept(module_);
+  const RandomNumbers numbers(0);
   const EvalMode eval_mode(module_);
   const Loader loader(data, {.batch_size = batch_size_, .shuffle = false});
   double sum = 0.0;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
-    sum += (*this)(batch).item<double>() * static_cast<double>(batch.inputs.front().size(0));
+    sum += loss_(run(batch, answer)).item<double>() *
+           static_cast<double>(batch.inputs.front().size(0));
   });
   return sum / static_cast<double>(data.size());
 }

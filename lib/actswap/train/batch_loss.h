@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/layer_comparison.h>
 #include <actswap/data/dataset.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/train/signals.h>
 #include <actswap/train/trainer.h>
 
@@ -23,17 +24,23 @@ class BatchLoss {
 
   /// With a gradient, where gradients are on.
   torch::Tensor operator()(const Example& batch);
-  /// The mean over a data set, in eval mode.
+  /// The mean over a data set, in eval mode, and without a trace in the model.
   double mean(const Dataset& data);
+  /// The same where the model gives 0 wherever it gives a finite number, outside and inside.
+  double mean_of_zeros(const Dataset& data);
 
  private:
-  LossInputs run(const Example& batch);
+  enum class Answer { models, zeros };
+  LossInputs run(const Example& batch, Answer answer);
+  double mean(const Dataset& data, Answer answer);
 
   torch::jit::Module& module_;
   std::optional<torch::jit::Module> teacher_;
+  std::optional<KeptState> teachers_state_;
   std::optional<LayerComparison> layers_;
   LossFunction loss_;
   std::int64_t batch_size_;
+  bool takes_gradients_;  // in its forward
 };
 
 }  // namespace actswap

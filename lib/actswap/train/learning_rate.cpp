@@ -1,9 +1,44 @@
+#include <actswap/base/error.h>
+#include <actswap/train/learning_rate.h>
 #include <actswap/train/trainer.h>
 
+#include <charconv>
 #include <cmath>
 #include <numbers>
+#include <sstream>
 
 namespace actswap {
+
+LearningRate LearningRate::parse(std::string_view text) {
+  if (text == "calibrated") {
+    return {.kind = Kind::calibrated};
+  }
+  if (text == "auto") {
+    return {.kind = Kind::swept};
+  }
+  LearningRate rate;
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, rate.value);
+  if (error != std::errc() || read != end || !std::isfinite(rate.value) || rate.value <= 0.0) {
+    throw UsageError("Expected as learning rate calibrated, auto or a number > 0, but got '" +
+                     std::string(text) + "'");
+  }
+  return rate;
+}
+
+std::string to_string(const LearningRate& rate) {
+  switch (rate.kind) {
+    case LearningRate::Kind::calibrated:
+      return "calibrated";
+    case LearningRate::Kind::swept:
+      return "auto";
+    case LearningRate::Kind::fixed:
+      break;
+  }
+  std::ostringstream text;
+  text << rate.value;
+  return text.str();
+}
 
 double learning_rate_at(std::int64_t step, std::int64_t total_steps, const TrainOptions& options) {
   if (step >= total_steps) {

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <sstream>
+#include <utility>
 
 namespace actswap {
 
@@ -59,6 +60,18 @@ void expect_classes(const torch::Tensor& logits, const torch::Tensor& target) {
   }
 }
 
+// Two values without the infinities that both have at the same places, as masks make them: there
+// they are equal, but inf - inf is not a number.
+std::pair<torch::Tensor, torch::Tensor> without_equal_infinities(const torch::Tensor& a,
+                                                                 const torch::Tensor& b) {
+  const auto is_infinite = torch::isinf(b);
+  if (!is_infinite.any().item<bool>()) {
+    return {a, b};
+  }
+  const auto is_equal = is_infinite.logical_and(a.eq(b));
+  return {a.masked_fill(is_equal, 0.0), b.masked_fill(is_equal, 0.0)};
+}
+
 }  // namespace
 
 std::string describe(const torch::Tensor& tensor) {
@@ -92,15 +105,18 @@ torch::Tensor mean_squared_error(const torch::Tensor& output, const torch::Tenso
         "the model gives " +
         describe(output) + " and the target is " + describe(target));
   }
-  return torch::mse_loss(output, target.to(output.scalar_type()));
+  const auto [ours, theirs] = without_equal_infinities(output, target.to(output.scalar_type()));
+  return torch::mse_loss(ours, theirs);
 }
 
 torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher,
                            double temperature, std::int64_t class_dim) {
   expect_logits(student, class_dim, "distil (distil-mse takes any shape)");
   expect_same_shape(student, teacher);
-  const auto student_log = torch::log_softmax(student / temperature, class_dim);
-  const auto teacher_log = torch::log_softmax(teacher / temperature, class_dim);
+  // A class that is masked has a probability of 0, and no part in the divergence.
+  const auto [student_log, teacher_log] =
+      without_equal_infinities(torch::log_softmax(student / temperature, class_dim),
+                               torch::log_softmax(teacher / temperature, class_dim));
   const auto divergence =
       torch::kl_div(student_log, teacher_log, at::Reduction::Sum, /*log_target=*/true);
   const std::int64_t distributions = student.numel() / student.size(class_dim);
@@ -113,7 +129,8 @@ torch::Tensor cosine_distance(const torch::Tensor& output, const torch::Tensor& 
     throw UsageError("Expected floating-point embeddings for distil-cosine, but the model gives " +
                      describe(output));
   }
-  return 1.0 - torch::cosine_similarity(output, original, -1).mean();
+  const auto [ours, theirs] = without_equal_infinities(output, original);
+  return 1.0 - torch::cosine_similarity(ours, theirs, -1).mean();
 }
 
 torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
@@ -128,9 +145,10 @@ torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
   torch::Tensor sum;
   for (std::size_t i = 0; i < values.size(); ++i) {
     expect_same_shape(values[i], originals[i]);
-    const auto variance = torch::var(originals[i], /*unbiased=*/false);
+    const auto [ours, theirs] = without_equal_infinities(values[i], originals[i]);
+    const auto variance = torch::var(theirs, /*unbiased=*/false);
     const auto scale = torch::where(variance > 0, variance.reciprocal(), 0.0);
-    const auto loss = torch::mse_loss(values[i], originals[i]) * scale;
+    const auto loss = torch::mse_loss(ours, theirs) * scale;
     sum = sum.defined() ? sum + loss : loss;
   }
   return sum / static_cast<double>(values.size());

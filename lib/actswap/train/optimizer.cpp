@@ -12,17 +12,8 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
-
-// The kernels walk over memory: all tensors of a parameter have its layout, and it has no gaps.
-torch::Tensor without_gaps(const torch::Tensor& parameter) {
-  const auto tensor = parameter.detach();
-  return tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous();
-}
-
-torch::Tensor laid_out_as(const torch::Tensor& gradient, const torch::Tensor& tensor) {
-  return gradient.strides() == tensor.strides() ? gradient
-                                                : torch::empty_like(tensor).copy_(gradient);
-}
+// As torch's clip_grad_norm_ has it.
+constexpr double kClipEpsilon = 1e-6;
 
 }  // namespace
 
@@ -31,18 +22,17 @@ torch::Tensor laid_out_as(const torch::Tensor& gradient, const torch::Tensor& te
 Optimizer::Optimizer(const TrainOptions& options, const std::vector<torch::Tensor>& parameters)
     : kind_(options.optimizer),
       momentum_(options.momentum),
+      clip_norm_(options.clip_norm),
       groups_{{{}, options.weight_decay}, {{}, 0.0}} {
   const torch::NoGradGuard without_gradients;
   for (const auto& parameter : parameters) {
-    Member member;
-    member.parameter = parameter;
-    const auto tensor = without_gaps(parameter);
+    Member member{SteppedParameter(parameter)};
     if (kind_ == OptimizerKind::adamw) {
-      member.mean = torch::zeros_like(tensor);
-      member.square = torch::zeros_like(tensor);
+      member.mean = member.parameter.zeros();
+      member.square = member.parameter.zeros();
       member.steps = torch::zeros({}, torch::kFloat32);
     } else if (momentum_ > 0.0) {
-      member.mean = torch::zeros_like(tensor);  // the first step then takes the gradient itself
+      member.mean = member.parameter.zeros();  // the first step then takes the gradient itself
     }
     groups_[parameter.dim() > 1 ? 0 : 1].members.push_back(std::move(member));
   }
@@ -51,35 +41,85 @@ Optimizer::Optimizer(const TrainOptions& options, const std::vector<torch::Tenso
 void Optimizer::zero_grad() {
   for (auto& group : groups_) {
     for (auto& member : group.members) {
-      member.parameter.mutable_grad().reset();  // the next backward gives its own, and adds nothing
+      // The next backward gives its own, and adds nothing.
+      torch::Tensor(member.parameter.parameter()).mutable_grad().reset();
     }
   }
 }
 
-void Optimizer::step(double rate) {
+bool Optimizer::step(double rate, const LossScale& scale) {
   const torch::NoGradGuard without_gradients;
-  for (const auto& group : groups_) {
+  if (!take_gradients(scale)) {
+    return false;
+  }
+  clip();
+  for (auto& group : groups_) {
     step(group, rate);
+  }
+  return true;
+}
+
+bool Optimizer::take_gradients(const LossScale& scale) {
+  for (auto& group : groups_) {
+    for (auto& member : group.members) {
+      const auto& gradient = member.parameter.parameter().grad();
+      if (!gradient.defined() || member.parameter.is_empty()) {
+        member.gradient.reset();
+        continue;
+      }
+      member.gradient = member.parameter.laid_out(gradient);
+      if (scale.is_used()) {
+        if (!torch::isfinite(member.gradient).all().item<bool>()) {
+          return false;
+        }
+        member.gradient = member.gradient / scale.value();
+      }
+    }
+  }
+  return true;
+}
+
+// All gradients together, in the precision in which they are stepped.
+void Optimizer::clip() const {
+  if (clip_norm_ <= 0.0) {
+    return;
+  }
+  std::vector<torch::Tensor> norms;
+  for (const auto& group : groups_) {
+    for (const auto& member : group.members) {
+      if (member.gradient.defined()) {
+        norms.push_back(member.gradient.norm().to(torch::kDouble));
+      }
+    }
+  }
+  if (norms.empty()) {
+    return;
+  }
+  const double factor = clip_norm_ / (torch::stack(norms).norm().item<double>() + kClipEpsilon);
+  if (!(factor < 1.0)) {
+    return;
+  }
+  for (const auto& group : groups_) {
+    for (const auto& member : group.members) {
+      if (member.gradient.defined()) {
+        torch::Tensor(member.gradient).mul_(factor);
+      }
+    }
   }
 }
 
-void Optimizer::step(const Group& group, double rate) const {
+void Optimizer::step(Group& group, double rate) const {
   std::vector<torch::Tensor> tensors;
   std::vector<torch::Tensor> gradients;
   std::vector<torch::Tensor> means;
   std::vector<torch::Tensor> squares;
   std::vector<torch::Tensor> steps;
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> with_gaps;
-  for (const auto& member : group.members) {
-    if (!member.parameter.grad().defined()) {
+  for (auto& member : group.members) {
+    if (!member.gradient.defined()) {
       continue;
     }
-    const auto tensor = without_gaps(member.parameter);
-    if (!tensor.is_alias_of(member.parameter)) {
-      with_gaps.emplace_back(member.parameter.detach(), tensor);
-    }
-    tensors.push_back(tensor);
-    gradients.push_back(laid_out_as(member.parameter.grad(), tensor));
+    tensors.push_back(member.parameter.tensor());
+    gradients.push_back(member.gradient);
     if (member.mean.defined()) {
       means.push_back(member.mean);
     }
@@ -100,8 +140,11 @@ void Optimizer::step(const Group& group, double rate) const {
                     /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
                     /*is_first_step=*/false);
   }
-  for (auto& [parameter, stepped] : with_gaps) {
-    parameter.copy_(stepped);
+  for (auto& member : group.members) {
+    if (member.gradient.defined()) {
+      member.parameter.write_back();
+      member.gradient.reset();
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // pass over memory. (torch::optim takes some ten operators for each tensor.)
 #pragma once
 
+#include <actswap/optim/stepped_parameter.h>
 #include <actswap/train/trainer.h>
 
 #include <torch/types.h>
@@ -16,24 +17,30 @@ class Optimizer {
   Optimizer(const TrainOptions& options, const std::vector<torch::Tensor>& parameters);
 
   void zero_grad();
-  /// Moves the parameters that have a gradient.
-  void step(double rate);
+  /// Moves the parameters that have a gradient, which is clipped first, if the options say so.
+  /// @param scale what the gradients were taken with
+  /// @return false, and nothing has moved, where the scale is used and a gradient is not finite
+  bool step(double rate, const LossScale& scale);
 
  private:
   struct Member {
-    torch::Tensor parameter;
-    torch::Tensor mean;    ///< of the gradient (AdamW), or the momentum (SGD)
-    torch::Tensor square;  ///< mean of the gradient's square (AdamW)
-    torch::Tensor steps;   ///< taken so far (AdamW)
+    SteppedParameter parameter;
+    torch::Tensor mean = {};      ///< of the gradient (AdamW), or the momentum (SGD)
+    torch::Tensor square = {};    ///< mean of the gradient's square (AdamW)
+    torch::Tensor steps = {};     ///< taken so far (AdamW)
+    torch::Tensor gradient = {};  ///< of this step; undefined: none
   };
   struct Group {
     std::vector<Member> members;
     double weight_decay = 0.0;
   };
-  void step(const Group& group, double rate) const;
+  bool take_gradients(const LossScale& scale);
+  void clip() const;
+  void step(Group& group, double rate) const;
 
   OptimizerKind kind_;
   double momentum_;
+  double clip_norm_;
   std::vector<Group> groups_;
 };
 

@@ -85,8 +85,8 @@ class Sweep {
     }
     result_.chosen = rate_at(best_place());
     if (!std::isfinite(losses_.at(best_place()))) {
-      throw UsageError("Training diverges at every learning rate that was tried, from " +
-                       std::to_string(result_.trials.front().rate) + " on");
+      throw Diverged("Training diverges at every learning rate that was tried, from " +
+                     std::to_string(result_.trials.front().rate) + " on");
     }
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
     result_.seconds = taken.count();

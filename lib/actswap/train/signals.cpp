@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/calibrate/difference.h>
 #include <actswap/graph/model.h>
 #include <actswap/train/losses.h>
 #include <actswap/train/signals.h>
@@ -242,17 +243,33 @@ LossFunction::LossFunction(const Loss& loss, const LossOptions& options)
   }
 }
 
+namespace {
+
+// Losses are means of squares and of logarithms: half has too few digits for them.
+LossInputs widened(LossInputs inputs) {
+  for (auto* values :
+       {&inputs.outputs, &inputs.original_outputs, &inputs.sites, &inputs.original_sites}) {
+    for (auto& value : *values) {
+      value = actswap::widened(value);
+    }
+  }
+  return inputs;
+}
+
+}  // namespace
+
 Tensor LossFunction::operator()(const LossInputs& inputs) const {
   if (inputs.targets.size() > 1 && loss_.needs_target() && !loss_.has(Signal::module)) {
     throw UsageError("Expected one target for the loss " + to_string(loss_) +
                      ", but the data has " + std::to_string(inputs.targets.size()) +
                      "; name it with --target");
   }
+  const auto wide = widened(inputs);  // but for modules, which may ask for the type
   Tensor sum;
   for (std::size_t i = 0; i < loss_.terms.size(); ++i) {
     const auto& term = loss_.terms[i];
     auto value = modules_[i] ? value_of_module(*modules_[i], inputs, term.path)
-                             : row_of(term.signal).value(inputs, options_);
+                             : row_of(term.signal).value(wide, options_);
     value = term.weight == 1.0 ? value : value * term.weight;
     sum = sum.defined() ? sum + value : value;
   }

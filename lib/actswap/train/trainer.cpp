@@ -1,12 +1,16 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/base/out_of_memory.h>
 #include <actswap/data/loader.h>
 #include <actswap/graph/model.h>
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/train/averaging.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/best.h>
+#include <actswap/train/divergence.h>
 #include <actswap/train/optimizer.h>
+#include <actswap/train/ramps.h>
+#include <actswap/train/trainable.h>
 #include <actswap/train/trainer.h>
 
 #include <torch/torch.h>
@@ -22,9 +26,6 @@ namespace actswap {
 
 namespace {
 
-// Progress is a quotient of whole numbers, what users write a decimal fraction: equal up to this.
-constexpr double kRounding = 1e-9;
-
 // The loader has no other way to end an epoch early, as a last epoch that is a fraction must.
 struct BudgetSpent {};
 
@@ -39,26 +40,6 @@ class LeaveInEvalMode {
   torch::jit::Module& module_;
 };
 
-// Batch norms as they are in eval mode: those that have running statistics.
-void keep_statistics(const torch::jit::Module& root) {
-  for (auto module : root.modules()) {
-    if (module.hasattr("running_mean") && module.hasattr("training")) {
-      module.setattr("training", false);
-    }
-  }
-}
-
-std::vector<torch::Tensor> trainable_parameters(const torch::jit::Module& module) {
-  auto parameters = distinct_parameters(module);
-  std::erase_if(parameters, [](const torch::Tensor& tensor) { return !tensor.requires_grad(); });
-  if (parameters.empty()) {
-    throw UsageError(
-        "The model has no trainable parameters (it may have been frozen); expected a model saved "
-        "before freezing, or thawed, with parameters that require a gradient");
-  }
-  return parameters;
-}
-
 LoaderOptions loader_options(const Dataset& data, const TrainOptions& options) {
   LoaderOptions loading;
   loading.batch_size = options.batch_size;
@@ -70,18 +51,6 @@ LoaderOptions loader_options(const Dataset& data, const TrainOptions& options) {
   return loading;
 }
 
-std::vector<Schedule> in_epochs(const std::vector<Schedule>& schedules, double batches) {
-  if (schedules.empty()) {
-    throw UsageError("Expected one schedule or more, but got none");
-  }
-  std::vector<Schedule> converted;
-  converted.reserve(schedules.size());
-  for (const auto& schedule : schedules) {
-    converted.push_back(schedule.in_epochs(batches));
-  }
-  return converted;
-}
-
 class Training {
  public:
   Training(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
@@ -89,29 +58,29 @@ class Training {
            const std::function<void(const std::vector<double>&)>& set_blends,
            const TrainOptions& options, const TrainCallbacks& callbacks)
       : module_(module),
+        data_(data),
         set_blends_(set_blends),
         options_(options),
         callbacks_(callbacks),
         loader_(data, loader_options(data, options)),
         batches_(loader_.batches_per_epoch()),
-        schedules_(in_epochs(schedules, static_cast<double>(batches_))),
+        total_steps_(options.steps(data.size())),
+        ramps_(schedules, static_cast<double>(batches_), progress_at(total_steps_)),
         parameters_(trainable_parameters(module)),
         optimizer_(options, parameters_),
         loss_(module_, std::move(teacher), options),
         tensors_(module),
-        best_(options.keep == Keep::best),
-        total_steps_(options.steps(data.size())) {
+        scale_(holds_half(tensors_)),
+        best_(options.keep == Keep::best) {
     if (options.average > 0.0) {
       averaging_.emplace(module, options.average);
     }
-    check_schedule();
     plan_checks();
   }
 
   std::vector<EpochRecord> run() {
     const LeaveInEvalMode leave_in_eval_mode(module_);
     const torch::AutoGradMode with_gradients(true);
-    torch::manual_seed(options_.seed);
     module_.train();
     if (options_.keeps_statistics) {
       keep_statistics(module_);
@@ -125,40 +94,6 @@ class Training {
   }
 
  private:
-  double begin_of_ramp() const {
-    double begin = schedules_.front().options().begin;
-    for (const auto& schedule : schedules_) {
-      begin = std::min(begin, schedule.options().begin);
-    }
-    return begin;
-  }
-
-  double end_of_ramp() const {
-    double end = 0.0;
-    for (const auto& schedule : schedules_) {
-      end = std::max(end, schedule.options().end);
-    }
-    return end;
-  }
-
-  void check_schedule() const {
-    const double last = progress_at(total_steps_);
-    double length = 0.0;
-    for (const auto& schedule : schedules_) {
-      length = std::max(length, schedule.length());
-    }
-    if (length > last + kRounding) {
-      std::ostringstream text;
-      text << "Expected a schedule that ends within the training of " << last
-           << " epochs, but it reaches t = 1 at epoch " << end_of_ramp();
-      if (length > end_of_ramp()) {
-        text << " and holds it until " << length;
-      }
-      text << "; train for longer or end the ramp earlier";
-      throw UsageError(text.str());
-    }
-  }
-
   void plan_checks() {
     if (!options_.asks_for_checks()) {
       return;
@@ -171,25 +106,9 @@ class Training {
     const double last = progress_at(total_steps_);
     const double every = options_.check_every > 0.0 ? options_.check_every : last / 20.0;
     check_steps_ = std::max<std::int64_t>(1, std::llround(every * static_cast<double>(batches_)));
-    if (!options_.bound) {
-      return;
+    if (options_.bound) {
+      loop_.emplace(ramps_.closed_loop(*options_.bound));
     }
-    double hold = 0.0;
-    for (const auto& schedule : schedules_) {
-      hold = std::max(hold, schedule.options().hold);
-    }
-    const double deadline = last - (hold > 0.0 ? hold : 0.5 * last);
-    if (end_of_ramp() > deadline + kRounding) {
-      std::ostringstream text;
-      text << "Expected with a bound a ramp that reaches t = 1 by epoch " << deadline
-           << ", so that it can be held, but it ends at epoch " << end_of_ramp()
-           << "; end it earlier, or name a shorter hold";
-      throw UsageError(text.str());
-    }
-    loop_.emplace(ClosedLoopOptions{.begin = begin_of_ramp(),
-                                    .end = end_of_ramp(),
-                                    .deadline = std::max(deadline, end_of_ramp()),
-                                    .bound = *options_.bound});
   }
 
   double progress_at(std::int64_t step) const {
@@ -198,14 +117,9 @@ class Training {
 
   /// t of each schedule now.
   std::vector<double> blends_now() const {
-    std::vector<double> blends(schedules_.size(), 1.0);
-    if (step_ < total_steps_ && !is_over_) {
-      const double position = loop_ ? loop_->position() : progress_at(step_);
-      for (std::size_t i = 0; i < blends.size(); ++i) {
-        blends[i] = schedules_[i].at(position);
-      }
-    }
-    return blends;
+    return step_ < total_steps_ && !is_over_
+               ? ramps_.at(loop_ ? loop_->position() : progress_at(step_))
+               : ramps_.at_the_end();
   }
 
   static double mean_of(const std::vector<double>& blends) {
@@ -215,10 +129,14 @@ class Training {
   // t is an attribute that the graph reads at run time: a new value recompiles nothing.
   double move() const {
     const auto blends = blends_now();
+    move_to(blends);
+    return mean_of(blends);
+  }
+
+  void move_to(const std::vector<double>& blends) const {
     if (set_blends_) {
       set_blends_(blends);
     }
-    return mean_of(blends);
   }
 
   double seconds() const {
@@ -283,6 +201,9 @@ class Training {
       loop_->advance(progress_at(step_));
     }
     progress.t = move();
+    if (!divergence_) {
+      begin(progress.t);
+    }
     const auto loss = loss_(batch);
     if (!loss.requires_grad()) {
       throw UsageError(
@@ -290,9 +211,16 @@ class Training {
           "gradient can be taken of");
     }
     progress.loss = loss.item<double>();
+    if (!std::isfinite(progress.loss) && step_ == 0) {
+      throw UsageError("Expected a finite loss before the first step, but it is " +
+                       std::to_string(progress.loss) +
+                       "; look for values that are not finite in the data, the labels and the "
+                       "model's outputs");
+    }
     if (!std::isfinite(progress.loss)) {
       fail_at("the loss is " + std::to_string(progress.loss), progress.learning_rate);
     }
+    divergence_->note(step_ + 1, progress.loss);
     update(loss, progress.learning_rate);
     if (averaging_ && progress.t == 1.0) {
       averaging_->update();
@@ -305,18 +233,35 @@ class Training {
     return progress;
   }
 
+  // With the blends where the first step is taken.
+  void begin(double t) {
+    divergence_.emplace(loss_, data_, options_, parameters_);
+    if (t < 1.0) {
+      start_ = tensors_.copies();
+      blends_at_start_ = blends_now();
+    }
+    torch::manual_seed(options_.seed);  // the measurement may have drawn some
+  }
+
+  // In half a gradient may overflow with one scale and be taken again with less.
   void update(const torch::Tensor& loss, double rate) {
-    optimizer_.zero_grad();
-    try {
-      loss.backward();
-    } catch (const c10::Error& error) {
-      throw UsageError(std::string("The model does not have a gradient: ") +
-                       libtorch_cause(error.what_without_backtrace()));
+    for (;;) {
+      optimizer_.zero_grad();
+      try {
+        (scale_.is_used() ? loss * scale_.value() : loss)
+            .backward({}, /*retain_graph=*/scale_.is_used());
+      } catch (const c10::Error& error) {
+        throw UsageError(std::string("The model does not have a gradient: ") +
+                         libtorch_cause(error.what_without_backtrace()));
+      }
+      if (optimizer_.step(rate, scale_)) {
+        scale_.note_step();
+        return;
+      }
+      if (!scale_.shrink()) {
+        fail_at("a gradient is not finite", rate);
+      }
     }
-    if (options_.clip_norm > 0.0) {
-      torch::nn::utils::clip_grad_norm_(parameters_, options_.clip_norm);
-    }
-    optimizer_.step(rate);
   }
 
   // The model as it would be left with this t.
@@ -346,10 +291,10 @@ class Training {
   void finish() {
     move();
     // No loss follows that would show what the last step did.
+    const double last_rate = learning_rate_at(step_ - 1, total_steps_, options_);
     for (const auto& parameter : parameters_) {
       if (!torch::isfinite(parameter.detach()).all().item<bool>()) {
-        fail_at("parameters are no longer finite",
-                learning_rate_at(step_ - 1, total_steps_, options_));
+        fail_at("parameters are no longer finite", last_rate);
       }
     }
     if (check_steps_ > 0 && !is_over_) {
@@ -360,6 +305,25 @@ class Training {
     } else if (averaging_ && averaging_->started()) {
       tensors_.write(averaging_->values());
     }
+    const auto verdict = divergence_->verdict(
+        [this](const std::function<double()>& measure) { return loss_of_swap(measure); });
+    if (verdict) {
+      fail_at(*verdict, options_.learning_rate);
+    }
+  }
+
+  // The swap as it was before the training; the model is then what it is now again.
+  double loss_of_swap(const std::function<double()>& measure) {
+    if (start_.empty()) {
+      return 0.0;  // it was the start
+    }
+    const auto trained = tensors_.copies();
+    move_to(blends_at_start_);  // what moves with the blends goes back as well
+    tensors_.write(start_);
+    move_to(ramps_.at_the_end());
+    const double loss = measure();
+    tensors_.write(trained);
+    return loss;
   }
 
   [[noreturn]] void fail_at(const std::string& what, double rate) const {
@@ -371,20 +335,25 @@ class Training {
   }
 
   torch::jit::Module& module_;
+  const Dataset& data_;
   const std::function<void(const std::vector<double>&)>& set_blends_;
   const TrainOptions& options_;
   const TrainCallbacks& callbacks_;
   Loader loader_;
   std::int64_t batches_;
-  std::vector<Schedule> schedules_;
+  std::int64_t total_steps_;
+  Ramps ramps_;
   std::vector<torch::Tensor> parameters_;
   Optimizer optimizer_;
   BatchLoss loss_;
   ModuleTensors tensors_;
+  LossScale scale_;
+  std::optional<DivergenceCheck> divergence_;
+  std::vector<torch::Tensor> start_;  // of a ramp: all tensors before the first step
+  std::vector<double> blends_at_start_;
   std::optional<Averaging> averaging_;
   std::optional<ClosedLoop> loop_;
   Best best_;
-  std::int64_t total_steps_;
   std::int64_t check_steps_ = 0;  // from one check to the next; 0: none
   std::int64_t step_ = 0;
   bool is_over_ = false;             // early
@@ -413,8 +382,16 @@ std::vector<EpochRecord> train(torch::jit::Module& module,
                                const std::function<void(const std::vector<double>&)>& set_blends,
                                const TrainOptions& options, const TrainCallbacks& callbacks) {
   options.validate();
-  return Training(module, std::move(teacher), data, schedules, set_blends, options, callbacks)
-      .run();
+  try {
+    return Training(module, std::move(teacher), data, schedules, set_blends, options, callbacks)
+        .run();
+  } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) {
+      throw FileError("Training ran out of memory" + allocation_in(error) +
+                      "; a smaller batch size (--batch) needs less, and sgd less than adamw");
+    }
+    throw;
+  }
 }
 
 }  // namespace actswap

@@ -22,10 +22,11 @@ namespace actswap {
 enum class OptimizerKind { sgd, adamw };
 enum class Keep { last, best };
 
-/// A loss or parameters that are no longer finite.
-class ACTSWAP_API Diverged : public UsageError {
+/// A training that exploded: a loss or parameters that are no longer finite, or a model at the end
+/// that is far worse than the swap without training (DivergenceCheck).
+class ACTSWAP_API Diverged : public Error {
  public:
-  using UsageError::UsageError;
+  explicit Diverged(const std::string& message) : Error(ErrorKind::accuracy, message) {}
 };
 
 /// "sgd", "adamw". @throws UsageError
@@ -141,9 +142,10 @@ ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
 /// @param set_blend called before every step with t, and once more with 1 after the last (a no-op
 ///   for the control)
 /// @return one record an epoch (the last may be a fraction)
-/// @throws UsageError for data that does not fit the loss, and for a schedule that needs longer
-/// than
-///   the training; Diverged where the loss is no longer finite (with the step); Interrupted
+/// Parameters of float16 and bfloat16 are stepped in float32 copies; float16 with a scaled loss.
+/// @throws UsageError for no examples, for data that does not fit the loss, for a schedule that
+///   needs longer than the training, and for a parameter that cannot be stepped; Diverged, with the
+///   step; FileError where memory runs out; Interrupted
 ACTSWAP_API std::vector<EpochRecord> train(torch::jit::Module& module,
                                            std::optional<torch::jit::Module> teacher,
                                            const Dataset& data, const Schedule& schedule,

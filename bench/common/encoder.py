@@ -69,28 +69,30 @@ def read_weights(path: Path) -> dict:
     return tensors
 
 
-def build() -> Encoder:
-    config = json.loads((folder() / "config.json").read_text())
-    model = Encoder(config["vocab_size"], config["max_position_embeddings"], config["hidden_size"],
-                    config["intermediate_size"], config["num_hidden_layers"], config["num_attention_heads"])  # fmt: skip
+def build(model: Path | None = None) -> Encoder:
+    """model: the folder of its files, by default that of the installed package."""
+    model = model or folder()
+    config = json.loads((model / "config.json").read_text())
+    encoder = Encoder(config["vocab_size"], config["max_position_embeddings"], config["hidden_size"],
+                      config["intermediate_size"], config["num_hidden_layers"], config["num_attention_heads"])  # fmt: skip
     names = {"embeddings.word_embeddings": "words", "embeddings.position_embeddings": "positions",
              "embeddings.token_type_embeddings": "types", "embeddings.LayerNorm": "norm",
              "attention.self.query": "query", "attention.self.key": "key", "attention.self.value": "value",
              "attention.output.dense": "mixed", "attention.output.LayerNorm": "norm1",
              "intermediate.dense": "intermediate", "output.dense": "output", "output.LayerNorm": "norm2"}  # fmt: skip
     own = {}
-    for name, tensor in read_weights(folder() / "model.safetensors").items():
+    for name, tensor in read_weights(model / "model.safetensors").items():
         layer = re.match(r"encoder\.layer\.(\d+)\.", name)
         module, _, kind = name[layer.end() if layer else 0 :].rpartition(".")
         if module in names:
             own[(f"layers.{layer[1]}." if layer else "") + f"{names[module]}.{kind}"] = tensor
-    model.load_state_dict(own)
-    return model.eval()
+    encoder.load_state_dict(own)
+    return encoder.eval()
 
 
-def tokenize(sentences: list, length: int) -> Tensor:
+def tokenize(sentences: list, length: int, model: Path | None = None) -> Tensor:
     """WordPiece, as BERT's for English: lower case, words and punctuation, of each word the longest pieces that are known."""
-    numbers = {piece: i for i, piece in enumerate((folder() / "vocab.txt").read_text(encoding="utf-8").split("\n"))}
+    numbers = {piece: i for i, piece in enumerate(((model or folder()) / "vocab.txt").read_text(encoding="utf-8").split("\n"))}
     ids = torch.zeros(len(sentences), length, dtype=torch.int64)
     for row, sentence in enumerate(sentences):
         found = [numbers["[CLS]"]]

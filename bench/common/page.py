@@ -1,0 +1,21 @@
+"""Markdown that a script writes into a page between two marks."""
+
+from pathlib import Path
+
+
+def table(head: list, lines: list) -> list:
+    return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
+
+
+def put(page: Path, script: str, lines: list) -> None:
+    """Replaces what is between the script's marks; a page that is not there is made.
+
+    @throws SystemExit where the page has not each mark once
+    """
+    begin, end = f"<!-- What follows is written by {script}. -->", f"<!-- That was written by {script}. -->"
+    text = page.read_text() if page.exists() else f"{begin}\n{end}\n"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        found = f"{text.count(begin)} and {text.count(end)}"
+        raise SystemExit(f"{script}: expected the lines '{begin}' and '{end}' once each in {page}, but found {found}")
+    before, after = text[: text.index(begin)], text[text.index(end) :]
+    page.write_text(before + "\n".join([begin, "", *lines]) + after)

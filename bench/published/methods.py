@@ -1,0 +1,68 @@
+"""The ways to retarget a network that are compared: the command's, and other people's recipes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from network import Case, Network
+
+ORIGINAL = "original"
+SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL = "swap alone", "calibrated", "trained", "partial"
+BY_COMMAND = (SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL)
+KEPT_SHARE = 0.1  # of the sites, of a partial swap: those whose swap costs most, without labels
+SENSITIVITY_EXAMPLES = 64  # of val
+
+SHORT_INPUTS = 128  # that --short calibrates on
+SHORT_SECONDS = 2  # of a rival's training with --short
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A rival: distillation from the original's outputs in plain PyTorch, by AdamW with half a cosine."""
+
+    rates: tuple  # peak learning rates, each of which has the whole time; val chooses
+    kept_share: float = 0.0  # of the sites, that stay as they are
+    stages: int = 1  # groups of sites that are swapped and trained one after another
+
+
+RIVALS = {
+    "hard swap, distilled": Recipe((1e-4, 1e-3)),
+    # Kim et al., "ReLUifying Smooth Functions", ACCV 2024: a high rate, and a few sites left out.
+    "ReLUified": Recipe((3e-3, 1e-2), kept_share=KEPT_SHARE),
+    # Tayaranian et al., "Faster Inference of Integer SWIN Transformer by Removing the GELU Activation", 2024.
+    "distilled block by block": Recipe((1e-4, 1e-3), stages=6),
+}
+
+LATENCY = "latency of "
+TIMED = (CALIBRATED, PARTIAL)  # a swap alone and a training have the operators of the calibrated export
+METHODS = (ORIGINAL, *BY_COMMAND, *RIVALS, *(LATENCY + method for method in TIMED))
+SHORT_METHODS = (ORIGINAL, SWAP_ALONE, CALIBRATED, next(iter(RIVALS)), LATENCY + CALIBRATED)
+
+
+def options(method: str, network: Network, case: Case, data: Path, sensitive: list, short: bool) -> list:
+    """Of `actswap convert`. sensitive: ids of sites for a partial swap to keep."""
+    found = list(case.options)
+    calibrate = ["--calibrate", data / "cal.pt"]
+    if short:
+        calibrate += ["--calibrate-inputs", SHORT_INPUTS]
+    if method == SWAP_ALONE:
+        return [*found, "--epochs", 0]
+    if method == CALIBRATED:
+        return [*found, *calibrate, "--epochs", 0]
+    if method == TRAINED:
+        return [*found, "--train", data / "train.pt", "--epochs", network.epochs]
+    # A partial swap. An option by which the command itself keeps as few sites as an agreement takes goes here.
+    return [*found, *calibrate, "--epochs", 0, *keep(sensitive)]
+
+
+def keep(sites: list) -> list:
+    return [word for site in sites for word in ("--keep", site)]
+
+
+def only(sites: list) -> list:
+    return [word for site in sites for word in ("--only", site)]
+
+
+def stages(sites: list, count: int) -> list:
+    """The sites that are swapped by the end of each stage: equal groups in the order of the data, each added to those before."""
+    count = min(count, len(sites))
+    return [sites[: round((stage + 1) * len(sites) / count)] for stage in range(count)]

@@ -1,0 +1,412 @@
+// The operations are those of Python's pickletools, as far as LibTorch's Unpickler knows them.
+#include <actswap/archive/nesting.h>
+#include <actswap/archive/pickle.h>
+#include <actswap/archive/pickle_value.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+namespace {
+
+using pickle::Kind;
+using pickle::Value;
+
+struct Storage {
+  std::string_view name;  // of its type
+  std::uint64_t bytes;    // of an element
+};
+constexpr Storage kStorages[] = {{"ByteStorage", 1},           {"CharStorage", 1},
+                                 {"ShortStorage", 2},          {"IntStorage", 4},
+                                 {"LongStorage", 8},           {"HalfStorage", 2},
+                                 {"FloatStorage", 4},          {"DoubleStorage", 8},
+                                 {"BoolStorage", 1},           {"BFloat16Storage", 2},
+                                 {"ComplexHalfStorage", 4},    {"ComplexFloatStorage", 8},
+                                 {"ComplexDoubleStorage", 16}, {"QInt8Storage", 1},
+                                 {"QUInt8Storage", 1},         {"QInt32Storage", 4},
+                                 {"UInt16Storage", 2},         {"UInt32Storage", 4},
+                                 {"UInt64Storage", 8},         {"Float8_e5m2Storage", 1},
+                                 {"Float8_e4m3fnStorage", 1},  {"Float8_e5m2fnuzStorage", 1},
+                                 {"Float8_e4m3fnuzStorage", 1}};
+
+class Walker {
+ public:
+  Walker(const ZipArchive& archive, const ZipRecord& record, std::string folder)
+      : archive_(archive),
+        record_(record),
+        folder_(std::move(folder)),
+        content_(archive.read(record)) {}
+
+  void walk() {
+    constexpr unsigned char kProtocol = 0x80;
+    if (content_.empty() || static_cast<unsigned char>(content_[0]) != kProtocol) {
+      fail("it is no pickle");
+    }
+    while (step()) {
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    archive_.fail("in its record '" + record_.name + "', byte " + std::to_string(at_) + ": " +
+                  what);
+  }
+
+  // false: the end, or an operation that LibTorch does not know.
+  bool step() {
+    switch (const char operation = bytes(1)[0]; static_cast<unsigned char>(operation)) {
+      case '.':
+        return false;
+      case 0x80:
+        bytes(1);
+        return true;
+      case ']':
+        return push(Value::container(Kind::list));
+      case '}':
+        return push(Value::container(Kind::dict));
+      case ')':
+        return push(Value::tuple({}));
+      case '(':
+        marks_.push_back(stack_.size());
+        return true;
+      case 'N':
+        return push({});
+      case 0x88:
+      case 0x89:
+        return push(Value::boolean(operation == '\x88'));
+      case 'K':
+        return push(Value::integer(static_cast<std::int64_t>(number(1))));
+      case 'M':
+        return push(Value::integer(static_cast<std::int64_t>(number(2))));
+      case 'J':
+        return push(Value::integer(static_cast<std::int32_t>(number(4))));
+      case 0x8a:
+        return long_integer();
+      case 'G':
+        bytes(8);
+        return push({});
+      case 'X':
+        return push(Value::of_text(Kind::string, bytes(number(4))));
+      case 'c':
+        return global();
+      case 'q':
+        return put(number(1));
+      case 'r':
+        return put(number(4));
+      case 'h':
+        return get(number(1));
+      case 'j':
+        return get(number(4));
+      case 't':
+        return push_tuple(since_mark());
+      case 0x85:
+      case 0x86:
+      case 0x87:
+        return push_tuple(popped(static_cast<unsigned char>(operation) - 0x84U));
+      case 'l':
+        return push_container(Kind::list, since_mark());
+      case 'd':
+        return push_container(Kind::dict, pairs(since_mark()));
+      case 'e':
+        return add(since_mark());
+      case 'u':
+        return add(pairs(since_mark()));
+      case 's':
+        return add(popped(2));
+      case 0x81:
+        popped(1);
+        return true;
+      case 'R':
+      case 'b':
+        return call();
+      case 'Q':
+        return persistent();
+      default:
+        return false;
+    }
+  }
+
+  std::string_view bytes(std::uint64_t count) {
+    if (count > content_.size() - at_) {
+      fail("it ends, where " + std::to_string(count) + " more bytes were expected");
+    }
+    const auto found = std::string_view(content_).substr(at_, count);
+    at_ += count;
+    return found;
+  }
+
+  std::uint64_t number(std::size_t width) {
+    std::uint64_t value = 0;
+    const auto found = bytes(width);
+    for (std::size_t i = 0; i < width; ++i) {
+      value |= std::uint64_t{static_cast<unsigned char>(found[i])} << (8 * i);
+    }
+    return value;
+  }
+
+  bool long_integer() {
+    const auto width = number(1);
+    if (width == 8) {
+      return push(Value::integer(static_cast<std::int64_t>(number(8))));
+    }
+    return false;
+  }
+
+  std::string_view line() {
+    const auto end = content_.find('\n', at_);
+    if (end == std::string::npos) {
+      fail("a name has no end");
+    }
+    const auto found = bytes(end - at_);
+    bytes(1);
+    return found;
+  }
+
+  bool global() {
+    const auto module = line();
+    auto value = Value::of_text(Kind::global, line());
+    value.module = module;
+    return push(std::move(value));
+  }
+
+  bool push(Value value) {
+    if (value.depth() > kDeepestNesting) {
+      fail("values are nested more than " + std::to_string(kDeepestNesting) + " deep");
+    }
+    stack_.push_back(std::move(value));
+    return true;
+  }
+
+  std::size_t bottom() const { return marks_.empty() ? 0 : marks_.back(); }
+
+  std::vector<Value> taken(std::size_t from) {
+    std::vector<Value> values(
+        std::make_move_iterator(stack_.begin() + static_cast<std::ptrdiff_t>(from)),
+        std::make_move_iterator(stack_.end()));
+    stack_.resize(from);
+    return values;
+  }
+
+  std::vector<Value> popped(std::size_t count) {
+    if (stack_.size() - bottom() < count) {
+      fail("an operation takes " + std::to_string(count) + " values, but there are " +
+           std::to_string(stack_.size() - bottom()));
+    }
+    return taken(stack_.size() - count);
+  }
+
+  std::vector<Value> since_mark() {
+    if (marks_.empty()) {
+      fail("an operation takes the values since a mark, but there is none");
+    }
+    const auto mark = marks_.back();
+    marks_.pop_back();
+    return taken(mark);
+  }
+
+  std::vector<Value> pairs(std::vector<Value> values) const {
+    if (values.size() % 2 != 0) {
+      fail("a dict gets a key without a value");
+    }
+    return values;
+  }
+
+  bool push_tuple(std::vector<Value> elements) { return push(Value::tuple(std::move(elements))); }
+
+  bool push_container(Kind kind, std::vector<Value> elements) {
+    push(Value::container(kind));
+    return add(std::move(elements));
+  }
+
+  // To the list or dict on top.
+  bool add(std::vector<Value> elements) {
+    if (stack_.size() <= bottom()) {
+      fail("elements are added to nothing");
+    }
+    auto& to = stack_.back();
+    if (to.kind != Kind::list && to.kind != Kind::dict) {
+      return false;
+    }
+    if (!to.add(elements)) {
+      fail("a list or dict grows that is inside of another value already");
+    }
+    if (to.depth() > kDeepestNesting) {
+      fail("values are nested more than " + std::to_string(kDeepestNesting) + " deep");
+    }
+    return true;
+  }
+
+  // LibTorch makes room for all numbers below.
+  bool put(std::uint64_t name) {
+    if (stack_.empty()) {
+      fail("there is no value to remember");
+    }
+    if (name > content_.size()) {
+      fail("a value is remembered by the number " + std::to_string(name) +
+           ", more than there can be");
+    }
+    memo_[name] = stack_.back();
+    return true;
+  }
+
+  bool get(std::uint64_t name) {
+    const auto found = memo_.find(name);
+    if (found == memo_.end()) {
+      fail("it asks for the value of the number " + std::to_string(name) +
+           ", which is not there yet");
+    }
+    return push(found->second);
+  }
+
+  // A function and its arguments, or a class and what its object holds. For LibTorch a function is
+  // a number on the stack: any other number would call some function as well.
+  bool call() {
+    auto values = popped(2);
+    const auto& function = values[0];
+    if (function.is_number_for_libtorch()) {
+      fail("it calls what is no function");
+    }
+    if (function.kind != Kind::global) {
+      return false;
+    }
+    return push(result(function, values[1]));
+  }
+
+  Value result(const Value& function, const Value& argument) {
+    if (function.is("torch._utils", "_rebuild_tensor_v2") ||
+        function.is("torch._utils", "_rebuild_qtensor")) {
+      check_tensor(argument);
+    } else if (function.is("torch._tensor", "_rebuild_from_type_v2")) {
+      const auto& parts = elements(argument, 4, "a tensor");
+      if (!parts[0].is("torch._utils", "_rebuild_tensor_v2")) {
+        fail("a tensor of another type is made by an unknown function");
+      }
+      check_tensor(parts[2]);
+    } else if (function.is("collections", "OrderedDict")) {
+      return {};
+    } else if (function.module == "torch.jit._pickle" && argument.kind == Kind::tuple &&
+               !argument.elements->empty()) {
+      return argument.elements->front();  // the same list, or dict, with the type of its elements
+    }
+    return Value::object(argument);
+  }
+
+  const std::vector<Value>& elements(const Value& value, std::size_t count,
+                                     const char* what) const {
+    if (value.kind != Kind::tuple || value.elements->size() < count) {
+      fail(std::string(what) + " is not described by a tuple of " + std::to_string(count) +
+           " values");
+    }
+    return *value.elements;
+  }
+
+  bool persistent() {
+    const auto values = popped(1);
+    const auto& parts = elements(values[0], 5, "a storage");
+    if (parts[0].kind != Kind::string || parts[0].text != "storage" ||
+        parts[2].kind != Kind::string || parts[4].kind != Kind::integer) {
+      fail(
+          "a storage is described by other values than 'storage', a type, a record, a device and "
+          "a number");
+    }
+    if (!parts[1].is_storage_type()) {
+      if (parts[1].kind == Kind::global) {
+        return false;
+      }
+      fail("a storage's type is none");
+    }
+    return push(Value::integer_of(Kind::storage, checked_size(parts)));
+  }
+
+  // In elements.
+  std::int64_t checked_size(const std::vector<Value>& parts) const {
+    const auto count = parts[4].number;
+    const auto name = folder_ + "/" + std::string(parts[2].text);
+    const auto described = std::to_string(count) + " elements of " + std::string(parts[1].text);
+    if (count < 0) {
+      fail("a storage has " + described);
+    }
+    if (count == 0) {
+      return 0;
+    }
+    const auto* found = archive_.find(name);
+    if (found == nullptr) {
+      fail("a storage of " + described + " is in the record '" + name + "', which is not there");
+    }
+    const auto* type = std::find_if(std::begin(kStorages), std::end(kStorages),
+                                    [&](const Storage& row) { return row.name == parts[1].text; });
+    if (type != std::end(kStorages) &&
+        found->size / type->bytes != static_cast<std::uint64_t>(count)) {
+      fail("a storage of " + described + " is in the record '" + name + "', which has " +
+           std::to_string(found->size) + " bytes; expected " + std::to_string(count) + " times " +
+           std::to_string(type->bytes));
+    }
+    return count;
+  }
+
+  // (storage, offset, sizes, strides, ...), all in elements
+  void check_tensor(const Value& description) {
+    const auto& parts = elements(description, 5, "a tensor");
+    if (parts[0].kind != Kind::storage || parts[1].kind != Kind::integer) {
+      fail("a tensor has no storage or no offset");
+    }
+    const auto& sizes = elements(parts[2], 0, "a tensor's shape");
+    const auto& strides = elements(parts[3], 0, "a tensor's strides");
+    if (sizes.size() != strides.size()) {
+      fail("a tensor has " + std::to_string(sizes.size()) + " sizes and " +
+           std::to_string(strides.size()) + " strides");
+    }
+    const auto storage = parts[0].number;
+    const auto last = last_element(parts[1].number, sizes, strides);
+    if (!last || *last >= storage) {
+      fail("a tensor reaches beyond the " + std::to_string(storage) + " elements of its storage");
+    }
+  }
+
+  // The position of the last element in the storage, -1 for a tensor without one; nothing where the
+  // sizes make no sense.
+  std::optional<std::int64_t> last_element(std::int64_t offset, const std::vector<Value>& sizes,
+                                           const std::vector<Value>& strides) const {
+    std::int64_t last = offset;
+    std::int64_t count = 1;
+    bool is_empty = false;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const auto size = sizes[i].number;
+      const auto stride = strides[i].number;
+      if (sizes[i].kind != Kind::integer || strides[i].kind != Kind::integer || size < 0 ||
+          stride < 0) {
+        return std::nullopt;
+      }
+      std::int64_t reach = 0;
+      if (__builtin_mul_overflow(std::max<std::int64_t>(size, 1), count, &count) ||
+          __builtin_mul_overflow(std::max<std::int64_t>(size - 1, 0), stride, &reach) ||
+          __builtin_add_overflow(last, reach, &last)) {
+        return std::nullopt;
+      }
+      is_empty = is_empty || size == 0;
+    }
+    return offset < 0 ? std::nullopt : std::optional(is_empty ? -1 : last);
+  }
+
+  const ZipArchive& archive_;
+  const ZipRecord& record_;
+  std::string folder_;
+  std::string content_;
+  std::size_t at_ = 0;
+  std::vector<Value> stack_ = {};
+  std::vector<std::size_t> marks_ = {};
+  std::unordered_map<std::uint64_t, Value> memo_ = {};
+};
+
+}  // namespace
+
+void check_pickle(const ZipArchive& archive, const ZipRecord& record, const std::string& folder) {
+  Walker(archive, record, folder).walk();
+}
+
+}  // namespace actswap

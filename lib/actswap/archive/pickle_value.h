@@ -1,0 +1,87 @@
+// What a pickle makes, as far as its check needs it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace actswap::pickle {
+
+enum class Kind { other, boolean, integer, string, global, tuple, list, dict, object, storage };
+
+/// Copies share what they hold.
+struct Value {
+  Kind kind = Kind::other;
+  std::int64_t number = 0;                                 ///< integer; of a storage: its elements
+  std::string_view text = {};                              ///< string; a global's name
+  std::string_view module = {};                            ///< a global's
+  std::shared_ptr<std::vector<Value>> elements = nullptr;  ///< tuple
+  /// Of a tuple, list, dict or object; elements of the last three are not kept.
+  struct Shape {
+    std::size_t depth = 1;
+    bool is_contained = false;
+  };
+  std::shared_ptr<Shape> shape = nullptr;
+
+  static Value of_text(Kind kind, std::string_view text) {
+    Value value;
+    value.kind = kind;
+    value.text = text;
+    return value;
+  }
+  static Value integer_of(Kind kind, std::int64_t number) {
+    Value value;
+    value.kind = kind;
+    value.number = number;
+    return value;
+  }
+  static Value integer(std::int64_t number) { return integer_of(Kind::integer, number); }
+  static Value boolean(bool is_true) { return integer_of(Kind::boolean, is_true ? 1 : 0); }
+  static Value container(Kind kind) {
+    Value value;
+    value.kind = kind;
+    value.shape = std::make_shared<Shape>();
+    return value;
+  }
+  static Value tuple(std::vector<Value> elements) {
+    Value value = container(Kind::tuple);
+    value.add(elements);
+    value.elements = std::make_shared<std::vector<Value>>(std::move(elements));
+    return value;
+  }
+  static Value object(const Value& content) {
+    Value value = container(Kind::object);
+    value.add({content});
+    return value;
+  }
+
+  /// false: this one is inside of another already, which would be deeper then, or be in a circle.
+  bool add(const std::vector<Value>& added) {
+    for (const auto& element : added) {
+      if (element.shape) {
+        shape->depth = std::max(shape->depth, element.shape->depth + 1);
+        element.shape->is_contained = true;
+      }
+    }
+    return added.empty() || !shape->is_contained;
+  }
+
+  std::size_t depth() const { return shape ? shape->depth : 0; }
+
+  bool is(std::string_view of_module, std::string_view name) const {
+    return kind == Kind::global && module == of_module && text == name;
+  }
+  /// The names of types and of quantization schemes are numbers for it.
+  bool is_number_for_libtorch() const {
+    return kind == Kind::integer || (kind == Kind::global && module == "torch" && text != "device");
+  }
+  bool is_storage_type() const {
+    return kind == Kind::global && module == "torch" && text.ends_with("Storage");
+  }
+};
+
+}  // namespace actswap::pickle

@@ -1,0 +1,46 @@
+// The page that a supervised process shares with its supervisor. For base/activity.cpp and
+// base/supervise.cpp alone.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace actswap {
+
+/// A text that another process reads after this one was ended in the middle of writing it: there is
+/// always a zero at its end.
+template <std::size_t N>
+using SharedText = std::array<char, N>;
+
+struct ProcessState {
+  static constexpr std::size_t kPath = 4096 + 256;
+  static constexpr int kFolders = 8;
+  std::atomic<int> stop_signal = 0;
+  std::atomic<bool> stops_in_order = false;
+  std::atomic<std::int64_t> patience_ms = 0;
+  std::atomic<bool> out_of_memory = false;  ///< why it aborts
+  SharedText<kPath> activity = {};
+  SharedText<512> last_words = {};  ///< of the exception that nobody caught
+  std::array<SharedText<kPath>, kFolders> folders = {};
+};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free &&
+              std::atomic<std::int64_t>::is_always_lock_free);
+
+/// This process's; its own memory until share_state().
+ProcessState& process_state();
+
+/// Moves it into memory that processes forked from now on share. @throws std::bad_alloc
+void share_state();
+
+template <std::size_t N>
+void set_text(SharedText<N>& to, const char* text) {
+  std::size_t length = 0;
+  for (; length + 1 < N && text[length] != '\0'; ++length) {
+    to[length] = text[length];
+  }
+  to[length] = '\0';
+}
+
+}  // namespace actswap

@@ -1,0 +1,28 @@
+#include <actswap/base/threads.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+namespace actswap {
+
+void limit_openmp_threads(char** arguments) {
+  constexpr long kMostForEach = 8;
+  constexpr char kVariable[] = "OMP_NUM_THREADS";
+  const char* setting = std::getenv(kVariable);
+  const long wanted = setting == nullptr ? 0 : std::strtol(setting, nullptr, 10);
+  const long processors = std::max(1L, static_cast<long>(std::thread::hardware_concurrency()));
+  if (wanted <= kMostForEach * processors) {
+    return;
+  }
+  std::fprintf(stderr, "warning: %s asks for %ld threads; taking %ld, as many as processors\n",
+               kVariable, wanted, processors);
+  ::setenv(kVariable, std::to_string(processors).c_str(), 1);
+  ::execv("/proc/self/exe", arguments);
+}
+
+}  // namespace actswap

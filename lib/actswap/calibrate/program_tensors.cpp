@@ -1,0 +1,112 @@
+#include <actswap/calibrate/program_tensors.h>
+
+#include <set>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+bool is_tensor_constant(const jit::Node* node) {
+  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
+}
+
+// What asks a tensor for its kind or its size reads none of its values.
+bool reads_values(const jit::Node* node) {
+  static const std::set<c10::Symbol> kAsk = {c10::prim::device,
+                                             c10::prim::dtype,
+                                             c10::prim::requires_grad,
+                                             c10::prim::layout,
+                                             c10::aten::size,
+                                             c10::aten::dim,
+                                             c10::aten::__is__,
+                                             c10::aten::__isnot__,
+                                             c10::Symbol::prim("is_nested"),
+                                             c10::aten::is_floating_point,
+                                             c10::aten::numel,
+                                             c10::aten::len};
+  return !kAsk.contains(node->kind());
+}
+
+}  // namespace
+
+std::string attribute_path(const jit::Value* value) {
+  std::string path;
+  for (; value->node()->kind() == c10::prim::GetAttr; value = value->node()->input(0)) {
+    const auto& name = value->node()->s(c10::attr::name);
+    path.insert(0, path.empty() ? name : name + ".");
+  }
+  return path;
+}
+
+ProgramTensors::ProgramTensors(Program& program)
+    : bindings_(program.module()._ivalue().get(), program.graph()) {
+  for_each_node(program.graph().block(), [&](jit::Node* node) {
+    if (!reads_values(node)) {
+      return;
+    }
+    for (const jit::Value* input : node->inputs()) {
+      const auto tensor = tensor_of(input);
+      if (tensor.defined()) {
+        ++reads_[tensor.unsafeGetTensorImpl()];
+      }
+    }
+  });
+}
+
+torch::Tensor ProgramTensors::tensor_of(const jit::Value* value) const {
+  if (is_tensor_constant(value->node())) {
+    return value->node()->t(c10::attr::value);
+  }
+  const auto attribute = attribute_of(value);
+  return attribute && attribute->isTensor() ? attribute->toTensor() : torch::Tensor();
+}
+
+torch::Tensor ProgramTensors::own_tensor(const jit::Value* value) const {
+  const auto tensor = tensor_of(value);
+  if (!tensor.defined() || !tensor.is_floating_point()) {
+    return {};
+  }
+  const auto reads = reads_.find(tensor.unsafeGetTensorImpl());
+  return reads != reads_.end() && reads->second == 1 ? tensor : torch::Tensor();
+}
+
+ProgramTensors::Matrix ProgramTensors::matrix_of(const jit::Value* value) {
+  Matrix matrix{.read = value};
+  while (is_transpose(matrix.read->node())) {
+    matrix.read = matrix.read->node()->input(0);
+    matrix.is_transposed = !matrix.is_transposed;
+  }
+  return matrix;
+}
+
+bool ProgramTensors::is_parameter(const jit::Value* value) const {
+  const jit::Node* node = value->node();
+  if (is_tensor_constant(node)) {
+    return true;
+  }
+  const auto* owner =
+      node->kind() == c10::prim::GetAttr ? bindings_.object_of(node->input(0)) : nullptr;
+  if (owner == nullptr) {
+    return false;
+  }
+  const auto slot = owner->type()->findAttributeSlot(node->s(c10::attr::name));
+  return slot && owner->type()->is_parameter(*slot);
+}
+
+bool ProgramTensors::is_none(const jit::Value* value) const {
+  const auto attribute = attribute_of(value);
+  return value->mustBeNone() || (attribute && attribute->isNone());
+}
+
+// What a read of an attribute gives.
+std::optional<c10::IValue> ProgramTensors::attribute_of(const jit::Value* value) const {
+  const jit::Node* node = value->node();
+  const auto* owner =
+      node->kind() == c10::prim::GetAttr ? bindings_.object_of(node->input(0)) : nullptr;
+  return owner == nullptr ? std::nullopt : std::optional(owner->getAttr(node->s(c10::attr::name)));
+}
+
+}  // namespace actswap

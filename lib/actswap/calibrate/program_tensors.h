@@ -1,0 +1,46 @@
+// Which tensor of the module a value of the program is.
+#pragma once
+
+#include <actswap/calibrate/program.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+namespace actswap {
+
+/// The parameters, buffers and constants that the program reads, and how often it reads each.
+class ProgramTensors {
+ public:
+  explicit ProgramTensors(Program& program);
+
+  /// A parameter, buffer or constant; undefined where the value is computed.
+  torch::Tensor tensor_of(const torch::jit::Value* value) const;
+  /// The same where nothing else reads it and it holds floating-point numbers; otherwise undefined.
+  torch::Tensor own_tensor(const torch::jit::Value* value) const;
+
+  /// A matrix that the program reads as it is, or after a chain of transposes.
+  struct Matrix {
+    const torch::jit::Value* read = nullptr;  ///< of the tensor itself
+    bool is_transposed = false;
+  };
+  static Matrix matrix_of(const torch::jit::Value* value);
+
+  /// A parameter, or a constant: what freezing makes of one.
+  bool is_parameter(const torch::jit::Value* value) const;
+  bool is_none(const torch::jit::Value* value) const;
+
+ private:
+  std::optional<c10::IValue> attribute_of(const torch::jit::Value* value) const;
+
+  Bindings bindings_;
+  std::unordered_map<const c10::TensorImpl*, int> reads_;
+};
+
+/// "body.0.conv.weight" of a chain of attributes, wherever it begins.
+std::string attribute_path(const torch::jit::Value* value);
+
+}  // namespace actswap

@@ -1,0 +1,58 @@
+// What a conversion does, with nothing left open: made by `resolve` (recipe.h).
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/pipeline/request.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct ACTSWAP_API ConvertOptions {
+  std::string output = {};         ///< the file to write
+  std::string run_directory = {};  ///< where run.json goes; empty: no record is written
+  Recipe recipe = Recipe::calibrated;
+  std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
+  CalibrationOptions calibration;                  ///< of a run with calibration_data
+  std::shared_ptr<Dataset> train_data = {};        ///< empty: no training
+  std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
+  /// Of a run with train_data. Its learning_rate is that of `learning_rate` where that is fixed.
+  TrainOptions train;
+  LearningRate learning_rate;
+  /// Of a run with train_data. Where t rises after a calibration, what that changed moves in with t
+  /// (CalibratedRamp).
+  Schedule schedule = Schedule::step({});
+  /// What the blends are made of while they are trained; the export is the same.
+  BlendCode blend_code = BlendCode::fused;
+  /// Together, or one after another within the schedule's begin and end.
+  SiteOrder order = SiteOrder::together;
+  /// Ids of all sites that the plan swaps, in an order of one's own; empty: `order` says it.
+  std::vector<std::string> site_order = {};
+  bool control = false;  ///< train the original on, too, with the same budget, data and seed
+  /// Calibrate and train so many times, with train.seed and those after it, the control as well, to
+  /// say how sure the difference is. The first is exported: nothing is selected. > 0
+  std::int64_t seeds = 1;
+  std::optional<double> max_drop = {};  ///< largest fall of the metric that is accepted; >= 0
+  /// Keep those sites on the old function that would lose more than max_drop (plan_within_drop).
+  bool plan_by_sensitivity = false;
+  /// Swap no more sites than this latency takes, in ms, on probe_inputs (plan_within_budget).
+  std::optional<double> budget_ms = {};
+  std::int64_t sensitivity_examples = 1000;      ///< the first of the validation data, for the two
+  std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
+  SelfTest self_test = SelfTest::random;         ///< what the file holds to be checked with
+  bool overwrites_original = false;  ///< the output may be the file that the model was read from
+
+  /// Whether there is validation data with a target.
+  bool is_measurable() const { return has_labels(validation_data.get()); }
+  /// @throws UsageError for a value outside its range and for what does not go together; FileError
+  ///   where no output or no record can be written
+  void validate() const;
+};
+
+/// The recipe in a sentence: "calibrated, then trained on distil+3*layers, ...".
+ACTSWAP_API std::string describe(const ConvertOptions& options);
+
+}  // namespace actswap

@@ -1,0 +1,168 @@
+#include <actswap/base/error.h>
+#include <actswap/pipeline/class_dim.h>
+#include <actswap/pipeline/effects.h>
+#include <actswap/pipeline/recipe.h>
+#include <actswap/pipeline/training_defaults.h>
+#include <actswap/train/ramps.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+// The ramp's share of the training: the model needs most of its time at t = 1 (docs/recovery.md).
+constexpr double kRampShare = 0.3;
+
+template <typename T>
+void set(T& value, const std::optional<T>& asked) {
+  value = asked.value_or(value);
+}
+
+void expect_examples(const std::shared_ptr<Dataset>& data, const char* what) {
+  if (data && data->size() == 0) {
+    throw UsageError(std::string("Expected examples in the ") + what + " data, but there are none");
+  }
+}
+
+Recipe choose_recipe(const ConvertRequest& request) {
+  if (request.recipe) {
+    return *request.recipe;
+  }
+  if (!request.ramp.is_described()) {
+    return Recipe::calibrated;
+  }
+  return request.calibration_data ? Recipe::calibrated_ramp : Recipe::ramp;
+}
+
+LearningRate choose_rate(const ConvertRequest& request, Recipe recipe) {
+  const bool follows_calibration =
+      recipe == Recipe::calibrated &&
+      request.train.optimizer.value_or(OptimizerKind::adamw) == OptimizerKind::adamw;
+  const auto kind =
+      follows_calibration ? LearningRate::Kind::calibrated : LearningRate::Kind::fixed;
+  return request.train.learning_rate.value_or(LearningRate{.kind = kind});
+}
+
+Schedule make_schedule(const RampRequest& ramp, Recipe recipe, double epochs) {
+  if (!has_ramp(recipe)) {
+    return Schedule::step({});
+  }
+  if (ramp.unit == ScheduleUnit::steps && !ramp.end) {
+    throw UsageError("Expected --ramp-end with --ramp-unit steps: its default is in epochs");
+  }
+  ScheduleOptions options;
+  set(options.begin, ramp.begin);
+  set(options.hold, ramp.hold);
+  set(options.unit, ramp.unit);
+  options.end = ramp.end.value_or(std::max(options.begin, kRampShare * epochs));
+  return {ramp.curve.value_or(Curve::linear), options};
+}
+
+// What needs no look at model and data.
+TrainOptions train_options(const ConvertRequest& request, const LearningRate& rate) {
+  const auto& asked = request.train;
+  TrainOptions options;
+  set(options.epochs, asked.epochs);
+  set(options.batch_size, asked.batch_size);
+  set(options.loss, asked.loss);
+  set(options.temperature, asked.temperature);
+  set(options.class_dim, asked.class_dim);
+  set(options.optimizer, asked.optimizer);
+  options.learning_rate = rate.value;
+  set(options.momentum, asked.momentum);
+  set(options.weight_decay, asked.weight_decay);
+  set(options.clip_norm, asked.clip_norm);
+  set(options.warmup, asked.warmup);
+  set(options.average, asked.average);
+  set(options.augmentation, asked.augmentation);
+  set(options.check_every, asked.check_every);
+  set(options.keep, asked.keep);
+  set(options.patience, asked.patience);
+  set(options.seed, request.seed);
+  options.bound = request.ramp.bound;
+  return options;
+}
+
+void check_ramp(const ConvertOptions& options) {
+  const auto examples = options.train_data->size();
+  const auto batches = static_cast<double>(options.train.batches_per_epoch(examples));
+  const auto steps = static_cast<double>(options.train.steps(examples));
+  const Ramps ramps({options.schedule}, batches, steps / batches);
+  if (options.train.bound) {
+    ramps.closed_loop(*options.train.bound);
+  }
+}
+
+// What the request leaves open of loss, classes and batch norms.
+void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
+                           ConvertOptions& options) {
+  const auto& asked = request.train;
+  auto& train = options.train;
+  const bool is_calibrated = options.recipe == Recipe::calibrated;
+  const bool asks_for_layers = asked.loss && asked.loss->has(Signal::layers);
+  train.keeps_statistics = asked.keeps_statistics.value_or(is_calibrated || asks_for_layers);
+  train.validate();  // before its numbers are computed with
+  const auto steps = train.steps(options.train_data->size());
+  const auto class_dim = find_class_dim(model, *options.train_data, asked.class_dim);
+  set(train.class_dim, class_dim);
+  const bool learns_labels =
+      asked.loss ? asked.loss->has(Signal::cross_entropy) : class_dim.has_value();
+  if (!asked.keeps_statistics && !asks_for_layers) {
+    train.keeps_statistics = train.keeps_statistics && stays_by_calibration(learns_labels, steps);
+  }
+  if (!asked.loss) {
+    train.loss = default_loss(learns_labels, is_calibrated && train.keeps_statistics, steps);
+  }
+}
+
+}  // namespace
+
+ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
+  expect_examples(request.calibration_data, "calibration");
+  expect_examples(request.train_data, "training");
+  expect_examples(request.validation_data, "validation");
+  const auto recipe = choose_recipe(request);
+  check_effects(request, recipe);
+  const bool trains = request.trains();
+
+  ConvertOptions options;
+  options.output = request.output;
+  options.recipe = recipe;
+  options.train_data = trains ? request.train_data : nullptr;
+  options.calibration_data = request.calibration_data  ? request.calibration_data
+                             : has_calibration(recipe) ? options.train_data
+                                                       : nullptr;
+  const bool has_data = trains || options.calibration_data;
+  options.run_directory =
+      request.run_directory.value_or(has_data ? request.output + ".run" : std::string());
+  options.validation_data = request.validation_data;
+  options.probe_inputs = request.probe_inputs;
+  set(options.self_test, request.self_test);
+  options.overwrites_original = request.overwrites_original;
+  options.calibration = request.calibration.resolved(trains);
+  options.learning_rate = choose_rate(request, recipe);
+  options.train = train_options(request, options.learning_rate);
+  if (trains) {
+    options.schedule = make_schedule(request.ramp, recipe, options.train.epochs);
+  }
+  set(options.blend_code, request.blend_code);
+  set(options.order, request.ramp.order);
+  options.site_order = request.ramp.site_order;
+  options.control = request.control;
+  set(options.seeds, request.seeds);
+  options.max_drop = request.max_drop;
+  options.plan_by_sensitivity = request.plan_by_sensitivity;
+  options.budget_ms = request.budget_ms;
+  set(options.sensitivity_examples, request.sensitivity_examples);
+  options.validate();
+  if (trains) {
+    choose_what_is_learnt(model, request, options);
+    options.train.validate();
+    check_ramp(options);
+  }
+  return options;
+}
+
+}  // namespace actswap

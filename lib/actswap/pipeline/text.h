@@ -1,0 +1,16 @@
+// How messages and records word numbers and schedules.
+#pragma once
+
+#include <actswap/schedule/schedule.h>
+
+#include <string>
+
+namespace actswap {
+
+/// With six digits at most.
+std::string number(double value);
+
+/// "linear from 0 to 0.3 epochs", "t = 1 from the start".
+std::string in_words(const Schedule& schedule);
+
+}  // namespace actswap

@@ -1,0 +1,80 @@
+#include <actswap/graph/fixed_mode.h>
+#include <actswap/graph/sites.h>
+#include <actswap/report/latency.h>
+#include <actswap/report/plan_table.h>
+
+#include <cstdio>
+
+namespace actswap {
+
+namespace {
+
+using SiteCosts = std::map<std::string, SiteCost>;
+
+// The cell of a table, as wide as given at least.
+std::string cell(const std::string& text, std::size_t width) {
+  return text + std::string(text.size() < width ? width - text.size() : 0, ' ') + ' ';
+}
+
+std::string cost_text(const SiteCosts& costs, const std::string& id) {
+  const auto found = costs.find(id);
+  if (found == costs.end()) {
+    return "not reached";
+  }
+  const auto& cost = found->second;
+  std::string shape;
+  for (const auto size : cost.shape) {
+    shape += (shape.empty() ? "" : "x") + std::to_string(size);
+  }
+  char numbers[48];
+  std::snprintf(numbers, sizeof numbers, "%9.3f %6.1f %%", cost.milliseconds, 100.0 * cost.share);
+  return cell(shape, 18) + numbers;
+}
+
+std::string head(const Model& model, const Plan& plan, const std::optional<Latency>& latency) {
+  std::string text = model.path + ": " + std::string(to_string(model.kind)) + " model, " +
+                     std::to_string(parameter_count(model.module)) + " parameters, " +
+                     std::to_string(plan.sites.size()) + " sites, " +
+                     std::to_string(plan.swapped()) + " would be swapped\n";
+  if (is_always_training(model.module)) {
+    text +=
+        "batch norm or dropout is in train mode for good (traced in train mode): in eval mode "
+        "too\n";
+  } else if (model.fixed_mode) {
+    text +=
+        "batch norm or dropout is fixed in the graph (traced): training does not change its mode\n";
+  }
+  if (latency) {
+    text += "a forward takes " + latency_text(*latency) + "\n";
+    text += latency->doubt.empty() ? "" : "these times cannot be trusted: " + latency->doubt + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string plan_table(const Model& model, const Plan& plan, const SiteCosts& costs,
+                       const std::optional<Latency>& latency) {
+  auto text = head(model, plan, latency);
+  if (plan.sites.empty()) {
+    text += "no known activation; its elementwise operators:";
+    const auto operators = elementwise_operators(model);
+    for (const auto& name : operators) {
+      text += " " + name;
+    }
+    return text + (operators.empty() ? " none\n" : "\n");
+  }
+  text += cell("site", 40) + cell("activation", 16) + cell("form", 9) + cell("becomes", 14) +
+          (costs.empty() ? "" : cell("shape", 18) + "       ms    share  ") + "why\n";
+  for (const auto& planned : plan.sites) {
+    const auto& site = planned.site;
+    text += cell(site.id, 40) + cell(site.activation.to_string(), 16) +
+            cell(std::string(to_string(site.form)) + (site.in_place ? "_" : ""), 9) +
+            cell(planned.target ? planned.target->to_string() : "-", 14) +
+            (costs.empty() ? "" : cell(cost_text(costs, site.id), 36) + ' ') + planned.reason +
+            "\n";
+  }
+  return text;
+}
+
+}  // namespace actswap

@@ -1,0 +1,39 @@
+// The random numbers that a model draws.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace actswap {
+
+/// While this lives, the default generator of the CPU starts from a seed; then it goes on where it
+/// was before, so that runs in between change no random number of the caller's.
+class RandomNumbers {
+ public:
+  explicit RandomNumbers(std::uint64_t seed);
+  ~RandomNumbers();
+  RandomNumbers(const RandomNumbers&) = delete;
+  RandomNumbers& operator=(const RandomNumbers&) = delete;
+
+  /// Whether any have been drawn since this began.
+  bool are_drawn() const;
+
+ private:
+  torch::Tensor before_;
+  torch::Tensor seeded_;
+};
+
+/// Where the default generator of the CPU is now: for two models that draw the same numbers, one
+/// after the other, when each run draws others.
+class RandomPosition {
+ public:
+  RandomPosition();
+  /// Goes back there.
+  void take_up() const;
+
+ private:
+  torch::Tensor state_;
+};
+
+}  // namespace actswap

@@ -1,0 +1,148 @@
+#include "command.h"
+#include "config_file.h"
+#include "log/log.h"
+#include "subcommand.h"
+
+#include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
+#include <actswap/base/out_of_memory.h>
+
+#include <torch/csrc/jit/frontend/error_report.h>
+#include <torch/csrc/jit/runtime/jit_exception.h>
+#include <torch/csrc/jit/runtime/print_handler.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+
+namespace actswap::tool {
+
+namespace {
+
+LogLevel level_of(const CommonOptions& common) {
+  return common.quiet ? LogLevel::error : common.verbose ? LogLevel::debug : LogLevel::info;
+}
+
+// CLI11 says only that a subcommand is required.
+void check_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) {
+    return;
+  }
+  std::string known;
+  for (const auto* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (subcommand->get_name() == arguments.front()) {
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + subcommand->get_name();
+  }
+  throw UsageError("There is no subcommand '" + arguments.front() + "'; expected one of " + known +
+                   " (see --help)");
+}
+
+// Standard output may be a full disk.
+int flushed(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
+    return code;
+  }
+  throw FileError(std::string("Cannot write the result to standard output: ") +
+                  std::strerror(errno));
+}
+
+// LibTorch's exceptions come from what the user's file holds: there is nothing else that is run.
+int report_libtorch(const std::string& what) {
+  const auto activity = current_activity();
+  const auto suffix = activity.empty() ? "" : " while " + activity;
+  log_error(is_out_of_memory(what) ? "Out of memory" + suffix + ": " + libtorch_cause(what)
+                                   : "LibTorch failed" + suffix + ": " + libtorch_cause(what));
+  return static_cast<int>(ErrorKind::file);
+}
+
+int report_bug(const char* what) {
+  constexpr int kOurBug = 1;
+  std::fprintf(stderr,
+               "error: This is a bug in actswap; please report it with the command that led here: "
+               "%s\n",
+               what);
+  return kOurBug;
+}
+
+int run_action(const Action& action) {
+  try {
+    return flushed(action());
+  } catch (const Error& error) {
+    log_error(error.what());
+    return static_cast<int>(error.kind());
+  } catch (const Interrupted& interrupted) {
+    log_error(std::string(interrupted.what()) + "; no model was written");
+    return 128 + stop_signal();
+  } catch (const c10::Error& error) {
+    return report_libtorch(error.what_without_backtrace());
+  } catch (const torch::jit::ErrorReport& error) {
+    return report_libtorch(error.what());
+  } catch (const torch::jit::JITException& error) {
+    return report_libtorch(error.what());
+  } catch (const std::bad_alloc&) {
+    const auto activity = current_activity();
+    log_error("Out of memory" + (activity.empty() ? "" : " while " + activity));
+    return static_cast<int>(ErrorKind::file);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Replaces the expensive activations of a trained TorchScript model by cheaper ones."};
+  app.set_version_flag("--version", ACTSWAP_VERSION);
+  app.require_subcommand(1);
+  CommonOptions common;
+  Action action;
+  register_activations(app, common, action);
+  register_inspect(app, common, action);
+  register_convert(app, common, action);
+  register_blend(app, common, action);
+  register_collapse(app, common, action);
+  register_eval(app, common, action);
+  register_bench(app, common, action);
+  register_sensitivity(app, common, action);
+  register_verify(app, common, action);
+  for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
+    check_numbers(*subcommand);
+  }
+  try {
+    auto arguments = with_config_file(app, {argv + 1, argv + argc});
+    check_subcommand(app, arguments);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app.parse(std::move(arguments));
+  } catch (const Error& error) {
+    set_up_log(level_of(common));
+    log_error(error.what());
+    return static_cast<int>(error.kind());
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
+  }
+  set_up_log(level_of(common));
+  // Results alone go to stdout, and not what a model prints while it runs.
+  torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
+  return run_action(action);
+}
+
+}  // namespace
+
+void catch_signals(bool has_record) {
+  stop_in_order(has_record ? std::chrono::seconds(10) : std::chrono::seconds(1));
+}
+
+int run_command(int argc, char** argv) noexcept {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return report_bug(error.what());
+  } catch (...) {
+    return report_bug("an exception of no known kind");
+  }
+}
+
+}  // namespace actswap::tool

@@ -1,0 +1,47 @@
+#include "export_flags.h"
+#include "log/log.h"
+
+#include <actswap/base/same_file.h>
+
+#include <sstream>
+
+namespace actswap::tool {
+
+void ExportFlags::add(CLI::App& app) {
+  app.add_option("--self-test", self_test,
+                 "What the file holds for `actswap verify`: random, inputs drawn between the least "
+                 "and the largest number of the probe input; data, the probe input itself, which "
+                 "without --input is up to eight examples of your data; none")
+      ->check(CLI::IsMember({"none", "random", "data"}));
+  app.add_flag("--force", force, "Overwrite the model or data that is read, where -o names it");
+}
+
+void ExportFlags::check(const std::string& output, const std::vector<std::string>& read) const {
+  for (const auto& paths : read) {
+    std::istringstream parts(paths);
+    for (std::string path; !force && std::getline(parts, path, ',');) {
+      check_not_overwritten(output, path);
+    }
+  }
+}
+
+void report_export(const ExportResult& result) {
+  if (!result.verified) {
+    const bool is_input_missing = result.outputs == 0;
+    log_warning("not verified: " + result.reason +
+                (is_input_missing ? "; give --input SPEC (for example 1x3x224x224)" : ""));
+  }
+  if (result.is_random) {
+    log_warning(
+        "the model draws random numbers in eval mode (noise, or dropout that is always on): it was "
+        "compared on the same ones");
+  }
+  if (!result.self_test_reason.empty() && result.outputs > 0) {
+    log_warning("no self-test is in the file: " + result.self_test_reason);
+  }
+  if (result.self_test == SelfTest::data) {
+    log_info("the self-test in the file holds the inputs that the model was verified on");
+  }
+}
+
+}  // namespace actswap::tool

@@ -1,0 +1,57 @@
+// Options of the command line that fill in the fields of a request: empty where nobody gives them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <sstream>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace actswap::tool {
+
+/// A number. The help shows the default, which is the library's.
+template <typename T>
+CLI::Option* add_number(CLI::App& app, const std::string& name, std::optional<T>& value,
+                        std::type_identity_t<T> default_value, const std::string& help) {
+  std::ostringstream text;
+  text << default_value;
+  return app.add_option(name, value, help)->default_str(text.str());
+}
+
+/// A word that `parse` reads: a function of the library, or `unless_auto` of one.
+template <typename T, typename Parse>
+CLI::Option* add_word(CLI::App& app, const std::string& name, std::optional<T>& value, Parse parse,
+                      const std::string& default_word, const std::string& help) {
+  const auto read = [&value, parse](const std::string& text) { value = parse(text); };
+  return app.add_option_function<std::string>(name, read, help)->default_str(default_word);
+}
+
+/// "auto" leaves the choice to the library.
+template <typename T, typename View>
+auto unless_auto(T (*parse)(View)) {
+  return [parse](const std::string& text) {
+    return text == "auto" ? std::optional<T>() : std::optional<T>(parse(text));
+  };
+}
+
+/// Whether the word is this one; "auto" leaves the choice to the library.
+inline auto is_word(const std::string& word) {
+  return [word](const std::string& text) {
+    return text == "auto" ? std::optional<bool>() : std::optional(text == word);
+  };
+}
+
+/// Options that have no effect unless one of some others is given.
+struct Dependence {
+  std::vector<std::string> options;
+  std::vector<std::string> on_any_of;
+};
+/// A dry run does nothing, so nothing is missing there. @throws UsageError
+void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>& dependences);
+
+/// Refuses what CLI11 reads as some number, though it is none: 2^64, 1e999, nan.
+void check_numbers(CLI::App& subcommand);
+
+}  // namespace actswap::tool
