@@ -383,6 +383,25 @@ TEST(Insert, ActivationModulesAreNamedAfterWhatTheyAre) {
   EXPECT_TRUE(class_of(child(mixed, "b")).ends_with(".SiLU"));
 }
 
+// A trace has a method for each call of a module.
+TEST(Insert, ActivationModulesOfSeveralMethodsAreNamed) {
+  const auto unit = std::make_shared<CompilationUnit>();
+  const std::string argument = "(self, x: Tensor) -> Tensor:\n";
+  const auto silu = make_module(unit, "torch.nn.modules.activation.SiLU",
+                                "def forward" + argument + "  return torch.silu(x)\n" +
+                                    "def forward1" + argument + "  return torch.silu(x)\n");
+  const auto root = make_module(
+      unit, "Root", "def forward" + argument + "  return self.a.forward1(self.a.forward(x))\n",
+      {{"a", silu}});
+  const auto made = [&](const PlanOptions& options) {
+    const auto blended =
+        insert_blends(recompile(root), plan_for(root, options), BlendCode::stock).root;
+    return class_of(child(collapsed(recompile(blended)), "a"));
+  };
+  EXPECT_TRUE(made({}).ends_with(".ReLU"));
+  EXPECT_TRUE(made({.keep = {"a/forward1/0"}}).ends_with(".SiLU")) << "it is no ReLU";
+}
+
 TEST(Insert, AModelThatIsAnActivationIsNamedToo) {
   const auto unit = std::make_shared<CompilationUnit>();
   const auto root = make_module(unit, "torch.nn.modules.activation.SiLU",

@@ -203,6 +203,16 @@ TEST(Pattern, BeginsAtTheNearestTensor) {
   EXPECT_EQ(found_in("return torch.relu(x * 2 + 1)"), Strings{"relu op"});
 }
 
+// Where somebody else reads what was written, the form is of the new value.
+TEST(Pattern, BeginsBehindWhatIsWrittenInPlace) {
+  EXPECT_EQ(found_in("z = x.tanh_()\n  return z * torch.sigmoid(z) + x"),
+            (Strings{"tanh op_", "silu pattern"}));
+  EXPECT_EQ(found_in("z = x.add_(0.3)\n  return z * torch.tanh(torch.softplus(z)) + x"),
+            Strings{"mish pattern"});
+  EXPECT_EQ(found_in("z = x.add_(0.3)\n  return z.mul_(torch.sigmoid(z)) + 1.0"),
+            Strings{"silu pattern_"});
+}
+
 // A part that is used elsewhere is still there after the replacement, and is a site of its own.
 TEST(Pattern, PartsThatAreUsedElsewhereStay) {
   EXPECT_EQ(found_in("s = torch.sigmoid(x)\n  return x * s + s"),

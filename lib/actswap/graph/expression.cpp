@@ -309,9 +309,9 @@ void Expression::walk(jit::Value* value) {
   if (!found) {
     return;
   }
-  // What is written to in the middle must be seen by nobody else.
+  // What is written to in the middle must be seen by nobody else: the expression begins behind it.
   if (node != root_ && found->in_place && is_read_elsewhere(node, found->operands[0])) {
-    usable_ = false;
+    return;
   }
   for (jit::Value*& operand : found->operands) {
     jit::Value* first = first_equal_cast(operand);

@@ -30,8 +30,9 @@ class Expression {
   /// The operators that `root` ends, as far as they stand in its block.
   explicit Expression(torch::jit::Node* root);
 
-  /// Whether it is made of several operators, and nobody else sees what is written in the middle.
-  bool usable() const { return usable_ && nodes_.size() >= 2; }
+  /// Whether it is made of several operators. It begins behind what is written in place for others
+  /// to see.
+  bool usable() const { return nodes_.size() >= 2; }
   /// Tensors that it may be a function of, the nearest to the root first.
   const std::vector<torch::jit::Value*>& candidates() const { return candidates_; }
   /// Parameters and buffers that stand in it: a beta that may be learnt.
@@ -70,7 +71,6 @@ class Expression {
                   std::unordered_map<const torch::jit::Node*, bool>& known) const;
 
   torch::jit::Node* root_;
-  bool usable_ = true;
   double rounding_ = kRounding;
   std::set<const torch::jit::Value*> visited_;
   std::vector<torch::jit::Node*> nodes_;

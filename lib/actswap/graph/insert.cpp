@@ -173,15 +173,19 @@ bool moves_blends(jit::Function& method) {
   return found;
 }
 
-// Of classes with one blend.
+// Of classes whose blends all go to one function: one blend, or one in each method of a trace,
+// which has a method for each call.
 Becomes targets_of_classes(const jit::Module& root) {
   Becomes targets;
   std::set<c10::ClassTypePtr> with_several;
   const auto modules = distinct_modules(root);
   for (const auto& [type, objects] : objects_by_class(modules)) {
     for (const auto& child : objects.front()->module.named_children()) {
-      if (is_blend(child.value.type()) &&
-          !targets.emplace(type, blend_target(child.value)).second) {
+      if (!is_blend(child.value.type())) {
+        continue;
+      }
+      const auto target = blend_target(child.value);
+      if (const auto known = targets.emplace(type, target).first; !(known->second == target)) {
         with_several.insert(type);
       }
     }
@@ -233,9 +237,8 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     }
     const auto name = unused_name(code.type);
     for (const auto* object : objects.at(code.type)) {
-      auto blend =
-          factory.make(code.match.activation, *target, in_train_mode(object->module),
-                       code.output_is_written);
+      auto blend = factory.make(code.match.activation, *target, in_train_mode(object->module),
+                                code.output_is_written);
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }
