@@ -233,9 +233,8 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     }
     const auto name = unused_name(code.type);
     for (const auto* object : objects.at(code.type)) {
-      auto blend =
-          factory.make(code.match.activation, *target, in_train_mode(object->module),
-                       code.output_is_written);
+      auto blend = factory.make(code.match.activation, *target, in_train_mode(object->module),
+                                code.output_is_written);
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }
