@@ -10,6 +10,7 @@
 #include <torch/torch.h>
 
 #include <chrono>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -59,7 +60,10 @@ ModelRun::ModelRun(const jit::Module& module, RunOptions options)
 
 Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed) {
   const torch::AutoGradMode gradients(takes_gradients_);
-  const jit::GraphOptimizerEnabledGuard optimizer(options_.optimizes_graphs);
+  std::optional<jit::GraphOptimizerEnabledGuard> as_they_are;
+  if (!options_.optimizes_graphs) {
+    as_they_are.emplace(false);
+  }
   const KeptState kept(module_);
   const RandomNumbers numbers(seed);
   module_.eval();
