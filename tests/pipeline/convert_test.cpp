@@ -217,7 +217,9 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   EXPECT_FALSE(run.training_effect->taken_back);
   EXPECT_LT(run.training_effect->after, run.training_effect->before);
 
-  setting.options.train.learning_rate = 0.5;
+  setting.options.train.learning_rate = 1.0;  // an explosion, which is more than harm
+  EXPECT_THROW(setting.run(), Diverged);
+  setting.options.train.learning_rate = 0.05;
   run = setting.run();
   EXPECT_TRUE(run.training_effect->taken_back);
   EXPECT_EQ(run.training_effect->examples, 96);
