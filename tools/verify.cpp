@@ -82,9 +82,10 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--input", options->inputs,
                    "Compare on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
-  subcommand->add_option("--tolerance", options->tolerance,
-                         "Accept differences up to this share of the largest expected magnitude; integers, "
-                         "bools and strings have to be equal");
+  subcommand->add_option(
+      "--tolerance", options->tolerance,
+      "Accept differences up to this share of the largest expected magnitude; integers, "
+      "bools and strings have to be equal");
 }
 
 }  // namespace actswap::tool

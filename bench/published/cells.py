@@ -13,7 +13,7 @@ import packages
 from common.process import Cost, Failed, run
 from common.results import Results, commit
 from judging import Judge, load, prepare
-from methods import BY_COMMAND, CALIBRATED, KEPT_SHARE, LATENCY, ORIGINAL, PARTIAL, RIVALS, SENSITIVITY_EXAMPLES, SHORT_SECONDS, SWAP_ALONE, TRAINED
+from methods import BY_COMMAND, CALIBRATED, KEPT_SHARE, LATENCY, ORIGINAL, PARTIAL, RIVALS, SENSITIVITY_EXAMPLES, SHORT_SECONDS, TRAINED
 from methods import Recipe, keep, only, stages
 from methods import options as convert_options
 from networks import CASES
@@ -119,7 +119,7 @@ class Cells:
 
     @cached_property
     def sites(self) -> list:
-        """The ids of those that are swapped, in the order of the data."""
+        """The ids of those that are swapped, in the order of the code."""
         return [site["id"] for site in self.inspected["sites"] if site["selected"]]
 
     @cached_property

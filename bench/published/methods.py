@@ -63,6 +63,6 @@ def only(sites: list) -> list:
 
 
 def stages(sites: list, count: int) -> list:
-    """The sites that are swapped by the end of each stage: equal groups in the order of the data, each added to those before."""
+    """The sites that are swapped by the end of each stage: equal groups in their order, each added to those before."""
     count = min(count, len(sites))
     return [sites[: round((stage + 1) * len(sites) / count)] for stage in range(count)]

@@ -37,6 +37,9 @@ class Supervised {
       ::close(ends[1]);
       std::_Exit(supervise(work));
     }
+    if (pid_ < 0) {
+      throw std::runtime_error("no process");  // and a signal to -1 would go to all there are
+    }
     ::close(ends[1]);
     err_ = ends[0];
   }
@@ -80,6 +83,14 @@ Outcome outcome_of(const std::function<int()>& work) {
   }
 }
 
+// A sanitizer handles some itself.
+int die_of(int signal) {
+  if (signal != SIGKILL) {
+    std::signal(signal, SIG_DFL);
+  }
+  return std::raise(signal);
+}
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -93,7 +104,7 @@ TEST(Supervise, AFaultWhileAFileIsReadIsAnErrorOfTheFile) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) {
     const auto outcome = outcome_of([signal] {
       const Reading reading("bad.pt");
-      return std::raise(signal);
+      return die_of(signal);
     });
     EXPECT_EQ(outcome.code, 3);
     EXPECT_TRUE(has(outcome.err, "error: The process died while reading 'bad.pt' ("))
@@ -109,14 +120,14 @@ TEST(Supervise, AFaultAfterAFileWasReadNamesTheFirst) {
     {
       const Reading reading("data.pt");
     }
-    return std::raise(SIGSEGV);
+    return die_of(SIGSEGV);
   });
   EXPECT_EQ(outcome.code, 3);
   EXPECT_TRUE(has(outcome.err, "while working on 'model.pt'")) << outcome.err;
 }
 
 TEST(Supervise, AFaultWithoutAFileStaysOne) {
-  EXPECT_EQ(outcome_of([] { return std::raise(SIGSEGV); }).code, -SIGSEGV);
+  EXPECT_EQ(outcome_of([] { return die_of(SIGSEGV); }).code, -SIGSEGV);
 }
 
 TEST(Supervise, SaysWhatNobodyCaught) {
@@ -140,7 +151,7 @@ TEST(Supervise, SaysThatMemoryRanOut) {
   EXPECT_TRUE(has(outcome.err, "error: Out of memory while reading 'big.pt'")) << outcome.err;
   const auto killed = outcome_of([] {
     const Reading reading("big.pt");
-    return std::raise(SIGKILL);
+    return die_of(SIGKILL);
   });
   EXPECT_EQ(killed.code, 137);
   EXPECT_TRUE(has(killed.err, "while reading 'big.pt', as the system does")) << killed.err;
@@ -153,6 +164,18 @@ TEST(Supervise, ASignalEndsWhatHasNothingToSave) {
     process.send(signal);
     EXPECT_EQ(process.finish().code, 128 + signal);
   }
+}
+
+// As nohup and a shell's background do.
+TEST(Supervise, ASignalThatWasIgnoredStaysSo) {
+  std::signal(SIGINT, SIG_IGN);
+  Supervised process([]() -> int { wait_for_ever(); });
+  std::signal(SIGINT, SIG_DFL);
+  process.wait_for("waiting");
+  process.send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  process.send(SIGTERM);
+  EXPECT_EQ(process.finish().code, 128 + SIGTERM);
 }
 
 int end_in_order() {
@@ -215,7 +238,7 @@ TEST(Supervise, RemovesTemporaryFoldersOfWhatDied) {
         if (signal == SIGINT) {
           wait_for_ever();
         }
-        std::raise(signal);
+        die_of(signal);
       });
       return 0;
     });

@@ -26,6 +26,12 @@
 #include <string>
 #include <vector>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ACTSWAP_ADDRESS_SANITIZER  // maps terabytes
+#endif
+#endif
+
 namespace {
 
 constexpr rlim_t kMostProcessor = 20;       // seconds
@@ -41,8 +47,10 @@ struct Result {
 
 [[noreturn]] void run_here(std::vector<std::string> words, const std::string& err) {
   ::setpgid(0, 0);
+#ifndef ACTSWAP_ADDRESS_SANITIZER
   const rlimit memory{kMostMemory, kMostMemory};
   ::setrlimit(RLIMIT_AS, &memory);
+#endif
   const rlimit processor{kMostProcessor, kMostProcessor + 5};
   ::setrlimit(RLIMIT_CPU, &processor);
   const rlimit core{0, 0};
@@ -96,6 +104,10 @@ Result run(const std::vector<std::string>& words, const std::string& err) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     run_here(words, err);
+  }
+  if (pid < 0) {
+    std::perror("fork");
+    std::exit(1);
   }
   int status = 0;
   rusage usage{};

@@ -318,6 +318,21 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"its input changes in between, by a view", "",
              "  v = h.view([4, 6])\n  s = torch.sigmoid(h)\n  v.add_(1.0)\n  return h * s\n"}));
 
+// 2^25 rounds are not followed.
+TEST(InPlaceLimit, WhatCannotBeFollowedStays) {
+  std::string body;
+  std::string indent = "  ";
+  for (int i = 0; i < 25; ++i) {
+    body += indent + "for i" + std::to_string(i) + " in range(2):\n";
+    indent += " ";
+  }
+  body += indent + "h = torch.silu_(h * 2.0)\n  return h\n";
+  const auto sites = find_sites(make_model({"deep", "", body}));
+  ASSERT_EQ(sites.size(), 1U);
+  EXPECT_EQ(sites[0].obstacle,
+            "the model's loops and calls are too many to tell what it writes in place");
+}
+
 // What stands in the way is of the object, not of its class.
 TEST(InPlaceObjects, OfOneClassAreJudgedOneByOne) {
   const Case given{"two objects", "",

@@ -258,6 +258,11 @@ TEST(Insert, WhatIsWrittenToCanBeTrained) {
        "  y += 1.0\n  return y * y\n",
        true},
       {"  y = ACTIVATION\n  return self.child.add_one(y) * y\n", true},
+      {"  y = ACTIVATION\n  z = torch.dropout(y, 0.5, False)\n  z.add_(1.0)\n  return y * z\n",
+       true},
+      {"  y = ACTIVATION\n  many = [y]\n  many[0].add_(1.0)\n  return y * y\n", true},
+      {"  y = ACTIVATION\n  y.ravel().add_(1.0)\n  return y * y\n", true},
+      {"  y = ACTIVATION\n  many = [y]\n  many.append(x.add_(1.0))\n  return y * y\n", false},
       {"  y = self.child.act(x)\n  y += 1.0\n  return y * y\n", true},
   };
   for (const auto& [body, copies] : cases) {

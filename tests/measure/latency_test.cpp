@@ -2,6 +2,7 @@
 #include <actswap/measure/latency.h>
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <torch/torch.h>
 #include <unistd.h>
@@ -59,6 +60,7 @@ class BusyMachine {
     for (unsigned i = 0; i < count; ++i) {
       const auto id = ::fork();
       if (id == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // where the test is killed
         for (volatile std::uint64_t turns = 0;; turns = turns + 1) {
         }
       }

@@ -231,7 +231,10 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   EXPECT_FALSE(run.training_effect->taken_back);
   EXPECT_LT(run.training_effect->after, run.training_effect->before);
 
-  setting.request.train.learning_rate = LearningRate{.value = 0.5};
+  // An explosion, which is more than harm.
+  setting.request.train.learning_rate = LearningRate{.value = 1.0};
+  EXPECT_THROW(setting.run(), Diverged);
+  setting.request.train.learning_rate = LearningRate{.value = 0.05};
   run = setting.run();
   EXPECT_TRUE(run.training_effect->taken_back);
   EXPECT_EQ(run.training_effect->examples, 96);

@@ -107,8 +107,9 @@ TEST_F(Convert, TimesBothOnAnInputThatIsGiven) {
   const auto outcome = run_here({"convert", model_, "-o", "out.pt", "--input", "2x3x8x8"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto rows = table_of(outcome.out);
-  ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "latency, original",
-                                    "latency, exported", "latency, ratio", "verified", "self-test", "written"}));
+  ASSERT_EQ(labels_of(rows),
+            (Words{"sites swapped", "parameters", "latency, original", "latency, exported",
+                   "latency, ratio", "verified", "self-test", "written"}));
   const std::regex time("[0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms");
   EXPECT_TRUE(std::regex_match(rows[2].second, time)) << rows[2].second;
   EXPECT_TRUE(std::regex_match(rows[3].second, time)) << rows[3].second;

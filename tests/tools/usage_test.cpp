@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <map>
 #include <regex>
+#include <set>
 
 namespace tool_test {
 namespace {
@@ -205,6 +207,48 @@ TEST_F(Usage, OptionsWithoutEffectAreRefused) {
                             with(convert, {"--dry-run", "--lr", "0.1", "--mean", "0.5"})}) {
     EXPECT_EQ(run_here(words).code, 0);
   }
+}
+
+// All that the help lists but what acts on a plain swap: an option that is added is tried as well.
+TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
+  const std::set<std::string> effective = {
+      "--help",  "--config", "--json",   "--verbose", "--quiet",   "--output",
+      "--train", "--val",    "--input",  "--run-dir", "--dry-run", "--calibrate",
+      "--thaw",  "--to",     "--source", "--only",    "--keep",    "--site"};
+  const std::map<std::string, std::string> words = {{"--recipe", "ramp"},
+                                                    {"--loss", "mse"},
+                                                    {"--augment", "flip"},
+                                                    {"--optimizer", "sgd"},
+                                                    {"--lr", "0.1"},
+                                                    {"--curve", "cubic"},
+                                                    {"--order", "forward"},
+                                                    {"--calibrate-draw", "once"},
+                                                    {"--batch-norm", "running"},
+                                                    {"--ramp-unit", "epochs"},
+                                                    {"--blend-code", "stock"},
+                                                    {"--inputs", "x"},
+                                                    {"--target", "y"}};
+  const auto help = run_here({"convert", "--help"}).out;
+  const std::regex line("\n  (?:-.,)?(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
+  std::vector<Case> cases;
+  for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
+    const auto name = (*found)[1].str();
+    const auto type = (*found)[2].str();
+    if (effective.contains(name)) {
+      continue;
+    }
+    Words command = {"convert", model_file("scripted_module.pt"), "-o", "out.pt", name};
+    if (type == "TEXT") {
+      ASSERT_TRUE(words.contains(name)) << "a value of " << name << " is needed here";
+      command.push_back(words.at(name));
+    } else if (!type.empty()) {
+      command.emplace_back(type == "FLOAT" ? "0.5" : "1");
+    }
+    cases.push_back({command, {name + " has no effect without "}});
+  }
+  EXPECT_GT(cases.size(), 35U) << help;
+  expect_failures(2, cases);
+  EXPECT_EQ(files(), Words{});
 }
 
 // Found out before the hours of training, not after them.

@@ -1,11 +1,10 @@
 // The operations are those of Python's pickletools, as far as LibTorch's Unpickler knows them.
+#include <actswap/archive/extent.h>
 #include <actswap/archive/nesting.h>
 #include <actswap/archive/pickle.h>
 #include <actswap/archive/pickle_value.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -16,23 +15,6 @@ namespace {
 
 using pickle::Kind;
 using pickle::Value;
-
-struct Storage {
-  std::string_view name;  // of its type
-  std::uint64_t bytes;    // of an element
-};
-constexpr Storage kStorages[] = {{"ByteStorage", 1},           {"CharStorage", 1},
-                                 {"ShortStorage", 2},          {"IntStorage", 4},
-                                 {"LongStorage", 8},           {"HalfStorage", 2},
-                                 {"FloatStorage", 4},          {"DoubleStorage", 8},
-                                 {"BoolStorage", 1},           {"BFloat16Storage", 2},
-                                 {"ComplexHalfStorage", 4},    {"ComplexFloatStorage", 8},
-                                 {"ComplexDoubleStorage", 16}, {"QInt8Storage", 1},
-                                 {"QUInt8Storage", 1},         {"QInt32Storage", 4},
-                                 {"UInt16Storage", 2},         {"UInt32Storage", 4},
-                                 {"UInt64Storage", 8},         {"Float8_e5m2Storage", 1},
-                                 {"Float8_e4m3fnStorage", 1},  {"Float8_e5m2fnuzStorage", 1},
-                                 {"Float8_e4m3fnuzStorage", 1}};
 
 class Walker {
  public:
@@ -338,15 +320,24 @@ class Walker {
     if (found == nullptr) {
       fail("a storage of " + described + " is in the record '" + name + "', which is not there");
     }
-    const auto* type = std::find_if(std::begin(kStorages), std::end(kStorages),
-                                    [&](const Storage& row) { return row.name == parts[1].text; });
-    if (type != std::end(kStorages) &&
-        found->size / type->bytes != static_cast<std::uint64_t>(count)) {
+    const auto width = element_size(parts[1].text);
+    if (width && found->size / *width != static_cast<std::uint64_t>(count)) {
       fail("a storage of " + described + " is in the record '" + name + "', which has " +
            std::to_string(found->size) + " bytes; expected " + std::to_string(count) + " times " +
-           std::to_string(type->bytes));
+           std::to_string(*width));
     }
     return count;
+  }
+
+  std::vector<std::int64_t> numbers(const std::vector<Value>& values) const {
+    std::vector<std::int64_t> found;
+    for (const auto& value : values) {
+      if (value.kind != Kind::integer) {
+        fail("a size or a stride is no number");
+      }
+      found.push_back(value.number);
+    }
+    return found;
   }
 
   // (storage, offset, sizes, strides, ...), all in elements
@@ -362,35 +353,10 @@ class Walker {
            std::to_string(strides.size()) + " strides");
     }
     const auto storage = parts[0].number;
-    const auto last = last_element(parts[1].number, sizes, strides);
+    const auto last = last_element(parts[1].number, numbers(sizes), numbers(strides));
     if (!last || *last >= storage) {
       fail("a tensor reaches beyond the " + std::to_string(storage) + " elements of its storage");
     }
-  }
-
-  // The position of the last element in the storage, -1 for a tensor without one; nothing where the
-  // sizes make no sense.
-  std::optional<std::int64_t> last_element(std::int64_t offset, const std::vector<Value>& sizes,
-                                           const std::vector<Value>& strides) const {
-    std::int64_t last = offset;
-    std::int64_t count = 1;
-    bool is_empty = false;
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const auto size = sizes[i].number;
-      const auto stride = strides[i].number;
-      if (sizes[i].kind != Kind::integer || strides[i].kind != Kind::integer || size < 0 ||
-          stride < 0) {
-        return std::nullopt;
-      }
-      std::int64_t reach = 0;
-      if (__builtin_mul_overflow(std::max<std::int64_t>(size, 1), count, &count) ||
-          __builtin_mul_overflow(std::max<std::int64_t>(size - 1, 0), stride, &reach) ||
-          __builtin_add_overflow(last, reach, &last)) {
-        return std::nullopt;
-      }
-      is_empty = is_empty || size == 0;
-    }
-    return offset < 0 ? std::nullopt : std::optional(is_empty ? -1 : last);
   }
 
   const ZipArchive& archive_;

@@ -21,8 +21,8 @@ inline std::size_t begin_of_cause(const std::string& what) {
 }
 
 /// One line: without "[enforce fail at FILE:LINE] CONDITION. " in front, without the interpreter's
-/// account of who called whom, and without the list of all devices after "Could not run 'aten::empty' with
-/// arguments from the 'CUDA' backend.".
+/// account of who called whom, and without the list of all devices after "Could not run
+/// 'aten::empty' with arguments from the 'CUDA' backend.".
 inline std::string libtorch_cause(std::string what) {
   if (what.starts_with("The following operation failed in the TorchScript")) {
     const auto begin = begin_of_cause(what);

@@ -10,9 +10,8 @@ namespace actswap {
 
 /// LibTorch's allocators say it in words of their own.
 inline bool is_out_of_memory(std::string_view what) {
-  for (const char* words :
-       {"can't allocate memory", "not enough memory", "out of memory", "Out of memory",
-        "std::bad_alloc"}) {
+  for (const char* words : {"can't allocate memory", "not enough memory", "out of memory",
+                            "Out of memory", "std::bad_alloc"}) {
     if (what.find(words) != std::string_view::npos) {
       return true;
     }

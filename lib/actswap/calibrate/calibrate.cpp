@@ -10,6 +10,7 @@
 #include <actswap/calibrate/program_tensors.h>
 #include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/site_fit.h>
+#include <actswap/calibrate/whole.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
@@ -97,6 +98,7 @@ class Calibrator {
       tensors.insert(tensors.end(), {norm.weight, norm.bias, norm.running_mean, norm.running_var});
     }
     std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    std::transform(tensors.begin(), tensors.end(), tensors.begin(), whole_of);
     return tensors;
   }
 

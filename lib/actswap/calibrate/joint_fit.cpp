@@ -1,6 +1,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/joint_fit.h>
+#include <actswap/calibrate/whole.h>
 #include <actswap/graph/model.h>
 #include <actswap/run/random_numbers.h>
 
@@ -34,16 +35,13 @@ double rms(const torch::Tensor& tensor) {
   return std::max(kLeastRms, widened(tensor).square().mean().sqrt().item<double>());
 }
 
-// The tensor that a gradient is taken of: a layer may see it turned over. Undefined where there is
-// none, or where the view shows a part of something else.
+// The tensor that a gradient is taken of, and that is stepped. Undefined where there is none.
 torch::Tensor movable(const torch::Tensor& tensor) {
   if (!tensor.defined()) {
     return {};
   }
-  const torch::Tensor whole(tensor.is_view() ? tensor._base() : tensor);
-  const bool can_move = whole.is_floating_point() && whole.is_leaf() && !whole.is_view() &&
-                        whole.numel() == tensor.numel();
-  return can_move ? whole : torch::Tensor();
+  auto whole = whole_of(tensor);
+  return whole.is_floating_point() && whole.is_leaf() && !whole.is_view() ? whole : torch::Tensor();
 }
 
 class RequireGradients {

@@ -98,7 +98,7 @@ MemoryUses memory_uses(const Tracer& tracer) {
   for (const auto& application : tracer.applications()) {
     auto& use = uses[{application.match, application.self}];
     if (!tracer.is_complete()) {
-      use = {"the model's calls are too many to tell what it writes in place", true};
+      use = {"the model's loops and calls are too many to tell what it writes in place", true};
       continue;
     }
     if (use.obstacle.empty()) {

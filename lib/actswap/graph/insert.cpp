@@ -56,13 +56,21 @@ bool in_train_mode(const jit::Module& module) {
   return module.hasattr("training") && module.is_training();
 }
 
-std::string unused_name(const c10::ClassTypePtr& type) {
-  int number = 0;
-  while (type->hasAttribute("actswap_blend_" + std::to_string(number))) {
-    ++number;
+// Names of attributes that a class does not have yet.
+class BlendNames {
+ public:
+  std::string unused(const c10::ClassTypePtr& type) {
+    int& number = next_[type];
+    std::string name;
+    do {
+      name = "actswap_blend_" + std::to_string(number++);
+    } while (type->hasAttribute(name));
+    return name;
   }
-  return "actswap_blend_" + std::to_string(number);
-}
+
+ private:
+  std::map<c10::ClassTypePtr, int> next_;  // so that the search does not begin at 0 for each site
+};
 
 jit::Value* call_blend(const CodeSite& code, jit::Value* input, const std::string& name) {
   auto& graph = *code.match.node->owningGraph();
@@ -141,7 +149,8 @@ bool is_seen_by_code(const jit::Module& root, const std::string& path) {
 
 // One call that moves all of them, for a training loop that does not know this library. A blend
 // behind an interface gets a second name, at the root.
-void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths) {
+void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths,
+                      BlendNames& names) {
   if (has_own_set_blend(root)) {
     return;
   }
@@ -153,7 +162,7 @@ void define_set_blend(jit::Module root, const std::map<std::string, std::string>
   for (const auto& path : distinct) {
     std::string name = path;
     if (!is_seen_by_code(root, path)) {
-      name = unused_name(root.type());
+      name = names.unused(root.type());
       root.register_module(name, module_at(root, path));
     }
     source += "    " + expression_of(name) + ".set_blend(t)\n";
@@ -220,6 +229,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
   const auto objects = objects_by_class(modules);
   BlendFactory factory(result.root._ivalue()->compilation_unit(), blend_code);
   const auto found = scan(result.root);
+  BlendNames names;
   std::vector<Change> changes;
   Becomes uncalled;
   for (const auto& code : found) {
@@ -235,7 +245,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     if (!target) {
       continue;
     }
-    const auto name = unused_name(code.type);
+    const auto name = names.unused(code.type);
     for (const auto* object : objects.at(code.type)) {
       auto blend = factory.make(code.match.activation, *target, in_train_mode(object->module),
                                 code.output_is_written);
@@ -259,7 +269,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     }
   }
   result.root = name_activation_modules(result.root, uncalled);
-  define_set_blend(result.root, result.paths);
+  define_set_blend(result.root, result.paths, names);
   return result;
 }
 

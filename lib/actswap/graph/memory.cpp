@@ -98,12 +98,14 @@ Holding Memory::tensors(const Holding& holding) const {
 void Memory::read(const Holding& holding, Time time, const jit::Node* node) {
   for (const auto& held : reachable(holding)) {
     places_[root_of(held.location)].reads.push_back({held, time, node});
+    ++accesses_;
   }
 }
 
 void Memory::write(const Holding& holding, Time time, const jit::Node* node) {
   for (const auto& held : reachable(holding)) {
     places_[root_of(held.location)].writes.push_back({held, time, node});
+    ++accesses_;
   }
 }
 

@@ -68,6 +68,8 @@ class Memory {
   /// All of the memory that the location is a part of, in the order of time.
   const std::vector<Access>& reads(Location location) const;
   const std::vector<Access>& writes(Location location) const;
+  /// How many are noted.
+  std::size_t accesses() const { return accesses_; }
 
  private:
   struct Place {
@@ -83,6 +85,7 @@ class Memory {
   std::vector<Location> path_to(Location location) const;
 
   std::vector<Place> places_;
+  std::size_t accesses_ = 0;
 };
 
 }  // namespace actswap

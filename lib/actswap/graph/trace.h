@@ -48,13 +48,14 @@ class Tracer {
   void run(c10::ivalue::Object* self, torch::jit::Graph& graph);
 
   bool has_run(const torch::jit::Graph& graph) const { return visited_.contains(&graph); }
-  /// False: there were so many calls within calls that it gave up.
-  bool is_complete() const { return clock_ < kLimit; }
+  /// False: there were so many loops and calls within one another that it gave up.
+  bool is_complete() const { return clock_ < kNodes && memory_.accesses() < kAccesses; }
   const Memory& memory() const { return memory_; }
   const std::vector<Application>& applications() const { return applications_; }
 
  private:
-  static constexpr Time kLimit = 20'000'000;  // nodes; seconds
+  static constexpr Time kNodes = 1'000'000;  // seconds
+  static constexpr std::size_t kAccesses = 2'000'000;
 
   // What a value is.
   struct Abstract {

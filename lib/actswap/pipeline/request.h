@@ -102,8 +102,8 @@ struct ACTSWAP_API ConvertRequest {
   std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
   std::vector<torch::Tensor> probe_inputs = {};    ///< default: from the data, otherwise guessed
 
-  std::optional<SelfTest> self_test = {};          ///< default: random
-  bool overwrites_original = false;  ///< ConvertOptions::overwrites_original
+  std::optional<SelfTest> self_test = {};  ///< default: random
+  bool overwrites_original = false;        ///< ConvertOptions::overwrites_original
 
   std::optional<Recipe> recipe = {};  ///< default: calibrated, or one with a ramp if one is given
   CalibrationRequest calibration = {};

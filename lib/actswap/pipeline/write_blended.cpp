@@ -12,7 +12,7 @@ BlendedFile write_blended(const Model& model, const Plan& plan, const BlendReque
   expect_swaps(model, plan);
   check_writable(request.output);
   if (!request.exporting.overwrites_original) {
-    check_not_original(request.output, model.path);  // before a calibration, which takes long
+    check_not_overwritten(request.output, model.path);  // before a calibration, which takes long
   }
   const auto& data = request.calibration_data;
   const auto options = request.calibration.resolved(/*is_trained=*/false);

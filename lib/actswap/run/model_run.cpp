@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -72,7 +73,10 @@ ModelRun::ModelRun(const jit::Module& module, RunOptions options)
 
 Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed) {
   const torch::AutoGradMode gradients(takes_gradients_);
-  const jit::GraphOptimizerEnabledGuard optimizer(options_.optimizes_graphs);
+  std::optional<jit::GraphOptimizerEnabledGuard> as_they_are;
+  if (!options_.optimizes_graphs) {
+    as_they_are.emplace(false);
+  }
   const KeptState kept(module_);
   const RandomNumbers numbers(seed);
   module_.eval();
