@@ -68,7 +68,7 @@ c10::IValue forward(jit::Module& module, const std::vector<torch::Tensor>& input
 
 }  // namespace
 
-ModelRun::ModelRun(const jit::Module& module, RunOptions options)
+ModelRun::ModelRun(const jit::Module& module, ModelRunOptions options)
     : module_(module), options_(options), takes_gradients_(takes_gradients(module)) {}
 
 Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed) {

@@ -11,7 +11,7 @@
 
 namespace actswap {
 
-struct RunOptions {
+struct ModelRunOptions {
   /// Let LibTorch optimise the graphs. For one run that takes longer than to interpret them as they
   /// are.
   bool optimizes_graphs = true;
@@ -25,7 +25,7 @@ struct RunOptions {
 /// compared where both are random, as dropout that is always on is.
 class ACTSWAP_API ModelRun {
  public:
-  explicit ModelRun(const torch::jit::Module& module, RunOptions options = {});
+  explicit ModelRun(const torch::jit::Module& module, ModelRunOptions options = {});
 
   /// @return values that later runs and changes of the model's tensors leave as they are
   /// @throws UsageError where the model rejects the inputs (with what it said), or cannot run on
@@ -42,7 +42,7 @@ class ACTSWAP_API ModelRun {
 
  private:
   torch::jit::Module module_;
-  RunOptions options_;
+  ModelRunOptions options_;
   bool takes_gradients_ = false;
   double milliseconds_ = 0.0;
   double processor_milliseconds_ = 0.0;
