@@ -388,6 +388,22 @@ TEST(Insert, ActivationModulesAreNamedAfterWhatTheyAre) {
   EXPECT_TRUE(class_of(child(mixed, "b")).ends_with(".SiLU"));
 }
 
+// The product is no silu, since x is written to before it; the sigmoid is read twice.
+TEST(Insert, WhatStaysReadsWhatItReadBefore) {
+  const auto unit = std::make_shared<CompilationUnit>();
+  const auto root = make_module(unit, "Root",
+                                "def forward(self, x: Tensor) -> Tensor:\n"
+                                "  y = x + 0.5\n"
+                                "  s = torch.sigmoid(y)\n"
+                                "  y.view(-1).mul_(0.7)\n"
+                                "  return y * s + s\n");
+  const auto plan = plan_for(root, {.sources = {"sigmoid"}});
+  const auto blended = insert_blends(recompile(root), plan, BlendCode::stock).root;
+  const auto x = torch::linspace(-3, 3, 50);
+  EXPECT_TRUE(
+      torch::equal(outputs_of(recompile(blended), {x})[0], outputs_of(recompile(root), {x})[0]));
+}
+
 // A trace has a method for each call of a module.
 TEST(Insert, ActivationModulesOfSeveralMethodsAreNamed) {
   const auto unit = std::make_shared<CompilationUnit>();

@@ -99,7 +99,7 @@ void own_parts(const Match& match) {
   };
   for (jit::Node* part : std::views::reverse(match.parts)) {  // in program order
     jit::Node* copy = part->owningGraph()->createClone(part, own_or_same);
-    copy->insertBefore(match.node);
+    copy->insertAfter(part);  // what the part reads may be written to later
     own.emplace(part->output(), copy->output());
   }
   for (const auto& [shared, copy] : own) {
