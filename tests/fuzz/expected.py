@@ -17,6 +17,11 @@ class Use:
     places: list  # (module path, method) where actswap may list it, or None: its own module, the nn.Sequential around that, the code
     optional: bool = False
 
+    @property
+    def is_torn_gate(self) -> bool:
+        """A sigmoid of a Torn."""
+        return self.optional and self.function == "sigmoid"
+
 
 def torn_use(place: tuple) -> Use:
     return Use(None, "silu", [None, None, place], True)

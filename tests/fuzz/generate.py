@@ -279,7 +279,9 @@ class Scope:
         text = {"L": self.g.pick(["{o}: List[Tensor] = [{0}, {1}]", "{o}: List[Tensor] = []\n{o}.append({0})\n{o}.append({1})"]),
                 "P": "{o} = ({0}, {1})", "D": "{o}: Dict[str, Tensor] = {{'a': {0}, 'b': {1}}}", "O": "{o}: Optional[Tensor] = {0}"}
         kind = self.g.pick(list(text))
-        self.op(kind, text[kind], *([a] if kind == "O" else [a, b]), writable=a.writable and b.writable)
+        inside = [a] if kind == "O" else [a, b]
+        self.op(kind, text[kind], *inside, writable=a.writable and b.writable)
+        self.unread += inside  # a container may be read in part
         if self.kind == "T" and self.g.chance(0.3):
             self.op("L", self.g.pick(["list({0}.chunk(2, 1))", "list({0}.split(2, 1))", "list(torch.unbind({0}))"]), self.any("T"))
 

@@ -206,8 +206,8 @@ def failure_of(program: programs.Program, converter: Converter, out: str, calibr
         return Failure("differs at t = 0", why)
     if not answer["verified"]:
         return Failure("not verified", answer["reason"])
-    if calibrate:
-        return None
+    if calibrate or any(use.is_torn_gate for use, _ in pairs):
+        return None  # what stays of a torn silu has a sigmoid of its own
     try:
         exported = torch.jit.load(out + ".export.pt")
         actual = run(exported, model.inputs)
