@@ -423,6 +423,31 @@ TEST(Insert, ActivationModulesOfSeveralMethodsAreNamed) {
   EXPECT_TRUE(made({.keep = {"a/forward1/0"}}).ends_with(".SiLU")) << "it is no ReLU";
 }
 
+// As a trace does it with a module that has two places.
+TEST(Insert, AnActivationModuleMayBeAnArgument) {
+  const auto unit = std::make_shared<CompilationUnit>();
+  const std::string nn = "torch.nn.modules.activation.SiLU";
+  const auto silu =
+      make_module(unit, nn, "def forward(self, x: Tensor) -> Tensor:\n  return torch.silu(x)\n");
+  torch::jit::Module block(c10::QualifiedName("__torch__.Block"), unit, true);
+  auto graph = std::make_shared<torch::jit::Graph>();
+  graph->addInput()->setType(block.type());
+  auto* act = graph->addInput()->setType(silu.type());
+  auto* x = graph->addInput();
+  auto* call = graph->insertNode(graph->create(c10::prim::CallMethod, {act, x}));
+  call->s_(c10::attr::name, "forward");
+  graph->registerOutput(call->output());
+  block.type()->addMethod(unit->create_function("__torch__.Block.forward", graph));
+  const auto root = make_module(
+      unit, "Root", "def forward(self, x: Tensor) -> Tensor:\n  return self.b.forward(self.a, x)\n",
+      {{"a", silu}, {"b", block}});
+  const auto blended = insert_blends(recompile(root), plan_for(root), BlendCode::stock).root;
+  const auto made = collapsed(recompile(blended));
+  EXPECT_TRUE(class_of(child(made, "a")).ends_with(".ReLU"));
+  const auto at = torch::linspace(-3, 3, 50);
+  EXPECT_TRUE(torch::equal(outputs_of(made, {at})[0], torch::relu(at)));
+}
+
 TEST(Insert, AModelThatIsAnActivationIsNamedToo) {
   const auto unit = std::make_shared<CompilationUnit>();
   const auto root = make_module(unit, "torch.nn.modules.activation.SiLU",

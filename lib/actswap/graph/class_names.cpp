@@ -57,9 +57,24 @@ void retype(at::ArrayRef<jit::Value*> values, const Classes& renamed) {
   }
 }
 
+// A trace hands a module that has two places to the methods of one of them.
+void retype_arguments(jit::GraphFunction& code, const Classes& renamed) {
+  retype(code.graph()->inputs(), renamed);
+  const auto schema = code.getSchema();
+  auto arguments = schema.arguments();
+  for (auto& argument : arguments) {
+    if (const auto found = renamed.find(argument.type().get()); found != renamed.end()) {
+      argument = argument.cloneWithType(found->second);
+    }
+  }
+  code.setSchema(schema.cloneWithArguments(std::move(arguments)));
+}
+
 void retype_code(const c10::ClassTypePtr& type, const Classes& renamed) {
   for (auto* method : user_methods(type)) {
-    for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
+    auto& code = jit::toGraphFunction(*method);
+    retype_arguments(code, renamed);
+    for_each_node(code.graph()->block(), [&](jit::Node* node) {
       retype(node->outputs(), renamed);
       for (jit::Block* block : node->blocks()) {
         retype(block->inputs(), renamed);
