@@ -59,6 +59,7 @@ class Generator:
         self.random = random.Random(seed)
         self.counter = 0
         self.functions, self.classes = [], []
+        self.is_torn = False
         self.family = self.pick(list(FAMILIES))
         self.shape, self.layers = FAMILIES[self.family]
         self.dtype = self.random.choices(["float32", "float64", "bfloat16", "float16"], [6, 1, 1, 1])[0]
@@ -268,7 +269,8 @@ class Scope:
     def torn(self):
         """Of a silu, with a write to its input in between."""
         x = self.any("T", writable=True)
-        if x:
+        if x and not self.g.is_torn:  # once in a model, so that it is known which of its sites may be listed
+            self.g.is_torn = True
             gate = self.activation("sigmoid", x, torn=True)
             write = self.g.pick(["{0} += 0.4", "{0}.mul_(0.7)", "{0}[0] = 0.5", "{0}.view(-1).mul_(0.7)", "{0}.ravel()[1:].add_(0.4)"])
             out, product = self.new("T"), self.g.pick(["{0} * {1}", "{1} * {0}", "{1}.mul({0})"])

@@ -203,6 +203,12 @@ TEST(Pattern, BeginsAtTheNearestTensor) {
   EXPECT_EQ(found_in("return torch.relu(x * 2 + 1)"), Strings{"relu op"});
 }
 
+// swish_mish is aptx_mish(0.5) as well.
+TEST(Pattern, TheTablesOwnNamesComeFirst) {
+  EXPECT_EQ(found_in("z = x * 0.5\n  return z * torch.sigmoid(z + torch.relu(z))"),
+            Strings{"swish_mish pattern"});
+}
+
 // Where somebody else reads what was written, the form is of the new value.
 TEST(Pattern, BeginsBehindWhatIsWrittenInPlace) {
   EXPECT_EQ(found_in("z = x.tanh_()\n  return z * torch.sigmoid(z) + x"),

@@ -73,19 +73,24 @@ bool is_usable(const ActivationSpec& spec) {
          (fault == nullptr || fault(parameters).empty()) && !is_line(spec);
 }
 
-// Parameters that a row may be meant with: its own, those of its aliases, and for a row with one
-// parameter each constant of the form.
-std::vector<ActivationSpec> specs_of(const Activation& row, const std::set<double>& constants) {
-  std::vector<ActivationSpec> specs = {{&row, {}}};
-  for (const auto& parameter : row.parameters) {
-    specs.front().parameters.push_back(parameter.default_value);
+// What the table names comes first: its rows with their own parameters, and their aliases. Then
+// come rows with one parameter that is a constant of the form, wherever in the form that stands.
+std::vector<ActivationSpec> candidates(const std::set<double>& constants) {
+  std::vector<ActivationSpec> specs;
+  for (const auto& row : activations()) {
+    specs.push_back({&row, {}});
+    for (const auto& parameter : row.parameters) {
+      specs.back().parameters.push_back(parameter.default_value);
+    }
+    for (const auto& alias : row.aliases) {
+      specs.push_back({&row, alias.parameters});
+    }
   }
-  for (const auto& alias : row.aliases) {
-    specs.push_back({&row, alias.parameters});
-  }
-  for (const double constant : constants) {
-    if (row.parameters.size() == 1) {
-      specs.push_back({&row, {constant}});
+  for (const auto& row : activations()) {
+    for (const double constant : constants) {
+      if (row.parameters.size() == 1) {
+        specs.push_back({&row, {constant}});
+      }
     }
   }
   return specs;
@@ -141,18 +146,16 @@ std::optional<ActivationSpec> identify(const Form& form) {
   const Comparison comparison(form);
   std::vector<double> points;  // are chosen where one row is left
   std::optional<std::vector<FormValue>> far;
-  for (const auto& row : activations()) {
-    for (const auto& spec : specs_of(row, form.constants)) {
-      if (!comparison.agrees(core_points(), *core, spec) || !is_usable(spec)) {
-        continue;
-      }
-      if (!far) {
-        points = far_points(form.constants);
-        far = form.values(points);
-      }
-      if (far && comparison.agrees(points, *far, spec)) {
-        return spec;
-      }
+  for (const auto& spec : candidates(form.constants)) {
+    if (!comparison.agrees(core_points(), *core, spec) || !is_usable(spec)) {
+      continue;
+    }
+    if (!far) {
+      points = far_points(form.constants);
+      far = form.values(points);
+    }
+    if (far && comparison.agrees(points, *far, spec)) {
+      return spec;
     }
   }
   return std::nullopt;
