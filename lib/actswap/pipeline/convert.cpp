@@ -240,9 +240,7 @@ class Conversion {
     exporting.probe_inputs = state_.probe_inputs;
     exporting.tolerance = kTolerance;
     exporting.self_test = state_.options.self_test;
-    if (exporting.self_test == SelfTest::data && !is_probe_given_) {
-      exporting.self_test = SelfTest::random;  // a guess is nobody's data
-    }
+    exporting.probe_is_data = is_probe_given_;
     exporting.overwrites_original = state_.options.overwrites_original;
     if (state_.run.trained) {
       exporting.provenance = {{"schedule", state_.run.schedule},
