@@ -313,6 +313,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"seen through a view", "",
              "  v = h.view([4, 6])\n  s = torch.sigmoid(h)\n  y = h.mul_(s)\n  return y + v\n"},
+        Case{"what a part writes to is seen", "",
+             "  e = torch.neg(h)\n  c = e.contiguous().exp_()\n  y = h / (1.0 + c)\n"
+             "  return y + e\n"},
         Case{"its input changes in between", "",
              "  s = torch.sigmoid(h)\n  h.add_(1.0)\n  return h * s\n"},
         Case{"its input changes in between, by a view", "",
