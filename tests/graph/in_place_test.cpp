@@ -329,11 +329,17 @@ TEST(InPlaceLimit, WhatCannotBeFollowedStays) {
     body += indent + "for i" + std::to_string(i) + " in range(2):\n";
     indent += " ";
   }
-  body += indent + "h = torch.silu_(h * 2.0)\n  return h\n";
+  body += indent + "h = torch.silu_(h * 2.0)\n  h = torch.mish_(h * 2.0)\n";
+  body += "  return torch.selu(h)\n";
   const auto sites = find_sites(make_model({"deep", "", body}));
-  ASSERT_EQ(sites.size(), 1U);
-  EXPECT_EQ(sites[0].obstacle,
-            "the model's loops and calls are too many to tell what it writes in place");
+  ASSERT_EQ(sites.size(), 3U);
+  for (const auto& site : sites) {
+    EXPECT_EQ(site.obstacle,
+              site.in_place
+                  ? "the model's loops and calls are too many to tell what it writes in place"
+                  : "")
+        << site.id;
+  }
 }
 
 // What stands in the way is of the object, not of its class.
