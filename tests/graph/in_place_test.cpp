@@ -75,7 +75,11 @@ void check(const Case& given) {
   }
   ASSERT_EQ(names, given.swapped) << reasons;
   if (swapped.empty()) {
-    EXPECT_NE(reasons.find("cannot be replaced"), std::string::npos) << reasons;
+    // An obstacle, or a form that is no activation because of what is written to in between: then
+    // its sigmoid is a site of its own.
+    EXPECT_TRUE(reasons.find("cannot be replaced") != std::string::npos ||
+                reasons.find("sigmoid is replaced only where") != std::string::npos)
+        << reasons;
     return;
   }
   Retargeter retargeter(model, the_plan);
