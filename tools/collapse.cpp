@@ -55,7 +55,9 @@ void register_collapse(CLI::App& app, CommonOptions& common, Action& action) {
                                     [&common, options] { return run(common, *options); });
   subcommand->add_option("model", options->model, "File of `actswap blend`, trained")->required();
   subcommand->add_option("-o,--output", options->output, "File to write")->required();
-  subcommand->add_option("--input", options->inputs, "Probe input, like 8x3x224x224")
+  subcommand
+      ->add_option("--input", options->inputs,
+                   "Verify on this input, like 8x3x224x224; once for each argument")
       ->allow_extra_args(false);
   options->exporting.add(*subcommand);
 }

@@ -142,7 +142,7 @@ std::string call(const ActivationSpec& spec, const AtenSpelling& spelling) {
     text += ", " + spelling.parameter_arguments[i] + "=" + exact(spec.parameters[i]);
   }
   for (const auto& [argument, value] : spelling.required) {
-    text += ", " + argument + "=" + value;
+    text += ", " + argument + "=" + (value == "inf" ? "float('inf')" : value);
   }
   return text + ")";
 }

@@ -143,6 +143,12 @@ TEST(Pickle, RefusesToCallANumber) {
   expect_error("ctorch\nFloatStorage\n)R", "calls what is no function");
 }
 
+// It ends there itself, with a message of its own for what the file holds.
+TEST(Pickle, EndsWhereLibTorchDoes) {
+  EXPECT_EQ(error_of("ctorch\nSize\n)R" + storage(21)), "sound");
+  EXPECT_EQ(error_of("I1\n" + storage(21)), "sound");
+}
+
 TEST(Nesting, CountsBracketsBlocksAndOperators) {
   EXPECT_EQ(nesting_of_code(""), 0U);
   EXPECT_EQ(nesting_of_code("x = f(a, b)\n"), 2U);

@@ -83,6 +83,24 @@ TEST(Branches, WhatAllInputsTakeIsFitted) {
   }
 }
 
+// Others may take another branch: the joint fit draws none.
+TEST(Branches, OtherInputsAreNotDrawn) {
+  const auto model = adopt(written("Guarded", kTwoLayers,
+                                   "    if x.sum() > -1e6:\n"
+                                   "        y = torch.mish(torch.linear(x, self.a, self.b))\n"
+                                   "    else:\n"
+                                   "        y = torch.relu(torch.linear(x, self.a, self.b))\n"
+                                   "    return torch.linear(y, self.c, self.d)\n"));
+  torch::manual_seed(6);
+  const TensorDataset data({torch::randn({2000, 6})}, {});
+  Retargeter swap(model, plan(model, {}));
+  const CalibrationOptions options{
+      .inputs = 128, .batch_size = 32, .passes = 10, .draws_each_pass = true};
+  const auto result = calibrate(swap, data, options);
+  EXPECT_EQ(result.sites.size(), 1U);
+  EXPECT_EQ(result.joint.inputs, 96) << "three batches of four";
+}
+
 TEST(Branches, WhereInputsDifferBothStay) {
   const auto model = adopt(written("ByValue", kTwoLayers,
                                    "    if x.sum() > 0.0:\n"

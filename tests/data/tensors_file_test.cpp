@@ -55,6 +55,15 @@ TEST_F(TensorsFile, RefusesOtherContent) {
   expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1' is a Int"});
 }
 
+// What Python writes of a sparse tensor calls torch.Size, which LibTorch does not know.
+TEST_F(TensorsFile, DoesNotCallOtherObjectsDamaged) {
+  const auto file = write("size.pt", actswap::zip_of({{"data.pkl",
+                                                       "\x80\x02"
+                                                       "ctorch\nSize\n)R."},
+                                                      {"version", "3"}}));
+  expect_error<FileError>([&] { read_tensors(file); }, {file, "other Python objects"});
+}
+
 TEST_F(TensorsFile, SaysThatAFileIsATorchScriptModel) {
   torch::jit::Module module("m");
   module.define("def forward(self, x):\n  return x + 1\n");

@@ -236,6 +236,23 @@ TEST(Export, TheSelfTestIsWhatIsAskedFor) {
   EXPECT_THROW(verify_file(path), FileError);
 }
 
+// What was guessed is nobody's data: it is the self-test as it is.
+TEST(Export, AGuessIsARandomSelfTest) {
+  const ScratchFolder scratch;
+  const auto path = scratch / "out.pt";
+  for (const auto asked : {SelfTest::random, SelfTest::data}) {
+    auto swap = retargeted("tied");
+    ExportOptions options;
+    options.self_test = asked;
+    EXPECT_EQ(export_model(swap, path, options).self_test, SelfTest::random);
+    const auto guessed = stored_inputs(path).at(0);
+    options.probe_inputs = {guessed + 1.0};
+    options.probe_is_data = false;
+    EXPECT_EQ(export_model(swap, path, options).self_test, SelfTest::random);
+    EXPECT_TRUE(torch::equal(stored_inputs(path).at(0), guessed + 1.0));
+  }
+}
+
 TEST(Export, ARandomSelfTestThatDoesNotRunIsLeftOut) {
   const ScratchFolder scratch;
   // Only sorted inputs are taken.

@@ -2,9 +2,9 @@
 """Runs the command on damaged model and data files: files.py [--runs N] [--seed N] [--jobs N] [--keep FOLDER]
 
 Each run changes a small sound file (bytes, the zip directory, records, pickles, source text, sizes) and gives it to a subcommand. Wanted:
-exit code 0, 2, 3, 4 or 5, no signal, no more than 20 s of the processor, no more memory than MOST_MB, no temporary folder left behind. What is found is
-printed with the number of its run, and the file is kept in --keep; a run depends on --seed and its number alone, and `--only NUMBER`
-repeats it. Ends with exit code 1 where something was found.
+exit code 0, 2, 3, 4 or 5, no signal, no more than 20 s of the processor, no more memory than MOST_MB, no temporary folder left behind.
+What is found is printed with the number of its run, and the file is kept in --keep; a run depends on --seed and its number alone, and
+`--only NUMBER` repeats it. Ends with exit code 1 where something was found.
 
 Needs fuzz_runner (a target of the build), and the models that make_models.py wrote.
 """

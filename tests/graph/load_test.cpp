@@ -93,6 +93,20 @@ TEST(Load, RefusesAWrongChecksum) {
       << error_of(path);
 }
 
+// Two classes of the model are nn.Sequential. LibTorch reads the longer one's slots in the other.
+TEST(Load, RefusesAnObjectOfAnotherClass) {
+  expect_damage({[](const auto& name, auto& content) {
+                  const std::string longer = "c__torch__.torch.nn.modules.container\nSequential\n";
+                  const std::string other =
+                      "c__torch__.torch.nn.modules.container.___torch_mangle_1\nSequential\n";
+                  const auto at = name == "data.pkl" ? content.find(longer) : std::string::npos;
+                  if (at != std::string::npos) {
+                    content.replace(at, longer.size(), other);
+                  }
+                }},
+                "to be a __torch__.torch.nn.modules.container.Sequential, but it is a ");
+}
+
 TEST(Load, IgnoresRecordsOfDebugging) {
   const DamagedModel model([](const auto& name, auto& content) {
     if (name.ends_with(".debug_pkl")) {

@@ -33,7 +33,10 @@ TEST(Latency, OneRecordForEachModelInOrder) {
                                            {.rounds = 9, .warmup = 2});
     ASSERT_EQ(latencies.size(), 2U);
     EXPECT_EQ(latencies[0].ratio_to_first, 1.0);
-    EXPECT_GT(latencies[1].ratio_to_first, 1.0) << to_string(setting);
+    // A busy machine may make any ratio of the medians, and then says so.
+    EXPECT_GT(latencies[1].minimum_ms, latencies[0].minimum_ms) << to_string(setting);
+    EXPECT_TRUE(latencies[1].ratio_to_first > 1.0 || !latencies[1].doubt.empty())
+        << to_string(setting);
     for (const auto& latency : latencies) {
       EXPECT_GT(latency.minimum_ms, 0.0);
       EXPECT_LE(latency.minimum_ms, latency.interval_ms.low);

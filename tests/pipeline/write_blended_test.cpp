@@ -76,7 +76,7 @@ TEST(SensitivityRequest, TimesTheFirstExamplesAndSolvesEachLayerOnce) {
   options = request.resolved();
   EXPECT_EQ(options.timing_inputs.at(0).size(0), 2);
   ASSERT_EQ(options.calibration_batches.size(), 2U);
-  EXPECT_EQ(options.calibration_batches[1].at(0).size(0), 4);
+  EXPECT_EQ(options.calibration_batches[1].at(0).size(0), 6);  // 12 inputs in two even batches
   EXPECT_EQ(options.calibration.passes, 0);
   request.calibration.inputs = 0;
   EXPECT_THROW(request.resolved(), UsageError);

@@ -212,9 +212,9 @@ TEST_F(Usage, OptionsWithoutEffectAreRefused) {
 // All that the help lists but what acts on a plain swap: an option that is added is tried as well.
 TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
   const std::set<std::string> effective = {
-      "--help",  "--config", "--json",   "--verbose", "--quiet",   "--output",
-      "--train", "--val",    "--input",  "--run-dir", "--dry-run", "--calibrate",
-      "--thaw",  "--to",     "--source", "--only",    "--keep",    "--site"};
+      "--help",   "--config", "--json",    "--verbose", "--quiet",     "--output", "--train",
+      "--val",    "--input",  "--run-dir", "--dry-run", "--calibrate", "--thaw",   "--to",
+      "--source", "--only",   "--keep",    "--site",    "--self-test", "--force"};
   const std::map<std::string, std::string> words = {{"--recipe", "ramp"},
                                                     {"--loss", "mse"},
                                                     {"--augment", "flip"},

@@ -259,6 +259,32 @@ struct WithSite {
   }
 };
 
+// As nn.TransformerEncoder: without gradients the same is computed in another way, with values of
+// other shapes.
+TEST(Losses, BothModelsTakeTheWayOfGradients) {
+  const auto model = adopt(make_module({{"w", torch::randn({4, 5})}},
+                                       "  y = torch.matmul(x, self.w)\n"
+                                       "  if torch.is_grad_enabled():\n"
+                                       "    return torch.mish(y)\n"
+                                       "  return torch.mish(y.flatten()).reshape(y.shape)\n"));
+  const auto the_plan = plan(model, {.to = "relu"});
+  const auto observed = [&](double t) {
+    Retargeter swap(model, the_plan);
+    swap.set_blend(t);
+    swap.observe_blends();
+    return swap.module();
+  };
+  auto student = observed(1.0);
+  auto options = plain_options(Signal::sites);
+  options.epochs = 3;
+  torch::manual_seed(6);
+  const auto records = train(
+      student, observed(0.0), TensorDataset({torch::randn({16, 4})}, {}), no_ramp(), [](double) {},
+      options);
+  EXPECT_GT(records[0].mean_loss, 0.0);
+  EXPECT_LT(records[2].mean_loss, records[0].mean_loss);
+}
+
 TEST(Losses, SitesComparesWhatTheActivationsGive) {
   const WithSite site;
   auto student = site.observed(1.0);

@@ -36,6 +36,8 @@ TEST(TrainOptions, MessagesNameOptionRangeAndValue) {
             "Expected clip_norm >= 0, but got -1");
   EXPECT_EQ(message_for([](auto& o) { o.warmup = 1.5; }), "Expected warmup in [0, 1), but got 1.5");
   EXPECT_EQ(message_for([](auto& o) { o.average = 1.0; }), "Expected average in [0, 1), but got 1");
+  EXPECT_EQ(message_for([](auto& o) { o.check_every = 1e300; }),
+            "Expected check_every >= 0 and <= 1e9, but got 1e+300");
   EXPECT_EQ(message_for([](auto& o) { o.class_dim = 0; }),
             "Expected class_dim other than 0, the examples, but got 0");
 }
@@ -45,7 +47,7 @@ TEST(TrainOptions, NotANumberIsRefusedEverywhere) {
   for (auto member :
        {&TrainOptions::epochs, &TrainOptions::temperature, &TrainOptions::learning_rate,
         &TrainOptions::momentum, &TrainOptions::weight_decay, &TrainOptions::clip_norm,
-        &TrainOptions::warmup, &TrainOptions::average}) {
+        &TrainOptions::warmup, &TrainOptions::average, &TrainOptions::check_every}) {
     EXPECT_NE(message_for([&](auto& o) { o.*member = nan; }), "");
   }
 }

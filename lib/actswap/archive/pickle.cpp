@@ -153,7 +153,7 @@ class Walker {
     const auto module = line();
     auto value = Value::of_text(Kind::global, line());
     value.module = module;
-    return push(std::move(value));
+    return !value.is_unknown_to_libtorch() && push(std::move(value));
   }
 
   bool push(Value value) {

@@ -79,6 +79,10 @@ struct Value {
   bool is_number_for_libtorch() const {
     return kind == Kind::integer || (kind == Kind::global && module == "torch" && text != "device");
   }
+  bool is_unknown_to_libtorch() const {
+    return kind == Kind::global && module == "torch" && text != "device" &&
+           !text.ends_with("Storage") && !text.starts_with("per_");
+  }
   bool is_storage_type() const {
     return kind == Kind::global && module == "torch" && text.ends_with("Storage");
   }

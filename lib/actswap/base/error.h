@@ -16,7 +16,7 @@ enum class ErrorKind {
   usage = 2,         ///< an option, a name or a combination that makes no sense
   file = 3,          ///< a file that cannot be read, written, or is not supported
   verification = 4,  ///< an export whose outputs differ from the model it was made from
-  accuracy = 5,      ///< the accuracy gate was not met
+  accuracy = 5,      ///< the accuracy gate was not met, or the training diverged
 };
 
 class ACTSWAP_API Error : public std::runtime_error {

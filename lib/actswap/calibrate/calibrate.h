@@ -7,7 +7,8 @@
 //    best what the original's source gives for the same inputs (best_input_change). Both go into
 //    weight and bias of the layer or norm before the blend, where that reaches nothing else;
 //  - the blend moves to t = 1;
-//  - all linear and convolution layers that blends reach, through whatever, get a correction of
+//  - all linear and convolution layers (LayerForm) that blends reach, through whatever, get a
+//  correction of
 //    weight and bias, by ridge regression of what their outputs lack against the original's
 //    (Regression). One that is too wide for that gets a factor and an offset for each channel of
 //    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
@@ -124,7 +125,8 @@ struct CalibrationCallbacks {
 /// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.
 /// @param blended with blends at t = 0; of a Retargeter
 /// @param batches inputs of forward, each N x ...
-/// @throws UsageError where there is no batch or the model does not accept one.
+/// @throws UsageError where there is no batch, one is empty, or the model does not accept one.
+/// @throws FileError where memory runs out.
 /// @throws Interrupted when callbacks.should_stop said so; the module is then half done.
 ACTSWAP_API Calibration calibrate(torch::jit::Module& blended,
                                   const std::vector<std::vector<torch::Tensor>>& batches,

@@ -34,19 +34,24 @@ struct Export {
 };
 
 struct ChosenSelfTest {
-  Probe probe = {};  // empty: there is none
+  SelfTest kind = SelfTest::none;
+  Probe probe = {};
+  bool is_drawn = false;  // for the self-test, so that the probe is another
   std::string reason = {};
 };
 
-// Random inputs may be such that the model rejects, lengths that do not fit a mask, say.
-ChosenSelfTest random_self_test(const jit::Module& expected,
-                                const std::vector<torch::Tensor>& inputs) {
-  try {
-    auto probe = run_probe(expected, draw_like(inputs));
-    if (has_evidence(probe.outputs)) {
-      return {.probe = std::move(probe)};
-    }
+ChosenSelfTest random_self_test(Probe probe, bool is_drawn) {
+  if (!has_evidence(probe.outputs)) {
     return {.reason = "for random inputs the model gives nothing finite"};
+  }
+  return {.kind = SelfTest::random, .probe = std::move(probe), .is_drawn = is_drawn};
+}
+
+// Random inputs may be such that the model rejects, lengths that do not fit a mask, say.
+ChosenSelfTest drawn_self_test(const jit::Module& expected,
+                               const std::vector<torch::Tensor>& inputs) {
+  try {
+    return random_self_test(run_probe(expected, draw_like(inputs)), true);
   } catch (const UsageError&) {
     return {.reason = "the model does not run on random inputs"};
   } catch (const c10::Error&) {
@@ -56,20 +61,18 @@ ChosenSelfTest random_self_test(const jit::Module& expected,
 
 ChosenSelfTest choose_self_test(const Export& made, const Probe& probe,
                                 const ExportOptions& options) {
+  if (options.self_test == SelfTest::none) {
+    return {};
+  }
   if (probe.inputs.empty()) {
     return {.reason = "no input is known"};
   }
-  switch (options.self_test) {
-    case SelfTest::none:
-      return {};
-    case SelfTest::data:
-      return {.probe = probe};
-    case SelfTest::random:
-      return options.probe_inputs.empty() ? ChosenSelfTest{.probe = probe}
-                                          // guessed inputs are random already
-                                          : random_self_test(made.expected, options.probe_inputs);
+  if (options.probe_inputs.empty() || !options.probe_is_data) {
+    return random_self_test(probe, false);
   }
-  return {};
+  return options.self_test == SelfTest::data
+             ? ChosenSelfTest{.kind = SelfTest::data, .probe = probe}
+             : drawn_self_test(made.expected, options.probe_inputs);
 }
 
 std::string why_no_probe(const Export& made) {
@@ -88,9 +91,7 @@ ExportResult write_verified(Export made, const std::string& path, const ExportOp
                                                   : run_probe(made.expected, options.probe_inputs);
   const auto self_test = choose_self_test(made, probe, options);
   ExportResult result;
-  if (!self_test.probe.inputs.empty()) {
-    result.self_test = options.probe_inputs.empty() ? SelfTest::random : options.self_test;
-  }
+  result.self_test = self_test.kind;
   result.self_test_reason = self_test.reason;
 
   auto entries = options.provenance;
@@ -111,7 +112,7 @@ ExportResult write_verified(Export made, const std::string& path, const ExportOp
       return;
     }
     verification = compare_with(probe, written, options.tolerance);
-    if (result.self_test == SelfTest::random && !options.probe_inputs.empty()) {
+    if (self_test.is_drawn) {
       verification =
           combined(verification, compare_with(self_test.probe, written, options.tolerance));
     }

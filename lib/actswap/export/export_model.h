@@ -17,6 +17,7 @@ namespace actswap {
 
 struct ExportOptions {
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: guessed from the model's first layer
+  bool probe_is_data = true;  ///< false: guessed already, so that a self-test may hold them
   /// Largest difference allowed, relative to the largest magnitude of the expected output.
   double tolerance = 1e-5;
   std::map<std::string, std::string> provenance = {};  ///< further entries for provenance.json

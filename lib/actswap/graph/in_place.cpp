@@ -97,16 +97,19 @@ MemoryUses memory_uses(const Tracer& tracer) {
   MemoryUses uses;
   for (const auto& application : tracer.applications()) {
     auto& use = uses[{application.match, application.self}];
-    if (!tracer.is_complete()) {
-      use = {"the model's loops and calls are too many to tell what it writes in place", true};
-      continue;
-    }
     if (use.obstacle.empty()) {
       use.obstacle = obstacle(application, tracer.memory());
     }
     use.output_is_written = use.output_is_written || is_written(application, tracer.memory());
   }
   return uses;
+}
+
+MemoryUse unknown_memory_use(const Match& match) {
+  const bool may_write = match.in_place || match.form == SiteForm::pattern;
+  return {
+      may_write ? "the model's loops and calls are too many to tell what it writes in place" : "",
+      true};
 }
 
 bool is_read_elsewhere(const jit::Node* user, const jit::Value* value) {

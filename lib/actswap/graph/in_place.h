@@ -21,8 +21,11 @@ struct MemoryUse {
 /// By activation and object: the code of a class may be free for one object and not for another.
 using MemoryUses = std::map<std::pair<const Match*, const c10::ivalue::Object*>, MemoryUse>;
 
-/// Of all activations that the tracer met; others are in code that does not run.
+/// Of all activations that a tracer met that did not give up; others are in code that does not run.
 MemoryUses memory_uses(const Tracer& tracer);
+
+/// Where the tracer gave up: what writes in place stays.
+MemoryUse unknown_memory_use(const Match& match);
 
 /// Whether something else in the graph uses the value.
 bool is_read_elsewhere(const torch::jit::Node* user, const torch::jit::Value* value);

@@ -108,6 +108,24 @@ std::map<std::string, std::string> read_extra_files(const ZipArchive& archive) {
   return files;
 }
 
+// LibTorch compiles the code for the classes that it declares, and puts in their objects' places
+// what the pickle says: an object of another class would be read beyond its end.
+void check_classes(const std::string& path, const torch::jit::Module& root) {
+  for (const auto& entry : distinct_modules(root)) {
+    const auto type = entry.module.type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto expected = type->getAttribute(i)->cast<c10::ClassType>();
+      const auto value = entry.module._ivalue()->getSlot(i);
+      if (expected && !(value.isObject() && value.toObject()->type()->isSubtypeOf(*expected))) {
+        throw FileError("'" + path + "' is damaged: expected the attribute '" +
+                        type->getAttributeName(i) + "' of a " + type->name()->name() + " to be a " +
+                        expected->name()->qualifiedName() + ", but it is a " +
+                        value.type()->annotation_str());
+      }
+    }
+  }
+}
+
 // Operators of a model that was already made ready for some way of running it.
 void check_is_float(const std::string& path, const Model& model) {
   static const std::map<std::string, std::string> kInstead = {
@@ -184,6 +202,7 @@ Model load(const std::string& path) {
     throw not_loaded(path, archive, error.what());
   }
   tensors.get();
+  check_classes(path, model.module);
   check_is_float(path, model);
   model.path = path;
   classify(model);

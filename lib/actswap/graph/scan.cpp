@@ -65,19 +65,22 @@ void look_at_memory(const std::vector<ModuleEntry>& modules, std::vector<CodeSit
       run(any_object.at(code.type), *code.method);
     }
   }
-  const auto uses = memory_uses(tracer);
+  const auto uses = tracer.is_complete() ? memory_uses(tracer) : MemoryUses{};
+  const auto use_of = [&](const Match& match, const c10::ivalue::Object* object) {
+    const auto use = uses.find({&match, object});
+    return !tracer.is_complete() ? unknown_memory_use(match)
+           : use == uses.end()   ? MemoryUse{}
+                                 : use->second;
+  };
   for (auto& code : found) {
-    auto at = uses.lower_bound({&code.match, nullptr});
-    for (; at != uses.end() && at->first.first == &code.match; ++at) {
-      code.output_is_written = code.output_is_written || at->second.output_is_written;
-      if (code.sites.empty() && code.match.obstacle.empty()) {
-        code.match.obstacle = at->second.obstacle;
-      }
+    if (code.sites.empty() && code.match.obstacle.empty()) {
+      code.match.obstacle = use_of(code.match, any_object.at(code.type)._ivalue().get()).obstacle;
     }
     for (std::size_t i = 0; i < code.sites.size(); ++i) {
-      const auto use = uses.find({&code.match, code.modules[i]._ivalue().get()});
-      if (use != uses.end() && code.sites[i].obstacle.empty()) {
-        code.sites[i].obstacle = use->second.obstacle;
+      const auto use = use_of(code.match, code.modules[i]._ivalue().get());
+      code.output_is_written = code.output_is_written || use.output_is_written;
+      if (code.sites[i].obstacle.empty()) {
+        code.sites[i].obstacle = use.obstacle;
       }
     }
   }

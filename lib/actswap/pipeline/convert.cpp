@@ -197,12 +197,12 @@ class Conversion {
 
   // An accuracy is a number even where the outputs are not: each argmax is some class.
   static bool is_number(const Evaluation& evaluation) {
-    return !std::isnan(evaluation.value) && !std::isnan(evaluation.mean_loss);
+    return std::isfinite(evaluation.value) && std::isfinite(evaluation.mean_loss);
   }
 
   [[noreturn]] void fail_for_no_number(const std::string& model) const {
     throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " of the " + model +
-                                         " on the validation data is no number, so no drop can be "
+                                         " on the validation data is no finite number, so no drop can be "
                                          "accepted (max_drop); '" +
                                          state_.run.output + "' was not written");
   }
@@ -220,13 +220,6 @@ class Conversion {
       return;
     }
     state_.record();
-    if (std::isnan(fall)) {
-      throw Error(ErrorKind::accuracy,
-                  "The " + state_.run.original->metric + " cannot be compared: it is " +
-                      number(state_.run.original->value) + " for the original and " +
-                      number(state_.run.retargeted->value) + " for the retargeted model; '" +
-                      state_.run.output + "' was not written");
-    }
     throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " fell by " +
                                          number(fall) + " (from " +
                                          number(state_.run.original->value) + " to " +
@@ -240,9 +233,7 @@ class Conversion {
     exporting.probe_inputs = state_.probe_inputs;
     exporting.tolerance = kTolerance;
     exporting.self_test = state_.options.self_test;
-    if (exporting.self_test == SelfTest::data && !is_probe_given_) {
-      exporting.self_test = SelfTest::random;  // a guess is nobody's data
-    }
+    exporting.probe_is_data = is_probe_given_;
     exporting.overwrites_original = state_.options.overwrites_original;
     if (state_.run.trained) {
       exporting.provenance = {{"schedule", state_.run.schedule},

@@ -80,7 +80,8 @@ void TrainOptions::validate() const {
   expect(not_negative(clip_norm), "clip_norm >= 0", clip_norm);
   expect(share(warmup), "warmup in [0, 1)", warmup);
   expect(share(average), "average in [0, 1)", average);
-  expect(not_negative(check_every), "check_every >= 0", check_every);
+  expect(check_every >= 0.0 && check_every <= kMostEpochs, "check_every >= 0 and <= 1e9",
+         check_every);
   expect(patience >= 0, "patience >= 0", patience);
   expect(!bound || not_negative(*bound), "bound >= 0", bound.value_or(0.0));
   expect(class_dim != 0, "class_dim other than 0, the examples", class_dim);
