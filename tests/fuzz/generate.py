@@ -35,9 +35,9 @@ MODULE_ALIASES = ["nn.Identity()", "nn.Dropout(0.2)"]
 ARITHMETIC = ["{0} * 0.6", "{0} + 1e-3", "{0} - 0.2", "0.3 - {0}", "{0} / 1.7", "torch.sin({0})",
               "torch.cos({0})", "{0} * {0}.mean()"]
 # Of what is smooth: other bounds of what has bounds are a function of the table.
-CLAMPS = ["torch.clamp({0}, max=0.8)", "torch.clamp({0}, -0.7, 0.9)"]
+CLAMPS = ["torch.clamp({0}, -0.7, 0.3)", "{0}.clamp(-0.2, 0.4)"]
 FAR_CLAMPS = ["torch.clamp({0}, max=10.0)", "{0}.clamp(-30.0, 30.0)"]
-BOUNDED = {"tanh", "sigmoid", "softsign"}
+BOUNDED = {"tanh", "sigmoid", "softsign", "logsigmoid"}
 WRITES = ["{0} += 0.4\n{o} = {0}", "{o} = {0}.add_(0.3)", "{o} = {0}.mul_(0.7)", "{0}[0] = 0.5\n{o} = {0}", "{0} *= 0.8\n{o} = {0}",
           "{o} = {0}.copy_({0} * 0.9)", "{o} = {0}.masked_fill_({0} > 0.5, 0.5)", "{0}[0].add_(0.3)\n{o} = {0}", "{0}.view(-1)[0] = 0.1\n{o} = {0}"]
 MATRIX_WRITES = ["{0}[..., 1:] += 0.2\n{o} = {0}", "{0}[:, 0] = 0.3\n{o} = {0}", "{0}.select(1, 0).mul_(0.6)\n{o} = {0}"]
@@ -194,8 +194,8 @@ class Scope:
         self.g.random.choices(list(kinds), list(kinds.values()))[0]()
 
     def layer(self) -> Variable:
-        text = self.attribute(self.g.pick(self.g.layers))
-        return self.op("T", f"self.{next(iter(text))}({{0}})", self.any("T"), attributes=text, fresh=True)
+        made = self.attribute(self.g.pick(self.g.layers))
+        return self.op("T", f"self.{next(iter(made))}({{0}})", self.any("T"), attributes=made, fresh=True)
 
     def activation(self, name: str = "", given: Variable | None = None, torn: bool = False) -> Variable:
         name = name or self.g.pick(self.g.names)
@@ -222,12 +222,15 @@ class Scope:
             act.text = self.g.pick(function.in_place if in_place else function.fresh)
             if in_place and self.owner is not None and self.g.chance(0.1):
                 act.text = act.text.replace("inplace=True", "inplace=self.flag")
+        if in_place:
+            for variable in self.variables:  # what came from a layer may be this function's output now
+                variable.fresh = False
         return self.add(act, out)
 
     def alias(self):
         x = self.any("TV")
-        texts = ALIASES + ["F.dropout({0}, 0.2, self.training)"] * (self.owner is not None)
-        self.op(x.kind, self.g.pick(texts), x, matrix=x.matrix, writable=x.writable)
+        own = ["F.dropout({0}, 0.2, self.training)"] if self.owner is not None else []
+        self.op(x.kind, self.g.pick(ALIASES + own), x, matrix=x.matrix, writable=x.writable)
 
     def module_alias(self):
         made = self.attribute(self.g.pick(MODULE_ALIASES), "i")
@@ -250,10 +253,9 @@ class Scope:
 
     def write(self):
         x = self.any("TV", writable=True)
-        if x and self.kind == "T":
-            self.op(x.kind, self.g.pick(WRITES + MATRIX_WRITES if x.kind == "T" else WRITES[:3]), x, matrix=x.matrix)
-        elif x:
-            self.op(x.kind, self.g.pick(WRITES[:2]), x, matrix=x.matrix)
+        if x:
+            texts = WRITES[:2] if self.kind == "V" else WRITES[:3] if x.kind == "V" else WRITES + MATRIX_WRITES
+            self.op(x.kind, self.g.pick(texts), x, matrix=x.matrix)
 
     def cast(self):
         x = self.any("T")
@@ -333,7 +335,9 @@ class Scope:
     def branch(self):
         out = self.new(self.kind, matrix=self.kind == "T")
         given = self.any(self.kind)
-        self.add(If(out.name, [given.name], self.condition(), {}, self.inner(), self.inner()), out)
+        condition = self.condition()
+        read = [given.name] if "{0}" in condition else []
+        self.add(If(out.name, read, condition, {}, self.inner(), self.inner()), out)
 
     def loop(self):
         given = self.any(self.kind)
@@ -351,9 +355,8 @@ class Scope:
             self.add(Call(out.name, [x.name], f"{{o}} = {callee}({{0}})", {}, ("function", callee), self.g.number()), out)
 
     def method(self):
-        methods = [m.name for m in self.owner.methods]
-        if methods:
-            out, callee = self.new("T"), self.g.pick(methods)
+        if self.owner.methods:
+            out, callee = self.new("T"), self.g.pick(self.owner.methods).name
             self.add(Call(out.name, [self.any("T").name], f"{{o}} = self.{callee}({{0}})", {}, ("method", callee), self.g.number()), out)
 
     def block(self):

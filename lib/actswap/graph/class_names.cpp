@@ -1,9 +1,12 @@
 #include <actswap/graph/class_names.h>
+#include <actswap/graph/match.h>
 #include <actswap/graph/normalise.h>
 #include <actswap/graph/specialise.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
+
+#include <algorithm>
 
 namespace actswap {
 
@@ -21,13 +24,21 @@ c10::QualifiedName class_name(const ActivationSpec& activation) {
                                 : "__torch__.torch.nn.modules.activation." + torch_class);
 }
 
+// Of an activation module: one method may have been swapped and another kept.
+bool is_all(const c10::ClassTypePtr& type, const ActivationSpec& activation) {
+  const auto methods = user_methods(type);
+  return std::all_of(methods.begin(), methods.end(), [&](auto* method) {
+    return match_all(*jit::toGraphFunction(*method).graph()).front().activation == activation;
+  });
+}
+
 Classes renamed_classes(const std::vector<ModuleEntry>& modules, const Becomes& becomes) {
   Classes renamed;
   for (const auto& entry : modules) {
     const auto type = entry.module.type();
     const auto found = becomes.find(type);
     if (found == becomes.end() || renamed.contains(type.get()) ||
-        !is_activation_module(entry.module)) {
+        !is_activation_module(entry.module) || !is_all(type, found->second)) {
       continue;
     }
     std::vector<c10::TypePtr> attributes;

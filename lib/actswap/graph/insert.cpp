@@ -182,26 +182,25 @@ bool moves_blends(jit::Function& method) {
   return found;
 }
 
-// Of classes whose methods have a blend each, all to one function: a trace has a method for each
+// Of classes whose blends all go to one function. A trace has a method, and so a blend, for each
 // call of a module.
 Becomes targets_of_classes(const jit::Module& root) {
   Becomes targets;
+  std::set<c10::ClassTypePtr> with_several;
   const auto modules = distinct_modules(root);
   for (const auto& [type, objects] : objects_by_class(modules)) {
-    std::vector<ActivationSpec> found;
     for (const auto& child : objects.front()->module.named_children()) {
-      if (is_blend(child.value.type())) {
-        found.push_back(blend_target(child.value));
+      if (!is_blend(child.value.type())) {
+        continue;
+      }
+      const auto target = blend_target(child.value);
+      if (const auto known = targets.emplace(type, target).first; !(known->second == target)) {
+        with_several.insert(type);
       }
     }
-    const auto methods = user_methods(type);
-    const auto count = std::count_if(methods.begin(), methods.end(),
-                                     [](auto* method) { return !moves_blends(*method); });
-    if (!found.empty() && std::ssize(found) == count &&
-        std::all_of(found.begin(), found.end(),
-                    [&](const auto& target) { return target == found.front(); })) {
-      targets.emplace(type, found.front());
-    }
+  }
+  for (const auto& type : with_several) {
+    targets.erase(type);
   }
   return targets;
 }
