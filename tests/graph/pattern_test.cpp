@@ -203,6 +203,19 @@ TEST(Pattern, BeginsAtTheNearestTensor) {
   EXPECT_EQ(found_in("return torch.relu(x * 2 + 1)"), Strings{"relu op"});
 }
 
+// However much elementwise code makes what it is applied to.
+TEST(Pattern, WhatIsInFrontDoesNotCount) {
+  std::string body = "z = x\n";
+  for (int i = 0; i < 30; ++i) {
+    body += "  z = z * 0.6 + y\n";
+  }
+  EXPECT_EQ(found_in(body + "  return z * 0.5 * (1.0 + torch.erf(z / 1.4142135623730951))"),
+            Strings{"gelu pattern"});
+  EXPECT_EQ(found_in(body +
+                     "  return 0.5 * z * (1 + torch.tanh(0.7978845608 * (z + 0.044715 * z ** 3)))"),
+            Strings{"gelu_tanh pattern"});
+}
+
 // swish_mish is aptx_mish(0.5) as well.
 TEST(Pattern, TheTablesOwnNamesComeFirst) {
   EXPECT_EQ(found_in("z = x * 0.5\n  return z * torch.sigmoid(z + torch.relu(z))"),

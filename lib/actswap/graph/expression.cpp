@@ -226,7 +226,7 @@ class Expression::TypeAnalysis {
 };
 
 Expression::Expression(jit::Node* root) : root_(root) {
-  walk(root->output());
+  walk();
 }
 
 jit::Value* Expression::written() const {
@@ -287,14 +287,30 @@ void Expression::add_constant(jit::Value* value, double number) {
   }
 }
 
-void Expression::walk(jit::Value* value) {
-  if (!visited_.insert(value).second) {
-    return;
+// The latest operator first: all that is between x and the root comes after what x is made of, of
+// which there may be more than is looked at.
+void Expression::walk() {
+  std::vector<jit::Value*> pending = {root_->output()};
+  while (!pending.empty()) {
+    const auto latest = std::max_element(
+        pending.begin(), pending.end(),
+        [](const jit::Value* a, const jit::Value* b) { return a->node()->isBefore(b->node()); });
+    jit::Value* value = *latest;
+    pending.erase(latest);
+    for (jit::Value* operand : visit(value)) {
+      if (!visited_.insert(operand).second) {
+        continue;
+      }
+      if (const auto number = constant_number(operand)) {
+        add_constant(operand, *number);
+      } else {
+        pending.push_back(operand);
+      }
+    }
   }
-  if (const auto number = constant_number(value)) {
-    add_constant(value, *number);
-    return;
-  }
+}
+
+std::vector<jit::Value*> Expression::visit(jit::Value* value) {
   jit::Node* node = value->node();
   if (noted_tensor(value)) {
     tensors_.push_back(value);
@@ -303,15 +319,15 @@ void Expression::walk(jit::Value* value) {
     candidates_.push_back(value);
   }
   if (node->owningBlock() != root_->owningBlock() || nodes_.size() > kMaximumNodes) {
-    return;
+    return {};
   }
   auto found = operation(node);
   if (!found) {
-    return;
+    return {};
   }
   // What is written to in the middle must be seen by nobody else: the expression begins behind it.
   if (node != root_ && found->in_place && is_read_elsewhere(node, found->operands[0])) {
-    return;
+    return {};
   }
   for (jit::Value*& operand : found->operands) {
     jit::Value* first = first_equal_cast(operand);
@@ -321,10 +337,7 @@ void Expression::walk(jit::Value* value) {
     }
   }
   nodes_.push_back(node);
-  const auto operands = operations_.emplace(node, std::move(*found)).first->second.operands;
-  for (jit::Value* operand : operands) {
-    walk(operand);
-  }
+  return operations_.emplace(node, std::move(*found)).first->second.operands;
 }
 
 bool Expression::depends_on(const jit::Node* node, const jit::Value* x,

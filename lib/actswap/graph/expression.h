@@ -65,7 +65,9 @@ class Expression {
   class TypeAnalysis;
 
   static std::optional<Operation> operation(torch::jit::Node* node);
-  void walk(torch::jit::Value* value);
+  void walk();
+  /// Notes what the value may be, and the operator that makes it. @return that one's operands
+  std::vector<torch::jit::Value*> visit(torch::jit::Value* value);
   void add_constant(torch::jit::Value* value, double number);
   bool depends_on(const torch::jit::Node* node, const torch::jit::Value* x,
                   std::unordered_map<const torch::jit::Node*, bool>& known) const;
