@@ -281,7 +281,8 @@ TEST(Convert, GatePassesNothingThatIsNoNumber) {
       FAIL() << "the gate let it pass";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::accuracy);
-      EXPECT_NE(std::string(error.what()).find("is no finite number"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("is no finite number"), std::string::npos)
+          << error.what();
     }
   }
   EXPECT_TRUE(setting.scratch.list().empty());

@@ -201,10 +201,11 @@ class Conversion {
   }
 
   [[noreturn]] void fail_for_no_number(const std::string& model) const {
-    throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " of the " + model +
-                                         " on the validation data is no finite number, so no drop can be "
-                                         "accepted (max_drop); '" +
-                                         state_.run.output + "' was not written");
+    throw Error(ErrorKind::accuracy,
+                "The " + state_.run.original->metric + " of the " + model +
+                    " on the validation data is no finite number, so no drop can be "
+                    "accepted (max_drop); '" +
+                    state_.run.output + "' was not written");
   }
 
   void check_gate() {
