@@ -160,6 +160,26 @@ TEST(Pattern, WritesInBetween) {
   }
 }
 
+// Two copies of one tensor are two tensors once something has written to one of them.
+TEST(Pattern, CopiesThatAreWrittenTo) {
+  for (const char* write : {"a = a.mul_(torch.sigmoid(a))", "a.view(-1).mul_(2.0)", "pass"}) {
+    const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+    const auto model = adopt(make_module(
+        unit, "Root",
+        "def forward(self, x: Tensor) -> Tensor:\n  a = x.clone()\n  " + std::string(write) +
+            "\n  b = x.clone()\n  b = b.mul_(torch.sigmoid(b))\n"
+            "  return x + a + b\n"));
+    PlanOptions options;
+    options.to = "hard_mish";
+    options.sources = {"silu"};
+    const Retargeter swap(model, plan(model, options));
+    const auto x = torch::randn({2, 5});
+    EXPECT_TRUE(
+        torch::allclose(outputs_of(swap.module(), {x})[0], outputs_of(model.module, {x})[0]))
+        << write;
+  }
+}
+
 // Two tensors: a gate is no activation of either, and only its own parts are listed.
 TEST(Pattern, GatesAreNone) {
   EXPECT_EQ(found_in("return x * torch.sigmoid(y)"), Strings{"sigmoid op"});

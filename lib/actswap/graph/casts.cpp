@@ -1,4 +1,5 @@
 #include <actswap/graph/casts.h>
+#include <actswap/graph/effects.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/ir/constants.h>
@@ -115,6 +116,16 @@ bool is_same_cast(const jit::Node* a, const jit::Node* b) {
                     is_same_argument);
 }
 
+// Something in the block between these two nodes writes in place, to whatever memory.
+bool is_any_written_between(const jit::Node* first, const jit::Node* last) {
+  for (const jit::Node* node = first->next(); node != last; node = node->next()) {
+    if (!effects_of(node).written.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool writes_to(const jit::Use& use) {
   const auto* schema = use.user->maybeSchema();
   if (schema == nullptr || use.offset >= schema->arguments().size()) {
@@ -183,7 +194,7 @@ jit::Value* first_equal_cast(jit::Value* value) {
   jit::Value* operand = node->input(0);
   for (const auto& use : operand->uses()) {
     if (use.offset == 0 && use.user->isBefore(node) && is_same_cast(use.user, node) &&
-        !is_written_between(operand, use.user, value->node())) {
+        !is_any_written_between(use.user, value->node())) {
       node = use.user;
     }
   }

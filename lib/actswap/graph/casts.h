@@ -33,8 +33,9 @@ Cast type_option(const torch::jit::Node* node);
 /// all of one type, and its code makes none of another.
 void note_casts(const torch::jit::Module& root);
 
-/// A cast of the same operand to the same type that stands before this one in its block, with no
-/// write to the operand between; the value itself where there is none or it is no cast's.
+/// A cast of the same operand to the same type that stands before this one in its block, with
+/// nothing between that writes in place: not to the operand, nor to what either cast gives. The
+/// value itself where there is none or it is no cast's.
 torch::jit::Value* first_equal_cast(torch::jit::Value* value);
 
 /// Whether a node after `first` and before `last`, but none of `but` or inside of these, writes to

@@ -229,11 +229,6 @@ Expression::Expression(jit::Node* root) : root_(root) {
   walk();
 }
 
-jit::Value* Expression::written() const {
-  const auto& root = operations_.at(root_);
-  return root.in_place ? root.operands[0] : nullptr;
-}
-
 void Expression::assume(jit::Value* tensor, double number) {
   assumed_[tensor] = number;
   constants_.insert(number);
@@ -329,9 +324,12 @@ std::vector<jit::Value*> Expression::visit(jit::Value* value) {
   if (node != root_ && found->in_place && is_read_elsewhere(node, found->operands[0])) {
     return {};
   }
+  if (node == root_ && found->in_place) {
+    written_ = found->operands[0];
+  }
   for (jit::Value*& operand : found->operands) {
     jit::Value* first = first_equal_cast(operand);
-    if (first != operand) {
+    if (first != operand && operand != written_) {
       repeated_.push_back(operand->node());
       operand = first;
     }

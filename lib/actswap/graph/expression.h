@@ -38,7 +38,7 @@ class Expression {
   /// Parameters and buffers that stand in it: a beta that may be learnt.
   const std::vector<torch::jit::Value*>& tensors() const { return tensors_; }
   /// What the root writes to in place; nullptr where it does not.
-  torch::jit::Value* written() const;
+  torch::jit::Value* written() const { return written_; }
   /// From now on such a tensor is taken to be a number, and to be this one.
   void assume(torch::jit::Value* tensor, double number);
 
@@ -73,6 +73,7 @@ class Expression {
                   std::unordered_map<const torch::jit::Node*, bool>& known) const;
 
   torch::jit::Node* root_;
+  torch::jit::Value* written_ = nullptr;  // no other copy of the same tensor stands for it
   double rounding_ = kRounding;
   std::set<const torch::jit::Value*> visited_;
   std::vector<torch::jit::Node*> nodes_;
