@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the zoo needs beside the project's own set-up, torchvision, timm and ONNX Runtime, without a second PyTorch:
+# What the zoo needs beside the project's own set-up, torchvision, timm, ONNX Runtime and pnnx, without a second PyTorch:
 # bench/zoo/setup.sh [options of scripts/setup.sh]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -11,5 +11,5 @@ python=build/venv/bin/python
   exit 1
 }
 pip=("$python" -m pip install --disable-pip-version-check -q)
-"${pip[@]}" --no-deps torchvision==0.28.0 timm==1.0.31
+"${pip[@]}" --no-deps torchvision==0.28.0 timm==1.0.31 pnnx==20261020
 "${pip[@]}" pillow pyyaml safetensors huggingface_hub onnx onnxruntime

@@ -10,10 +10,11 @@ Each model of models.txt, with random weights and small inputs, is scripted and 
   t = 1     the blended file gives the outputs of the eager model with its activations replaced in the dispatcher
   export    so does the collapsed one, in plain PyTorch
   onnx      torch.onnx's TorchScript exporter converts the collapsed one, and ONNX Runtime gives the outputs that LibTorch gives
+  ncnn      what pnnx makes of the collapsed trace for ncnn has no layer of an activation that was swapped: pnnx goes by names of classes
 
 Results go to build/zoo/results.jsonl; what stands there already is not done again. What PyTorch itself cannot do with the original,
 scripting, tracing or exporting to ONNX, is listed apart. --table writes docs/zoo.md out of the results and runs nothing. Needs torchvision
-0.28.0, timm and what they import: bench/zoo/setup.sh.
+0.28.0, timm, pnnx and what they import: bench/zoo/setup.sh.
 """
 
 import argparse
@@ -36,6 +37,7 @@ NAMES = {"mish", "silu", "gelu", "elu", "selu", "celu", "relu", "relu6", "hardsw
 TARGET = "hard_mish"
 TOLERANCE = 1e-5  # relative to the largest output; the same operators run on both sides
 ONNX_TOLERANCE = 1e-4  # ONNX Runtime has kernels of its own, which round otherwise
+NCNN_LAYERS = {"Mish", "Swish", "GELU", "ELU", "CELU", "SELU"}  # of the sources; the target is none of them
 VISIBLE = 1e-3  # the least that the swap must change the outputs by, or the comparisons say nothing: a hundred times the tolerance
 TIMEOUT = 600  # seconds a model
 OPSET = 17
@@ -266,6 +268,22 @@ def check_onnx(x, folder: Path) -> str:
     return ("failed: " if len(reasons) == 1 else "not by PyTorch: ") + reasons[0]
 
 
+def ncnn_layers(path: Path, spec: str) -> list | None:
+    """The kinds of layers in what pnnx makes of a file for ncnn; None where it makes nothing."""
+    subprocess.run([Path(sys.executable).with_name("pnnx"), path.name, f"inputshape=[{spec.replace('x', ',')}]"], cwd=path.parent,
+                   capture_output=True, timeout=TIMEOUT)  # fmt: skip
+    made = path.with_suffix(".ncnn.param")
+    return [line.split()[0] for line in made.read_text().splitlines()[2:]] if made.exists() else None
+
+
+def check_ncnn(folder: Path, spec: str) -> str:
+    layers = ncnn_layers(folder / "out.pt", spec)
+    if layers is None:
+        return ("not by pnnx" if ncnn_layers(folder / "model.pt", spec) is None else "failed") + ": nothing was made"
+    old = sorted(NCNN_LAYERS.intersection(layers))
+    return f"failed: it has {', '.join(old)}" if old else "passed"
+
+
 def check(command: str, scripted, x, expected: dict, folder: Path) -> dict:
     import torch
 
@@ -285,6 +303,8 @@ def check(command: str, scripted, x, expected: dict, folder: Path) -> dict:
     result["at 1"] = difference(model(x.clone()), expected["replaced"])
     result["export"] = difference(torch.jit.load(folder / "out.pt").eval()(x.clone()), expected["replaced"])
     result["onnx"] = check_onnx(x, folder)
+    if isinstance(scripted, torch.jit.TopLevelTracedModule):
+        result["ncnn"] = check_ncnn(folder, spec)
     wrong = [f"{key} differs by {result[key]:.2g}" for key in ("at 0", "at 1", "export") if not result[key] <= TOLERANCE]
     wrong += [f"{result[key]} {key} instead of {expected[key]}" for key in ("calls", "sites") if result[key] != expected[key]]
     if not result["verified"]:
@@ -359,7 +379,7 @@ def markdown_table(head: list, lines: list) -> list:
 
 def table(rows: list, names: list) -> str:
     """The results as docs/zoo.md."""
-    packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime"]
+    packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime", "pnnx"]
     libraries = ["torchvision", "timm"]
     columns = [(library, how) for library in libraries for how in ("scripted", "traced")]
 
@@ -370,8 +390,8 @@ def table(rows: list, names: list) -> str:
     def listed(key: str, start: str) -> list:
         return ways_and_reasons([(row["model"], row["how"], row[key].split(": ", 1)[1]) for row in rows if row.get(key, "").startswith(start)])
 
-    status, onnx = ({key: lambda row, key=key, field=field: row.get(field, "").startswith(key) for key in ("passed", "failed", "not ")}
-                    for field in ("status", "onnx"))  # fmt: skip
+    status, onnx, ncnn = ({key: lambda row, key=key, field=field: row.get(field, "").startswith(key) for key in ("passed", "failed", "not ")}
+                          for field in ("status", "onnx", "ncnn"))  # fmt: skip
     done = {row["model"] for row in rows}
     lines = [
         "# The zoo",
@@ -394,12 +414,16 @@ def table(rows: list, names: list) -> str:
                 counts("ONNX passed", onnx["passed"]),
                 counts("ONNX failed", onnx["failed"]),
                 counts("ONNX: the original is not exported either", onnx["not "]),
+                counts("ncnn without the old functions", ncnn["passed"]),
+                counts("ncnn failed", ncnn["failed"]),
+                counts("ncnn: pnnx does not take the original either", ncnn["not "]),
             ],
         ),
     ]
     sections = [
         ("Failed", "reason", listed("status", "failed")),
         ("ONNX failed", "reason", listed("onnx", "failed")),
+        ("ncnn failed", "reason", listed("ncnn", "failed")),
         ("Not run", "reason", [[name, "both", "not in the results"] for name in names if name not in done]),
         ("What PyTorch cannot script or trace", "what PyTorch says", listed("status", "not ")),
         ("What PyTorch's exporter to ONNX cannot do with the original either", "what it says", listed("onnx", "not ")),
@@ -440,14 +464,15 @@ def main() -> int:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 rows.append(row)
-                print(f"{row['model']:45} {row['how']:9} {row['status']}; ONNX {row.get('onnx', 'not run')}", flush=True)
+                print(f"{row['model']:45} {row['how']:9} {row['status']}; ONNX {row.get('onnx', 'not run')}; "
+                      f"ncnn {row.get('ncnn', 'not run')}", flush=True)  # fmt: skip
     rows = [row for row in rows if row["model"] in names]
     failed = False
-    for key, cannot in (("status", "that PyTorch cannot make"), ("onnx", "that PyTorch cannot export")):
+    for key, cannot in (("status", "that PyTorch cannot make"), ("onnx", "that PyTorch cannot export"), ("ncnn", "that pnnx cannot convert")):
         kinds = Counter(row[key].split(":")[0] for row in rows if key in row)
         failed = failed or kinds["failed"] > 0
         others = kinds.total() - kinds["passed"] - kinds["failed"]
-        title = f"{len(names)} models" if key == "status" else "ONNX"
+        title = f"{len(names)} models" if key == "status" else {"onnx": "ONNX", "ncnn": "ncnn"}[key]
         print(f"{title}: {kinds['passed']} passed, {kinds['failed']} failed, {others} {cannot}")
     return 1 if failed else 0
 
