@@ -107,8 +107,6 @@ struct Calibration {
   /// Those that blends reach: their running statistics became those of the calibrated model.
   std::vector<std::string> batch_norms;
   std::vector<std::string> left_out;  ///< layers behind blends that were not fitted, and why
-  /// What was fitted and could not be folded into parameters that are there: nothing, by design.
-  std::vector<std::string> stays_at_inference;
 };
 
 /// In a few words: how many sites and layers, and how.

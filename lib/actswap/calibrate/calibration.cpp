@@ -33,8 +33,7 @@ std::string summary(const Calibration& calibration) {
          " sites shifted, by the layer before; " + count(calibration.layers.size()) +
          " layers fitted, " + count(wide) + " of them per channel; " + together(calibration.joint) +
          count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
-         count(calibration.left_out.size()) + " left out; " +
-         count(calibration.stays_at_inference.size()) + " things added to the model";
+         count(calibration.left_out.size()) + " left out";
 }
 
 void CalibrationOptions::validate() const {

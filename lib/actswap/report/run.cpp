@@ -147,8 +147,7 @@ Json calibration_json(const Calibration& calibration) {
             {"error_after", calibration.joint.error_after}}},
           {"learning_rate", calibration.learning_rate},
           {"batch_norms", calibration.batch_norms},
-          {"left_out", calibration.left_out},
-          {"stays_at_inference", calibration.stays_at_inference}};
+          {"left_out", calibration.left_out}};
 }
 
 const char* kind_of(const LearningRate& rate) {
