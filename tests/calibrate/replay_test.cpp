@@ -62,6 +62,24 @@ TEST(Program, GoesOnFromEveryPosition) {
   }
 }
 
+// Left to itself, LibTorch's interpreter takes v away before the loop reads it.
+TEST(Program, RunsLoopsWhereTheyStand) {
+  const std::string loop =
+      "    v = torch.mish(x)\n    w = v\n    for i in range(3):\n        w = w + "
+      "v.contiguous().mean()\n";
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto root = make_module(unit, "Loops",
+                                "def forward(self, x):\n" + loop + "    a = v + w.mean()\n" + loop +
+                                    "    return a + v + w.mean()\n");
+  const auto model = adopt(root);
+  Retargeter swap(model, plan(model, {}));
+  const EvalMode eval(swap.module());
+  const auto inputs = std::vector<torch::Tensor>{torch::randn({2, 3})};
+  const auto expected = outputs_of(swap.module(), inputs);
+  Program program(swap.module());
+  EXPECT_LE(largest_difference(output_by(program, 0, inputs), expected), 1e-6);
+}
+
 Module in_place() {
   const auto unit = std::make_shared<torch::jit::CompilationUnit>();
   return make_module(unit, "InPlace", R"(

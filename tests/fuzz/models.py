@@ -171,7 +171,11 @@ def first_names(module) -> dict:
 
 def run(module, inputs):
     with torch.no_grad():
-        return module(*[x.clone() for x in inputs])
+        try:
+            return module(*[x.clone() for x in inputs])
+        except RuntimeError:  # LibTorch loses values of some graphs with loops that it has not optimised
+            with torch.jit.optimized_execution(True):
+                return module(*[x.clone() for x in inputs])
 
 
 def failure_of(program: programs.Program, converter: Converter, out: str, calibrate: bool = False) -> Failure | None:

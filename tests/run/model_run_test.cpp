@@ -24,6 +24,16 @@ torch::Tensor only(const Outputs& outputs) {
   return outputs.at(0).value.toTensor();
 }
 
+// LibTorch's interpreter loses v in the graph as it is.
+TEST(ModelRun, RunsWhatRunsOptimisedOnly) {
+  const std::string loop =
+      "  v = torch.tanh(x)\n  w = v\n  for i in range(3):\n    w = w + v.contiguous().mean()\n";
+  const auto module = make(loop + "  a = v + w.mean()\n" + loop + "  return a + v + w.mean()\n");
+  const auto optimised = only(ModelRun(module)({kInput}));
+  EXPECT_TRUE(
+      torch::allclose(only(ModelRun(module, {.optimizes_graphs = false})({kInput})), optimised));
+}
+
 // Buffers, attributes, lists, modes, inputs, and what the caller draws afterwards.
 TEST(ModelRun, LeavesNoTrace) {
   const auto unit = std::make_shared<torch::jit::CompilationUnit>();

@@ -213,6 +213,23 @@ jit::Value* Program::on_side_of(Which model, const jit::Value* value) const {
   return model == Which::fitted ? const_cast<jit::Value*>(value) : originals_.at(value);
 }
 
+namespace {
+
+// LibTorch's interpreter runs a loop or branch whose one output is read once where that reader's
+// other operands are loaded already; the last of them to read a value has taken it away by then. A
+// second reader prevents that.
+void keep_order(jit::Graph& graph) {
+  for_each_node(graph.block(), [&](jit::Node* node) {
+    if (node->owningGraph() == &graph && !node->blocks().empty() && node->outputs().size() == 1 &&
+        node->output()->uses().size() == 1) {
+      const jit::WithInsertPoint guard(node->next());
+      graph.insert(c10::aten::__is__, {node->output(), node->output()});
+    }
+  });
+}
+
+}  // namespace
+
 Program::Piece Program::piece(Which model, std::size_t from,
                               const std::vector<Moment>& moments) const {
   const auto& side = sides_[model == Which::fitted ? 0 : 1];
@@ -271,6 +288,7 @@ Program::Piece Program::piece(Which model, std::size_t from,
     graph->registerOutput(output);
   }
   jit::EliminateDeadCode(graph);
+  keep_order(*graph);
   return {std::make_unique<jit::Code>(graph, "actswap_piece"), is_written};
 }
 
@@ -292,6 +310,14 @@ std::vector<c10::IValue> Program::run(Which model, std::size_t from,
     jit::InterpreterState(*code).run(stack);
   } catch (const std::exception& error) {
     throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
+  for (const auto& value : stack) {
+    value.visit([](const c10::IValue& part) {  // what runs beside may still write to the others
+      if (part.isFuture()) {
+        part.toFuture()->wait();
+      }
+      return false;
+    });
   }
   for (auto& value : stack) {
     if (takes_gradients_ && !keeps_gradients && value.isTensor()) {

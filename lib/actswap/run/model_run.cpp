@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <ctime>
-#include <optional>
 #include <sstream>
 #include <string>
 
@@ -72,11 +71,21 @@ ModelRun::ModelRun(const jit::Module& module, ModelRunOptions options)
     : module_(module), options_(options), takes_gradients_(takes_gradients(module)) {}
 
 Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed) {
-  const torch::AutoGradMode gradients(takes_gradients_);
-  std::optional<jit::GraphOptimizerEnabledGuard> as_they_are;
-  if (!options_.optimizes_graphs) {
-    as_they_are.emplace(false);
+  if (options_.optimizes_graphs && jit::getGraphExecutorOptimize()) {
+    return run(inputs, seed, true);
   }
+  try {
+    return run(inputs, seed, false);
+  } catch (const UsageError&) {
+    // Of some graphs with loops LibTorch's interpreter loses values, unless it has optimised them.
+    return run(inputs, seed, true);
+  }
+}
+
+Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t seed,
+                      bool optimizes) {
+  const torch::AutoGradMode gradients(takes_gradients_);
+  const jit::GraphOptimizerEnabledGuard optimizer(optimizes);
   const KeptState kept(module_);
   const RandomNumbers numbers(seed);
   module_.eval();

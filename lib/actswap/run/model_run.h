@@ -29,8 +29,7 @@ class ACTSWAP_API ModelRun {
 
   /// @return values that later runs and changes of the model's tensors leave as they are
   /// @throws UsageError where the model rejects the inputs (with what it said), or cannot run on
-  /// the
-  ///   CPU
+  ///   the CPU
   Outputs operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed = 0);
 
   /// How long the last forward took.
@@ -41,6 +40,8 @@ class ACTSWAP_API ModelRun {
   bool is_random() const { return is_random_; }
 
  private:
+  Outputs run(const std::vector<torch::Tensor>& inputs, std::uint64_t seed, bool optimizes);
+
   torch::jit::Module module_;
   ModelRunOptions options_;
   bool takes_gradients_ = false;
