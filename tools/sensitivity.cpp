@@ -62,7 +62,8 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
       add_subcommand(app, common, action, "sensitivity",
                      "Say what the swap of each site alone costs in accuracy and saves in time",
                      [&common, options] { return run(common, *options); },
-                     {{{"--calibrate-inputs", "--calibrate-batch", "--seed"}, {"--calibrate"}}});
+                     {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-memory", "--seed"},
+                       {"--calibrate"}}});
   subcommand->add_option("model", options->model, "TorchScript file")->required();
   subcommand
       ->add_option("--val", options->validation,

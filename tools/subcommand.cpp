@@ -82,7 +82,12 @@ void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request) {
   add_number(app, "--calibrate-inputs", request.inputs, defaults.inputs,
              "Calibrate on this many inputs of the data");
   add_number(app, "--calibrate-batch", request.batch_size, defaults.batch_size,
-             "Run this many of them at a time; fewer take less memory");
+             "Run this many of them at a time, or fewer where they take too much memory");
+  app.add_option("--calibrate-memory", request.memory,
+                 "Take no more memory than this beside the model and the data, 500MB or 4GiB; with "
+                 "less, fewer of the inputs are looked at (default: 2GB)")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->type_name("SIZE");
 }
 
 void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {

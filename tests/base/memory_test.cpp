@@ -35,6 +35,14 @@ TEST(KeepFreedMemory, StaysInTheProcess) {
   EXPECT_GE(kept, before + kSize / kPage / 2) << "freed memory went back to the system";
   take_and_free();
   EXPECT_LE(resident_pages(), kept + kSize / kPage / 2) << "what was kept is not used again";
+  give_back_freed_memory();
+  EXPECT_LE(resident_pages(), before + kSize / kPage / 2) << "what was kept did not go back";
+}
+
+TEST(ResidentMemory, IsWhatTheSystemSays) {
+  const std::vector<char> block(kSize, 1);
+  const auto pages = static_cast<double>(resident_pages());
+  EXPECT_NEAR(static_cast<double>(resident_memory()) / kPage, pages, 0.1 * pages);
 }
 
 }  // namespace

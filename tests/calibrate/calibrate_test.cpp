@@ -304,6 +304,7 @@ std::int64_t convolutions(int length, std::int64_t memory) {
   }
   CalibrationOptions options;
   options.memory = memory;
+  options.passes = 0;
   static std::int64_t count = 0;
   count = 0;
   const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
@@ -316,33 +317,36 @@ std::int64_t convolutions(int length, std::int64_t memory) {
   return count;
 }
 
-// The time grows with the depth, not with its square, unless there is no memory.
+// The time grows with the depth, not with its square, however little memory there is.
 TEST(Calibrate, RunsEachLayerAFewTimes) {
-  const auto memory = CalibrationOptions().memory;
-  const auto more =
-      static_cast<double>(convolutions(16, memory)) / static_cast<double>(convolutions(8, memory));
-  EXPECT_LT(more, 2.3);
-  EXPECT_GT(static_cast<double>(convolutions(16, 0)) / static_cast<double>(convolutions(8, 0)),
-            more);
+  for (const std::int64_t memory :
+       {CalibrationOptions().memory, std::int64_t{100000}, std::int64_t{0}}) {
+    EXPECT_LT(static_cast<double>(convolutions(16, memory)),
+              2.3 * static_cast<double>(convolutions(8, memory)))
+        << memory;
+  }
 }
 
-// What is kept in the middle, or computed again, is the same.
-TEST(Calibrate, TheMemoryChangesNothing) {
-  for (const char* name : {"scripted_module", "alias", "control_flow", "two_inputs"}) {
+// Where all is kept, more memory changes nothing. Where less is, fewer inputs are looked at, and
+// the model still comes nearer to the original.
+TEST(Calibrate, TakesMoreInputsWhereTheMemoryIsGranted) {
+  for (const char* name : {"scripted_module", "control_flow", "two_inputs"}) {
     const auto model = load(test_model(std::string(name) + ".pt"));
-    std::vector<torch::jit::Module> found;
+    const auto unseen = batches_like(name, 16, 2);
+    std::vector<double> errors;
     for (const std::int64_t memory :
-         {std::int64_t{0}, std::int64_t{20000}, std::int64_t{1} << 30}) {
+         {std::int64_t{0}, std::int64_t{1} << 30, std::int64_t{1} << 31}) {
       Retargeter swap(model, plan(model, {}));
       CalibrationOptions options;
       options.memory = memory;
       calibrate(swap.module(), batches_like(name, 64, 1), options);
-      found.push_back(swap.module());
+      errors.push_back(square_error(swap.module(), model.module, unseen));
     }
-    const auto unseen = batches_like(name, 16, 2);
-    EXPECT_EQ(square_error(found[0], found[2], unseen), 0.0) << name;
-    EXPECT_EQ(square_error(found[1], found[2], unseen), 0.0) << name;
-    EXPECT_GT(square_error(found[0], model.module, unseen), 0.0) << name;
+    Retargeter swap(model, plan(model, {}));
+    swap.set_blend(1.0);
+    EXPECT_EQ(errors[1], errors[2]) << name;
+    EXPECT_NE(errors[0], errors[1]) << name;
+    EXPECT_LT(errors[0], square_error(swap.module(), model.module, unseen)) << name;
   }
 }
 

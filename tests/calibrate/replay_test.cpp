@@ -157,7 +157,8 @@ TEST(Replay, TheOriginalStays) {
   const EvalMode eval(swap.module());
   Program program(swap.module());
   const auto io = recorded("scripted_module");
-  Replay replay(program, {io.inputs}, 1 << 20);
+  const Replay::Batches batches = {io.inputs};
+  Replay replay(program, batches);
   const auto end = program.position(program.graph().return_node());
   const Moment output = {program.graph().outputs()[0], end};
   const auto before = replay.run(Which::original, 0, {output}, 0);
@@ -169,33 +170,55 @@ TEST(Replay, TheOriginalStays) {
   EXPECT_GT(largest_difference(replay.run(Which::fitted, 0, {output}, 0), before), 0.0);
 }
 
-// With memory or without: the same values. Without it nothing is kept.
-TEST(Replay, KeepsNoMoreThanItMay) {
+// From the middle as from the inputs: the same values.
+TEST(Replay, GoesOnFromWhatIsKept) {
   const auto model = load(test_model("scripted_module.pt"));
   Retargeter swap(model, plan(model, {}));
   const EvalMode eval(swap.module());
   Program program(swap.module());
   const auto inputs = recorded("scripted_module").inputs;
-  Replay much(program, {inputs, inputs}, 1 << 30);
-  Replay none(program, {inputs, inputs}, 0);
+  const Replay::Batches batches = {inputs, inputs};
+  Replay replay(program, batches);
   const auto end = program.position(program.graph().return_node());
   const Moment output = {program.graph().outputs()[0], end};
+  const auto expected = replay.run(Which::fitted, 0, {output}, 0);
+  EXPECT_EQ(replay.kept(), 0);
   for (std::size_t settled = 0; settled < end; settled += 5) {
-    for (const std::size_t batch : {0, 1}) {
-      EXPECT_EQ(largest_difference(much.run(Which::fitted, batch, {output}, settled),
-                                   none.run(Which::fitted, batch, {output}, settled)),
-                0.0);
-    }
-    EXPECT_EQ(none.kept(), 0);
+    EXPECT_EQ(largest_difference(replay.run(Which::fitted, 0, {output}, settled), expected), 0.0);
   }
-  EXPECT_GT(much.kept(), 0);
+  EXPECT_GT(replay.kept(), 0);
+  replay.forget();
+  EXPECT_EQ(replay.kept(), 0);
+  EXPECT_EQ(largest_difference(replay.run(Which::fitted, 1, {output}, 5), expected), 0.0);
+}
+
+TEST(Replay, SaysWhatItWouldKeep) {
+  const auto model = load(test_model("scripted_module.pt"));
+  Retargeter swap(model, plan(model, {}));
+  const EvalMode eval(swap.module());
+  Program program(swap.module());
+  const Replay::Batches batches = {recorded("scripted_module").inputs};
+  Replay replay(program, batches);
+  const auto end = program.position(program.graph().return_node());
+  const Moment output = {program.graph().outputs()[0], end};
+  std::vector<std::size_t> positions;
+  for (std::size_t position = 0; position < end; position += 3) {
+    positions.push_back(position);
+  }
+  const auto expected = replay.bytes_at(0, positions);
+  EXPECT_EQ(replay.kept(), 0);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    replay.run(Which::fitted, 0, {output}, positions[i]);
+    EXPECT_EQ(replay.kept(), expected[i]) << positions[i];
+  }
 }
 
 TEST(Replay, SaysHowManyInputsAreExpected) {
   const auto model = load(test_model("two_inputs.pt"));
   Retargeter swap(model, plan(model, {}));
   Program program(swap.module());
-  EXPECT_THROW(Replay(program, {{torch::zeros({2, 4})}}, 0), UsageError);
+  const Replay::Batches batches = {{torch::zeros({2, 4})}};
+  EXPECT_THROW(Replay(program, batches), UsageError);
 }
 
 }  // namespace

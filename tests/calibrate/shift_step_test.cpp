@@ -5,8 +5,17 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace actswap {
 namespace {
+
+torch::Tensor derivative(const torch::Tensor& z) {
+  auto with_grad = z.clone().requires_grad_();
+  torch::mish(with_grad).sum().backward();
+  return with_grad.grad();
+}
 
 // The output of a layer behind mish, whose inputs were shifted a little: the step finds by how much
 // from what the best layer without the shifts lacks.
@@ -16,15 +25,24 @@ void expect_found(Layer layer, const torch::Tensor& z, const torch::Tensor& shif
   shape[layer.is_convolution ? 1 : shape.size() - 1] = -1;
   const auto x = torch::mish(z);
   const auto wanted = apply(torch::mish(z + shift.reshape(shape)));
+  const auto slope = derivative(z);
+  std::vector<LayerRows> drawn;
+  RowDraw(layer, 1 << 20, 1)
+      .draw({.input = x, .original = wanted, .site_input = slope},
+            [&](LayerRows rows) { drawn.push_back(std::move(rows)); });
   Regression regression(layer);
-  regression.add(x, wanted - apply(x), 1 << 20);
+  for (const auto& rows : drawn) {
+    regression.add(rows);
+  }
   const auto correction = regression.solve();
   layer.weight += correction.weight;
   layer.bias += correction.offset;
-  auto with_grad = z.clone().requires_grad_();
-  torch::mish(with_grad).sum().backward();
   ShiftStep step(layer);
-  step.add(x, with_grad.grad(), wanted - apply(x), 1 << 20);
+  for (auto& rows : drawn) {
+    rows.lacking -=
+        torch::bmm(rows.x, weight_of_rows(layer, correction.weight)) + correction.offset;
+    step.add(rows, rows.site_input);
+  }
   const auto found = step.solve();
   EXPECT_LT((found - shift).norm().item<double>(), 0.2 * shift.norm().item<double>())
       << found << shift;

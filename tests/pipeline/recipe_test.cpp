@@ -207,6 +207,8 @@ INSTANTIATE_TEST_SUITE_P(
                       r.recipe = Recipe::ramp;
                       r.calibration.batch_size = 8;
                     }},
+        Ineffective{"--calibrate-memory", "a calibration",
+                    [](Request& r) { r.calibration.memory = 1'000'000'000; }},
         Ineffective{"--calibrate-passes", "a calibration",
                     [](Request& r) { r.calibration.passes = 8; }},
         Ineffective{"--calibrate-draw", "--calibrate-passes above 0",

@@ -1,6 +1,9 @@
 #include <actswap/base/memory.h>
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 
 #ifdef __GLIBC__
@@ -17,6 +20,20 @@ bool keep_freed_memory() {
 #else
   return false;
 #endif
+}
+
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
+
+std::int64_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t size = 0;
+  std::int64_t resident = 0;
+  file >> size >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace actswap

@@ -3,6 +3,8 @@
 
 #include <actswap/base/export.h>
 
+#include <cstdint>
+
 namespace actswap {
 
 /// Keeps freed memory in this process for what asks next, where glibc would give large blocks back
@@ -11,5 +13,12 @@ namespace actswap {
 /// for one that shares its machine.
 /// @return whether the C library can do so
 ACTSWAP_API bool keep_freed_memory();
+
+/// Gives freed memory back to the system, from between what is in use too. Does nothing where the C
+/// library cannot do so.
+ACTSWAP_API void give_back_freed_memory();
+
+/// Bytes of this process that are in memory; 0 where the system does not say.
+ACTSWAP_API std::int64_t resident_memory();
 
 }  // namespace actswap

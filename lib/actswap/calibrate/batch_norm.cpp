@@ -53,7 +53,7 @@ void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
     moments.push_back({norm.input, program.position(norm.node)});
   }
   std::vector<BatchStatistics> statistics(norms.size());
-  Replay from_the_beginning(program, batches, 0);
+  Replay from_the_beginning(program, batches);
   std::int64_t examples = 0;
   for (std::size_t batch = 0; batch < batches.size(); ++batch) {
     before_each_batch();

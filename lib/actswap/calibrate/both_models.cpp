@@ -1,7 +1,10 @@
 #include <actswap/base/error.h>
+#include <actswap/base/memory.h>
 #include <actswap/calibrate/both_models.h>
 
 #include <algorithm>
+#include <set>
+#include <unordered_map>
 #include <utility>
 
 namespace actswap {
@@ -10,18 +13,69 @@ BothModels::BothModels(Program& program, const Batches& batches, std::int64_t me
                        std::function<bool()> should_stop)
     : program_(program),
       batches_(batches),
-      replay_(program, batches, memory),
-      should_stop_(std::move(should_stop)) {}
+      replay_(program, batches),
+      should_stop_(std::move(should_stop)),
+      most_resident_(resident_memory() + memory / 2) {}
+
+// What is kept grows and shrinks among what comes and goes, which leaves gaps.
+void BothModels::begin_run() const {
+  check_interruption();
+  if (resident_memory() > most_resident_) {
+    give_back_freed_memory();
+  }
+}
+
+void BothModels::plan(const std::vector<Settled>& steps, std::int64_t memory) {
+  steps_.clear();
+  for (const auto& settled : steps) {
+    steps_.push_back({settled, batches_.size()});
+  }
+  if (program_.takes_gradients()) {  // nothing is kept
+    return;
+  }
+  std::set<std::size_t> positions;
+  for (const auto& [fitted, original] : steps) {
+    positions.insert({fitted, original});
+  }
+  const std::vector<std::size_t> in_order(positions.begin(), positions.end());
+  const auto bytes = replay_.bytes_at(0, in_order);
+  std::unordered_map<std::size_t, std::int64_t> bytes_at;
+  for (std::size_t i = 0; i < in_order.size(); ++i) {
+    bytes_at[in_order[i]] = bytes[i];
+  }
+  std::int64_t most = 1;  // of one batch, from this step on
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    most = std::max(most, bytes_at[step->settled.fitted] + bytes_at[step->settled.original]);
+    const auto fit = static_cast<std::size_t>(memory / most);
+    step->batches = std::clamp<std::size_t>(fit, 1, batches_.size());
+  }
+}
+
+void BothModels::end_steps() {
+  replay_.forget();
+}
+
+std::size_t BothModels::batches() const {
+  return steps_.at(step_).batches;
+}
+
+std::int64_t BothModels::examples() const {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < batches(); ++i) {
+    sum += size(i);
+  }
+  return sum;
+}
 
 std::vector<torch::Tensor> BothModels::now(std::size_t batch, const std::vector<Moment>& moments) {
-  check_interruption();
-  return replay_.run(Which::fitted, batch, moments, settled_.fitted);
+  begin_run();
+  return replay_.run(Which::fitted, batch, moments, steps_.at(step_).settled.fitted);
 }
 
 std::vector<torch::Tensor> BothModels::before(std::size_t batch,
                                               const std::vector<Moment>& moments) {
-  check_interruption();
-  return replay_.run(Which::original, batch, moments, settled_.original);
+  begin_run();
+  return replay_.run(Which::original, batch, moments, steps_.at(step_).settled.original);
 }
 
 Moment BothModels::read_by(const torch::jit::Node* reader, const torch::jit::Value* value) const {

@@ -25,16 +25,26 @@ class BothModels {
   };
 
   /// @param batches at least one, each N x ...
-  /// @param memory as that of Replay
+  /// @param memory bytes; where this process has taken more than half of it since now,
+  ///   it gives freed memory back before each run
   /// @param should_stop asked before each run; may be empty
   BothModels(Program& program, const Batches& batches, std::int64_t memory,
              std::function<bool()> should_stop);
 
-  const Batches& inputs() const { return batches_; }
-  std::size_t batches() const { return batches_.size(); }
-  std::int64_t size(std::size_t batch) const { return batches_[batch].front().size(0); }
+  /// What the steps settle, in their order. A step looks at as many batches, from the first on, as
+  /// can be kept in the middle of both models there and at all later steps; at one at least. So a
+  /// batch joins once and stays, and each of its nodes runs a few times, whatever the memory.
+  /// @param memory bytes for what is kept
+  void plan(const std::vector<Settled>& steps, std::int64_t memory);
+  /// From here on it is asked for what this step needs. The first is 0.
+  void begin_step(std::size_t step) { step_ = step; }
+  /// No step follows: what was kept goes.
+  void end_steps();
 
-  void settle(Settled settled) { settled_ = settled; }
+  const Batches& inputs() const { return batches_; }
+  std::size_t batches() const;    ///< of this step
+  std::int64_t examples() const;  ///< of these batches
+  std::int64_t size(std::size_t batch) const { return batches_[batch].front().size(0); }
 
   /// Of the model that is being fitted. @throws Interrupted
   std::vector<torch::Tensor> now(std::size_t batch, const std::vector<Moment>& moments);
@@ -53,11 +63,20 @@ class BothModels {
   void check_interruption() const;
 
  private:
+  void begin_run() const;
+
+  struct Step {
+    Settled settled;
+    std::size_t batches = 1;
+  };
+
   Program& program_;
   const Batches& batches_;
   Replay replay_;
   std::function<bool()> should_stop_;
-  Settled settled_;
+  std::vector<Step> steps_;
+  std::size_t step_ = 0;
+  std::int64_t most_resident_;
 };
 
 /// Values of a channel that tell enough of it, from so many examples at least.

@@ -1,13 +1,16 @@
 #include <actswap/base/error.h>
 #include <actswap/base/out_of_memory.h>
+#include <actswap/calibrate/batch_memory.h>
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/memory_shares.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/program_tensors.h>
+#include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/site_fit.h>
 #include <actswap/calibrate/whole.h>
@@ -35,8 +38,6 @@ namespace jit = torch::jit;
 
 namespace {
 
-using Batches = std::vector<std::vector<torch::Tensor>>;
-
 // Of the joint fit, where nobody says how many: small networks gain little beyond, and it takes
 // less than a minute of one core (docs/recovery.md has the times).
 constexpr std::int64_t kPasses = 20;
@@ -48,15 +49,18 @@ class Calibrator {
              const CalibrationOptions& options, const CalibrationCallbacks& callbacks)
       : blended_(blended),
         options_(options),
+        memory_(share_out(options.memory, bytes_of(batches))),
         callbacks_(callbacks),
         program_(blended, batches),
         stream_(program_.is_for_these_inputs() ? nullptr : stream),
         neighbours_(find_neighbours(program_)),
         models_(program_, batches, options.memory, callbacks.should_stop),
         site_fit_(models_, blended, result_.sites),
-        layer_fits_(models_, site_fit_, neighbours_.sites, options.max_features, result_) {
-    for (std::size_t i = 0; i < models_.batches(); ++i) {
-      result_.inputs += models_.size(i);
+        layer_fits_(models_, site_fit_, neighbours_.sites,
+                    std::min(options.max_features, Regression::widest(memory_.regression)),
+                    result_) {
+    for (const auto& batch : batches) {
+      result_.inputs += batch.front().size(0);
     }
   }
 
@@ -67,10 +71,7 @@ class Calibrator {
     const KeptState kept(blended_, fitted);  // a model may count its calls
     Safeguard safeguard(blended_, models_.inputs().back(), fitted);
     move_inner_blends();
-    for (const auto& step : all_steps()) {
-      models_.settle(step.settled);
-      step.take();
-    }
+    take_all_steps();
     tell();
     fit_together();
     re_estimate(neighbours_.norms, program_, models_.inputs(),
@@ -159,6 +160,21 @@ class Calibrator {
     ++sites_done_;
   }
 
+  void take_all_steps() {
+    const auto steps = all_steps();
+    std::vector<BothModels::Settled> settled;
+    settled.reserve(steps.size());
+    for (const auto& step : steps) {
+      settled.push_back(step.settled);
+    }
+    models_.plan(settled, memory_.kept);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      models_.begin_step(i);
+      steps[i].take();
+    }
+    models_.end_steps();
+  }
+
   Step step_of(const BlendSite& site) {
     const auto at = program_.position(site.call);
     const auto* first = site.producer_node == nullptr ? site.call : site.producer_node;
@@ -233,6 +249,7 @@ class Calibrator {
 
   jit::Module& blended_;
   const CalibrationOptions& options_;
+  MemoryShares memory_;
   const CalibrationCallbacks& callbacks_;
   Calibration result_;
   Program program_;
@@ -246,7 +263,6 @@ class Calibrator {
 
 Calibration calibrate_on(jit::Module& blended, const Batches& batches, const InputStream* stream,
                          const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
-  options.validate();
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
@@ -274,6 +290,11 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
   }
 }
 
+Batches cut_to_memory(const jit::Module& blended, const Batches& batches,
+                      const CalibrationOptions& options) {
+  return cut_to_fit(blended, batches, share_out(options.memory, bytes_of(batches)).batch);
+}
+
 // The batches that are fitted to, and on from there all of the data but what is held out.
 InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& options,
                              const Batches& batches, std::uint64_t seed) {
@@ -283,21 +304,27 @@ InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& opti
     fitted += batches[i].front().size(0);
   }
   order.erase(order.begin() + fitted, order.begin() + std::min(options.inputs, data.size()));
-  return {data, std::move(order), options.batch_size};
+  const auto largest = std::max_element(batches.begin(), batches.end(), [](auto& a, auto& b) {
+    return a.front().size(0) < b.front().size(0);
+  });
+  return {data, std::move(order), std::min(options.batch_size, largest->front().size(0))};
 }
 
 }  // namespace
 
 Calibration calibrate(jit::Module& blended, const Batches& batches,
                       const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
-  return calibrate_on(blended, batches, nullptr, options, callbacks);
+  options.validate();
+  return calibrate_on(blended, cut_to_memory(blended, batches, options), nullptr, options,
+                      callbacks);
 }
 
 Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOptions& options,
                       std::uint64_t seed, const CalibrationCallbacks& callbacks) {
   options.validate();
   swap.set_blend(0.0);
-  const auto batches = sample_inputs(data, options.inputs, options.batch_size, seed);
+  const auto whole = sample_inputs(data, options.inputs, options.batch_size, seed);
+  const auto batches = cut_to_memory(swap.module(), whole, options);
   std::optional<InputStream> stream;
   if (options.draws_each_pass && data.size() > options.inputs) {
     stream.emplace(inputs_of_passes(data, options, batches, seed));

@@ -42,9 +42,11 @@ class Retargeter;
 struct CalibrationOptions {
   std::int64_t inputs = 1024;    ///< examples of the data that are looked at, > 0
   std::int64_t batch_size = 32;  ///< > 0; what is run at a time
-  /// Bytes for values in the middle of both models, from which the next step goes on; >= 0. With
-  /// less, more is computed again.
-  std::int64_t memory = std::int64_t{1} << 30;
+  /// Bytes that it may take beside the model and the data set that it is given, inputs that are
+  /// drawn from that included; >= 0. With less, steps look at fewer of the inputs, batches are run
+  /// in smaller parts, and fewer layers are narrow enough for a regression. It takes what one part
+  /// of a batch and the narrowest of layers need in any case.
+  std::int64_t memory = 2'000'000'000;
   /// A layer whose outputs are computed from more values than this is fitted per channel: the
   /// matrix of the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;

@@ -1,8 +1,6 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_fits.h>
-#include <actswap/calibrate/patches.h>
-#include <actswap/calibrate/shift_step.h>
 #include <actswap/graph/model.h>
 
 #include <torch/torch.h>
@@ -17,42 +15,15 @@ namespace {
 
 // Rows of a regression: enough for its matrix to be well determined, no more, since their number is
 // what takes the time.
-constexpr std::int64_t kRows = 32768;
-constexpr std::int64_t kRowsPerFeature = 16;
+constexpr std::int64_t kRows = 16384;
+constexpr std::int64_t kRowsPerFeature = 8;
+// Values of a channel, where it is fitted for itself.
+constexpr std::int64_t kChannelRows = 32768;
 
-// Of the joint steps of shifts: how many, on how many rows, and for layers of how many features: it
-// is another three products of matrices of that size.
+// Joint steps of shifts: how many, and for layers of how many features: each is another four
+// products of matrices of that size.
 constexpr int kRefinements = 2;
-constexpr std::int64_t kRowsOfStep = 8192;
-constexpr std::int64_t kRowsOfStepPerFeature = 6;
 constexpr std::int64_t kMostToRefine = 1024;
-
-// Values of a layer and the original's where the two are compared.
-struct Compared {
-  torch::Tensor output;  // of the layer
-  torch::Tensor now;
-  torch::Tensor original;
-};
-
-// What the output lacks, before the batch norm behind the layer. Where a sum repeats the output, it
-// is the mean of what the repetitions lack: the best that one value can do for all of them.
-torch::Tensor lacking(const Layer& layer, const Compared& values) {
-  auto found = difference(values.original, values.now);
-  if (found.sizes() != values.output.sizes()) {
-    const double repetitions =
-        static_cast<double>(found.numel()) / static_cast<double>(values.output.numel());
-    found = found.sum_to_size(values.output.sizes()) / repetitions;
-  }
-  if (layer.scale.defined()) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(found.dim()), 1);
-    shape[1] = -1;
-    // A channel that the norm takes away cannot be told what it lacks.
-    const auto factor =
-        torch::where(layer.scale.abs() > 1e-6, layer.scale.reciprocal(), torch::zeros({}));
-    found = found * factor.reshape(shape).to(found.dtype());
-  }
-  return found;
-}
 
 void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
   torch::Tensor(layer.weight).add_(weight);
@@ -61,11 +32,6 @@ void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor
   } else if (layer.running_mean.defined()) {
     torch::Tensor(layer.running_mean).sub_(offset);
   }
-}
-
-// What one output is computed from.
-std::int64_t features_of(const Layer& layer) {
-  return layer.weight.numel() / layer.weight.size(0);
 }
 
 }  // namespace
@@ -79,40 +45,61 @@ void LayerFits::fit(const Layer& layer) {
     fit_channels(layer);
     return;
   }
-  auto correction = regress(layer);
-  if (!correction) {
+  const auto* site = site_to_refine(layer);
+  const bool is_refined = site != nullptr && sites_.has_fitted(*site);
+  Regression regression(layer);
+  std::vector<LayerRows> kept;
+  const bool is_drawn = draw(layer, is_refined ? site : nullptr, [&](LayerRows rows) {
+    if (is_refined) {
+      kept.push_back(rows);
+    }
+    regression.add(std::move(rows));
+  });
+  if (!is_drawn) {
     return;
   }
-  change(layer, correction->weight, correction->offset);
+  const auto correction = regression.solve();
   CalibratedLayer record{.name = layer.name,
-                         .error_before = correction->error_before,
-                         .error_after = correction->error_after};
-  if (const auto* site = site_to_refine(layer)) {
-    refine(layer, *site, record);
+                         .error_before = correction.error_before,
+                         .error_after = correction.error_after};
+  change(layer, correction.weight, correction.offset);
+  if (is_refined) {
+    ShiftRefinement refinement(layer, std::move(kept), sites_.target_of(*site));
+    refinement.note(correction);
+    refine(layer, *site, refinement, record);
   }
   result_.layers.push_back(std::move(record));
 }
 
-// None, where the layer cannot be fitted.
-std::optional<Regression::Correction> LayerFits::regress(const Layer& layer) {
-  Regression regression(layer);  // takes memory for the square of the features
-  const auto features = features_of(layer);
-  const auto wanted = std::max(kRows, kRowsPerFeature * features);
-  auto batches = models_.batches();
-  for (std::size_t i = 0; i < batches; ++i) {
-    const auto found = models_.now(i, {models_.read_by(layer.node, layer.input),
-                                       models_.made(layer.output), models_.made(layer.compared)});
-    const auto original = models_.before(i, {models_.made(layer.compared)});
-    if (!has_batch(layer, found[0])) {
-      return std::nullopt;
-    }
-    if (i == 0) {
-      batches = models_.batches_for(wanted, places_of(layer, found[1]) * found[1].size(0));
-    }
-    regression.add(found[0], lacking(layer, {found[1], found[2], original[0]}),
-                   wanted / static_cast<std::int64_t>(batches) + 1);
+// False where the layer cannot be fitted.
+bool LayerFits::draw(const Layer& layer, const BlendSite* site,
+                     const std::function<void(LayerRows)>& take) {
+  std::vector<Moment> moments = {models_.read_by(layer.node, layer.input)};
+  const bool is_compared_elsewhere = layer.compared != layer.output;
+  if (is_compared_elsewhere) {
+    moments.insert(moments.end(), {models_.made(layer.output), models_.made(layer.compared)});
   }
-  return regression.solve();
+  if (site != nullptr) {
+    moments.push_back(models_.read_by(site->call, site->input));
+  }
+  RowDraw rows(layer, std::max(kRows, kRowsPerFeature * features_of(layer)), models_.batches());
+  for (std::size_t i = 0; i < models_.batches(); ++i) {
+    const auto found = models_.now(i, moments);
+    if (!has_batch(layer, found[0])) {
+      return false;
+    }
+    LayerValues values = {.input = found[0],
+                          .original = models_.before(i, {models_.made(layer.compared)})[0]};
+    if (is_compared_elsewhere) {
+      values.output = found[1];
+      values.now = found[2];
+    }
+    if (site != nullptr) {
+      values.site_input = found.back();
+    }
+    rows.draw(values, take);
+  }
+  return true;
 }
 
 const BlendSite* LayerFits::site_to_refine(const Layer& layer) const {
@@ -122,52 +109,22 @@ const BlendSite* LayerFits::site_to_refine(const Layer& layer) const {
              : &blend_sites_[static_cast<std::size_t>(layer.site)];
 }
 
-// Steps of all shifts together, with the layer solved for after each, while that helps on the
-// inputs held out.
-void LayerFits::refine(const Layer& layer, const BlendSite& site, CalibratedLayer& record) {
-  if (!sites_.has_fitted(site)) {
-    return;
-  }
-  const auto function = sites_.target_of(site);
+// While that helps on the rows held out.
+void LayerFits::refine(const Layer& layer, const BlendSite& site, ShiftRefinement& refinement,
+                       CalibratedLayer& record) {
   for (int i = 0; i < kRefinements; ++i) {
-    const auto shift = shift_step(layer, site, function);
-    const auto bias = site.bias.clone();
-    torch::Tensor(site.bias).add_(shift.to(site.bias.dtype()));
-    const auto correction = regress(layer);
-    if (!(correction->error_after < record.error_after)) {
-      torch::Tensor(site.bias).copy_(bias);
+    const auto bias = site.bias + refinement.step().to(site.bias.dtype());
+    const auto shift = bias.to(torch::kDouble) - site.bias.to(torch::kDouble);
+    const auto correction = refinement.move(shift);
+    if (!(correction.error_after < record.error_after)) {
       return;
     }
-    change(layer, correction->weight, correction->offset);
-    record.error_after = correction->error_after;
+    torch::Tensor(site.bias).copy_(bias);
+    change(layer, correction.weight, correction.offset);
+    refinement.note(correction);
+    record.error_after = correction.error_after;
     sites_.add_shift(site, shift);
   }
-}
-
-torch::Tensor LayerFits::shift_step(
-    const Layer& layer, const BlendSite& site,
-    const std::function<torch::Tensor(const torch::Tensor&)>& function) {
-  ShiftStep step(layer);
-  const auto features = features_of(layer);
-  const auto wanted = std::max(kRowsOfStep, kRowsOfStepPerFeature * features);
-  auto batches = models_.batches();
-  for (std::size_t i = 0; i < batches; ++i) {
-    const auto found = models_.now(
-        i, {models_.read_by(site.call, site.input), models_.read_by(layer.node, layer.input),
-            models_.made(layer.output), models_.made(layer.compared)});
-    const auto original = models_.before(i, {models_.made(layer.compared)});
-    if (i == 0) {
-      batches = models_.batches_for(wanted, places_of(layer, found[2]) * found[2].size(0));
-    }
-    constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
-    const auto x = widened(found[0]);
-    const auto slope = (function(x + kStep) - function(x - kStep)) / (2.0 * kStep);
-    // Between the two may be a view.
-    step.add(found[1], slope.reshape(found[1].sizes()),
-             lacking(layer, {found[2], found[3], original[0]}),
-             wanted / static_cast<std::int64_t>(batches) + 1);
-  }
-  return step.solve();
 }
 
 void LayerFits::fit_channels(const Layer& layer) {
@@ -201,7 +158,7 @@ void LayerFits::fit(const BatchNorm& norm) {
 }
 
 std::size_t LayerFits::batches_of_channels() const {
-  return std::min(models_.batches(), models_.batches_for(kRows, models_.size(0)) + 1);
+  return std::min(models_.batches(), models_.batches_for(kChannelRows, models_.size(0)) + 1);
 }
 
 // All but the last, which is held out, where there is more than one.

@@ -4,8 +4,9 @@
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/channel_fit.h>
+#include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/layers.h>
-#include <actswap/calibrate/regression.h>
+#include <actswap/calibrate/shift_refinement.h>
 #include <actswap/calibrate/site_fit.h>
 
 #include <torch/types.h>
@@ -13,14 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 namespace actswap {
 
 class LayerFits {
  public:
-  /// @param max_features as that of CalibrationOptions
+  /// @param max_features of a layer that is fitted by a regression
   /// @param blend_sites what Layer::site counts
   /// @param result where it is written down what happened to each
   LayerFits(BothModels& models, SiteFit& sites, const std::vector<BlendSite>& blend_sites,
@@ -46,10 +46,9 @@ class LayerFits {
     double after;
   };
 
-  std::optional<Regression::Correction> regress(const Layer& layer);
-  void refine(const Layer& layer, const BlendSite& site, CalibratedLayer& record);
-  torch::Tensor shift_step(const Layer& layer, const BlendSite& site,
-                           const std::function<torch::Tensor(const torch::Tensor&)>& function);
+  bool draw(const Layer& layer, const BlendSite* site, const std::function<void(LayerRows)>& take);
+  void refine(const Layer& layer, const BlendSite& site, ShiftRefinement& refinement,
+              CalibratedLayer& record);
   void fit_channels(const Layer& layer);
   std::size_t batches_of_channels() const;
   void add_batches(ChannelFit& channels, const Moment& moment);

@@ -2,40 +2,73 @@
 #include <actswap/calibrate/replay.h>
 #include <actswap/run/random_numbers.h>
 
+#include <utility>
+
 namespace actswap {
 
-Replay::Replay(Program& program, const Batches& batches, std::int64_t memory)
-    : program_(program), memory_(memory) {
-  for (const auto& batch : batches) {
-    for (auto& states : states_) {
-      states.push_back({.alive = program_.beginning(batch)});
+Replay::Replay(Program& program, const Batches& batches) : program_(program), batches_(batches) {
+  forget();
+}
+
+Replay::State Replay::state_of(std::size_t batch) const {
+  return {.alive = program_.beginning(batches_.at(batch))};
+}
+
+void Replay::forget() {
+  kept_ = 0;
+  for (auto& states : states_) {
+    states.clear();
+    for (std::size_t batch = 0; batch < batches_.size(); ++batch) {
+      states.push_back(state_of(batch));
     }
   }
+}
+
+// All that is alive there.
+const std::vector<Moment>& Replay::cut(std::size_t position) {
+  auto [found, is_new] = cuts_.try_emplace(position);
+  if (is_new) {
+    for (const auto* value : program_.alive(position)) {
+      found->second.push_back({value, position});
+    }
+  }
+  return found->second;
+}
+
+Replay::State Replay::advanced(Which model, const State& state, std::size_t settled) {
+  State further = {.position = settled,
+                   .alive = program_.run(model, state.position, state.alive, cut(settled))};
+  further.bytes = memory_of(further.alive);
+  return further;
+}
+
+std::vector<std::int64_t> Replay::bytes_at(std::size_t batch,
+                                           const std::vector<std::size_t>& positions) {
+  const RandomNumbers same_for_both_models(batch);
+  auto state = state_of(batch);
+  std::vector<std::int64_t> bytes;
+  bytes.reserve(positions.size());
+  for (const auto position : positions) {
+    if (state.position < position) {
+      state = advanced(Which::original, state, position);
+    }
+    bytes.push_back(state.bytes);
+  }
+  return bytes;
 }
 
 std::vector<torch::Tensor> Replay::run(Which model, std::size_t batch,
                                        const std::vector<Moment>& moments, std::size_t settled) {
   const RandomNumbers same_for_both_models(batch);
-  auto& kept = states_[model == Which::fitted ? 0 : 1].at(batch);
-  State further;
-  const bool goes_on = kept.position < settled && !program_.takes_gradients();
-  if (goes_on) {
-    std::vector<Moment> cut;
-    for (const auto* value : program_.alive(settled)) {
-      cut.push_back({value, settled});
-    }
-    further.position = settled;
-    further.alive = program_.run(model, kept.position, kept.alive, cut);
-    further.bytes = memory_of(further.alive);
-    if (kept_ - kept.bytes + further.bytes <= memory_) {
-      kept_ += further.bytes - kept.bytes;
-      kept = std::move(further);
-      further = State();
-    }
+  auto& state = states_[model == Which::fitted ? 0 : 1].at(batch);
+  if (state.position < settled && !program_.takes_gradients()) {
+    auto further = advanced(model, state, settled);
+    kept_ += further.bytes - state.bytes;
+    state = std::move(further);
   }
-  const auto& from = goes_on && kept.position < settled ? further : kept;
   std::vector<torch::Tensor> tensors;
-  for (const auto& value : program_.run(model, from.position, from.alive, moments)) {
+  tensors.reserve(moments.size());
+  for (const auto& value : program_.run(model, state.position, state.alive, moments)) {
     tensors.push_back(value.toTensor());
   }
   return tensors;

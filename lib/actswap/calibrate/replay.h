@@ -7,21 +7,19 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <vector>
 
 namespace actswap {
 
 /// Keeps of each batch, for each model, the values that are alive where its run has got to, so that
-/// what is asked for next begins there and not at the inputs: all in all every node runs a few
-/// times, however many values are looked at.
+/// what is asked for next begins there and not at the inputs. Each node runs a few times, however
+/// many values are looked at. A batch that was never asked for keeps its inputs alone.
 class Replay {
  public:
   using Batches = std::vector<std::vector<torch::Tensor>>;
 
-  /// @param memory bytes that may be kept. Beyond that a batch stays where it is, and what is asked
-  ///   for is computed from there each time.
-  Replay(Program& program, const Batches& batches, std::int64_t memory);
+  Replay(Program& program, const Batches& batches);
 
   std::size_t batches() const { return states_[0].size(); }
 
@@ -32,6 +30,11 @@ class Replay {
                                  std::size_t settled);
 
   std::int64_t kept() const { return kept_; }  ///< bytes
+  /// What would be kept of a batch at each of these positions, for one model: found by a run of the
+  /// original on it. @param positions ascending
+  std::vector<std::int64_t> bytes_at(std::size_t batch, const std::vector<std::size_t>& positions);
+  /// All batches are at their inputs again.
+  void forget();
 
  private:
   struct State {
@@ -40,10 +43,15 @@ class Replay {
     std::int64_t bytes = 0;  // beside the inputs
   };
 
+  State state_of(std::size_t batch) const;
+  const std::vector<Moment>& cut(std::size_t position);
+  State advanced(Which model, const State& state, std::size_t settled);
+
   Program& program_;
-  std::int64_t memory_;
+  const Batches& batches_;
   std::int64_t kept_ = 0;
   std::vector<State> states_[2];
+  std::map<std::size_t, std::vector<Moment>> cuts_;
 };
 
 }  // namespace actswap

@@ -1,5 +1,5 @@
-#include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/shift_step.h>
+#include <actswap/calibrate/square.h>
 
 #include <torch/torch.h>
 
@@ -20,6 +20,10 @@ torch::Tensor with_ridge(const torch::Tensor& matrix, double ridge) {
   return found;
 }
 
+torch::Tensor symmetric(const torch::Tensor& upper) {
+  return upper.triu() + upper.triu(1).t();
+}
+
 }  // namespace
 
 ShiftStep::ShiftStep(const Layer& layer) : layer_(layer) {
@@ -31,30 +35,23 @@ ShiftStep::ShiftStep(const Layer& layer) : layer_(layer) {
   x_ = make({features});
   s_ = make({features});
   e_ = make({outputs});
-  xx_ = make({features, features});
+  xx_ = make({1, features, features});
   xs_ = make({features, features});
-  ss_ = make({features, features});
+  ss_ = make({1, features, features});
   se_ = make({features, outputs});
 }
 
-void ShiftStep::add(const torch::Tensor& input, const torch::Tensor& slope,
-                    const torch::Tensor& lacking, std::int64_t rows) {
-  const auto examples = input.size(0);
-  const auto places =
-      some_numbers(places_of(layer_, lacking), (rows + examples - 1) / examples, batches_);
-  const auto which = some_numbers(examples, rows, batches_++);
-  const auto of = [&](const torch::Tensor& values) { return values.index_select(0, which); };
-  const auto lacks = of(lacking);
-  const auto x = patches(layer_, of(input), lacks, places)[0];
-  const auto s = patches(layer_, of(slope), lacks, places)[0];
-  const auto e = values_at(layer_, lacks, places)[0];
+void ShiftStep::add(const LayerRows& rows, const torch::Tensor& slope) {
+  const auto x = rows.x[0];
+  const auto s = slope[0];
+  const auto e = rows.lacking[0];
   count_ += static_cast<double>(x.size(0));
   x_ += x.sum(0, false, torch::kDouble);
   s_ += s.sum(0, false, torch::kDouble);
   e_ += e.sum(0, false, torch::kDouble);
-  xx_ += x.t().mm(x);
+  add_square(rows.x, xx_);
   xs_ += x.t().mm(s);
-  ss_ += s.t().mm(s);
+  add_square(slope, ss_);
   se_ += s.t().mm(e);
 }
 
@@ -64,12 +61,14 @@ torch::Tensor ShiftStep::solve() const {
     return product - torch::outer(a, b) / count_;
   };
   const auto xs = centred(xs_, x_, s_);
-  const auto [factor, failed] = torch::linalg_cholesky_ex(with_ridge(centred(xx_, x_, x_), kRidge));
+  const auto [factor, failed] =
+      torch::linalg_cholesky_ex(with_ridge(centred(xx_[0], x_, x_), kRidge), /*upper=*/true);
   const auto channels = layer_.weight.size(1);
   if (failed.any().item<bool>()) {
     return torch::zeros({channels}, torch::kDouble);
   }
-  const auto off_x = centred(ss_, s_, s_) - xs.t().mm(torch::cholesky_solve(xs, factor));
+  const auto off_x = centred(symmetric(ss_[0]), s_, s_) -
+                     xs.t().mm(torch::cholesky_solve(xs, factor, /*upper=*/true));
   const auto w = layer_.weight.to(torch::kDouble).flatten(1);
   const auto h = (off_x * w.t().mm(w)).reshape({channels, -1, channels, off_x.size(0) / channels});
   const auto g = (centred(se_, s_, e_) * w.t()).sum(1).reshape({channels, -1}).sum(1, true);

@@ -1,19 +1,18 @@
 // A step of the shifts before an activation, for all channels at once.
 #pragma once
 
+#include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/layers.h>
 
 #include <torch/types.h>
-
-#include <cstdint>
 
 namespace actswap {
 
 /// best_input_change looks at each channel for itself. What counts is what a layer behind the
 /// activation f makes of all of them, W f(z + d) + b, when W and b are solved for anew: so a step
 /// of d by Gauss and Newton in which the part that W and b can make up for does not count (variable
-/// projection, Golub and Pereyra 1973, with the approximation of Kaufman 1975). With X the patches
-/// of f(z), S those of f'(z), E what the output lacks, and P the projection off the columns of X,
+/// projection, Golub and Pereyra 1973, with the approximation of Kaufman 1975). With X the rows of
+/// f(z), S those of f'(z), E what the output lacks, and P the projection off the columns of X,
 ///
 ///   H = fold((S^T P S) * (W^T W)),   g = fold(sum over outputs of (S^T E) * W^T),   d = H^-1 g
 ///
@@ -23,22 +22,20 @@ class ShiftStep {
   /// @param layer of one group
   explicit ShiftStep(const Layer& layer);
 
-  /// @param input of the layer, f(z); @param slope f'(z), of its shape; the rest as in Regression
-  void add(const torch::Tensor& input, const torch::Tensor& slope, const torch::Tensor& lacking,
-           std::int64_t rows);
+  /// @param slope f'(z), of the shape of rows.x
+  void add(const LayerRows& rows, const torch::Tensor& slope);
 
   /// What to add to z, per channel.
   torch::Tensor solve() const;
 
  private:
   const Layer& layer_;
-  std::int64_t batches_ = 0;
   double count_ = 0.0;
-  // Sums over places, in double.
+  // Sums over rows, in double.
   torch::Tensor x_;
   torch::Tensor s_;
   torch::Tensor e_;
-  torch::Tensor xx_;
+  torch::Tensor xx_;  // of one group, as the next square
   torch::Tensor xs_;
   torch::Tensor ss_;
   torch::Tensor se_;

@@ -135,7 +135,7 @@ const std::vector<Option>& options() {
       {"--calibrate-batch", kCalibrate<&Calibration::batch_size>, {&kCalibration}},
       {"--calibrate-passes", kCalibrate<&Calibration::passes>, {&kCalibration}},
       {"--calibrate-draw", kCalibrate<&Calibration::draws_each_pass>, {&kCalibration, &kPasses}},
-      {"calibration.memory", kCalibrate<&Calibration::memory>, {&kCalibration}},
+      {"--calibrate-memory", kCalibrate<&Calibration::memory>, {&kCalibration}},
       {"calibration.max_features", kCalibrate<&Calibration::max_features>, {&kCalibration}},
       {"--curve", kRise<&Ramp::curve>, {&kTraining, &kRamp}},
       {"--ramp-begin", kRise<&Ramp::begin>, {&kTraining, &kRamp, &kGradual}},

@@ -1,0 +1,178 @@
+#include <actswap/calibrate/difference.h>
+#include <actswap/calibrate/layer_rows.h>
+#include <actswap/calibrate/patches.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+// One of so many examples is held out.
+constexpr std::int64_t kHeldOut = 8;
+// At most so many values of patches at a time, unless one example has more: some 16 MiB.
+constexpr std::int64_t kPatchElements = std::int64_t{1} << 22;
+
+const torch::Tensor& like_output(const LayerValues& values) {
+  return values.output.defined() ? values.output : values.original;
+}
+
+// What turns a difference behind the batch norm into one before it. A channel that the norm takes
+// away cannot be told what it lacks.
+torch::Tensor before_norm(const Layer& layer) {
+  return torch::where(layer.scale.abs() > 1e-6, layer.scale.reciprocal(), torch::zeros({}))
+      .to(torch::kFloat);
+}
+
+// Whether a place of the output is one of what is compared, with the same channels.
+bool is_place_by_place(const Layer& layer, const LayerValues& values) {
+  return values.now.sizes() == values.output.sizes() &&
+         (!layer.scale.defined() || layer.is_convolution || values.output.dim() == 2);
+}
+
+// What the output lacks, everywhere. Where a sum repeats the output, it is the mean of what the
+// repetitions lack: the best that one value can do for all of them.
+torch::Tensor lacking_everywhere(const Layer& layer, const LayerValues& values) {
+  auto found = difference(values.original, values.now);
+  const double repetitions =
+      static_cast<double>(found.numel()) / static_cast<double>(values.output.numel());
+  found = found.sum_to_size(values.output.sizes()) / repetitions;
+  if (layer.scale.defined()) {
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(found.dim()), 1);
+    shape[1] = -1;
+    found = found * before_norm(layer).reshape(shape).to(found.dtype());
+  }
+  return found;
+}
+
+// Some of the examples.
+LayerValues part(const LayerValues& values,
+                 const std::function<torch::Tensor(const torch::Tensor&)>& of) {
+  const auto of_defined = [&](const torch::Tensor& tensor) {
+    return tensor.defined() ? of(tensor) : tensor;
+  };
+  return {.input = of(values.input),
+          .original = of(values.original),
+          .output = of_defined(values.output),
+          .now = of_defined(values.now),
+          .site_input = of_defined(values.site_input)};
+}
+
+// As like the input, which may be a view of it; and what is compared as like the output.
+LayerValues aligned(const Layer& layer, LayerValues values) {
+  if (values.site_input.defined()) {
+    values.site_input = values.site_input.reshape(values.input.sizes());
+  }
+  if (values.now.defined() && !is_place_by_place(layer, values)) {
+    values.original = lacking_everywhere(layer, values);
+    values.now = torch::Tensor();  // the difference is done
+  }
+  return values;
+}
+
+torch::Tensor lacking_at(const Layer& layer, const LayerValues& values, const torch::Tensor& places,
+                         const torch::Tensor& x) {
+  const auto original = values_at(layer, values.original, places);
+  if (values.now.defined()) {
+    const auto found = difference(original, values_at(layer, values.now, places));
+    return layer.scale.defined()
+               ? found * before_norm(layer).reshape({layer.geometry.groups, 1, -1})
+               : found;
+  }
+  if (values.output.defined()) {
+    return original;
+  }
+  auto y = torch::bmm(x, weight_of_rows(layer, layer.weight));
+  if (layer.bias.defined()) {
+    y += layer.bias.to(torch::kFloat).reshape({layer.geometry.groups, 1, -1});
+  }
+  return difference(original, y);
+}
+
+LayerRows chosen_of(const LayerRows& rows, const torch::Tensor& chosen) {
+  const auto of = [&](const torch::Tensor& tensor, std::int64_t dim) {
+    return tensor.defined() ? tensor.index_select(dim, chosen) : tensor;
+  };
+  return {.x = of(rows.x, 1),
+          .lacking = of(rows.lacking, 1),
+          .site_input = of(rows.site_input, 1),
+          .inside = of(rows.inside, 0)};
+}
+
+}  // namespace
+
+std::int64_t features_of(const Layer& layer) {
+  return layer.weight.numel() / layer.weight.size(0);
+}
+
+std::int64_t taps_of(const Layer& layer) {
+  return features_of(layer) / layer.weight.size(1);
+}
+
+torch::Tensor weight_of_rows(const Layer& layer, const torch::Tensor& weight) {
+  return weight.reshape({layer.geometry.groups, -1, features_of(layer)})
+      .transpose(1, 2)
+      .to(torch::kFloat);
+}
+
+RowDraw::RowDraw(const Layer& layer, std::int64_t rows, std::size_t batches)
+    : layer_(layer),
+      rows_of_batch_(rows / static_cast<std::int64_t>(batches) + 1),
+      batches_(static_cast<std::int64_t>(batches)) {}
+
+// places x features; undefined where nothing is padding.
+torch::Tensor RowDraw::padding_of(const LayerValues& values, const torch::Tensor& places) const {
+  if (!layer_.is_convolution) {
+    return {};
+  }
+  const auto first = values.input.narrow(0, 0, 1);
+  const auto found =
+      patches(layer_, torch::ones(first.sizes()), like_output(values).narrow(0, 0, 1), places)[0];
+  return found.min().item<float>() == 1.0F ? torch::Tensor() : found;
+}
+
+void RowDraw::draw(const LayerValues& given, const std::function<void(LayerRows)>& take) {
+  const auto examples = given.input.size(0);
+  const auto places = some_numbers(places_of(layer_, like_output(given)),
+                                   (rows_of_batch_ + examples - 1) / examples, batch_++);
+  // More than the rows where they are parts of examples: tokens, windows.
+  const auto which = some_numbers(examples, rows_of_batch_, batch_);
+  const auto number = std::exchange(examples_, examples_ + examples) + which;
+  const bool are_few = batches_ * examples < kHeldOut;
+  const auto is_held_out = number.remainder(kHeldOut).eq(kHeldOut - 1);
+  auto values = aligned(layer_, given);
+  if (which.numel() < examples) {
+    values = part(values, [&](const auto& tensor) { return tensor.index_select(0, which); });
+  }
+  const auto inside = given.site_input.defined() ? padding_of(given, places) : torch::Tensor();
+  const auto step = std::clamp<std::int64_t>(
+      kPatchElements / (layer_.geometry.groups * features_of(layer_) * places.numel()), 1,
+      which.numel());
+  for (std::int64_t begin = 0; begin < which.numel(); begin += step) {
+    const auto count = std::min(step, which.numel() - begin);
+    const auto some =
+        part(values, [&](const auto& tensor) { return tensor.narrow(0, begin, count); });
+    LayerRows all;
+    all.x = patches(layer_, some.input, like_output(some), places);
+    all.lacking = lacking_at(layer_, some, places, all.x);
+    if (some.site_input.defined()) {
+      all.site_input = patches(layer_, some.site_input, like_output(some), places);
+      all.inside = inside.defined() ? inside.repeat({count, 1}) : inside;
+    }
+    const auto held_out = is_held_out.narrow(0, begin, count).repeat_interleave(places.numel());
+    for (const bool is_wanted : {false, true}) {
+      const auto chosen = are_few ? torch::arange(held_out.numel())
+                                  : torch::nonzero(held_out.eq(is_wanted)).squeeze(1);
+      if (chosen.numel() > 0) {
+        auto rows = chosen_of(all, chosen);
+        rows.is_held_out = is_wanted;
+        take(std::move(rows));
+      }
+    }
+  }
+}
+
+}  // namespace actswap

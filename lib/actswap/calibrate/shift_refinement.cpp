@@ -1,0 +1,83 @@
+#include <actswap/calibrate/shift_refinement.h>
+#include <actswap/calibrate/shift_step.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace actswap {
+
+namespace {
+
+// Of a step, which is tried on all of them.
+constexpr std::int64_t kRows = 2048;
+constexpr std::int64_t kRowsPerFeature = 4;
+
+constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
+
+LayerRows thinned(const LayerRows& rows, std::int64_t every) {
+  if (every == 1) {
+    return rows;
+  }
+  const auto count = rows.x.size(1);
+  return {.x = rows.x.slice(1, 0, count, every),
+          .lacking = rows.lacking.slice(1, 0, count, every),
+          .site_input = rows.site_input.slice(1, 0, count, every),
+          .inside = rows.inside.defined() ? rows.inside.slice(0, 0, count, every) : rows.inside};
+}
+
+}  // namespace
+
+void ShiftRefinement::note(const Regression::Correction& correction) {
+  const auto weight = weight_of_rows(layer_, correction.weight);
+  const auto offset = correction.offset.to(torch::kFloat);
+  for (auto& rows : rows_) {
+    rows.lacking -= torch::bmm(rows.x, weight) + offset;
+  }
+}
+
+torch::Tensor ShiftRefinement::of_features(const torch::Tensor& channels) const {
+  return channels.to(torch::kFloat).repeat_interleave(taps_of(layer_));
+}
+
+// Where it is padded stays 0, whatever the function gives for 0.
+torch::Tensor ShiftRefinement::applied(const LayerRows& rows,
+                                       const torch::Tensor& site_input) const {
+  const auto found = function_(site_input);
+  return rows.inside.defined() ? found * rows.inside : found;
+}
+
+torch::Tensor ShiftRefinement::step() const {
+  std::int64_t count = 0;
+  for (const auto& rows : rows_) {
+    count += rows.is_held_out ? 0 : rows.x.size(1);
+  }
+  const auto wanted = std::max(kRows, kRowsPerFeature * features_of(layer_));
+  const auto every = std::max<std::int64_t>(1, count / wanted);
+  ShiftStep step(layer_);
+  for (const auto& rows : rows_) {
+    if (rows.is_held_out) {
+      continue;
+    }
+    const auto some = thinned(rows, every);
+    const auto& z = some.site_input;
+    step.add(some, (applied(some, z + kStep) - applied(some, z - kStep)) / (2.0 * kStep));
+  }
+  return step.solve();
+}
+
+Regression::Correction ShiftRefinement::move(const torch::Tensor& shift) {
+  const auto weight = weight_of_rows(layer_, layer_.weight);
+  Regression regression(layer_);
+  for (auto& rows : rows_) {
+    rows.site_input = rows.site_input + of_features(shift);
+    const auto x = applied(rows, rows.site_input);
+    rows.lacking = rows.lacking - torch::bmm(x - rows.x, weight);
+    rows.x = x;
+    regression.add(rows);
+  }
+  return regression.solve();
+}
+
+}  // namespace actswap

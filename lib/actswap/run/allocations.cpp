@@ -1,0 +1,41 @@
+#include <actswap/run/allocations.h>
+
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+namespace actswap {
+
+namespace {
+
+// What LibTorch's allocator gives out and takes back while this is set.
+class Allocations : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+    const std::scoped_lock lock(mutex_);
+    now_ += size;
+    most_ = std::max(most_, now_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t most() const { return most_; }
+
+ private:
+  std::mutex mutex_;
+  std::int64_t now_ = 0;
+  std::int64_t most_ = 0;
+};
+
+}  // namespace
+
+std::int64_t most_allocated(const std::function<void()>& run) {
+  const auto allocations = std::make_shared<Allocations>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, allocations);
+  run();
+  return allocations->most();
+}
+
+}  // namespace actswap
