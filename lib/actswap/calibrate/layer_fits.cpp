@@ -1,6 +1,7 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_fits.h>
+#include <actswap/calibrate/move_input.h>
 #include <actswap/calibrate/patches.h>
 #include <actswap/calibrate/shift_step.h>
 #include <actswap/graph/model.h>
@@ -34,7 +35,7 @@ struct Compared {
   torch::Tensor original;
 };
 
-// What the output lacks, before the batch norm behind the layer. Where a sum repeats the output, it
+// What the output lacks, before the affines behind the layer. Where a sum repeats the output, it
 // is the mean of what the repetitions lack: the best that one value can do for all of them.
 torch::Tensor lacking(const Layer& layer, const Compared& values) {
   auto found = difference(values.original, values.now);
@@ -44,23 +45,17 @@ torch::Tensor lacking(const Layer& layer, const Compared& values) {
     found = found.sum_to_size(values.output.sizes()) / repetitions;
   }
   if (layer.scale.defined()) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(found.dim()), 1);
-    shape[1] = -1;
-    // A channel that the norm takes away cannot be told what it lacks.
-    const auto factor =
-        torch::where(layer.scale.abs() > 1e-6, layer.scale.reciprocal(), torch::zeros({}));
-    found = found * factor.reshape(shape).to(found.dtype());
+    // A channel that the affines take away cannot be told what it lacks.
+    found =
+        found *
+        beside(bounded_reciprocal(layer.scale), found.dim(), layer.channel_dim()).to(found.dtype());
   }
   return found;
 }
 
 void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
   torch::Tensor(layer.weight).add_(weight);
-  if (layer.bias.defined()) {
-    torch::Tensor(layer.bias).add_(offset);
-  } else if (layer.running_mean.defined()) {
-    torch::Tensor(layer.running_mean).sub_(offset);
-  }
+  add_offset(layer, offset);
 }
 
 // What one output is computed from.
@@ -132,7 +127,7 @@ void LayerFits::refine(const Layer& layer, const BlendSite& site, CalibratedLaye
   for (int i = 0; i < kRefinements; ++i) {
     const auto shift = shift_step(layer, site, function);
     const auto bias = site.bias.clone();
-    torch::Tensor(site.bias).add_(shift.to(site.bias.dtype()));
+    const auto moved = move_input(site, {torch::ones_like(shift), shift});
     const auto correction = regress(layer);
     if (!(correction->error_after < record.error_after)) {
       torch::Tensor(site.bias).copy_(bias);
@@ -140,7 +135,7 @@ void LayerFits::refine(const Layer& layer, const BlendSite& site, CalibratedLaye
     }
     change(layer, correction->weight, correction->offset);
     record.error_after = correction->error_after;
-    sites_.add_shift(site, shift);
+    sites_.add_shift(site, moved.shift);
   }
 }
 
@@ -162,8 +157,10 @@ torch::Tensor LayerFits::shift_step(
     constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
     const auto x = widened(found[0]);
     const auto slope = (function(x + kStep) - function(x - kStep)) / (2.0 * kStep);
-    // Between the two may be a view.
-    step.add(found[1], slope.reshape(found[1].sizes()),
+    // Between the two may be affines and a view.
+    const auto scale = layer.site_scale.defined() ? layer.site_scale : torch::ones({});
+    const auto factor = beside(scale, found[1].dim(), layer.channel_dim()).to(slope.dtype());
+    step.add(found[1], slope.reshape(found[1].sizes()) * factor,
              lacking(layer, {found[2], found[3], original[0]}),
              wanted / static_cast<std::int64_t>(batches) + 1);
   }
@@ -175,12 +172,12 @@ void LayerFits::fit_channels(const Layer& layer) {
     return;
   }
   ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.is_convolution ? 1 : -1,
-                      layer.bias.defined() || layer.running_mean.defined());
+                      layer.takes_offset());
   add_batches(channels, models_.read_by(layer.node, layer.input));
   const auto correction = folded(layer, channels.solve());
   const auto [before, after] = kept_if_nearer(
       models_.made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
-      {layer.weight, layer.bias, layer.running_mean});
+      {layer.weight, layer.bias, layer.offset.tensor});
   result_.layers.push_back({.name = layer.name,
                             .fit = LayerFit::per_channel,
                             .error_before = before,

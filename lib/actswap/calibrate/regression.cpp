@@ -40,7 +40,7 @@ torch::Tensor symmetric(const torch::Tensor& upper) {
 
 Regression::Regression(const Layer& layer)
     : layer_(layer),
-      has_offset_(layer.bias.defined() || layer.running_mean.defined()),
+      has_offset_(layer.takes_offset()),
       features_(layer.weight.numel() / layer.weight.size(0)),
       outputs_(layer.weight.size(0) / layer.geometry.groups),
       fitted_(zeros()),

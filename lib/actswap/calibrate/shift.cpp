@@ -29,19 +29,20 @@ torch::Tensor mean_square(const torch::Tensor& values) {
   return values.square().mean(1);
 }
 
-// The share of y that a leaves, for each channel: of its mean square, of its variance, or with the
-// best factor 1 - r^2.
+// The share of y that a leaves, for each channel: of its mean square or of its variance, as it is
+// or with the best factor.
 torch::Tensor unexplained(const torch::Tensor& a, const ActivationSamples& samples, Behind behind) {
   switch (behind) {
     case Behind::nothing:
       return mean_square(samples.y - a) / mean_square(samples.y).clamp_min(1e-30);
     case Behind::sum:
       return mean_square(centred(samples.y - a)) / mean_square(centred(samples.y)).clamp_min(1e-30);
+    case Behind::gate:
     case Behind::layers:
       break;
   }
-  const auto da = centred(a);
-  const auto dy = centred(samples.y);
+  const auto da = behind == Behind::gate ? a : centred(a);
+  const auto dy = behind == Behind::gate ? samples.y : centred(samples.y);
   const auto variances = mean_square(da) * mean_square(dy);
   return 1.0 - (da * dy).mean(1).square() / variances.clamp_min(1e-30);
 }

@@ -24,6 +24,7 @@ struct InputChange {
 enum class Behind {
   layers,   ///< a factor and an offset
   sum,      ///< an offset: the output goes into a sum as it is
+  gate,     ///< a factor: the output is multiplied with another value
   nothing,  ///< the output also goes where no layer is
 };
 
