@@ -15,6 +15,7 @@ namespace jit = torch::jit;
 namespace {
 
 constexpr double kTakenAway = 1e-3;
+constexpr double kMostChannels = 0.75;
 
 // Without the underscore of the form in place.
 std::string operator_of(const jit::Node* node) {
@@ -46,6 +47,10 @@ bool is_difference_or_sum(const jit::Node* node) {
          number_of(node->input(2));
 }
 
+bool is_negation(const jit::Node* node) {
+  return operator_of(node) == "neg";
+}
+
 // What its two operands are multiplied by: rsub(x, y, alpha) is y - alpha x.
 std::pair<double, double> signs_of(const jit::Node* node) {
   const double alpha = *number_of(node->input(2));
@@ -71,7 +76,7 @@ bool is_tensor(const jit::Value* value) {
 
 torch::Tensor bounded_reciprocal(const torch::Tensor& factor) {
   const auto size = factor.abs();
-  const auto is_there = size > kTakenAway * size.median();
+  const auto is_there = size > kTakenAway * size.flatten().quantile(kMostChannels);
   return torch::where(is_there, factor.reciprocal(), torch::zeros_like(factor));
 }
 
@@ -107,6 +112,9 @@ const jit::Value* Affines::fixed_operand(jit::Node* node) const {
 const jit::Value* Affines::input_of(jit::Node* node) const {
   if (is_fixed_batch_norm(node)) {
     return node->input(0);
+  }
+  if (is_negation(node)) {
+    return fixed_.is_fixed(node->input(0)) ? nullptr : node->input(0);
   }
   if (!is_product(node) && !is_difference_or_sum(node)) {
     return nullptr;
@@ -145,6 +153,9 @@ std::optional<Affine> Affines::at(jit::Node* node, const Channels& channels) con
   if (input_of(node) == nullptr) {
     return std::nullopt;
   }
+  if (is_negation(node)) {
+    return Affine{.line = {.factor = torch::full({}, -1.0, torch::kDouble)}, .first = node};
+  }
   auto affine = is_fixed_batch_norm(node) ? norm(node, channels)
                 : is_product(node)        ? product(node, channels)
                                           : sum(node, channels);
@@ -156,7 +167,7 @@ std::optional<Affine> Affines::at(jit::Node* node, const Channels& channels) con
 }
 
 std::optional<Channels> Affines::channels_of(jit::Node* node) const {
-  if (input_of(node) == nullptr || is_fixed_batch_norm(node)) {
+  if (input_of(node) == nullptr || is_fixed_batch_norm(node) || is_negation(node)) {
     return std::nullopt;
   }
   const auto numbers = fixed_.tensor_of(fixed_operand(node));

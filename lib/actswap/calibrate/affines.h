@@ -34,8 +34,8 @@ struct Line {
   }
 };
 
-/// 1 / factor, and 0 for channels that the factor takes away: those below a thousandth of the
-/// middle one.
+/// 1 / factor, and 0 for channels that the factor takes away: those below a thousandth of
+/// what most have.
 torch::Tensor bounded_reciprocal(const torch::Tensor& factor);
 
 /// One number for each channel, to be multiplied with a value of so many dimensions.

@@ -193,7 +193,7 @@ class Analysis {
                               ? affines_.at(reader, channels)
                               : std::nullopt;
       const bool is_sum = affines_.is_sum(reader);
-      if (!affine && !is_identity_in_eval(reader) && !is_sum) {
+      if (!affine && !is_identity_in_eval(reader) && !affines_.adds(reader) && !is_sum) {
         break;
       }
       if (affine) {
