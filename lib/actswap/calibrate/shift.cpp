@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -11,9 +12,11 @@ namespace actswap {
 
 namespace {
 
-// Activations bend within about 1 of 0, whatever the scale of the channel.
-constexpr double kLargestShift = 1.0;
-constexpr double kShiftStep = 0.1;
+// Activations bend within about 3 of 0, whatever the scale of the channel. The best of the coarse
+// grid is looked at more closely.
+constexpr double kLargestShift = 3.0;
+constexpr double kCoarseStep = 0.5;
+constexpr double kFineStep = 0.1;
 constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
@@ -47,27 +50,60 @@ torch::Tensor unexplained(const torch::Tensor& a, const ActivationSamples& sampl
   return 1.0 - (da * dy).mean(1).square() / variances.clamp_min(1e-30);
 }
 
+class Search {
+ public:
+  Search(const ActivationSamples& samples,
+         const std::function<torch::Tensor(const torch::Tensor&)>& target, Behind behind)
+      : samples_(samples), target_(target), behind_(behind) {
+    const auto middle = samples.x_original.mean(1) - samples.x.mean(1);
+    best_ = {torch::ones_like(middle), middle};
+    least_ = left(best_) * (1.0 - kWorthwhile);
+  }
+
+  const InputChange& best() const { return best_; }
+
+  // Up to this distance on both sides.
+  void try_shifts(const InputChange& around, double distance, double step) {
+    const auto steps = std::lround(distance / step);
+    for (auto i = -steps; i <= steps; ++i) {
+      take_if_better({around.scale, around.shift + static_cast<double>(i) * step});
+    }
+  }
+
+ private:
+  torch::Tensor left(const InputChange& change) const {
+    const auto x = change.scale.unsqueeze(1) * samples_.x + change.shift.unsqueeze(1);
+    return unexplained(target_(x), samples_, behind_);
+  }
+
+  void take_if_better(const InputChange& change) {
+    const auto found = left(change);
+    const auto is_better = found < least_;
+    best_.scale = torch::where(is_better, change.scale, best_.scale);
+    best_.shift = torch::where(is_better, change.shift, best_.shift);
+    least_ = torch::minimum(found, least_);
+  }
+
+  const ActivationSamples& samples_;
+  const std::function<torch::Tensor(const torch::Tensor&)>& target_;
+  Behind behind_;
+  InputChange best_;
+  torch::Tensor least_;
+};
+
 InputChange best_of_block(const ActivationSamples& samples,
                           const std::function<torch::Tensor(const torch::Tensor&)>& target,
                           Behind behind, bool may_scale) {
-  const auto& x = samples.x;
-  const auto middle = samples.x_original.mean(1) - x.mean(1);
-  InputChange best = {torch::ones_like(middle), middle.clone()};
-  auto least = unexplained(target(x + middle.unsqueeze(1)), samples, behind) * (1.0 - kWorthwhile);
+  Search search(samples, target, behind);
+  const auto start = search.best();
   for (const double scale : kScales) {
-    if (scale != 1.0 && !may_scale) {
-      continue;
-    }
-    for (double step = -kLargestShift; step <= kLargestShift + 1e-9; step += kShiftStep) {
-      const auto shift = scale * middle + step;
-      const auto left = unexplained(target(scale * x + shift.unsqueeze(1)), samples, behind);
-      const auto is_better = left < least;
-      best.scale = torch::where(is_better, torch::full_like(best.scale, scale), best.scale);
-      best.shift = torch::where(is_better, shift, best.shift);
-      least = torch::minimum(left, least);
+    if (scale == 1.0 || may_scale) {
+      search.try_shifts({scale * start.scale, scale * start.shift}, kLargestShift, kCoarseStep);
     }
   }
-  return best;
+  const auto coarse = search.best();
+  search.try_shifts(coarse, kCoarseStep - kFineStep, kFineStep);
+  return search.best();
 }
 
 }  // namespace
