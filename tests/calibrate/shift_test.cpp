@@ -54,8 +54,8 @@ TEST(Shift, WithNothingBehindTheOutputIsNear) {
   EXPECT_LT(error(change.shift), 0.5 * error(offset_is_free.shift));
 }
 
-// Of which a hardswish takes in more than others: its parabola ends at -3 and 3.
-TEST(Shift, ReachesToTheEndsOfTheBend) {
+// Where relu as it is gives nothing but 0: the parabola of a hardswish begins at -3.
+TEST(Shift, GoesFartherForAChannelThatIsLost) {
   torch::manual_seed(0);
   const auto x = 0.3 * torch::randn({1, 4000}) - 2.0;
   const auto y = torch::hardswish(x);

@@ -12,11 +12,15 @@ namespace actswap {
 
 namespace {
 
-// Activations bend within about 3 of 0, whatever the scale of the channel. The best of the coarse
-// grid is looked at more closely.
-constexpr double kLargestShift = 3.0;
-constexpr double kCoarseStep = 0.5;
-constexpr double kFineStep = 0.1;
+// Activations bend within about 1 of 0, whatever the scale of the channel.
+constexpr double kLargestShift = 1.0;
+constexpr double kShiftStep = 0.1;
+// For channels of which no such shift leaves more than half. For others it would be no gain: alone
+// they are followed best by the straight part of the target, which gives the layers behind nothing
+// to combine.
+constexpr double kFarthestShift = 3.0;
+constexpr double kFarStep = 0.5;
+constexpr double kLost = 0.5;
 constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
@@ -70,6 +74,12 @@ class Search {
     }
   }
 
+  // What is tried from here on is only for channels that are lost so far.
+  void look_at_lost_channels() {
+    least_ = torch::where(least_ > kLost, least_, torch::zeros_like(least_));
+  }
+  bool has_lost_channels() const { return (least_ > kLost).any().item<bool>(); }
+
  private:
   torch::Tensor left(const InputChange& change) const {
     const auto x = change.scale.unsqueeze(1) * samples_.x + change.shift.unsqueeze(1);
@@ -96,13 +106,18 @@ InputChange best_of_block(const ActivationSamples& samples,
                           Behind behind, bool may_scale) {
   Search search(samples, target, behind);
   const auto start = search.best();
-  for (const double scale : kScales) {
-    if (scale == 1.0 || may_scale) {
-      search.try_shifts({scale * start.scale, scale * start.shift}, kLargestShift, kCoarseStep);
+  const auto try_all = [&](double distance, double step) {
+    for (const double scale : kScales) {
+      if (scale == 1.0 || may_scale) {
+        search.try_shifts({scale * start.scale, scale * start.shift}, distance, step);
+      }
     }
+  };
+  try_all(kLargestShift, kShiftStep);
+  if (search.has_lost_channels()) {
+    search.look_at_lost_channels();
+    try_all(kFarthestShift, kFarStep);
   }
-  const auto coarse = search.best();
-  search.try_shifts(coarse, kCoarseStep - kFineStep, kFineStep);
   return search.best();
 }
 

@@ -28,7 +28,7 @@ enum class Behind {
   nothing,  ///< the output also goes where no layer is
 };
 
-/// For each channel the scale and shift, from a grid of up to 3 around the difference of the means,
+/// For each channel the scale and shift, from a grid around the difference of the means,
 /// for which target(scale * x + shift) is nearest to y but for what is made up for; that difference
 /// alone where nothing is clearly better.
 /// @param may_scale otherwise the scale is 1
