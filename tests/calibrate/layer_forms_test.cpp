@@ -77,6 +77,14 @@ TEST(LayerForms, EverySpellingOfALinearLayerIsFitted) {
       {"LinearOfTransposed", products,
        "    y = torch.mish(torch.linear(x, self.w1.t(), self.b1))\n"
        "    return torch.linear(y, self.w2.t(), self.b2)\n"},
+      {"Einsum",
+       products,
+       "    y = torch.mish(torch.einsum('...i,ij->...j', [x, self.w1]) + self.b1)\n"
+       "    return torch.einsum('nti, ij -> ntj', [y, self.w2]) + self.b2\n",
+       {64, 3, 6}},
+      {"EinsumWithOutputsFirst", layers,
+       "    y = torch.mish(torch.einsum('oi,ni->no', [self.w1, x]) + self.b1)\n"
+       "    return torch.einsum('ni,oi->no', [y, self.w2]) + self.b2\n"},
       {"LinearWithABiasBehind", layers,
        "    y = torch.mish(torch.linear(x, self.w1) + self.b1)\n"
        "    return torch.linear(y, self.w2) + self.b2\n"},

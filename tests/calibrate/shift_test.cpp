@@ -54,6 +54,32 @@ TEST(Shift, WithNothingBehindTheOutputIsNear) {
   EXPECT_LT(error(change.shift), 0.5 * error(offset_is_free.shift));
 }
 
+// Where relu as it is gives nothing but 0: the parabola of a hardswish begins at -3.
+TEST(Shift, GoesFartherForAChannelThatIsLost) {
+  torch::manual_seed(0);
+  const auto x = 0.3 * torch::randn({1, 4000}) - 2.0;
+  const auto y = torch::hardswish(x);
+  const auto change = best_input_change({x, x, y}, torch::relu, Behind::layers, false);
+  EXPECT_GT(change.shift.item<double>(), 1.8);
+  const auto a = torch::relu(x + change.shift);
+  EXPECT_GT(torch::corrcoef(torch::cat({a, y}))[0][1].square().item<double>(), 0.8);
+}
+
+// A gated output cannot be given an offset by what is behind.
+TEST(Shift, BehindAGateTheOutputKeepsItsZero) {
+  const auto x = samples();
+  const auto y = torch::hardswish(x);
+  const auto error = [&](const torch::Tensor& shift) {
+    const auto a = torch::relu(x + shift.unsqueeze(1));
+    const auto factor = (a * y).sum(1, true) / (a * a).sum(1, true);
+    return (factor * a - y).square().mean().item<double>();
+  };
+  const auto gated = best_input_change({x, x, y}, torch::relu, Behind::gate, false);
+  const auto free = best_input_change({x, x, y}, torch::relu, Behind::layers, false);
+  EXPECT_LE(error(gated.shift), error(torch::zeros({3})));
+  EXPECT_LT(error(gated.shift), 0.7 * error(free.shift));
+}
+
 // A scale is used where it may be, and only there.
 TEST(Shift, ScalesWhatIsNotHomogeneous) {
   const auto x = samples();

@@ -52,6 +52,27 @@ TEST(Thaw, ConstantsThatAreReadAsWeightsBecomeAttributes) {
   EXPECT_EQ(model.module.attr("thawed_0").toTensor().sizes(), (std::vector<std::int64_t>{3, 2}));
 }
 
+TEST(Thaw, FactorsAndOffsetsBehindALayerAndMatricesOfEinsumAreWeights) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  torch::jit::Module root(c10::QualifiedName("__torch__.Root"), unit, true);
+  root.register_attribute("training", c10::BoolType::get(), false);
+  root.register_parameter("w", torch::randn({4, 3, 1, 1}), false);
+  root.register_parameter("scale", torch::randn({4, 1, 1}), false);
+  root.register_parameter("offset", torch::randn({1, 4, 1, 1}), false);
+  root.register_parameter("matrix", torch::randn({5, 4}), false);
+  root.register_buffer("grid", torch::randn({1, 2, 3}));
+  root.define(
+      "def forward(self, x: Tensor) -> Tensor:\n"
+      "  y = torch.mish(torch.conv2d(x, self.w) * self.scale * 2.0 + self.offset)\n"
+      "  z = torch.einsum('nchw,oc->nohw', [y * self.scale, self.matrix])\n"
+      "  return torch.conv2d(x, self.w)[:, 0:1, 0:2, 0:3] * self.grid + z.sum()\n");
+  auto model = adopt(torch::jit::freeze(root));
+  const std::vector<torch::Tensor> inputs = {torch::randn({2, 3, 2, 3})};
+  const auto before = outputs_of(model.module, inputs);
+  EXPECT_EQ(thaw(model), 4U) << "w, scale, offset and matrix; a grid of several dimensions is none";
+  EXPECT_EQ(largest_difference(outputs_of(model.module, inputs), before), 0.0);
+}
+
 TEST(Thaw, SaysThatThereIsNothingToThaw) {
   auto model = load(test_model("scripted_module.pt"));
   EXPECT_THROW(thaw(model), UsageError);

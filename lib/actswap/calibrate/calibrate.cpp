@@ -93,7 +93,7 @@ class Calibrator {
       tensors.insert(tensors.end(), {site.bias, site.weight});
     }
     for (const auto& layer : neighbours_.layers) {
-      tensors.insert(tensors.end(), {layer.weight, layer.bias, layer.running_mean});
+      tensors.insert(tensors.end(), {layer.weight, layer.bias, layer.offset.tensor});
     }
     for (const auto& norm : neighbours_.norms) {
       tensors.insert(tensors.end(), {norm.weight, norm.bias, norm.running_mean, norm.running_var});

@@ -1,6 +1,7 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_fits.h>
+#include <actswap/calibrate/move_input.h>
 #include <actswap/graph/model.h>
 
 #include <torch/torch.h>
@@ -27,11 +28,7 @@ constexpr std::int64_t kMostToRefine = 1024;
 
 void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
   torch::Tensor(layer.weight).add_(weight);
-  if (layer.bias.defined()) {
-    torch::Tensor(layer.bias).add_(offset);
-  } else if (layer.running_mean.defined()) {
-    torch::Tensor(layer.running_mean).sub_(offset);
-  }
+  add_offset(layer, offset);
 }
 
 }  // namespace
@@ -113,13 +110,16 @@ const BlendSite* LayerFits::site_to_refine(const Layer& layer) const {
 void LayerFits::refine(const Layer& layer, const BlendSite& site, ShiftRefinement& refinement,
                        CalibratedLayer& record) {
   for (int i = 0; i < kRefinements; ++i) {
-    const auto bias = site.bias + refinement.step().to(site.bias.dtype());
-    const auto shift = bias.to(torch::kDouble) - site.bias.to(torch::kDouble);
+    const auto bias = site.bias.clone();
+    const auto step = refinement.step();
+    move_input(site, {torch::ones_like(step), step});
+    const auto shift =  // as the bias holds it
+        site.line.factor * (site.bias.to(torch::kDouble) - bias.to(torch::kDouble));
     const auto correction = refinement.move(shift);
     if (!(correction.error_after < record.error_after)) {
+      torch::Tensor(site.bias).copy_(bias);
       return;
     }
-    torch::Tensor(site.bias).copy_(bias);
     change(layer, correction.weight, correction.offset);
     refinement.note(correction);
     record.error_after = correction.error_after;
@@ -132,12 +132,12 @@ void LayerFits::fit_channels(const Layer& layer) {
     return;
   }
   ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.is_convolution ? 1 : -1,
-                      layer.bias.defined() || layer.running_mean.defined());
+                      layer.takes_offset());
   add_batches(channels, models_.read_by(layer.node, layer.input));
   const auto correction = folded(layer, channels.solve());
   const auto [before, after] = kept_if_nearer(
       models_.made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
-      {layer.weight, layer.bias, layer.running_mean});
+      {layer.weight, layer.bias, layer.offset.tensor});
   result_.layers.push_back({.name = layer.name,
                             .fit = LayerFit::per_channel,
                             .error_before = before,

@@ -50,6 +50,15 @@ bool is_number(const jit::Value* value, double wanted) {
   return constant && constant->isScalar() && constant->toScalar().to<double>() == wanted;
 }
 
+// x + y, with no factor, of two tensors.
+bool is_sum(const jit::Node* node) {
+  static const auto kAdd = c10::Symbol::aten("add_");
+  return (node->kind() == c10::aten::add || node->kind() == kAdd) && node->inputs().size() == 3 &&
+         is_number(node->input(2), 1.0) &&
+         node->input(0)->type()->isSubtypeOf(*c10::TensorType::get()) &&
+         node->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
+}
+
 // addmm(bias, x, w, beta, alpha) with other factors than 1, or of another type.
 bool is_scaled(const jit::Node* node) {
   return node->kind() == c10::aten::addmm &&
@@ -93,14 +102,6 @@ bool is_one_for_each_output(const torch::Tensor& tensor, const torch::Tensor& we
 
 bool may_be_layer(const jit::Node* node) {
   return row_of(node) != nullptr;
-}
-
-bool is_sum(const jit::Node* node) {
-  static const auto kAdd = c10::Symbol::aten("add_");
-  return (node->kind() == c10::aten::add || node->kind() == kAdd) && node->inputs().size() == 3 &&
-         is_number(node->input(2), 1.0) &&
-         node->input(0)->type()->isSubtypeOf(*c10::TensorType::get()) &&
-         node->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
 }
 
 // conv2d(x, weight, bias, stride, padding, dilation, groups);

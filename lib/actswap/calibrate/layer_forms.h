@@ -45,9 +45,6 @@ std::optional<Geometry> geometry_of(torch::jit::Node* node);
 /// Whether the operator is that of a layer, if what it multiplies with is a parameter.
 bool may_be_layer(const torch::jit::Node* node);
 
-/// x + y, with no factor, of two tensors.
-bool is_sum(const torch::jit::Node* node);
-
 class LayerForms {
  public:
   LayerForms(Program& program, const ProgramTensors& tensors);

@@ -20,17 +20,10 @@ const torch::Tensor& like_output(const LayerValues& values) {
   return values.output.defined() ? values.output : values.original;
 }
 
-// What turns a difference behind the batch norm into one before it. A channel that the norm takes
-// away cannot be told what it lacks.
-torch::Tensor before_norm(const Layer& layer) {
-  return torch::where(layer.scale.abs() > 1e-6, layer.scale.reciprocal(), torch::zeros({}))
-      .to(torch::kFloat);
-}
-
-// Whether a place of the output is one of what is compared, with the same channels.
-bool is_place_by_place(const Layer& layer, const LayerValues& values) {
-  return values.now.sizes() == values.output.sizes() &&
-         (!layer.scale.defined() || layer.is_convolution || values.output.dim() == 2);
+// What turns a difference behind the affines into one before them, for each output. A channel that
+// they take away cannot be told what it lacks.
+torch::Tensor before_affines(const Layer& layer) {
+  return bounded_reciprocal(layer.scale).expand({layer.weight.size(0)}).to(torch::kFloat);
 }
 
 // What the output lacks, everywhere. Where a sum repeats the output, it is the mean of what the
@@ -41,9 +34,8 @@ torch::Tensor lacking_everywhere(const Layer& layer, const LayerValues& values) 
       static_cast<double>(found.numel()) / static_cast<double>(values.output.numel());
   found = found.sum_to_size(values.output.sizes()) / repetitions;
   if (layer.scale.defined()) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(found.dim()), 1);
-    shape[1] = -1;
-    found = found * before_norm(layer).reshape(shape).to(found.dtype());
+    found =
+        found * beside(before_affines(layer), found.dim(), layer.channel_dim()).to(found.dtype());
   }
   return found;
 }
@@ -66,7 +58,8 @@ LayerValues aligned(const Layer& layer, LayerValues values) {
   if (values.site_input.defined()) {
     values.site_input = values.site_input.reshape(values.input.sizes());
   }
-  if (values.now.defined() && !is_place_by_place(layer, values)) {
+  // A sum may repeat the output.
+  if (values.now.defined() && values.now.sizes() != values.output.sizes()) {
     values.original = lacking_everywhere(layer, values);
     values.now = torch::Tensor();  // the difference is done
   }
@@ -79,7 +72,7 @@ torch::Tensor lacking_at(const Layer& layer, const LayerValues& values, const to
   if (values.now.defined()) {
     const auto found = difference(original, values_at(layer, values.now, places));
     return layer.scale.defined()
-               ? found * before_norm(layer).reshape({layer.geometry.groups, 1, -1})
+               ? found * before_affines(layer).reshape({layer.geometry.groups, 1, -1})
                : found;
   }
   if (values.output.defined()) {

@@ -1,4 +1,5 @@
 #include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/producers.h>
 #include <actswap/graph/flatten.h>
 #include <actswap/graph/walk.h>
 
@@ -15,21 +16,15 @@ namespace jit = torch::jit;
 
 namespace {
 
-constexpr std::int64_t kLast = -1;
-
-bool is_aten(const jit::Node* node, const char* name) {
-  return node->kind() == c10::Symbol::aten(name);
-}
-
-bool is_constant_false(jit::Value* value) {
-  const auto constant = jit::toIValue(value);
-  return constant && constant->isBool() && !constant->toBool();
-}
-
 class Analysis {
  public:
   explicit Analysis(Program& program)
-      : graph_(program.graph()), tensors_(program), forms_(program, tensors_) {}
+      : graph_(program.graph()),
+        program_(program),
+        tensors_(program),
+        forms_(program, tensors_),
+        affines_(program, tensors_),
+        producers_(program, forms_, affines_, tensors_) {}
 
   Neighbourhood run() {
     Neighbourhood found;
@@ -66,23 +61,16 @@ class Analysis {
         for (const std::size_t number : reached[node]) {
           found.sites[number].reaches_layer = true;
         }
-        layer->site = sole_site(*layer, found.sites);
+        find_site(*layer, found.sites);
         found.layers.push_back(std::move(*layer));
       } else {
-        found.left_out.push_back(name_of(form->weight, node) + ": " + reason);
+        found.left_out.push_back(module_of(form->weight, node) + ": " + reason);
       }
     }
     return found;
   }
 
  private:
-  // Of the module that the tensor belongs to, or of the tensor itself.
-  static std::string name_of(const jit::Value* tensor, const jit::Node* reader) {
-    const auto path = attribute_path(tensor);
-    return path.empty() ? std::string(reader->kind().toUnqualString()) + " without parameters"
-                        : path.substr(0, path.rfind('.'));
-  }
-
   // The outermost node that holds it.
   const jit::Node* outermost(const jit::Node* node) const {
     while (node->owningBlock() != graph_.block()) {
@@ -110,7 +98,8 @@ class Analysis {
         continue;
       }
       for (const jit::Value* output : outermost(use.user)->outputs()) {
-        reach(output, site_number, reached, visited, through_sum || is_sum(use.user), past_layers);
+        reach(output, site_number, reached, visited, through_sum || affines_.is_sum(use.user),
+              past_layers);
       }
     }
   }
@@ -129,31 +118,9 @@ class Analysis {
     return found;
   }
 
-  // The node that alone reads the value, if it is of the outermost block.
-  jit::Node* sole_reader(const jit::Value* value) const {
-    return value->uses().size() == 1 && value->uses()[0].user->owningBlock() == graph_.block()
-               ? value->uses()[0].user
-               : nullptr;
-  }
-
-  // batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn)
-  static bool is_fixed_batch_norm(jit::Node* node) {
-    return is_aten(node, "batch_norm") && is_constant_false(node->input(5));
-  }
-
-  static bool is_identity_in_eval(jit::Node* node) {
-    return (is_aten(node, "dropout") || is_aten(node, "dropout_")) &&
-           is_constant_false(node->input(2));
-  }
-
-  // The last dimension stays what it was, if its size does.
-  static bool is_view(const jit::Node* node) {
-    return is_aten(node, "view") || is_aten(node, "reshape") || is_aten(node, "_unsafe_view");
-  }
-
   std::optional<Layer> make_layer(const LayerForm& form, std::string& reason) const {
     Layer layer;
-    layer.name = name_of(form.weight, form.node);
+    layer.name = module_of(form.weight, form.node);
     layer.node = form.node;
     layer.input = form.input;
     layer.output = form.output;
@@ -189,55 +156,67 @@ class Analysis {
     return layer;
   }
 
-  // Its channels are then the layer's.
-  std::int64_t sole_site(const Layer& layer, const std::vector<BlendSite>& sites) const {
+  // The site whose output is the layer's input, but for affines; its channels are the layer's.
+  void find_site(Layer& layer, const std::vector<BlendSite>& sites) const {
+    const Channels channels = {layer.weight.size(1) * layer.geometry.groups,
+                               layer.is_convolution ? layer.weight.dim() - 2 : 0};
     const jit::Value* value = layer.input;
     const jit::Node* reader = layer.node;
-    const auto passes = [&](const jit::Value* passed) {
-      return is_identity_in_eval(const_cast<jit::Node*>(passed->node())) ||
-             (!layer.is_convolution && is_view(passed->node()));
-    };
-    while (sole_reader(value) == reader && passes(value)) {
-      reader = value->node();
-      value = reader->input(0);
+    Line line;
+    while (sole_reader(graph_, value) == reader) {
+      jit::Node* node = const_cast<jit::Node*>(value->node());
+      const auto affine = affines_.at(node, channels);
+      if (!affine && !is_identity_in_eval(node) && !(channels.behind == 0 && is_view(node))) {
+        break;
+      }
+      line = affine ? affine->line.then(line) : line;
+      reader = node;
+      value = affine ? affines_.input_of(node) : node->input(0);
     }
     for (std::size_t i = 0; i < sites.size(); ++i) {
       const auto& site = sites[i];
-      if (site.output == value && sole_reader(value) == reader && site.bias.defined() &&
-          site.bias.numel() == layer.weight.size(1) &&
-          site.channel_dim == (layer.is_convolution ? 1 : kLast)) {
-        return static_cast<std::int64_t>(i);
+      if (site.output == value && sole_reader(graph_, value) == reader && site.bias.defined() &&
+          site.bias.numel() == channels.count && site.channel_dim == channels.dim()) {
+        layer.site = static_cast<std::int64_t>(i);
+        layer.site_scale = line.factor;
       }
     }
-    return -1;
   }
 
   void compare_at(Layer& layer) const {
+    const Channels channels = {layer.weight.size(0),
+                               layer.is_convolution ? layer.weight.dim() - 2 : 0};
     layer.compared = layer.output;
-    jit::Node* reader = sole_reader(layer.compared);
-    if (reader != nullptr && is_fixed_batch_norm(reader)) {
-      const auto variance = tensors_.tensor_of(reader->input(4));
-      const auto eps = jit::toIValue(reader->input(7));
-      const auto weight = tensors_.tensor_of(reader->input(1));
-      if (!variance.defined() || !eps) {
-        return;
+    Line line;
+    while (jit::Node* reader = sole_reader(graph_, layer.compared)) {
+      const auto affine = affines_.input_of(reader) == layer.compared
+                              ? affines_.at(reader, channels)
+                              : std::nullopt;
+      const bool is_sum = affines_.is_sum(reader);
+      if (!affine && !is_identity_in_eval(reader) && !affines_.adds(reader) && !is_sum) {
+        break;
       }
-      layer.scale = (variance + eps->toDouble()).rsqrt();
-      if (weight.defined()) {
-        layer.scale = layer.scale * weight;
-      }
-      if (!layer.bias.defined()) {
-        layer.running_mean = tensors_.own_tensor(reader->input(3));
+      if (affine) {
+        take_offset(layer, *affine, line);
+        line = line.then(affine->line);
+        layer.scale = line.factor;
       }
       layer.compared = reader->output();
-      reader = sole_reader(layer.compared);
+      if (is_sum) {
+        break;
+      }
     }
-    if (reader != nullptr && is_identity_in_eval(reader)) {
-      layer.compared = reader->output();
-      reader = sole_reader(layer.compared);
+  }
+
+  // Where the layer itself has no bias. What reads the tensor must run behind the layer.
+  void take_offset(Layer& layer, const Affine& affine, const Line& before) const {
+    if (layer.takes_offset() || program_.position(affine.first) < program_.position(layer.node)) {
+      return;
     }
-    if (reader != nullptr && is_sum(reader)) {
-      layer.compared = reader->output();
+    if (affine.mean.defined()) {
+      layer.offset = {affine.mean, -before.factor};
+    } else if (affine.bias.defined()) {
+      layer.offset = {affine.bias, before.factor * affine.line.factor / affine.bias_factor};
     }
   }
 
@@ -248,7 +227,7 @@ class Analysis {
     }
     const auto eps = jit::toIValue(node->input(7));
     BatchNorm norm;
-    norm.name = name_of(node->input(1), node);
+    norm.name = module_of(node->input(1), node);
     norm.node = node;
     norm.input = node->input(0);
     norm.output = node->output();
@@ -261,10 +240,34 @@ class Analysis {
       return std::nullopt;
     }
     norm.eps = eps->toDouble();
-    norm.is_behind_layer = std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) {
-      return layer.output == norm.input;
-    });
+    norm.is_behind_layer = is_behind(node, layers);
     return norm;
+  }
+
+  bool is_behind(jit::Node* affine, const std::vector<Layer>& layers) const {
+    const jit::Value* value = affines_.input_of(affine);
+    const auto gives = [&](const Layer& layer) { return layer.output == value; };
+    while (std::none_of(layers.begin(), layers.end(), gives)) {
+      jit::Node* node = const_cast<jit::Node*>(value->node());
+      if (is_identity_in_eval(node)) {
+        value = node->input(0);
+      } else if (affines_.input_of(node) != nullptr) {
+        value = affines_.input_of(node);
+      } else {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Whether the value goes, by way of affines, into a node of this kind.
+  template <class Kind>
+  bool feeds(const jit::Value* value, const Kind& is_kind) const {
+    return std::any_of(value->uses().begin(), value->uses().end(), [&](const jit::Use& use) {
+      jit::Node* user = use.user;
+      const bool passes = affines_.input_of(user) == value || is_identity_in_eval(user);
+      return is_kind(user) || (passes && feeds(user->output(), is_kind));
+    });
   }
 
   BlendSite site(jit::Node* call) const {
@@ -273,77 +276,38 @@ class Analysis {
     site.call = call;
     site.input = call->input(1);
     site.output = call->output();
-    const auto& uses = site.output->uses();
-    site.feeds_sum =
-        std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) { return is_sum(use.user); });
-    find_producer(site.input, call, site);
+    site.feeds_sum = feeds(site.output, [&](jit::Node* node) { return affines_.is_sum(node); });
+    site.feeds_gate = feeds(site.output, [&](jit::Node* node) { return affines_.is_gate(node); });
+    auto producer = producers_.of(site.input, call);
+    if (producer.bias.defined()) {
+      site.bias = producer.bias;
+      site.weight = producer.weight;
+      site.line = producer.line;
+      site.producer = producer.name;
+      site.producer_node = producer.first;
+      site.channel_dim = producer.channel_dim;
+    }
     return site;
   }
 
-  // A bias that reaches nothing but the reader.
-  void find_producer(const jit::Value* value, const jit::Node* reader, BlendSite& site) const {
-    if (sole_reader(value) != reader) {
-      return;
-    }
-    jit::Node* node = const_cast<jit::Node*>(value->node());
-    if (node->owningBlock() != graph_.block()) {
-      return;
-    }
-    if (const auto* form = forms_.giving(value)) {
-      if (!form->is_convolution || geometry_of(form->node)) {
-        site.channel_dim = form->is_convolution ? 1 : kLast;
-        take(site, forms_.bias_of(*form), forms_.weight_of(*form), form->weight, form->node);
-      }
-    } else if (is_fixed_batch_norm(node)) {
-      site.channel_dim = 1;
-      take_norm(site, node, 2);
-    } else if (is_aten(node, "group_norm") || is_aten(node, "layer_norm")) {
-      site.channel_dim = is_aten(node, "layer_norm") ? kLast : 1;
-      take_norm(site, node, 3);
-    } else if (is_identity_in_eval(node)) {
-      find_producer(node->input(0), node, site);
-    } else if (is_view(node)) {
-      find_producer(node->input(0), node, site);
-      if (site.channel_dim != kLast) {
-        forget_producer(site);
-      }
-    } else if (is_sum(node)) {
-      for (std::size_t i = 0; i < 2 && !site.bias.defined(); ++i) {
-        find_producer(node->input(i), node, site);
-      }
-      site.weight = torch::Tensor();  // it scales one of the terms
-    }
-  }
-
-  static void forget_producer(BlendSite& site) {
-    site.bias = site.weight = torch::Tensor();
-    site.producer.clear();
-    site.producer_node = nullptr;
-    site.channel_dim = 1;
-  }
-
-  // Its weight stands before the bias.
-  void take_norm(BlendSite& site, const jit::Node* node, std::size_t bias) const {
-    const jit::Value* weight = node->input(bias - 1);
-    take(site, tensors_.own_tensor(node->input(bias)), tensors_.own_tensor(weight), weight, node);
-  }
-
-  static void take(BlendSite& site, const torch::Tensor& bias, const torch::Tensor& weight,
-                   const jit::Value* weight_read, const jit::Node* node) {
-    if (bias.defined() && bias.dim() == 1) {
-      site.bias = bias;
-      site.weight = weight;
-      site.producer = name_of(weight_read, node);
-      site.producer_node = node;
-    }
-  }
-
   jit::Graph& graph_;
+  const Program& program_;
   ProgramTensors tensors_;
   LayerForms forms_;
+  Affines affines_;
+  Producers producers_;
 };
 
 }  // namespace
+
+void add_offset(const Layer& layer, const torch::Tensor& numbers) {
+  if (layer.bias.defined()) {
+    torch::Tensor(layer.bias).add_(numbers);
+  } else if (layer.offset.tensor.defined()) {
+    const auto change = layer.offset.factor * numbers.to(torch::kDouble);
+    torch::Tensor(layer.offset.tensor).add_(change.to(layer.offset.tensor.dtype()));
+  }
+}
 
 Neighbourhood find_neighbours(Program& program) {
   return Analysis(program).run();

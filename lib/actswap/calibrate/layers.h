@@ -1,6 +1,7 @@
 // Which layers stand before and after each blend: what can be fitted anew, and where a shift goes.
 #pragma once
 
+#include <actswap/calibrate/affines.h>
 #include <actswap/calibrate/layer_forms.h>
 #include <actswap/calibrate/program.h>
 
@@ -22,19 +23,31 @@ struct Layer {
   const torch::jit::Value* output = nullptr;  ///< with the bias
   torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k (x k)); may be a view
   torch::Tensor bias;    ///< one number for each output; undefined where it has none
-  /// Where a layer without bias takes an offset instead: of the batch norm that alone reads it,
-  /// whose mean is moved the other way. Undefined where there is none.
-  torch::Tensor running_mean;
-  /// Where the layer is compared with the original: its output, or that of the batch norm behind
-  /// it, or the residual sum that one of them goes into alone, so that it makes up for what went
+  /// Where a layer without bias takes an offset instead: in a tensor of an affine behind it, which
+  /// changes by a factor times what the layer's output is to change by. Of a batch norm it is the
+  /// running mean, otherwise the bias.
+  struct Offset {
+    torch::Tensor tensor;  ///< undefined: there is none
+    torch::Tensor factor;  ///< one number for each channel, or for all
+  } offset = {};
+  /// Where the layer is compared with the original: its output, or that of the affines behind it,
+  /// or the residual sum that one of them goes into alone, so that it makes up for what went
   /// wrong in the other branches. The sum may repeat the layer's output (broadcasting).
   const torch::jit::Value* compared = nullptr;
-  torch::Tensor scale;  ///< what that batch norm multiplies each channel by; undefined: 1
+  torch::Tensor scale;  ///< what those affines multiply each channel by; undefined: 1
   bool is_convolution = false;
   Geometry geometry = {};  ///< of a convolution; the weight is seen as if not transposed
-  /// The blend whose output is its input and goes nowhere else, by its number; -1: there is none.
+  /// The blend whose output is its input, but for affines, and goes nowhere else, by its number;
+  /// -1: there is none.
   std::int64_t site = -1;
+  torch::Tensor site_scale;  ///< what those affines multiply each channel by; undefined: 1
+
+  std::int64_t channel_dim() const { return is_convolution ? 1 : -1; }  ///< of its output
+  bool takes_offset() const { return bias.defined() || offset.tensor.defined(); }
 };
+
+/// Adds to what the layer gives, one number for each output, where it takes an offset.
+void add_offset(const Layer& layer, const torch::Tensor& numbers);
 
 /// A blend of the outermost block, in the order of the program.
 struct BlendSite {
@@ -47,13 +60,17 @@ struct BlendSite {
   bool past_layers = false;
   /// Its output goes into a sum as it is, where no layer can scale it.
   bool feeds_sum = false;
+  /// Its output is multiplied with another value, so that no offset of it can be made up for.
+  bool feeds_gate = false;
   /// The bias that shifts its input alone; undefined where there is none.
   torch::Tensor bias;
   /// The weight that together with the bias scales its input alone: its first dimension is the
   /// channels. Undefined where there is none.
   torch::Tensor weight;
+  /// input = line.factor * bias + line.offset + what the weight multiplies
+  Line line = {};
   std::string producer = {};                        ///< whose bias that is
-  const torch::jit::Node* producer_node = nullptr;  ///< that reads it
+  const torch::jit::Node* producer_node = nullptr;  ///< the first that reads bias or weight
   std::int64_t channel_dim = 1;                     ///< of its input
 };
 
@@ -68,7 +85,7 @@ struct BatchNorm {
   torch::Tensor running_mean;
   torch::Tensor running_var;
   double eps = 0.0;
-  bool is_behind_layer = false;  ///< one that is fitted, with nothing between
+  bool is_behind_layer = false;  ///< one that is fitted, with nothing but affines between
 };
 
 struct Neighbourhood {

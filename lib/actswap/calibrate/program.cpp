@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/calibrate/copy_values.h>
+#include <actswap/calibrate/einsum_layers.h>
 #include <actswap/calibrate/layer_forms.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
@@ -44,6 +45,12 @@ bool is_tensor_constant(const jit::Node* node) {
 bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
   const auto constant = jit::toIValue(value);
   return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
+}
+
+std::shared_ptr<jit::Graph> flat_forward(const jit::Module& blended) {
+  auto graph = flatten(blended);
+  einsums_to_linear_layers(*graph);
+  return graph;
 }
 
 // The inputs, and forward's own defaults for the rest.
@@ -96,7 +103,7 @@ Program::Flat Program::flat(const jit::Module& blended, const Batches& batches) 
   for (const auto& batch : batches) {
     inputs.push_back(arguments_of(blended, batch));
   }
-  const auto graph = flatten(blended);
+  const auto graph = flat_forward(blended);
   const bool has_taken = take_branches(graph, blended, inputs, [](const jit::Node* node) {
     return is_blend_call(node) || may_be_layer(node);
   });
@@ -120,7 +127,7 @@ Program::Program(const jit::Module& blended, const jit::Module& copy, const Flat
 }
 
 Program::Program(const jit::Module& blended, const jit::Module& original)
-    : sides_{Side(blended, flatten(blended)), Side(original, flatten(original))} {
+    : sides_{Side(blended, flat_forward(blended)), Side(original, flat_forward(original))} {
   set_up();
 }
 

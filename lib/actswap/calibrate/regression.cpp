@@ -27,8 +27,7 @@ std::int64_t Regression::widest(std::int64_t memory) {
   return static_cast<std::int64_t>(std::sqrt(static_cast<double>(memory / kBytes)));
 }
 
-Regression::Regression(const Layer& layer)
-    : layer_(layer), has_offset_(layer.bias.defined() || layer.running_mean.defined()) {
+Regression::Regression(const Layer& layer) : layer_(layer), has_offset_(layer.takes_offset()) {
   const auto groups = layer.geometry.groups;
   const auto features = features_of(layer);
   const auto outputs = layer.weight.size(0) / groups;

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -14,6 +15,12 @@ namespace {
 // Activations bend within about 1 of 0, whatever the scale of the channel.
 constexpr double kLargestShift = 1.0;
 constexpr double kShiftStep = 0.1;
+// For channels of which no such shift leaves more than half. For others it would be no gain: alone
+// they are followed best by the straight part of the target, which gives the layers behind nothing
+// to combine.
+constexpr double kFarthestShift = 3.0;
+constexpr double kFarStep = 0.5;
+constexpr double kLost = 0.5;
 constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
@@ -29,44 +36,89 @@ torch::Tensor mean_square(const torch::Tensor& values) {
   return values.square().mean(1);
 }
 
-// The share of y that a leaves, for each channel: of its mean square, of its variance, or with the
-// best factor 1 - r^2.
+// The share of y that a leaves, for each channel: of its mean square or of its variance, as it is
+// or with the best factor.
 torch::Tensor unexplained(const torch::Tensor& a, const ActivationSamples& samples, Behind behind) {
   switch (behind) {
     case Behind::nothing:
       return mean_square(samples.y - a) / mean_square(samples.y).clamp_min(1e-30);
     case Behind::sum:
       return mean_square(centred(samples.y - a)) / mean_square(centred(samples.y)).clamp_min(1e-30);
+    case Behind::gate:
     case Behind::layers:
       break;
   }
-  const auto da = centred(a);
-  const auto dy = centred(samples.y);
+  const auto da = behind == Behind::gate ? a : centred(a);
+  const auto dy = behind == Behind::gate ? samples.y : centred(samples.y);
   const auto variances = mean_square(da) * mean_square(dy);
   return 1.0 - (da * dy).mean(1).square() / variances.clamp_min(1e-30);
 }
 
+class Search {
+ public:
+  Search(const ActivationSamples& samples,
+         const std::function<torch::Tensor(const torch::Tensor&)>& target, Behind behind)
+      : samples_(samples), target_(target), behind_(behind) {
+    const auto middle = samples.x_original.mean(1) - samples.x.mean(1);
+    best_ = {torch::ones_like(middle), middle};
+    least_ = left(best_) * (1.0 - kWorthwhile);
+  }
+
+  const InputChange& best() const { return best_; }
+
+  // Up to this distance on both sides.
+  void try_shifts(const InputChange& around, double distance, double step) {
+    const auto steps = std::lround(distance / step);
+    for (auto i = -steps; i <= steps; ++i) {
+      take_if_better({around.scale, around.shift + static_cast<double>(i) * step});
+    }
+  }
+
+  // What is tried from here on is only for channels that are lost so far.
+  void look_at_lost_channels() {
+    least_ = torch::where(least_ > kLost, least_, torch::zeros_like(least_));
+  }
+  bool has_lost_channels() const { return (least_ > kLost).any().item<bool>(); }
+
+ private:
+  torch::Tensor left(const InputChange& change) const {
+    const auto x = change.scale.unsqueeze(1) * samples_.x + change.shift.unsqueeze(1);
+    return unexplained(target_(x), samples_, behind_);
+  }
+
+  void take_if_better(const InputChange& change) {
+    const auto found = left(change);
+    const auto is_better = found < least_;
+    best_.scale = torch::where(is_better, change.scale, best_.scale);
+    best_.shift = torch::where(is_better, change.shift, best_.shift);
+    least_ = torch::minimum(found, least_);
+  }
+
+  const ActivationSamples& samples_;
+  const std::function<torch::Tensor(const torch::Tensor&)>& target_;
+  Behind behind_;
+  InputChange best_;
+  torch::Tensor least_;
+};
+
 InputChange best_of_block(const ActivationSamples& samples,
                           const std::function<torch::Tensor(const torch::Tensor&)>& target,
                           Behind behind, bool may_scale) {
-  const auto& x = samples.x;
-  const auto middle = samples.x_original.mean(1) - x.mean(1);
-  InputChange best = {torch::ones_like(middle), middle.clone()};
-  auto least = unexplained(target(x + middle.unsqueeze(1)), samples, behind) * (1.0 - kWorthwhile);
-  for (const double scale : kScales) {
-    if (scale != 1.0 && !may_scale) {
-      continue;
+  Search search(samples, target, behind);
+  const auto start = search.best();
+  const auto try_all = [&](double distance, double step) {
+    for (const double scale : kScales) {
+      if (scale == 1.0 || may_scale) {
+        search.try_shifts({scale * start.scale, scale * start.shift}, distance, step);
+      }
     }
-    for (double step = -kLargestShift; step <= kLargestShift + 1e-9; step += kShiftStep) {
-      const auto shift = scale * middle + step;
-      const auto left = unexplained(target(scale * x + shift.unsqueeze(1)), samples, behind);
-      const auto is_better = left < least;
-      best.scale = torch::where(is_better, torch::full_like(best.scale, scale), best.scale);
-      best.shift = torch::where(is_better, shift, best.shift);
-      least = torch::minimum(left, least);
-    }
+  };
+  try_all(kLargestShift, kShiftStep);
+  if (search.has_lost_channels()) {
+    search.look_at_lost_channels();
+    try_all(kFarthestShift, kFarStep);
   }
-  return best;
+  return search.best();
 }
 
 }  // namespace

@@ -24,12 +24,13 @@ struct InputChange {
 enum class Behind {
   layers,   ///< a factor and an offset
   sum,      ///< an offset: the output goes into a sum as it is
+  gate,     ///< a factor: the output is multiplied with another value
   nothing,  ///< the output also goes where no layer is
 };
 
-/// For each channel the scale and shift, from a grid around the difference of the means, for which
-/// target(scale * x + shift) is nearest to y but for what is made up for; that difference alone
-/// where nothing is clearly better.
+/// For each channel the scale and shift, from a grid around the difference of the means,
+/// for which target(scale * x + shift) is nearest to y but for what is made up for; that difference
+/// alone where nothing is clearly better.
 /// @param may_scale otherwise the scale is 1
 InputChange best_input_change(const ActivationSamples& samples,
                               const std::function<torch::Tensor(const torch::Tensor&)>& target,

@@ -41,10 +41,14 @@ torch::Tensor ShiftRefinement::of_features(const torch::Tensor& channels) const 
   return channels.to(torch::kFloat).repeat_interleave(taps_of(layer_));
 }
 
-// Where it is padded stays 0, whatever the function gives for 0.
-torch::Tensor ShiftRefinement::applied(const LayerRows& rows,
-                                       const torch::Tensor& site_input) const {
-  const auto found = function_(site_input);
+// Of the layer's input, where the site is given another one. Where it is padded stays 0, whatever
+// the function gives for 0; between site and layer may be affines.
+torch::Tensor ShiftRefinement::difference(const LayerRows& rows, const torch::Tensor& from,
+                                          const torch::Tensor& to) const {
+  auto found = function_(to) - function_(from);
+  if (layer_.site_scale.defined()) {
+    found = found * of_features(layer_.site_scale.expand({layer_.weight.size(1)}));
+  }
   return rows.inside.defined() ? found * rows.inside : found;
 }
 
@@ -62,7 +66,7 @@ torch::Tensor ShiftRefinement::step() const {
     }
     const auto some = thinned(rows, every);
     const auto& z = some.site_input;
-    step.add(some, (applied(some, z + kStep) - applied(some, z - kStep)) / (2.0 * kStep));
+    step.add(some, difference(some, z - kStep, z + kStep) / (2.0 * kStep));
   }
   return step.solve();
 }
@@ -71,10 +75,11 @@ Regression::Correction ShiftRefinement::move(const torch::Tensor& shift) {
   const auto weight = weight_of_rows(layer_, layer_.weight);
   Regression regression(layer_);
   for (auto& rows : rows_) {
-    rows.site_input = rows.site_input + of_features(shift);
-    const auto x = applied(rows, rows.site_input);
-    rows.lacking = rows.lacking - torch::bmm(x - rows.x, weight);
-    rows.x = x;
+    const auto site_input = rows.site_input + of_features(shift);
+    const auto change = difference(rows, rows.site_input, site_input);
+    rows.lacking = rows.lacking - torch::bmm(change, weight);
+    rows.x = rows.x + change;
+    rows.site_input = site_input;
     regression.add(rows);
   }
   return regression.solve();

@@ -36,7 +36,8 @@ class ShiftRefinement {
 
  private:
   torch::Tensor of_features(const torch::Tensor& channels) const;
-  torch::Tensor applied(const LayerRows& rows, const torch::Tensor& site_input) const;
+  torch::Tensor difference(const LayerRows& rows, const torch::Tensor& from,
+                           const torch::Tensor& to) const;
 
   const Layer& layer_;
   std::vector<LayerRows> rows_;

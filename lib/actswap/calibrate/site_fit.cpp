@@ -1,4 +1,5 @@
 #include <actswap/calibrate/channel_rows.h>
+#include <actswap/calibrate/move_input.h>
 #include <actswap/calibrate/site_fit.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/walk.h>
@@ -22,6 +23,13 @@ torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
 bool is_homogeneous(const std::function<torch::Tensor(const torch::Tensor&)>& function) {
   const auto x = torch::linspace(-4.0, 4.0, 33);
   return torch::allclose(function(2.0 * x), 2.0 * function(x));
+}
+
+Behind behind_of(const BlendSite& site) {
+  if (!site.reaches_layer || site.past_layers || (site.feeds_sum && site.feeds_gate)) {
+    return Behind::nothing;
+  }
+  return site.feeds_sum ? Behind::sum : site.feeds_gate ? Behind::gate : Behind::layers;
 }
 
 }  // namespace
@@ -65,19 +73,10 @@ void SiteFit::fit(const BlendSite& site) {
   const auto samples = site.bias.defined() ? samples_of(site) : ActivationSamples();
   if (site.bias.defined() && samples.x.size(0) == site.bias.numel()) {
     const auto function = target_of(site);
-    const auto behind = !site.reaches_layer || site.past_layers ? Behind::nothing
-                        : site.feeds_sum                        ? Behind::sum
-                                                                : Behind::layers;
+    const auto behind = behind_of(site);
     const bool may_scale =
         site.weight.defined() && behind == Behind::layers && !is_homogeneous(function);
-    const auto change = best_input_change(samples, function, behind, may_scale);
-    const auto scale = change.scale.to(site.bias.dtype());
-    torch::Tensor(site.bias).mul_(scale).add_(change.shift.to(site.bias.dtype()));
-    if (may_scale) {
-      std::vector<std::int64_t> shape(static_cast<std::size_t>(site.weight.dim()), 1);
-      shape[0] = -1;
-      torch::Tensor(site.weight).mul_(scale.reshape(shape));
-    }
+    const auto change = move_input(site, best_input_change(samples, function, behind, may_scale));
     record.producer = site.producer;
     record.channels = site.bias.numel();
     record.mean_scale = change.scale.mean().item<double>();

@@ -29,6 +29,45 @@ bool is_statistic(const jit::Use& use) {
   return (name == "batch_norm" || name == "instance_norm") && (use.offset == 3 || use.offset == 4);
 }
 
+bool is_einsum(const jit::Node* node) {
+  return node->kind() == c10::Symbol::aten("einsum");
+}
+
+bool is_one_of_einsum(const jit::Use& use) {
+  return use.user->kind() == c10::prim::ListConstruct &&
+         std::any_of(use.user->output()->uses().begin(), use.user->output()->uses().end(),
+                     [](const jit::Use& list) { return is_einsum(list.user); });
+}
+
+bool is_constant(const jit::Value* value) {
+  return value->node()->kind() == c10::prim::Constant ||
+         value->node()->kind() == c10::prim::GetAttr;
+}
+
+// x * constant + constant, also one of the two or several.
+const jit::Value* input_of_affine(const jit::Node* node) {
+  static const std::set<std::string> kOperators = {"mul", "div", "add", "sub"};
+  if (!node->kind().is_aten() || !kOperators.contains(node->kind().toUnqualString())) {
+    return nullptr;
+  }
+  const bool is_first_constant = is_constant(node->input(0));
+  return is_first_constant == is_constant(node->input(1)) ? nullptr
+                                                          : node->input(is_first_constant ? 1 : 0);
+}
+
+// One number for each channel of a layer's or norm's output, which only such numbers are between.
+bool is_per_channel(const jit::Use& use, const torch::Tensor& tensor) {
+  const jit::Value* value = input_of_affine(use.user);
+  if (value == nullptr || tensor.numel() < 2 ||
+      tensor.numel() != *std::max_element(tensor.sizes().begin(), tensor.sizes().end())) {
+    return false;
+  }
+  while (const auto* input = input_of_affine(value->node())) {
+    value = input;
+  }
+  return has_weights(value->node()) && is_constant(value->node()->input(1));
+}
+
 bool is_weight(jit::Node* node) {
   if (node->kind() != c10::prim::Constant || node->outputs().size() != 1) {
     return false;
@@ -39,8 +78,9 @@ bool is_weight(jit::Node* node) {
     return false;
   }
   const auto& uses = node->output()->uses();
-  return std::any_of(uses.begin(), uses.end(), [](const jit::Use& use) {
-    return has_weights(use.user) && !is_statistic(use);
+  return std::any_of(uses.begin(), uses.end(), [&](const jit::Use& use) {
+    return (has_weights(use.user) && !is_statistic(use)) || is_one_of_einsum(use) ||
+           is_per_channel(use, value->toTensor());
   });
 }
 

@@ -9,8 +9,9 @@
 namespace actswap {
 
 /// Freezing turns parameters into constants of the code. Those floating-point ones that
-/// convolution, linear and matrix products, embeddings and norms read become parameters of the root
-/// again, named "thawed_0", "thawed_1", ... in the order of the code; a constant that is read at
+/// convolution, linear and matrix products (einsum, too), embeddings and norms read become
+/// parameters of the root again, and so do factors and offsets per channel right behind a layer or
+/// norm, named "thawed_0", "thawed_1", ... in the order of the code; a constant that is read at
 /// several places becomes one parameter. The outputs stay as they are.
 /// @return how many
 /// @throws UsageError where there are none
