@@ -93,7 +93,7 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
       "Write a blended file for your own training loop: model.set_blend(t), then collapse",
       [&common, options] { return run(common, *options); },
       {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-memory", "--calibrate-passes",
-         "--calibrate-draw", "--seed"},
+         "--calibrate-minutes", "--calibrate-draw", "--seed"},
         {"--calibrate"}},
        data_flags_need({"--calibrate"})});
   subcommand->add_option("model", options->model, "TorchScript file")->required();

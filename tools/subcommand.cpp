@@ -94,7 +94,11 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
   add_calibration_size_flags(app, request);
   app.add_option("--calibrate-passes", request.passes,
                  "Fit all layers together in this many passes over the inputs; 0: do not (default: "
-                 "20, fewer for models that take long)");
+                 "20, or as many as 3 minutes have room for)");
+  app.add_option(
+      "--calibrate-minutes", request.minutes,
+      "Fit all layers together until the calibration has taken so long, or gains no more; "
+      "0: do not");
   add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
            "once: all passes go over the same inputs; each-pass: each pass takes others of the "
            "data; auto: each-pass where a training follows, otherwise once")

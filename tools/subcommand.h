@@ -43,7 +43,7 @@ struct PlanFlags {
 
 /// --calibrate-inputs, --calibrate-batch.
 void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request);
-/// These, --calibrate-passes and --calibrate-draw.
+/// These, --calibrate-passes, --calibrate-minutes and --calibrate-draw.
 void add_calibration_flags(CLI::App& app, CalibrationRequest& request);
 
 /// --mean, --deviation, --inputs, --target, --limit.

@@ -26,6 +26,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <ranges>
@@ -38,10 +39,20 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Of the joint fit, where nobody says how many: small networks gain little beyond, and it takes
-// less than a minute of one core (docs/recovery.md has the times).
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Of the joint fit, where neither passes nor minutes are asked for: small networks gain little in
+// more passes, and large ones are worth a few minutes.
 constexpr std::int64_t kPasses = 20;
-constexpr double kMostOperations = 4e11;
+constexpr double kSecondsOfPasses = 180.0;
+// With minutes: the fit ends by itself where it gains no more.
+constexpr std::int64_t kMostPasses = 1000;
+// A training learns from signals that are noisier than what layers lack.
+constexpr double kShareOfRate = 0.4;
 
 class Calibrator {
  public:
@@ -122,27 +133,45 @@ class Calibrator {
     }
   }
 
+  JointFitLimits limits() const {
+    if (!options_.minutes) {
+      return {options_.passes, kPasses, kSecondsOfPasses};
+    }
+    return {options_.passes, kMostPasses, 60.0 * *options_.minutes - seconds_since(begin_)};
+  }
+
   void fit_together() {
-    JointFit fit(program_, neighbours_, models_.inputs(), stream_, options_.memory);
-    if (!fit.is_possible() || options_.passes == 0) {
+    const auto limits = this->limits();
+    if (options_.passes == 0 || (!options_.passes && !(limits.seconds > 0.0))) {
       return;
     }
-    const auto passes = options_.passes.value_or(
-        std::min(kPasses, static_cast<std::int64_t>(kMostOperations / fit.operations_of_a_pass())));
-    if (passes == 0) {
-      result_.joint.reason =
-          "a pass over the inputs takes long; it is done where passes are asked for";
-    } else {
-      const auto on_pass = [&](std::int64_t done) {
-        if (callbacks_.on_pass) {
-          callbacks_.on_pass(static_cast<std::size_t>(done), static_cast<std::size_t>(passes));
-        }
-      };
-      result_.joint = fit.run(passes, [this] { models_.check_interruption(); }, on_pass);
+    FittedTensors tensors(neighbours_);
+    JointError error(program_, neighbours_, models_.inputs(), stream_, options_.memory);
+    if (tensors.empty() || !error.is_possible()) {
+      return;
     }
-    result_.learning_rate = fit.learning_rate(fit.error_held_out());
-    if (!result_.joint.reason.empty()) {
-      result_.left_out.push_back("all layers together: " + result_.joint.reason);
+    const JointFitCallbacks callbacks = {
+        .before_each_batch = [this] { models_.check_interruption(); },
+        .on_plan =
+            [this](std::int64_t passes, double seconds) {
+              if (callbacks_.on_joint_fit) {
+                callbacks_.on_joint_fit(passes, seconds);
+              }
+            },
+        .on_pass =
+            [this](std::int64_t done, std::int64_t passes) {
+              if (callbacks_.on_pass) {
+                callbacks_.on_pass(static_cast<std::size_t>(done),
+                                   static_cast<std::size_t>(passes));
+              }
+            }};
+    auto& joint = result_.joint = JointFit(tensors, error).run(limits, callbacks);
+    if (!joint.reason.empty()) {
+      result_.left_out.push_back("all layers together: " + joint.reason);
+    } else {
+      result_.learning_rate = kShareOfRate * joint.rate *
+                              std::sqrt(joint.error_after / joint.error_before) *
+                              tensors.middle_size();
     }
   }
 
@@ -251,6 +280,7 @@ class Calibrator {
   const CalibrationOptions& options_;
   MemoryShares memory_;
   const CalibrationCallbacks& callbacks_;
+  Clock::time_point begin_ = Clock::now();
   Calibration result_;
   Program program_;
   const InputStream* stream_;
@@ -273,12 +303,11 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
     }
   }
   const EvalMode eval(blended);
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = Clock::now();
   try {
     auto result = Calibrator(blended, batches, stream, options, callbacks).run();
     for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 1.0); });
-    result.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    result.seconds = seconds_since(begin);
     return result;
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) {

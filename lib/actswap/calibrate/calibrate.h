@@ -13,8 +13,9 @@
 //    (Regression). One that is too wide for that gets a factor and an offset for each channel of
 //    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
 //    gets them for its output;
-//  - then all layers and norms are fitted together, by gradients of what each layer lacks, in a few
-//    passes over the same inputs, or over others of the data each time (JointFit);
+//  - then all layers and norms are fitted together, by gradients of what each layer lacks, in
+//    passes over the same inputs, or over others of the data each time, as long as that helps and
+//    the time lasts (JointFit);
 //  - at last batch norms get the statistics of what they are given now, with weight and bias moved
 //    so that they compute the same: training, which goes by the batch's statistics, begins there
 //    (re_estimate).
@@ -50,9 +51,13 @@ struct CalibrationOptions {
   /// A layer whose outputs are computed from more values than this is fitted per channel: the
   /// matrix of the regression has so many rows and columns, in double.
   std::int64_t max_features = 4608;
-  /// Over the inputs, in which all layers are fitted together; >= 0. Empty: 20, or as many as take
-  /// 4e11 multiplications and additions in the layers, which may be none.
+  /// Over the inputs, in which all layers are fitted together; >= 0. Empty: as many as the time has
+  /// room for, and without `minutes` at most 20.
   std::optional<std::int64_t> passes = {};
+  /// That the calibration may take, by the clock; >= 0. The layers are solved for however long that
+  /// takes; the fit of all layers together ends when the time is up. Empty: that fit may take 3
+  /// minutes. With `passes` it does not end a pass early.
+  std::optional<double> minutes = {};
   /// Each of those passes takes as many other inputs of the data, until all had their turn; but for
   /// those held out: more than `inputs` of the data are looked at then. Of a calibration on a
   /// Dataset.
@@ -87,12 +92,14 @@ struct CalibratedLayer {
 };
 
 /// What fitting all layers together did. The errors are shares of the variance of what the layers
-/// give, on inputs held out, in the mean over the layers.
+/// give, on inputs held out, in the mean over the layers (LayerErrors).
 struct JointFitResult {
-  std::int64_t passes = 0;    ///< over the inputs; 0: there was none, or it was taken back
-  std::int64_t inputs = 0;    ///< different ones that it was fitted on, taken back or not
-  double error_before = 0.0;  ///< 0: there was none
-  double error_after = 0.0;   ///< where that is not less than before, it was taken back
+  std::int64_t passes = 0;    ///< over the inputs, that were carried out
+  std::int64_t planned = 0;   ///< that the time had room for: as many as `passes` repeat the fit
+  std::int64_t inputs = 0;    ///< different ones that it was fitted on
+  double rate = 0.0;          ///< the largest step of a tensor, a share of its root mean square
+  double error_before = 0.0;  ///< 0: there was no fit
+  double error_after = 0.0;   ///< never more than before; the same: no step helped
   std::string reason = {};    ///< why there was none
 };
 
@@ -118,7 +125,10 @@ struct CalibrationCallbacks {
   std::function<bool()> should_stop = {};  ///< asked before each batch
   /// Before each blend, and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
-  /// The same of the passes that fit all layers together.
+  /// Before all layers are fitted together: in how many passes at most, which take about so many
+  /// seconds.
+  std::function<void(std::int64_t passes, double seconds)> on_joint_fit = {};
+  /// Before each of these passes, and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_pass = {};
 };
 

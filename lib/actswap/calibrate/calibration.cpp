@@ -13,11 +13,11 @@ std::string to_string(LayerFit fit) {
 namespace {
 
 std::string together(const JointFitResult& joint) {
-  if (joint.passes > 0) {
+  if (joint.error_after < joint.error_before) {
     return std::to_string(joint.passes) + " passes over all of them together, on " +
            std::to_string(joint.inputs) + " inputs; ";
   }
-  return joint.error_before > 0.0 ? "a fit of all of them together taken back; " : "";
+  return joint.error_before > 0.0 ? "a fit of all of them together gained nothing; " : "";
 }
 
 }  // namespace
@@ -48,6 +48,9 @@ void CalibrationOptions::validate() const {
   check("max_features", max_features, 1);
   check("memory", memory, 0);
   check("passes", passes.value_or(0), 0);
+  if (minutes && !(*minutes >= 0.0)) {
+    throw UsageError("Expected minutes >= 0, but got " + std::to_string(*minutes));
+  }
 }
 
 }  // namespace actswap

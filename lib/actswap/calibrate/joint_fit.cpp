@@ -1,72 +1,45 @@
 #include <actswap/base/libtorch_error.h>
-#include <actswap/calibrate/difference.h>
+#include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/joint_fit.h>
-#include <actswap/calibrate/whole.h>
-#include <actswap/graph/model.h>
-#include <actswap/run/random_numbers.h>
 
-#include <ATen/ops/_fused_adamw.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
-#include <numeric>
+#include <string>
 
 namespace actswap {
 
 namespace {
 
-// The first step of a tensor, as a share of its root mean square, for an error of 1: what the
-// outputs lack by a share, weights have to change by about that share.
-constexpr double kRate = 0.1;
-// The same for a training on other signals, whose gradients are noisier.
-constexpr double kTrainingRate = 0.04;
-constexpr double kWarmUp = 0.05;    // share of the steps
-constexpr double kLeastRms = 1e-3;  // a bias that is 0 must be able to move
-constexpr std::size_t kShareHeldOut = 16;
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
-// A pass runs the original, the model, and the model backward to inputs and to weights.
-constexpr double kRunsOfAPass = 4.0;
+// Of trials of the rate.
+constexpr double kFirstRate = 0.01;  // for an error of 1
+constexpr double kFactor = 3.0;
+constexpr double kHarmless = 1.25;  // of the error: it falls when the steps get shorter
+constexpr double kLeastRate = 1e-7;
+constexpr double kMostRate = 0.3;
+constexpr std::int64_t kFewestSteps = 4;
+constexpr std::int64_t kMostSteps = 16;
+constexpr double kUsualTrials = 4.0;
+// Of the passes.
+constexpr double kWarmUp = 0.05;  // share of the steps
+constexpr double kCut = 0.3;      // of the rate, where it was too high
+constexpr double kRise = 1.5;     // of the error on inputs held out, over the best
+constexpr double kBurst = 2.0;    // of a batch's error, over the largest of the pass before
+constexpr int kMostCuts = 4;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kPatience = 4;  // checks without a gain, at least; a quarter of all
+constexpr double kShareOfTime = 0.9;   // that is planned: machines get slower, too
 
-double rms(const torch::Tensor& tensor) {
-  return std::max(kLeastRms, widened(tensor).square().mean().sqrt().item<double>());
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-
-// The tensor that a gradient is taken of, and that is stepped. Undefined where there is none.
-torch::Tensor movable(const torch::Tensor& tensor) {
-  if (!tensor.defined()) {
-    return {};
-  }
-  auto whole = whole_of(tensor);
-  return whole.is_floating_point() && whole.is_leaf() && !whole.is_view() ? whole : torch::Tensor();
-}
-
-class RequireGradients {
- public:
-  explicit RequireGradients(const std::vector<torch::Tensor>& tensors) : tensors_(tensors) {
-    for (const auto& tensor : tensors_) {
-      before_.push_back(tensor.requires_grad());
-      tensor.set_requires_grad(true);
-    }
-  }
-  RequireGradients(const RequireGradients&) = delete;
-  RequireGradients& operator=(const RequireGradients&) = delete;
-  ~RequireGradients() {
-    for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      tensors_[i].set_requires_grad(before_[i]);
-    }
-  }
-
- private:
-  const std::vector<torch::Tensor>& tensors_;
-  std::vector<bool> before_;
-};
 
 // Of the peak.
-double rate_at(std::int64_t step, std::int64_t steps) {
+double share_at(std::int64_t step, std::int64_t steps) {
   const auto warm_up = static_cast<std::int64_t>(kWarmUp * static_cast<double>(steps));
   if (step < warm_up) {
     return static_cast<double>(step + 1) / static_cast<double>(warm_up);
@@ -75,225 +48,201 @@ double rate_at(std::int64_t step, std::int64_t steps) {
   return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
 }
 
+bool all_finite(const std::vector<torch::Tensor>& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const torch::Tensor& tensor) {
+    return !tensor.defined() || torch::isfinite(tensor).all().item<bool>();
+  });
+}
+
+struct NoGradient {
+  std::string cause;
+};
+
 }  // namespace
 
-std::size_t batches_held_out(std::size_t batches) {
-  return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
-}
-
-JointFit::JointFit(Program& program, const Neighbourhood& neighbours, const Batches& batches,
-                   const InputStream* stream, std::int64_t memory)
-    : program_(program),
-      batches_(batches),
-      stream_(stream),
-      memory_(memory),
-      kept_(batches.size()),
-      errors_(program, neighbours),
-      steps_(torch::zeros({})) {
-  const auto add = [this](const torch::Tensor& part) {
-    const auto tensor = movable(part);
-    const bool is_new =
-        std::none_of(tensors_.begin(), tensors_.end(),
-                     [&](const torch::Tensor& other) { return other.is_same(tensor); });
-    if (tensor.defined() && is_new) {
-      tensors_.push_back(tensor);
-    }
-  };
-  for (const auto& layer : neighbours.layers) {
-    add(layer.weight);
-    add(layer.bias);
-  }
-  for (const auto& norm : neighbours.norms) {
-    add(norm.weight);
-    add(norm.bias);
-  }
-  for (const auto& site : neighbours.sites) {
-    add(site.weight);
-    add(site.bias);
-  }
-  bool is_half = false;
-  for (const auto& tensor : tensors_) {
-    auto& stepped = stepped_.emplace_back(tensor);
-    means_.push_back(stepped.zeros());
-    squares_.push_back(stepped.zeros());
-    is_half = is_half || tensor.scalar_type() == torch::kHalf;
-  }
-  scale_ = LossScale(is_half);
-}
-
-std::size_t JointFit::fitted_batches() const {
-  return batches_.size() - batches_held_out(batches_.size());
-}
-
-std::vector<torch::Tensor> JointFit::values(Which model, const std::vector<torch::Tensor>& inputs) {
-  const RandomNumbers same_for_both_models(0);
-  std::vector<torch::Tensor> found;
-  for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
-    found.push_back(value.toTensor());
-  }
-  return found;
-}
-
-// Of one of the batches, which comes again.
-std::vector<torch::Tensor> JointFit::kept_originals(std::size_t batch) {
-  if (!kept_[batch].empty()) {
-    return kept_[batch];
-  }
-  auto found = originals(batches_[batch]);
-  const auto bytes = std::accumulate(found.begin(), found.end(), std::int64_t{0},
-                                     [](std::int64_t sum, const auto& value) {
-                                       return sum + static_cast<std::int64_t>(value.nbytes());
-                                     });
-  if (bytes <= memory_) {
-    memory_ -= bytes;
-    kept_[batch] = found;
-  }
-  return found;
-}
-
-std::vector<torch::Tensor> JointFit::originals(const std::vector<torch::Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  return values(Which::original, inputs);
-}
-
-torch::Tensor JointFit::error(std::size_t batch) {
-  const auto targets = kept_originals(batch);
-  return errors_.mean(values(Which::fitted, batches_[batch]), targets);
-}
-
-torch::Tensor JointFit::error_of_step(std::int64_t step) {
-  if (stream_ == nullptr) {
-    return error(static_cast<std::size_t>(step) % fitted_batches());
-  }
-  const auto inputs = stream_->batch(step);
-  const auto targets = originals(inputs);
-  return errors_.mean(values(Which::fitted, inputs), targets);
-}
-
-std::int64_t JointFit::inputs_of(std::int64_t steps) const {
-  if (stream_ != nullptr) {
-    return stream_->examples(steps);
-  }
-  std::int64_t sum = 0;
-  for (std::size_t i = 0; i < fitted_batches(); ++i) {
-    sum += batches_[i].at(0).size(0);
-  }
-  return sum;
-}
-
-double JointFit::error_held_out() {
-  const torch::NoGradGuard no_grad;
-  double sum = 0.0;
-  for (std::size_t i = fitted_batches(); i < batches_.size(); ++i) {
-    sum += error(i).item<double>();
-  }
-  return sum / static_cast<double>(batches_held_out(batches_.size()));
-}
-
-double JointFit::operations_of_a_pass() {
-  const torch::NoGradGuard no_grad;
-  return kRunsOfAPass * errors_.operations(values(Which::fitted, batches_.front())) *
-         static_cast<double>(batches_.size());
-}
-
-// Of the loss; each undefined where the tensor has no part in it.
-std::vector<torch::Tensor> JointFit::gradients_of(const torch::Tensor& loss) {
+// Each undefined where the tensor has no part in the error.
+std::vector<torch::Tensor> JointFit::gradients_of(const torch::Tensor& error) {
+  auto& scale = tensors_.loss_scale();
   for (;;) {
-    auto gradients =
-        torch::autograd::grad({loss * scale_.value()}, tensors_, {},
-                              /*retain_graph=*/scale_.is_used(), /*create_graph=*/false,
-                              /*allow_unused=*/true);
-    const bool is_finite =
-        !scale_.is_used() ||
-        std::all_of(gradients.begin(), gradients.end(), [](const torch::Tensor& gradient) {
-          return !gradient.defined() || torch::isfinite(gradient).all().item<bool>();
-        });
-    if (is_finite || !scale_.shrink()) {
+    std::vector<torch::Tensor> gradients;
+    try {
+      gradients = torch::autograd::grad({error * scale.value()}, tensors_.tensors(), {},
+                                        /*retain_graph=*/scale.is_used(), /*create_graph=*/false,
+                                        /*allow_unused=*/true);
+    } catch (const std::exception& problem) {
+      if (is_out_of_memory(problem)) {
+        throw;
+      }
+      throw NoGradient{libtorch_cause(problem.what())};
+    }
+    if (!scale.is_used() || all_finite(gradients) || !scale.shrink()) {
       return gradients;
     }
   }
 }
 
-void JointFit::move(const std::vector<torch::Tensor>& gradients, double rate) {
-  const torch::NoGradGuard no_grad;
-  steps_.add_(1.0);
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (!gradients[i].defined()) {
+JointFit::Step JointFit::step(std::int64_t number, bool of_stream) {
+  callbacks_.before_each_batch();
+  const torch::AutoGradMode with_gradients(true);
+  const RequireGradients require_gradients(tensors_.tensors());
+  Step found;
+  error_.for_each_part(number, of_stream, [&](const torch::Tensor& error) {
+    const double scale = tensors_.loss_scale().value();
+    auto gradients = gradients_of(error);
+    found.error += error.item<double>();
+    if (found.gradients.empty()) {
+      found.gradients = std::move(gradients);
+      return;
+    }
+    const double change = tensors_.loss_scale().value() / scale;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      auto& sum = found.gradients[i];
+      if (change != 1.0 && sum.defined()) {
+        sum = sum * change;
+      }
+      if (gradients[i].defined()) {
+        sum = sum.defined() ? sum + gradients[i] : gradients[i];
+      }
+    }
+  });
+  return found;
+}
+
+// One pass, if it has so few steps.
+std::int64_t JointFit::steps_of_a_trial() const {
+  return std::clamp(error_.steps_of_a_pass(), kFewestSteps, kMostSteps);
+}
+
+// False where the numbers are not finite.
+bool JointFit::walk(std::int64_t steps, double rate) {
+  const double begin = now();
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const auto found = step(i, /*of_stream=*/false);
+    if (!std::isfinite(found.error) || !all_finite(found.gradients)) {
+      return false;
+    }
+    tensors_.move(found.gradients, rate * share_at(i, steps));
+  }
+  trial_steps_ += steps;
+  trial_seconds_ += now() - begin;
+  return true;
+}
+
+// On the inputs held out, after a few steps from the start; infinity where they blow up.
+double JointFit::error_of_trial(double rate, const State& start) {
+  tensors_.restore(start);
+  const double error = walk(steps_of_a_trial(), rate) ? error_.held_out() : kInfinity;
+  return std::isfinite(error) ? error : kInfinity;
+}
+
+// 0: none of them is harmless.
+double JointFit::find_rate(double error_before, const State& start) {
+  const auto is_harmless = [&](double rate) {
+    return error_of_trial(rate, start) <= kHarmless * error_before;
+  };
+  double rate = std::clamp(kFirstRate * std::sqrt(error_before), kLeastRate, kMostRate);
+  if (is_harmless(rate)) {
+    while (rate < kMostRate && is_harmless(kFactor * rate)) {
+      rate *= kFactor;
+    }
+  } else {
+    do {
+      rate /= kFactor;
+    } while (rate > kLeastRate && !is_harmless(rate));
+  }
+  tensors_.restore(start);
+  return rate > kLeastRate ? rate : 0.0;
+}
+
+void JointFit::fit(JointFitResult& result, State& best, double deadline) {
+  const auto steps_of_a_pass = error_.steps_of_a_pass();
+  const auto steps = result.planned * steps_of_a_pass;
+  double rate = result.rate;
+  double largest = 0.0;  // error of a batch, in the pass before
+  double largest_now = 0.0;
+  int cuts = 0;
+  const auto patience = std::max(kPatience, result.planned / 4);
+  std::int64_t checks_without_gain = 0;
+  const auto cut = [&] {
+    tensors_.restore(best);
+    rate *= kCut;
+    ++cuts;
+    checks_without_gain = 0;
+  };
+  for (std::int64_t number = 0; number < steps && cuts <= kMostCuts; ++number) {
+    if (number % steps_of_a_pass == 0) {
+      callbacks_.on_pass(number / steps_of_a_pass, result.planned);
+      largest = largest_now;
+      largest_now = 0.0;
+    }
+    const auto found = step(number, /*of_stream=*/true);
+    const bool has_burst = largest > 0.0 && found.error > kBurst * largest;
+    if (!std::isfinite(found.error) || has_burst || !all_finite(found.gradients)) {
+      cut();
+    } else {
+      largest_now = std::max(largest_now, found.error);
+      tensors_.move(found.gradients, rate * share_at(number, steps));
+    }
+    const bool is_late = now() > deadline;
+    if ((number + 1) % steps_of_a_pass != 0 && !is_late) {
       continue;
     }
-    auto& stepped = stepped_[i];
-    const auto tensor = stepped.tensor();
-    const auto gradient = stepped.laid_out(gradients[i]) / scale_.value();
-    at::_fused_adamw_({tensor}, {gradient}, {means_[i]}, {squares_[i]}, {}, {steps_},
-                      rate * rms(tensor), kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon,
-                      /*amsgrad=*/false,
-                      /*maximize=*/false);
-    stepped.write_back();
-  }
-  scale_.note_step();
-}
-
-double JointFit::learning_rate(double error) const {
-  std::vector<double> sizes;
-  for (const auto& tensor : tensors_) {
-    if (tensor.dim() > 1) {
-      sizes.push_back(rms(tensor));
+    result.passes = number / steps_of_a_pass + 1;
+    const double error = error_.held_out();
+    if (error < result.error_after) {
+      result.error_after = error;
+      best = tensors_.state();
+      checks_without_gain = 0;
+    } else if (!(error <= kRise * result.error_after) || ++checks_without_gain == patience) {
+      cut();
+    }
+    if (is_late) {
+      break;
     }
   }
-  if (sizes.empty()) {
-    return 0.0;
+  callbacks_.on_pass(result.planned, result.planned);
+}
+
+JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbacks& callbacks) {
+  callbacks_ = callbacks;
+  const double begin = now();
+  const auto untouched = tensors_.state();
+  JointFitResult result{.error_before = error_.held_out()};
+  result.error_after = result.error_before;
+  if (!std::isfinite(result.error_before)) {
+    return {.reason = "what the layers give is not finite"};
   }
-  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
-  std::nth_element(sizes.begin(), middle, sizes.end());
-  return kTrainingRate * std::sqrt(error) * *middle;
-}
-
-bool JointFit::is_possible() const {
-  return batches_.size() > 1 && !errors_.moments().empty() && !tensors_.empty();
-}
-
-void JointFit::restore(const std::vector<torch::Tensor>& before) {
-  const torch::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    tensors_[i].copy_(before[i]);
-  }
-}
-
-JointFitResult JointFit::run(std::int64_t passes, const std::function<void()>& before_each_batch,
-                             const std::function<void(std::int64_t done)>& on_pass) {
-  const auto before = copy_tensors(tensors_);
-  JointFitResult result{.passes = passes, .error_before = error_held_out()};
-  const auto steps_of_a_pass = static_cast<std::int64_t>(fitted_batches());
-  const auto steps = passes * steps_of_a_pass;
-  result.inputs = inputs_of(steps);
-  const double peak = kRate * std::sqrt(result.error_before);
-  {
-    const torch::AutoGradMode with_gradients(true);
-    const RequireGradients require_gradients(tensors_);
-    for (std::int64_t step = 0; step < steps; ++step) {
-      before_each_batch();
-      if (step % steps_of_a_pass == 0) {
-        on_pass(step / steps_of_a_pass);
-      }
-      const auto loss = error_of_step(step);
-      std::vector<torch::Tensor> gradients;
-      try {
-        gradients = gradients_of(loss);
-      } catch (const std::exception& problem) {
-        restore(before);
-        result = {};
-        result.reason = "the model does not have a gradient: " + libtorch_cause(problem.what());
-        return result;
-      }
-      move(gradients, peak * rate_at(step, steps));
+  try {
+    if (!walk(steps_of_a_trial(), 0.0)) {
+      return {.reason = "a gradient is not finite"};
     }
+    const auto seconds_of = [&](double steps) {
+      return steps * trial_seconds_ / static_cast<double>(trial_steps_);
+    };
+    const auto left = [&] { return kShareOfTime * (begin + limits.seconds - now()); };
+    const double pass = static_cast<double>(error_.steps_of_a_pass());
+    const double trials = kUsualTrials * static_cast<double>(steps_of_a_trial());
+    if (!limits.passes && left() < seconds_of(trials + pass)) {
+      return {.reason = "one pass and the trials before it take about " +
+                        std::to_string(std::llround(std::ceil(seconds_of(trials + pass)))) +
+                        " s, and the time is up (--calibrate-minutes)"};
+    }
+    const auto start = tensors_.state();
+    result.rate = find_rate(result.error_before, start);
+    if (result.rate == 0.0) {
+      return result;
+    }
+    result.planned = limits.passes.value_or(std::clamp(
+        static_cast<std::int64_t>(left() / seconds_of(pass)), std::int64_t{1}, limits.most_passes));
+    callbacks_.on_plan(result.planned, seconds_of(pass * static_cast<double>(result.planned)));
+    auto best = start;
+    fit(result, best, limits.passes ? kInfinity : begin + limits.seconds);
+    tensors_.restore(best);
+  } catch (const NoGradient& problem) {
+    tensors_.restore(untouched);
+    return {.reason = "the model does not have a gradient: " + problem.cause};
   }
-  on_pass(passes);
-  result.error_after = error_held_out();
-  if (!(result.error_after < result.error_before)) {
-    restore(before);
-    result.passes = 0;
-  }
+  result.inputs = error_.inputs_of(result.passes * error_.steps_of_a_pass());
   return result;
 }
 

@@ -30,11 +30,12 @@ torch::Tensor standardised(const torch::Tensor& values) {
                            kLeastVariance, /*cudnn_enabled=*/false);
 }
 
-torch::Tensor variance(const torch::Tensor& values) {
+// Of each channel.
+torch::Tensor variances(const torch::Tensor& values) {
   std::vector<std::int64_t> all_but_channels(static_cast<std::size_t>(values.dim()));
   std::iota(all_but_channels.begin(), all_but_channels.end(), 0);
   all_but_channels.erase(all_but_channels.begin() + 1);
-  return torch::var(values, all_but_channels, /*correction=*/0).mean();
+  return torch::var(values, all_but_channels, /*correction=*/0, /*keepdim=*/true);
 }
 
 // A share of what there is to explain.
@@ -43,9 +44,12 @@ torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
   const auto ours = in_front(value, channel_dim);
   const auto theirs = in_front(original, channel_dim);
   if (is_standardised) {
-    return torch::mse_loss(standardised(ours), standardised(theirs));
+    const auto square = (standardised(ours) - standardised(theirs)).square();
+    const auto of_channels = variances(theirs);
+    const auto mean = of_channels.mean();
+    return (square * torch::where(mean > kLeastVariance, of_channels / mean, 0.0)).mean();
   }
-  const auto to_explain = variance(theirs);
+  const auto to_explain = variances(theirs).mean();
   // What is the same for all inputs has nothing to explain.
   const auto scale = torch::where(to_explain > kLeastVariance, to_explain.reciprocal(), 0.0);
   return difference(ours, theirs).square().mean() * scale;
@@ -61,8 +65,7 @@ LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours
   for (const auto& layer : neighbours.layers) {
     moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
     compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
-                         .is_standardised = is_read_by_site(layer.compared),
-                         .weights = static_cast<double>(layer.weight[0].numel())});
+                         .is_standardised = is_read_by_site(layer.compared)});
   }
 }
 
@@ -78,14 +81,6 @@ torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
     sum = sum.defined() ? sum + part : part;
   }
   return sum / static_cast<double>(values.size());
-}
-
-double LayerErrors::operations(const std::vector<torch::Tensor>& values) const {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    sum += 2.0 * compared_[i].weights * static_cast<double>(values[i].numel());
-  }
-  return sum;
 }
 
 }  // namespace actswap

@@ -17,7 +17,8 @@ namespace actswap {
 ///
 /// with y what the layer gives where Layer::compared says, y0 the original's, and the mean that of
 /// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
-/// compared with mean 0 and deviation 1 in each channel and batch.
+/// compared with mean 0 and deviation 1 in each channel and batch; there, too, a channel counts by
+/// its share of the variance.
 class LayerErrors {
  public:
   LayerErrors(const Program& program, const Neighbourhood& neighbours);
@@ -30,14 +31,10 @@ class LayerErrors {
   torch::Tensor mean(const std::vector<torch::Tensor>& values,
                      const std::vector<torch::Tensor>& originals) const;
 
-  /// Multiplications and additions that the layers took to give these values.
-  double operations(const std::vector<torch::Tensor>& values) const;
-
  private:
   struct Compared {
     std::int64_t channel_dim = 1;
     bool is_standardised = false;
-    double weights = 0.0;  // that an element of the output is computed from
   };
 
   std::vector<Compared> compared_;

@@ -20,6 +20,12 @@ namespace actswap {
 
 namespace {
 
+std::string time_of_passes(std::int64_t passes, double seconds) {
+  return "fitting all layers together: at most " + std::to_string(passes) +
+         (passes == 1 ? " pass" : " passes") + ", about " +
+         std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
+}
+
 // Relative to the largest output.
 constexpr double kTolerance = 1e-5;
 
@@ -159,9 +165,12 @@ class Conversion {
     state_.message("calibrating on " +
                    std::to_string(std::min(state_.options.calibration.inputs, data.size())) +
                    " inputs");
-    const CalibrationCallbacks callbacks = {.should_stop = state_.callbacks.should_stop,
-                                            .on_site = state_.callbacks.on_calibrated_site,
-                                            .on_pass = state_.callbacks.on_calibration_pass};
+    const CalibrationCallbacks callbacks = {
+        .should_stop = state_.callbacks.should_stop,
+        .on_site = state_.callbacks.on_calibrated_site,
+        .on_joint_fit = [this](std::int64_t passes,
+                               double seconds) { state_.message(time_of_passes(passes, seconds)); },
+        .on_pass = state_.callbacks.on_calibration_pass};
     state_.swap.set_blend(0.0);
     const bool is_ramp = state_.run.trained && state_.schedule.at(0.0) < 1.0;
     if (is_ramp) {

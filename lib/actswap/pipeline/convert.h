@@ -19,7 +19,7 @@ struct ConvertCallbacks {
   std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
   /// So many sites are calibrated, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;
-  /// So many passes fitted all layers together, of how many.
+  /// So many passes fitted all layers together, of how many at most.
   std::function<void(std::size_t done, std::size_t count)> on_calibration_pass;
   std::function<void(const std::string& phase, const Progress&)> on_step;
   std::function<void(const std::string& phase, const EpochRecord&)> on_epoch;

@@ -40,8 +40,12 @@ constexpr Need kCalibration = {
     "a calibration (--calibrate DATA, or --train DATA and a recipe that calibrates)",
     [](const Facts& facts) { return facts.calibrates(); }};
 constexpr Need kPasses = {
-    "passes that fit all layers together (--calibrate-passes above 0)",
-    [](const Facts& facts) { return facts.request.calibration.passes != std::int64_t{0}; }};
+    "passes that fit all layers together (--calibrate-passes above 0)", [](const Facts& facts) {
+      const auto& calibration = facts.request.calibration;
+      return calibration.passes != std::int64_t{0} && calibration.minutes != 0.0;
+    }};
+constexpr Need kOwnPasses = {"passes that follow from the time (no --calibrate-passes)",
+                             [](const Facts& facts) { return !facts.request.calibration.passes; }};
 constexpr Need kRamp = {"a recipe with a ramp (--recipe ramp, calibrated-ramp)",
                         [](const Facts& facts) { return has_ramp(facts.recipe); }};
 constexpr Need kGradual = {
@@ -134,6 +138,7 @@ const std::vector<Option>& options() {
       {"--calibrate-inputs", kCalibrate<&Calibration::inputs>, {&kCalibration}},
       {"--calibrate-batch", kCalibrate<&Calibration::batch_size>, {&kCalibration}},
       {"--calibrate-passes", kCalibrate<&Calibration::passes>, {&kCalibration}},
+      {"--calibrate-minutes", kCalibrate<&Calibration::minutes>, {&kCalibration, &kOwnPasses}},
       {"--calibrate-draw", kCalibrate<&Calibration::draws_each_pass>, {&kCalibration, &kPasses}},
       {"--calibrate-memory", kCalibrate<&Calibration::memory>, {&kCalibration}},
       {"calibration.max_features", kCalibrate<&Calibration::max_features>, {&kCalibration}},

@@ -69,6 +69,7 @@ CalibrationOptions CalibrationRequest::resolved(bool is_trained) const {
   options.memory = memory.value_or(options.memory);
   options.max_features = max_features.value_or(options.max_features);
   options.passes = passes;
+  options.minutes = minutes;
   options.draws_each_pass = draws_each_pass.value_or(is_trained);
   options.validate();
   return options;

@@ -47,6 +47,7 @@ struct ACTSWAP_API CalibrationRequest {
   std::optional<std::int64_t> memory = {};
   std::optional<std::int64_t> max_features = {};
   std::optional<std::int64_t> passes = {};
+  std::optional<double> minutes = {};
   std::optional<bool> draws_each_pass = {};  ///< default: where a training follows
 
   /// @throws UsageError for a value outside its range

@@ -97,17 +97,18 @@ Json epochs_json(const std::vector<EpochRecord>& epochs) {
   return list;
 }
 
+Json optional(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
 Json options_json(const CalibrationOptions& options) {
   return {{"inputs", options.inputs},
           {"batch_size", options.batch_size},
           {"memory", options.memory},
           {"max_features", options.max_features},
           {"passes", options.passes ? Json(*options.passes) : Json()},
+          {"minutes", optional(options.minutes)},
           {"draws_each_pass", options.draws_each_pass}};
-}
-
-Json optional(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
 }
 
 // Beside those of calibration and training.
@@ -142,6 +143,8 @@ Json calibration_json(const Calibration& calibration) {
           {"layers", layers},
           {"joint",
            {{"passes", calibration.joint.passes},
+            {"planned", calibration.joint.planned},
+            {"rate", calibration.joint.rate},
             {"inputs", calibration.joint.inputs},
             {"error_before", calibration.joint.error_before},
             {"error_after", calibration.joint.error_after}}},

@@ -1,0 +1,166 @@
+#include <actswap/base/error.h>
+#include <actswap/calibrate/joint_error.h>
+#include <actswap/run/random_numbers.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace actswap {
+
+namespace {
+
+constexpr std::size_t kShareHeldOut = 16;
+// What a gradient keeps of a forward, in the sizes of what is compared: inputs of layers, of
+// activations and of the comparison itself.
+constexpr std::int64_t kCopiesOfAGradient = 6;
+
+// Fewer say too little of a channel's mean and deviation.
+constexpr std::int64_t kLeastExamples = 8;
+
+std::int64_t bytes_of(const std::vector<torch::Tensor>& tensors) {
+  std::int64_t sum = 0;
+  for (const auto& tensor : tensors) {
+    sum += static_cast<std::int64_t>(tensor.nbytes());
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::size_t batches_held_out(std::size_t batches) {
+  return batches < 2 ? batches : std::max<std::size_t>(1, batches / kShareHeldOut);
+}
+
+JointError::JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
+                       const InputStream* stream, std::int64_t memory)
+    : program_(program), stream_(stream), memory_(memory / 2), errors_(program, neighbours) {
+  for (const auto& batch : batches) {
+    batches_.push_back(split(batch, 0));
+  }
+  if (is_possible()) {
+    most_examples_ = examples_within(memory / 2);
+    for (auto& batch : batches_) {
+      batch = split(Inputs(batch.front().inputs), most_examples_);
+    }
+  }
+}
+
+bool JointError::is_possible() const {
+  return batches_.size() > 1 && !errors_.moments().empty();
+}
+
+std::size_t JointError::fitted_batches() const {
+  return batches_.size() - batches_held_out(batches_.size());
+}
+
+std::int64_t JointError::steps_of_a_pass() const {
+  return static_cast<std::int64_t>(fitted_batches());
+}
+
+std::int64_t JointError::inputs_of(std::int64_t steps) const {
+  if (stream_ != nullptr) {
+    return stream_->examples(steps);
+  }
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < std::min(steps, steps_of_a_pass()); ++i) {
+    for (const auto& part : batches_[static_cast<std::size_t>(i)]) {
+      sum += part.inputs.at(0).size(0);
+    }
+  }
+  return sum;
+}
+
+// Even parts of no more examples than this; 0: one.
+std::vector<JointError::Part> JointError::split(const Inputs& inputs, std::int64_t most_examples) {
+  const auto examples = inputs.at(0).size(0);
+  const auto count = most_examples == 0 ? 1 : (examples + most_examples - 1) / most_examples;
+  std::vector<Part> parts;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto begin = i * examples / count;
+    const auto length = (i + 1) * examples / count - begin;
+    Part part;
+    part.share = static_cast<double>(length) / static_cast<double>(examples);
+    for (const auto& input : inputs) {
+      part.inputs.push_back(count == 1 ? input : input.narrow(0, begin, length));
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+// How many examples a part may have, so that its gradient takes no more than these bytes; 0: all of
+// a batch.
+std::int64_t JointError::examples_within(std::int64_t memory) {
+  const Inputs inputs = batches_.front().front().inputs;
+  const auto examples = inputs.at(0).size(0);
+  const auto bytes = kCopiesOfAGradient * bytes_of(original(inputs));
+  if (bytes <= memory) {
+    return 0;
+  }
+  const double share = static_cast<double>(memory) / static_cast<double>(bytes);
+  const auto most =
+      std::max<std::int64_t>(kLeastExamples, std::llround(share * static_cast<double>(examples)));
+  try {
+    for (const auto& part : split(inputs, most)) {
+      original(part.inputs);
+    }
+  } catch (const UsageError&) {  // the number of examples stands in a traced model
+    return 0;
+  }
+  return most;
+}
+
+JointError::Values JointError::values(Which model, const Inputs& inputs) {
+  const RandomNumbers same_for_both_models(0);
+  Values found;
+  for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
+    found.push_back(value.toTensor());
+  }
+  return found;
+}
+
+JointError::Values JointError::original(const Inputs& inputs) {
+  const torch::NoGradGuard no_grad;
+  return values(Which::original, inputs);
+}
+
+torch::Tensor JointError::error(Part& part) {
+  const auto targets = part.original.empty() ? original(part.inputs) : part.original;
+  const auto bytes = bytes_of(targets);
+  if (part.original.empty() && part.is_kept && bytes <= memory_) {
+    memory_ -= bytes;
+    part.original = targets;
+  }
+  return errors_.mean(values(Which::fitted, part.inputs), targets);
+}
+
+double JointError::held_out() {
+  const torch::NoGradGuard no_grad;
+  double sum = 0.0;
+  for (std::size_t i = fitted_batches(); i < batches_.size(); ++i) {
+    for (auto& part : batches_[i]) {
+      sum += part.share * error(part).item<double>();
+    }
+  }
+  return sum / static_cast<double>(batches_held_out(batches_.size()));
+}
+
+void JointError::for_each_part(std::int64_t step, bool of_stream,
+                               const std::function<void(const torch::Tensor& error)>& take) {
+  std::vector<Part> drawn;
+  if (of_stream && stream_ != nullptr) {
+    drawn = split(stream_->batch(step), most_examples_);
+    for (auto& part : drawn) {
+      part.is_kept = false;
+    }
+  }
+  auto& parts =
+      drawn.empty() ? batches_[static_cast<std::size_t>(step % steps_of_a_pass())] : drawn;
+  for (auto& part : parts) {
+    take(part.share * error(part));
+  }
+}
+
+}  // namespace actswap
