@@ -142,31 +142,36 @@ void add_training_flags(CLI::App& app, Options& options) {
   const TrainOptions defaults;
   add_number(app, "--epochs", train.epochs, defaults.epochs,
              "Train for this many epochs, fractions too; 0: a plain swap");
-  add_number(app, "--batch", train.batch_size, defaults.batch_size,
-             "Train on this many examples a step");
+  app.add_option("--batch", train.batch_size,
+                 "Train on this many examples a step (default: 64; without labels fewer, 8 at "
+                 "least, where the training would take less than 128 steps)");
   add_word(app, "--augment", train.augmentation, parse_augmentation, "none",
            "Change the training images at random, for labels of whole images: flip, crop=4 "
            "(pixels), flip+crop=4; none");
   add_word(
       app, "--loss", train.loss, unless_auto(parse_loss), "auto",
-      "Minimise a sum like distil+0.5*cross-entropy of: distil, distil-mse, distil-cosine, "
-      "sites, layers (these compare with the original and need no labels), cross-entropy, mse, "
-      "module:FILE.pt (TorchScript, called with outputs and targets); auto: distil, with the "
-      "recipe calibrated 3*layers, and where the training data has classes "
-      "min(1, steps / 400)*cross-entropy");
+      "Minimise a sum like distil+0.5*cross-entropy of: outputs, distil, distil-mse, "
+      "distil-cosine, sites, layers (these compare with the original and need no labels), "
+      "cross-entropy, mse, module:FILE.pt (TorchScript, called with outputs and targets); auto: "
+      "distil for the logits of labelled classes, outputs for all else (each output by its kind, "
+      "which the log says), with the recipe calibrated 3*layers, and where the training data has "
+      "classes min(1, steps / 400)*cross-entropy");
   add_number(app, "--temperature", train.temperature, defaults.temperature,
-             "Soften the outputs that distil compares by this temperature");
+             "Soften the classes that distil and outputs compare by this temperature");
   app.add_option("--class-dim", train.class_dim,
-                 "Find the classes in this dimension of the outputs, for distil and cross-entropy "
-                 "(default: 1, or the last where the labels fit that alone)");
+                 "Find the classes in this dimension of the outputs, for distil, outputs and "
+                 "cross-entropy (default: where the labels fit, otherwise as the values tell; for "
+                 "distil without labels 1)");
   add_word(app, "--optimizer", train.optimizer, parse_optimizer, to_string(defaults.optimizer),
            "Step by adamw or sgd");
   add_word(
-      app, "--lr", train.learning_rate, LearningRate::parse, "calibrated",
-      "Peak learning rate: a number; auto: a sweep of short trainings chooses it, on training "
-      "data held out; calibrated: 0.0003, or more where the calibration has left large errors, "
-      "times min(1, sqrt(steps / 400)) (default: calibrated with the recipe calibrated and "
-      "adamw, otherwise 0.0003)");
+      app, "--lr", train.learning_rate, LearningRate::parse, "search or calibrated",
+      "Peak learning rate: a number, or one like 0.001rms, a share of each parameter's size; "
+      "search: a line search of a few steps finds such a share, on training data held out; auto: "
+      "a sweep of short trainings chooses it; calibrated: 0.0003, or more where the calibration "
+      "has left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe "
+      "calibrated and adamw search where no labels are learnt, otherwise calibrated; in all other "
+      "cases 0.0003)");
   add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd");
   add_number(app, "--weight-decay", train.weight_decay, defaults.weight_decay,
              "Decay tensors of two and more dimensions by this");
@@ -188,7 +193,8 @@ void add_training_flags(CLI::App& app, Options& options) {
              "checks, otherwise never");
   app.add_flag("--keep-best", options.keeps_best,
                "Export the best check at t = 1, not the last step (on the same validation data its "
-               "figure is then too good)");
+               "figure is then too good; a training without labels after a calibration keeps its "
+               "best check on training data held out by itself)");
   add_number(app, "--patience", train.patience, defaults.patience,
              "End after this many checks at t = 1 in a row without a better one; 0: never");
 }

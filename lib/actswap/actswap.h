@@ -22,9 +22,9 @@
 #include <actswap/measure/latency.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/sensitivity_plan.h>
-#include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/convert_options.h>
+#include <actswap/pipeline/model_outputs.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/request.h>
 #include <actswap/pipeline/sensitivity_request.h>
@@ -36,5 +36,7 @@
 #include <actswap/schedule/closed_loop.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/learning_rate.h>
+#include <actswap/train/output_form.h>
+#include <actswap/train/rate_search.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>

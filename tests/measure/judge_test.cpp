@@ -131,6 +131,24 @@ TEST(Judge, RandomModelsThatCountTheirCalls) {
   EXPECT_EQ(noisy.attr("calls").toTensor().item<float>(), 0.0F);
 }
 
+// Predictions are of classes, wherever they are, and of nothing else.
+TEST(Judge, PredictionsAreCountedWhereThereAreClasses) {
+  torch::manual_seed(2);
+  const auto x = 3.0 * torch::randn({40, 4, 5});
+  const auto same = [&](const std::string& first, const std::string& second) {
+    return judge({{make_forward("  return " + first + "\n")},
+                  {make_forward("  return " + second + "\n")}},
+                 TensorDataset({x}, {}))[1]
+        .agreement.same_prediction;
+  };
+  EXPECT_EQ(same("torch.softmax(x, 2)", "torch.softmax(2.0 * x, 2)"), 100.0);
+  EXPECT_EQ(same("torch.softmax(x, 1)", "torch.softmax(2.0 * x, 1)"), 100.0);
+  EXPECT_LT(*same("torch.softmax(x, 2)", "torch.softmax(x * x, 2)"), 100.0);
+  EXPECT_FALSE(same("torch.tanh(x)", "torch.tanh(x)")) << "values";
+  const auto* unit = "x[:, :, 0] / torch.norm(x[:, :, 0], 2, 1, True)";
+  EXPECT_FALSE(same(unit, unit)) << "embeddings";
+}
+
 TEST(Judge, ANumberIsAnOutput) {
   const auto judgements = judge({{make_forward("  return float(x.sum())\n")},
                                  {make_forward("  return 0.5 * float(x.sum())\n")}},

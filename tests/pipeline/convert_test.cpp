@@ -237,7 +237,7 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   setting.request.train.learning_rate = LearningRate{.value = 0.05};
   run = setting.run();
   EXPECT_TRUE(run.training_effect->taken_back);
-  EXPECT_EQ(run.training_effect->examples, 96);
+  EXPECT_EQ(run.training_effect->examples, 8) << "of 96, held out";
   EXPECT_NE(summary_table(run).find("taken back"), std::string::npos) << summary_table(run);
   const auto trained = load(setting.request.output).module;
   setting.request.calibration_data = setting.request.train_data;
@@ -246,6 +246,68 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   setting.run();
   const auto calibrated = load(setting.request.output).module;
   EXPECT_EQ(largest_difference(distinct_parameters(trained), distinct_parameters(calibrated)), 0.0);
+}
+
+// Nothing is asked for: the loss, the rate and the check are found.
+TEST(Convert, TrainsWithoutLabelsByItself) {
+  Setting setting;
+  setting.request.ramp = {};
+  setting.request.train = {.epochs = 2.0};
+  std::vector<std::string> messages;
+  const auto run =
+      setting.run({.on_message = [&](const std::string& text) { messages.push_back(text); }});
+  ASSERT_TRUE(run.rate_sweep);
+  EXPECT_EQ(run.train.learning_rate, run.rate_sweep->chosen);
+  EXPECT_FALSE(run.training_effect->taken_back);
+  EXPECT_LT(run.training_effect->after, run.training_effect->before);
+  double best = run.training_effect->before;
+  for (const auto& epoch : run.epochs) {
+    for (const auto& check : epoch.checks) {
+      best = std::min(best, check.value);
+    }
+  }
+  EXPECT_NEAR(run.training_effect->after, best, 1e-6 * best);
+  EXPECT_NE(std::ranges::find_if(
+                messages, [](const auto& text) { return text.starts_with("output 1 of 1: "); }),
+            messages.end());
+  const auto json = nlohmann::json::parse(to_json(run)).at("training");
+  EXPECT_EQ(json.at("learning_rate_from"), "search");
+  EXPECT_EQ(json.at("learning_rate_is_share"), true);
+  EXPECT_EQ(json.at("outputs").size(), 1U);
+  EXPECT_EQ(json.at("held_out"), 8);
+}
+
+// What is exported has nothing to do with it. In train mode, in which the control alone runs here,
+// the gradient of this model is no number.
+TEST(Convert, AControlThatDivergesIsALineInTheRecord) {
+  torch::manual_seed(3);
+  torch::jit::Module module("__torch__.fragile");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_parameter("w", torch::randn({6, 5}).set_requires_grad(true), false);
+  module.register_parameter("v", torch::randn({4, 6}).set_requires_grad(true), false);
+  module.define(
+      "def forward(self, x):\n"
+      "  y = torch.linear(torch.mish(torch.linear(x, self.w)), self.v)\n"
+      "  if self.training:\n"
+      "    y = y + torch.sqrt((self.w * 0.0).sum())\n"
+      "  return y\n");
+  const auto model = adopt(module);
+  const ScratchFolder scratch;
+  ConvertRequest request;
+  request.output = scratch / "out.pt";
+  request.train_data = std::make_shared<TensorDataset>(
+      std::vector<torch::Tensor>{torch::randn({64, 5})}, torch::Tensor());
+  request.validation_data = request.train_data;
+  request.control = true;
+  const auto run = convert(model, plan(model, {}), request);
+  EXPECT_TRUE(run.verification.verified);
+  EXPECT_TRUE(std::filesystem::exists(request.output));
+  EXPECT_NE(run.control_diverged.find("a gradient is not finite"), std::string::npos)
+      << run.control_diverged;
+  EXPECT_FALSE(run.control_agreement);
+  EXPECT_NE(summary_table(run).find("a gradient is not finite"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(to_json(run)).at("training").at("control_diverged"),
+            run.control_diverged);
 }
 
 TEST(Convert, GateKeepsABadModelFromBeingWritten) {

@@ -53,14 +53,68 @@ TEST(Resolve, CalibratesOnTheTrainingDataAndTrainsAtTheEnd) {
   EXPECT_EQ(options.recipe, Recipe::calibrated);
   EXPECT_EQ(options.calibration_data, setting.request.train_data);
   EXPECT_EQ(options.run_directory, setting.request.output + ".run");
-  EXPECT_EQ(options.learning_rate.kind, Kind::calibrated);
+  EXPECT_EQ(options.learning_rate.kind, Kind::searched);
+  EXPECT_TRUE(options.train.is_rate_relative);
   EXPECT_EQ(options.schedule.at(0.0), 1.0);
   EXPECT_TRUE(options.train.keeps_statistics);
   EXPECT_TRUE(options.calibration.draws_each_pass);
-  EXPECT_EQ(to_string(options.train.loss), "distil+3*layers") << "there are no labels";
+  EXPECT_EQ(to_string(options.train.loss), "outputs+3*layers") << "there are no labels";
+  ASSERT_EQ(options.train.outputs.size(), 1U);
   EXPECT_EQ(describe(options),
-            "calibrated, trained on distil+3*layers, 1 epoch, learning rate by the calibration, "
+            "calibrated, trained on outputs+3*layers, 1 epoch, learning rate by a line search, "
             "t = 1 from the start");
+}
+
+TEST(Resolve, WithoutLabelsTheBestCheckOnExamplesHeldOutIsKept) {
+  Setting setting;
+  auto options = setting.options();
+  EXPECT_EQ(options.held_out, 8);
+  EXPECT_TRUE(options.checks_held_out);
+  EXPECT_EQ(options.train.keep, Keep::best);
+  EXPECT_GT(options.train.check_every, 0.0);
+  EXPECT_EQ(options.train.batch_size, 8);
+  setting.request.validation_data = images(8);
+  setting.request.train.patience = 3;
+  options = setting.options();
+  EXPECT_EQ(options.held_out, 8);
+  EXPECT_FALSE(options.checks_held_out) << "checks are asked for";
+  EXPECT_EQ(options.train.keep, Keep::last);
+  const auto holds_nothing_out = [](const std::function<void(ConvertRequest&)>& change) {
+    Setting other;
+    change(other.request);
+    const auto found = other.options();
+    return found.held_out == 0 && !found.checks_held_out && found.train.keep == Keep::last &&
+           found.learning_rate.kind != Kind::searched;
+  };
+  EXPECT_TRUE(holds_nothing_out([](auto& r) { r.train_data = images(64, torch::arange(64) % 2); }));
+  EXPECT_TRUE(holds_nothing_out([](auto& r) { r.train_data = images(16); }));
+  EXPECT_TRUE(holds_nothing_out([](auto& r) { r.recipe = Recipe::hard; }));
+  EXPECT_TRUE(holds_nothing_out([](auto& r) { r.ramp.curve = Curve::linear; }));
+}
+
+TEST(Resolve, ASearchNeedsExamplesToHoldOut) {
+  Setting setting;
+  setting.request.train.learning_rate = LearningRate{Kind::searched};
+  EXPECT_NO_THROW(setting.options());
+  setting.request.train_data = images(64, torch::arange(64) % 2);
+  EXPECT_NE(setting.refusal().find("Expected for --lr search"), std::string::npos)
+      << setting.refusal();
+}
+
+// Before a calibration, which may take minutes.
+TEST(Resolve, ALossThatDoesNotFitIsRefused) {
+  Setting setting;
+  setting.request.train.class_dim = 4;
+  EXPECT_NE(setting.refusal().find("but the first, but got 4"), std::string::npos)
+      << setting.refusal();
+  setting.request.train.class_dim = {};
+  setting.request.train.loss = Signal::cross_entropy;
+  EXPECT_NE(setting.refusal().find("it has none"), std::string::npos) << setting.refusal();
+  setting.request.train.loss = Signal::mse;
+  setting.request.train_data = images(64, torch::randn({64, 7}));
+  EXPECT_NE(setting.refusal().find("[8, 7]"), std::string::npos) << setting.refusal();
+  setting.request.train.loss = parse_loss("module:" + (setting.scratch / "none.pt"));
+  EXPECT_THROW(setting.options(), FileError);
 }
 
 TEST(Resolve, LearnsLabelsWhereThereAreClasses) {
@@ -98,6 +152,8 @@ TEST(Resolve, ARampThatIsDescribedIsTaken) {
 
 TEST(Resolve, TheRateFollowsTheCalibrationWithAdamwAlone) {
   Setting setting;
+  setting.request.train_data = images(64, torch::arange(64) % 2);
+  EXPECT_EQ(setting.options().learning_rate.kind, Kind::calibrated);
   setting.request.train.optimizer = OptimizerKind::sgd;
   EXPECT_EQ(setting.options().learning_rate.kind, Kind::fixed);
   setting.request.train.learning_rate = LearningRate{Kind::swept};

@@ -9,6 +9,12 @@ namespace {
 TEST(LearningRate, IsReadAsItIsPrinted) {
   EXPECT_EQ(LearningRate::parse("calibrated").kind, LearningRate::Kind::calibrated);
   EXPECT_EQ(LearningRate::parse("auto").kind, LearningRate::Kind::swept);
+  EXPECT_EQ(LearningRate::parse("search").kind, LearningRate::Kind::searched);
+  const auto share = LearningRate::parse("1e-3rms");
+  EXPECT_TRUE(share.is_relative);
+  EXPECT_EQ(share.value, 1e-3);
+  EXPECT_EQ(to_string(share), "0.001rms");
+  EXPECT_FALSE(LearningRate::parse("1e-3").is_relative);
   EXPECT_EQ(LearningRate::parse("1e-3").kind, LearningRate::Kind::fixed);
   EXPECT_EQ(LearningRate::parse("1e-3").value, 1e-3);
   for (const char* text : {"calibrated", "auto", "0.001", "3e-05"}) {

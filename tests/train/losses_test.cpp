@@ -110,6 +110,37 @@ TEST(Losses, DistillationSumsOverTheOutputsThatAreFloats) {
               (0.5 * input).square().mean().item<double>() * 5.0, 1e-5);
 }
 
+// A regression N, probabilities, and an index, which is not learnt.
+TEST(Losses, OutputsAreComparedEachByItsKind) {
+  const auto forward =
+      "  y = x * self.w\n  return (y[:, 0] * 100.0, torch.softmax(y, 1), torch.argmax(x, 1))\n";
+  const auto student = make_module({{"w", torch::ones({1})}}, forward);
+  auto teacher = make_module({{"w", torch::full({1}, 0.5)}}, forward);
+  torch::manual_seed(5);
+  const auto input = torch::randn({60, 4});
+  auto options = plain_options(Signal::outputs);
+  options.outputs = find_output_forms(outputs_of(teacher, {input}));
+  const auto values = 50.0 * input.select(1, 0);
+  const auto p = torch::softmax(0.5 * input, 1);
+  const auto squares = values.square().mean() / values.var(false);
+  const auto divergence = (p * (p.log() - torch::log_softmax(input, 1))).sum(1).mean();
+  EXPECT_NEAR(
+      first_loss(student, teacher, input, {}, options),
+      0.5 * (squares.item<double>() + divergence.item<double>() / options.outputs[1].divergence),
+      1e-4);
+}
+
+TEST(Losses, CrossEntropyOfProbabilitiesTakesTheirLogarithm) {
+  torch::manual_seed(5);
+  const auto logits = torch::randn({6, 4});
+  const auto target = torch::randint(4, {6}, torch::kInt64);
+  auto options = plain_options(Signal::cross_entropy);
+  options.outputs = find_output_forms({logits.softmax(1)}, {.class_dim = 1});
+  const auto direct = -torch::log_softmax(logits, 1).gather(1, target.unsqueeze(1)).mean();
+  EXPECT_NEAR(first_loss(make_identity(), {}, logits.softmax(1), target, options),
+              direct.item<double>(), 1e-5);
+}
+
 TEST(Losses, DistilCosineIsTheDirectComputation) {
   torch::manual_seed(5);
   const auto input = torch::randn({2, 6, 4});
@@ -161,14 +192,14 @@ TEST(Losses, ASumIsWeighted) {
 
 TEST(Losses, NamesGoThereAndBack) {
   for (const auto* text :
-       {"cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites", "layers",
-        "module:a*b.pt", "distil+0.25*cross-entropy+3*module:/x/y.pt"}) {
+       {"cross-entropy", "mse", "outputs", "distil", "distil-mse", "distil-cosine", "sites",
+        "layers", "module:a*b.pt", "distil+0.25*cross-entropy+3*module:/x/y.pt"}) {
     EXPECT_EQ(to_string(parse_loss(text)), text);
   }
   EXPECT_EQ(to_string(parse_loss(" 1.50 * distil + sites ")), "1.5*distil+sites");
   EXPECT_EQ(usage_error([] { parse_loss("nll"); }),
-            "Unknown loss 'nll'; expected cross-entropy, mse, distil, distil-mse, distil-cosine, "
-            "sites, layers or module:PATH, or a sum like distil+0.5*cross-entropy");
+            "Unknown loss 'nll'; expected cross-entropy, mse, outputs, distil, distil-mse, "
+            "distil-cosine, sites, layers or module:PATH, or a sum like distil+0.5*cross-entropy");
   const auto refuse = [](const char* text, const char* what) {
     const auto message = usage_error([&] { parse_loss(text); });
     EXPECT_NE(message.find(what), std::string::npos) << text << ": " << message;
@@ -356,7 +387,9 @@ TEST(Losses, MessagesSayWhatWasFound) {
   contains(message(Signal::cross_entropy, torch::randn({6}), torch::zeros({6}, torch::kInt64)),
            "logits of shape N x C");
   contains(message(Signal::mse, logits, torch::zeros({6, 1})), "[6, 1]");
-  contains(message(Signal::distil, torch::randn({6}), {}), "distil-mse takes any shape");
+  contains(message(Signal::distil, torch::randn({6}), {}), "outputs and distil-mse take any shape");
+  contains(message(Signal::distil, torch::randn({6, 1}), {}), "two classes or more");
+  contains(message(Signal::outputs, logits, {}), "but got 0");
 }
 
 TEST(Losses, DistillingNeedsAnOriginalOfItsOwn) {

@@ -28,6 +28,26 @@ torch::jit::Module make_layouts() {
   return module;
 }
 
+// AdamW's first step goes as far as the rate is, in each element.
+TEST(Optimizer, ARelativeRateIsAShareOfTheParametersSize) {
+  torch::manual_seed(9);
+  auto module = make_module({{"w", 50.0 * torch::randn({4, 3})}, {"b", torch::zeros({3})}},
+                            "  return torch.matmul(x, self.w) + self.b\n");
+  const auto w = module.attr("w").toTensor().detach().clone();
+  auto options = plain_options(Signal::mse);
+  options.optimizer = OptimizerKind::adamw;
+  options.learning_rate = 0.01;
+  options.is_rate_relative = true;
+  train(
+      module, {}, TensorDataset({torch::randn({32, 4})}, torch::randn({32, 3})), no_ramp(),
+      [](double) {}, options);
+  const auto size = w.square().mean().sqrt();
+  const auto moved = (module.attr("w").toTensor().detach() - w).abs();
+  EXPECT_TRUE(moved.allclose((0.01 * size).expand_as(moved), 1e-2)) << moved;
+  const auto b = module.attr("b").toTensor().detach().abs();
+  EXPECT_TRUE(b.allclose(torch::full({3}, 1e-5), 1e-2)) << "of what is 0 it is that of 1e-3";
+}
+
 template <typename Make>
 void expect_like(const TrainOptions& options, Make make) {
   torch::manual_seed(9);

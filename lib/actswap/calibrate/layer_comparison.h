@@ -17,6 +17,9 @@ class LayerComparison {
   /// @throws UsageError where its code is another
   LayerComparison(const torch::jit::Module& blended, const torch::jit::Module& original);
 
+  /// Whether there is no layer to compare.
+  bool is_empty() const { return moments_.size() == 1; }
+
   struct Values {
     std::vector<torch::Tensor> outputs;  ///< of the model
     std::vector<torch::Tensor> layers;   ///< that are compared

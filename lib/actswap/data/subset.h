@@ -31,4 +31,20 @@ class Subset : public Dataset {
   std::vector<std::int64_t> indices_;
 };
 
+/// Some of the examples to judge by, and the others to learn from.
+struct HeldOut {
+  Subset judged;
+  Subset learnt;
+
+  /// @param count to judge by, in [1, data.size()): the first of an order that the seed draws, and
+  ///   that no epoch has
+  HeldOut(const Dataset& data, std::int64_t count, std::uint64_t seed)
+      : HeldOut(data, shuffled_indices(data.size(), seed, -1), count) {}
+
+ private:
+  HeldOut(const Dataset& data, const std::vector<std::int64_t>& order, std::int64_t count)
+      : judged(data, {order.begin(), order.begin() + count}),
+        learnt(data, {order.begin() + count, order.end()}) {}
+};
+
 }  // namespace actswap

@@ -12,6 +12,23 @@
 
 namespace actswap {
 
+namespace {
+
+// Of the original's first output. Classes in the target say where they are in it.
+OutputForm form_of(const torch::Tensor& output, const torch::Tensor& target) {
+  OutputHints hints;
+  if (target.defined() && output.dim() > 1) {
+    hints.is_regression = target.is_floating_point();
+    const auto dim = classes_second(output, target).is_same(output) ? 1 : -1;
+    if (!hints.is_regression && output.size(dim) > 1) {
+      hints.class_dim = dim;
+    }
+  }
+  return find_output_forms({output}, hints).front();
+}
+
+}  // namespace
+
 std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset& data,
                              const JudgeOptions& options) {
   if (variants.empty()) {
@@ -27,6 +44,7 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
   std::int64_t run = 0;
   std::vector<Score> scores(variants.size());
   std::vector<Nearness> nearnesses(variants.size());
+  std::optional<OutputForm> form;
   bool has_target = false;
   loader.for_each(0, [&](std::int64_t number, const Example& batch) {
     has_target = batch.target().defined();
@@ -42,8 +60,9 @@ std::vector<Judgement> judge(const std::vector<Variant>& variants, const Dataset
       const auto outputs = tensors_in(model_run(batch.inputs, static_cast<std::uint64_t>(number)));
       if (i == 0) {
         original = outputs;
+        form = form ? form : form_of(main_output(original), batch.target());
       }
-      nearnesses[i].add(original, outputs, batch.target());
+      nearnesses[i].add(original, outputs, *form);
       if (has_target) {
         scores[i].add(main_output(outputs), batch.target());
       }

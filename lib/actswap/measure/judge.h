@@ -20,7 +20,7 @@ struct Agreement {
   /// output. 1: the same direction.
   double mean_cosine = 1.0;
   /// How often the largest of the first output along the dimension of the classes is the same, in
-  /// percent: for outputs N x C (x ...) without a floating-point target.
+  /// percent: where that output has classes or may have some (find_output_forms).
   std::optional<double> same_prediction = {};
   /// What each example adds to relative_error, times the number of examples: float32 of shape
   /// examples, whose mean is relative_error.

@@ -44,15 +44,10 @@ torch::Tensor cosine_of_unmasked(const torch::Tensor& original, const torch::Ten
   return cosines.masked_fill(~finite, std::numeric_limits<double>::quiet_NaN());
 }
 
-bool has_classes(const torch::Tensor& output, const torch::Tensor& target) {
-  return output.is_floating_point() && output.dim() >= 2 && output.size(1) >= 2 &&
-         !(target.defined() && target.is_floating_point());
-}
-
 }  // namespace
 
 void Nearness::add(const std::vector<torch::Tensor>& original,
-                   const std::vector<torch::Tensor>& outputs, const torch::Tensor& target) {
+                   const std::vector<torch::Tensor>& outputs, const OutputForm& form) {
   expect_same_shapes(original, outputs);
   const auto& main = main_output(original);
   const auto examples = main.dim() > 0 ? main.size(0) : 1;
@@ -68,23 +63,19 @@ void Nearness::add(const std::vector<torch::Tensor>& original,
     errors.norm += finite_part(original[i]).square().sum().item<double>();
     errors.is_finite = errors.is_finite || has_finite(original[i]);
   }
-  add_main(main, main_output(outputs), target);
+  add_main(main, main_output(outputs), form);
 }
 
 void Nearness::add_main(const torch::Tensor& original, const torch::Tensor& output,
-                        const torch::Tensor& target) {
+                        const OutputForm& form) {
   if (is_continuous(original) && original.dim() > 0) {
     cosines_.push_back(cosine_of_unmasked(original, output));
   }
-  if (has_classes(original, target)) {
-    const auto classes = [&](const torch::Tensor& values) {
-      return target.defined() ? classes_second(values, target) : values;
-    };
-    const auto theirs = classes(original);
-    const auto ours = classes(output);
+  if (form.has_classes()) {
     // NaN predicts nothing: not what the original does, and of the original nothing to agree with.
-    const auto predicted = ~theirs.isnan().any(1);
-    const auto same = (theirs.argmax(1) == ours.argmax(1)) & ~ours.isnan().any(1) & predicted;
+    const auto predicted = ~original.isnan().any(form.dim);
+    const auto same = (original.argmax(form.dim) == output.argmax(form.dim)) &
+                      ~output.isnan().any(form.dim) & predicted;
     same_ += same.sum().item<double>();
     predictions_ += predicted.sum().item<std::int64_t>();
   }

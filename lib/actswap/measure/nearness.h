@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/measure/judge.h>
+#include <actswap/train/output_form.h>
 
 #include <torch/types.h>
 
@@ -12,15 +13,14 @@ namespace actswap {
 
 class Nearness {
  public:
-  /// @param target of the batch, if there is one: it says where the classes are
+  /// @param form of the first output: whether it has classes, and where
   /// @throws UsageError where the outputs do not have the same shapes
   void add(const std::vector<torch::Tensor>& original, const std::vector<torch::Tensor>& outputs,
-           const torch::Tensor& target);
+           const OutputForm& form);
   Agreement result() const;
 
  private:
-  void add_main(const torch::Tensor& original, const torch::Tensor& output,
-                const torch::Tensor& target);
+  void add_main(const torch::Tensor& original, const torch::Tensor& output, const OutputForm& form);
 
   struct Errors {
     std::vector<torch::Tensor> squares;  // |y - y0|^2 of each example

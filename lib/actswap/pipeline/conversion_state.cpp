@@ -27,6 +27,7 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
                  .control = options.control,
                  .seeds = options.seeds,
                  .max_drop = options.max_drop,
+                 .held_out = options.held_out,
                  .plan_by_sensitivity = options.plan_by_sensitivity,
                  .budget_ms = options.budget_ms};
   run.plan = plan;

@@ -1,6 +1,9 @@
 #include <actswap/base/error.h>
+#include <actswap/calibrate/layer_comparison.h>
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/conversion_training.h>
+#include <actswap/train/batch_loss.h>
+#include <actswap/train/rate_search.h>
 #include <actswap/train/training_safeguard.h>
 
 #include <algorithm>
@@ -8,12 +11,11 @@
 
 namespace actswap {
 
-TrainCallbacks ConversionTraining::callbacks_of(const std::string& name, torch::jit::Module& module,
-                                                std::vector<EpochRecord>& epochs) {
+TrainCallbacks ConversionTraining::callbacks_of(const std::string& name,
+                                                std::vector<EpochRecord>& epochs,
+                                                const std::function<Check()>& check) {
   TrainCallbacks training;
-  if (state_.options.validation_data) {
-    training.check = [this, &module] { return check(module); };
-  }
+  training.check = check;
   training.should_stop = state_.callbacks.should_stop;
   const auto phase = state_.options.seeds > 1
                          ? name + ", seed " + std::to_string(state_.options.train.seed)
@@ -48,6 +50,13 @@ void ConversionTraining::move_to(const std::vector<double>& blends) {
   if (state_.calibrated_ramp) {
     state_.calibrated_ramp->move(sum / static_cast<double>(blends.size()));
   }
+}
+
+std::function<Check()> ConversionTraining::check_of(torch::jit::Module& module) {
+  if (!state_.options.validation_data) {
+    return {};
+  }
+  return [this, &module] { return check(module); };
 }
 
 // Without labels: sum |y - y0|^2 / sum |y0|^2, which is 0 for the original.
@@ -110,21 +119,43 @@ void ConversionTraining::sweep_rates_from(
     const std::vector<Schedule>& ramps,
     const std::function<void(const std::vector<double>&)>& move) {
   state_.message("learning rate: short trainings with each");
-  state_.run.rate_sweep = sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
-                                      *state_.options.train_data, ramps, move, state_.run.train,
-                                      state_.callbacks.should_stop);
-  const auto& sweep = *state_.run.rate_sweep;
-  state_.message("loss on " + std::to_string(sweep.held_out) +
-                 " training examples held out, after " + std::to_string(sweep.steps) +
-                 " steps (before: " + number(sweep.start_loss) + "):");
-  for (const auto& trial : sweep.trials) {
-    state_.message("  rate " + number(trial.rate) + ": " + number(trial.loss) +
-                   (trial.rate == sweep.chosen ? ", chosen" : ""));
+  note(sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
+                   *state_.options.train_data, ramps, move, state_.run.train,
+                   state_.callbacks.should_stop));
+}
+
+void ConversionTraining::search_rate_on(const HeldOut& data) {
+  state_.message("learning rate: a line search, in shares of each parameter's size");
+  note(search_rate(
+      state_.swap.module(), teacher_for(state_.run.train.loss), data,
+      [this](double t) { move_to({t}); }, state_.run.train, state_.callbacks.should_stop));
+}
+
+void ConversionTraining::note(const RateSweep& rates) {
+  state_.message("loss on " + std::to_string(rates.held_out) +
+                 " training examples held out, after " + std::to_string(rates.steps) +
+                 " steps (before: " + number(rates.start_loss) + "):");
+  for (const auto& trial : rates.trials) {
+    state_.message("  rate " + number(trial.rate) + ": " + number(trial.loss));
   }
-  state_.message("the sweep took " +
-                 std::to_string(sweep.steps * static_cast<std::int64_t>(sweep.trials.size())) +
-                 " steps, " + number(std::round(sweep.seconds)) + " s");
-  state_.run.train.learning_rate = sweep.chosen;
+  state_.message("chosen: " + number(rates.chosen) + ", after " +
+                 std::to_string(rates.steps * static_cast<std::int64_t>(rates.trials.size())) +
+                 " steps, " + number(std::round(rates.seconds)) + " s");
+  state_.run.rate_sweep = rates;
+  state_.run.train.learning_rate = rates.chosen;
+}
+
+void ConversionTraining::check_layers() {
+  const auto& loss = state_.run.train.loss;
+  if (!loss.has(Signal::layers)) {
+    return;
+  }
+  const LayerComparison comparison(state_.swap.module(), *teacher_for(loss));
+  if (comparison.is_empty() && loss.terms.size() == 1) {
+    throw UsageError(
+        "Expected for the loss layers a layer that the swap reaches, in no branch and no loop, but "
+        "the model has none; outputs compares what the model gives");
+  }
 }
 
 void ConversionTraining::train_retargeted() {
@@ -140,21 +171,61 @@ void ConversionTraining::train_retargeted() {
   if (state_.options.learning_rate.kind == LearningRate::Kind::swept && !state_.run.rate_sweep) {
     sweep_rates_from(ramps, move);
   }
+  if (state_.options.held_out > 0) {
+    train_with_held_out(ramps);
+    return;
+  }
   std::optional<TrainingSafeguard> safeguard;
   if (state_.run.calibration && !state_.calibrated_ramp) {
     safeguard.emplace(state_.swap.module(), teacher_for(state_.run.train.loss),
                       *state_.options.train_data, state_.run.train);
   }
   train(state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data, ramps,
-        move, state_.run.train, callbacks_of("retarget", state_.swap.module(), state_.run.epochs));
+        move, state_.run.train,
+        callbacks_of("retarget", state_.run.epochs, check_of(state_.swap.module())));
   if (safeguard) {
     note(safeguard->undo_harm());
   }
 }
 
+// What was found by itself does no harm: where a rate that the search found diverges in the end,
+// the model is what it was. A rate that the user asked for fails.
+void ConversionTraining::train_with_held_out(const std::vector<Schedule>& ramps) {
+  auto& module = state_.swap.module();
+  const auto& loss = state_.run.train.loss;
+  const HeldOut data(*state_.options.train_data, state_.options.held_out,
+                     state_.options.train.seed);
+  const bool is_searched = state_.options.learning_rate.kind == LearningRate::Kind::searched;
+  if (is_searched && !state_.run.rate_sweep) {
+    search_rate_on(data);
+  }
+  BatchLoss judge(module, teacher_for(loss), state_.run.train);
+  const auto check_held_out = [&] {
+    const double found = judge.mean(data.judged);
+    return Check{found, found};
+  };
+  const auto check = state_.options.checks_held_out ? check_held_out : check_of(module);
+  TrainingSafeguard safeguard(module, teacher_for(loss), data.judged, state_.run.train);
+  try {
+    train(
+        module, teacher_for(loss), data.learnt, ramps,
+        [this](const std::vector<double>& blends) { move_to(blends); }, state_.run.train,
+        callbacks_of("retarget", state_.run.epochs, check));
+  } catch (const Diverged& how) {
+    if (!is_searched) {
+      throw;
+    }
+    note(safeguard.undo(how));
+    return;
+  }
+  note(safeguard.undo_harm());
+}
+
 void ConversionTraining::note(const TrainingEffect& effect) {
   state_.run.training_effect = effect;
-  if (effect.taken_back) {
+  if (!effect.diverged.empty()) {
+    state_.message("the training is taken back: " + effect.diverged);
+  } else if (effect.taken_back) {
     state_.message("the training is taken back: it made the loss on " +
                    std::to_string(effect.examples) + " training examples worse, from " +
                    number(effect.before) + " to " + number(effect.after) +
@@ -179,16 +250,28 @@ std::optional<torch::jit::Module> ConversionTraining::teacher_for(const Loss& lo
   return loss.needs_original() ? std::optional(original_for(loss, Tensors::shared)) : std::nullopt;
 }
 
-torch::jit::Module ConversionTraining::train_control() {
+std::optional<torch::jit::Module> ConversionTraining::train_control() {
   state_.message("training the control: the original with the same budget, data and seed");
   auto options = state_.run.train;
   options.bound = {};                                   // there is nothing to wait for
   options.keeps_statistics = false;                     // as the original was trained
   options.loss = options.loss.without(Signal::layers);  // for that it would have to keep them
+  if (state_.options.checks_held_out) {  // by what the original gives, as which the control begins
+    options.keep = Keep::last;
+    options.check_every = 0.0;
+  }
   auto control = original_for(options.loss, Tensors::copied);
-  train(
-      control, teacher_for(options.loss), *state_.options.train_data, state_.options.schedule,
-      [](double) {}, options, callbacks_of("control", control, state_.run.control_epochs));
+  try {
+    train(
+        control, teacher_for(options.loss), *state_.options.train_data, state_.options.schedule,
+        [](double) {}, options,
+        callbacks_of("control", state_.run.control_epochs, check_of(control)));
+  } catch (const Diverged& how) {
+    state_.run.control_diverged = how.what();
+    state_.message("the control, which is not what is exported, diverged: " +
+                   state_.run.control_diverged);
+    return std::nullopt;
+  }
   return control;
 }
 

@@ -44,6 +44,7 @@ class Conversion {
       state_.message("the validation data has no target: outputs are compared with the original's");
     }
     check_insertion();
+    training_.check_layers();
     state_.original = recompile(state_.model.module);
     if (state_.is_measurable) {
       state_.message("measuring the original and the swap alone");
@@ -291,6 +292,11 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   const auto options = resolve(model, request);
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));
+  }
+  for (std::size_t i = 0; callbacks.on_message && i < options.train.outputs.size(); ++i) {
+    callbacks.on_message("output " + std::to_string(i + 1) + " of " +
+                         std::to_string(options.train.outputs.size()) + ": " +
+                         to_string(options.train.outputs[i]));
   }
   if (!options.overwrites_original) {
     check_not_overwritten(options.output, model.path);

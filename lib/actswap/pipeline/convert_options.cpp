@@ -27,15 +27,30 @@ void ConvertOptions::validate() const {
   }
 }
 
+namespace {
+
+std::string in_words(const LearningRate& rate) {
+  switch (rate.kind) {
+    case LearningRate::Kind::fixed:
+      return to_string(rate);
+    case LearningRate::Kind::swept:
+      return "by a sweep";
+    case LearningRate::Kind::searched:
+      return "by a line search";
+    case LearningRate::Kind::calibrated:
+      return "by the calibration";
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string describe(const ConvertOptions& options) {
   if (!options.train_data) {
     return options.calibration_data ? "calibrated" : "a plain swap";
   }
   const auto& train = options.train;
-  const auto rate =
-      options.learning_rate.kind == LearningRate::Kind::fixed   ? number(train.learning_rate)
-      : options.learning_rate.kind == LearningRate::Kind::swept ? "by a sweep"
-                                                                : "by the calibration";
+  const auto rate = in_words(options.learning_rate);
   return to_string(options.recipe) + ", trained on " + to_string(train.loss) + ", " +
          number(train.epochs) + (train.epochs == 1.0 ? " epoch" : " epochs") + ", learning rate " +
          rate + ", " + in_words(options.schedule);

@@ -22,6 +22,11 @@ struct ACTSWAP_API ConvertOptions {
   /// Of a run with train_data. Its learning_rate is that of `learning_rate` where that is fixed.
   TrainOptions train;
   LearningRate learning_rate;
+  /// Training examples that are not trained on, by which the rate is searched, the best check is
+  /// kept and harm is undone; 0: none. Only after a calibration, and where t is 1 from the start.
+  std::int64_t held_out = 0;
+  /// Checks are on those: the loss. Otherwise on the validation data.
+  bool checks_held_out = false;
   /// Of a run with train_data. Where t rises after a calibration, what that changed moves in with t
   /// (CalibratedRamp).
   Schedule schedule = Schedule::step({});

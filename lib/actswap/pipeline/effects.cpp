@@ -15,7 +15,7 @@ struct Facts {
   bool calibrates() const {
     return has_calibration(recipe) && (request.calibration_data || request.trains());
   }
-  bool has_loss(Signal signal) const {  // the default loss has distil and, with labels, the other
+  bool has_loss(Signal signal) const {  // the default loss may have any
     return !request.train.loss || request.train.loss->has(signal);
   }
   bool is_adamw() const {
@@ -60,10 +60,13 @@ constexpr Need kSgd = {"the optimizer sgd (--optimizer sgd)",
 constexpr Need kRateOfCalibration = {
     "the recipe calibrated and the optimizer adamw",
     [](const Facts& facts) { return facts.recipe == Recipe::calibrated && facts.is_adamw(); }};
-constexpr Need kDistil = {"the loss distil",
-                          [](const Facts& facts) { return facts.has_loss(Signal::distil); }};
-constexpr Need kClasses = {"the loss distil or cross-entropy", [](const Facts& facts) {
+constexpr Need kDistil = {"the loss distil or outputs", [](const Facts& facts) {
+                            return facts.has_loss(Signal::distil) ||
+                                   facts.has_loss(Signal::outputs);
+                          }};
+constexpr Need kClasses = {"the loss distil, outputs or cross-entropy", [](const Facts& facts) {
                              return facts.has_loss(Signal::distil) ||
+                                    facts.has_loss(Signal::outputs) ||
                                     facts.has_loss(Signal::cross_entropy);
                            }};
 constexpr Need kValidation = {"validation data (--val DATA)", [](const Facts& facts) {

@@ -1,6 +1,6 @@
 #include <actswap/base/error.h>
-#include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/effects.h>
+#include <actswap/pipeline/model_outputs.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
 #include <actswap/train/ramps.h>
@@ -36,13 +36,22 @@ Recipe choose_recipe(const ConvertRequest& request) {
   return request.calibration_data ? Recipe::calibrated_ramp : Recipe::ramp;
 }
 
-LearningRate choose_rate(const ConvertRequest& request, Recipe recipe) {
+LearningRate choose_rate(const ConvertRequest& request, const ConvertOptions& options) {
   const bool follows_calibration =
-      recipe == Recipe::calibrated &&
+      options.recipe == Recipe::calibrated &&
       request.train.optimizer.value_or(OptimizerKind::adamw) == OptimizerKind::adamw;
-  const auto kind =
-      follows_calibration ? LearningRate::Kind::calibrated : LearningRate::Kind::fixed;
-  return request.train.learning_rate.value_or(LearningRate{.kind = kind});
+  const auto kind = !follows_calibration   ? LearningRate::Kind::fixed
+                    : options.held_out > 0 ? LearningRate::Kind::searched
+                                           : LearningRate::Kind::calibrated;
+  const auto rate = request.train.learning_rate.value_or(LearningRate{.kind = kind});
+  if (rate.kind == LearningRate::Kind::searched && options.held_out == 0) {
+    throw UsageError(
+        "Expected for --lr search the recipe calibrated, a loss without labels and 32 training "
+        "examples or more, but got " +
+        to_string(options.recipe) + ", " + to_string(options.train.loss) + " and " +
+        std::to_string(options.train_data->size()));
+  }
+  return rate;
 }
 
 Schedule make_schedule(const RampRequest& ramp, Recipe recipe, double epochs) {
@@ -61,7 +70,7 @@ Schedule make_schedule(const RampRequest& ramp, Recipe recipe, double epochs) {
 }
 
 // What needs no look at model and data.
-TrainOptions train_options(const ConvertRequest& request, const LearningRate& rate) {
+TrainOptions train_options(const ConvertRequest& request) {
   const auto& asked = request.train;
   TrainOptions options;
   set(options.epochs, asked.epochs);
@@ -70,7 +79,6 @@ TrainOptions train_options(const ConvertRequest& request, const LearningRate& ra
   set(options.temperature, asked.temperature);
   set(options.class_dim, asked.class_dim);
   set(options.optimizer, asked.optimizer);
-  options.learning_rate = rate.value;
   set(options.momentum, asked.momentum);
   set(options.weight_decay, asked.weight_decay);
   set(options.clip_norm, asked.clip_norm);
@@ -95,7 +103,29 @@ void check_ramp(const ConvertOptions& options) {
   }
 }
 
-// What the request leaves open of loss, classes and batch norms.
+// Whether the loss compares with labels. A module may look at them.
+bool takes_labels(const Loss& loss, const Dataset& data) {
+  return loss.needs_target() || (loss.has(Signal::module) && has_labels(&data));
+}
+
+// Where nothing but the original is learnt after a calibration, the training is to do no harm.
+void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
+  auto& train = options.train;
+  const auto& asked = request.train;
+  if (options.recipe != Recipe::calibrated || takes_labels(train.loss, *options.train_data)) {
+    return;
+  }
+  options.held_out = default_held_out(options.train_data->size(), train.epochs);
+  const bool asks_for_checks =
+      asked.keep || asked.patience || asked.check_every || request.ramp.bound;
+  if (options.held_out > 0 && !asks_for_checks) {
+    options.checks_held_out = true;
+    train.keep = Keep::best;
+    train.check_every = train.epochs / kLabelFreeChecks;
+  }
+}
+
+// What the request leaves open of loss, classes, batch norms and the rate.
 void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
                            ConvertOptions& options) {
   const auto& asked = request.train;
@@ -104,17 +134,32 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   const bool asks_for_layers = asked.loss && asked.loss->has(Signal::layers);
   train.keeps_statistics = asked.keeps_statistics.value_or(is_calibrated || asks_for_layers);
   train.validate();  // before its numbers are computed with
-  const auto steps = train.steps(options.train_data->size());
-  const auto class_dim = find_class_dim(model, *options.train_data, asked.class_dim);
-  set(train.class_dim, class_dim);
+  const auto outputs = look_at_outputs(model, *options.train_data, asked.class_dim);
+  train.outputs = outputs.forms;
+  set(train.class_dim, outputs.class_dim);
   const bool learns_labels =
-      asked.loss ? asked.loss->has(Signal::cross_entropy) : class_dim.has_value();
+      asked.loss ? asked.loss->has(Signal::cross_entropy) : outputs.class_dim.has_value();
+  const auto examples = options.train_data->size();
+  if (!asked.batch_size) {
+    const bool has_labels =
+        asked.loss ? takes_labels(*asked.loss, *options.train_data) : outputs.class_dim.has_value();
+    train.batch_size = default_batch_size(has_labels, examples, train.epochs);
+  }
+  const auto steps = train.steps(examples);
   if (!asked.keeps_statistics && !asks_for_layers) {
     train.keeps_statistics = train.keeps_statistics && stays_by_calibration(learns_labels, steps);
   }
   if (!asked.loss) {
-    train.loss = default_loss(learns_labels, is_calibrated && train.keeps_statistics, steps);
+    train.loss = default_loss(default_comparison(outputs.forms), learns_labels,
+                              is_calibrated && train.keeps_statistics, steps);
   }
+  choose_checks(request, options);
+  options.learning_rate = choose_rate(request, options);
+  train.learning_rate = options.learning_rate.value;
+  train.is_rate_relative = options.learning_rate.kind == LearningRate::Kind::searched ||
+                           options.learning_rate.is_relative;
+  train.validate();
+  check_loss(model, *options.train_data, train);
 }
 
 }  // namespace
@@ -142,8 +187,7 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   set(options.self_test, request.self_test);
   options.overwrites_original = request.overwrites_original;
   options.calibration = request.calibration.resolved(trains);
-  options.learning_rate = choose_rate(request, recipe);
-  options.train = train_options(request, options.learning_rate);
+  options.train = train_options(request);
   if (trains) {
     options.schedule = make_schedule(request.ramp, recipe, options.train.epochs);
   }
@@ -159,7 +203,6 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.validate();
   if (trains) {
     choose_what_is_learnt(model, request, options);
-    options.train.validate();
     check_ramp(options);
   }
   return options;

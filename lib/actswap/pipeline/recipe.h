@@ -10,7 +10,8 @@
 namespace actswap {
 
 /// Fills in all that the request leaves open, by what the evidence says is best (docs/recovery.md).
-/// Looks at the data, and at what the model gives for a first batch of it.
+/// Looks at the data, and at what the model gives for a few batches of it; computes the loss of
+/// one.
 /// @throws UsageError for data without examples, for options that have no effect or do not go
 ///   together, and where model and data do not fit; FileError where no output or no record can be
 ///   written

@@ -56,13 +56,14 @@ struct ACTSWAP_API CalibrationRequest {
 
 /// Fields, and defaults unless it says otherwise, are those of TrainOptions.
 struct TrainRequest {
-  std::optional<double> epochs = {};  ///< 0: no training
-  std::optional<std::int64_t> batch_size = {};
-  std::optional<Loss> loss = {};  ///< default: default_loss
+  std::optional<double> epochs = {};            ///< 0: no training
+  std::optional<std::int64_t> batch_size = {};  ///< default: default_batch_size
+  std::optional<Loss> loss = {};                ///< default: default_loss
   std::optional<double> temperature = {};
-  std::optional<std::int64_t> class_dim = {};  ///< default: find_class_dim
+  std::optional<std::int64_t> class_dim = {};  ///< default: look_at_outputs
   std::optional<OptimizerKind> optimizer = {};
-  /// Default: calibrated with Recipe::calibrated and AdamW, otherwise fixed at 3e-4.
+  /// Default: with Recipe::calibrated and AdamW calibrated where labels are learnt, otherwise
+  /// searched; in all other cases fixed at 3e-4.
   std::optional<LearningRate> learning_rate = {};
   std::optional<double> momentum = {};
   std::optional<double> weight_decay = {};
@@ -73,6 +74,8 @@ struct TrainRequest {
   std::optional<bool> keeps_statistics = {};
   std::optional<Augmentation> augmentation = {};
   std::optional<double> check_every = {};
+  /// Default: best of what is held out, with Recipe::calibrated where no labels are learnt and no
+  /// checks are asked for (ConvertOptions::held_out).
   std::optional<Keep> keep = {};
   std::optional<std::int64_t> patience = {};
 };

@@ -156,7 +156,16 @@ Json calibration_json(const Calibration& calibration) {
 const char* kind_of(const LearningRate& rate) {
   return rate.kind == LearningRate::Kind::fixed        ? "request"
          : rate.kind == LearningRate::Kind::calibrated ? "calibration"
-                                                       : "sweep";
+         : rate.kind == LearningRate::Kind::swept      ? "sweep"
+                                                       : "search";
+}
+
+Json outputs_json(const std::vector<OutputForm>& forms) {
+  Json list = Json::array();
+  for (const auto& form : forms) {
+    list.push_back(to_string(form));
+  }
+  return list;
 }
 
 Json value_of(const std::optional<Evaluation>& evaluation) {
@@ -282,6 +291,9 @@ std::string to_json(const Run& run) {
         {"optimizer", to_string(run.train.optimizer)},
         {"learning_rate", run.train.learning_rate},
         {"learning_rate_from", kind_of(run.learning_rate)},
+        {"learning_rate_is_share", run.train.is_rate_relative},
+        {"outputs", outputs_json(run.train.outputs)},
+        {"held_out", run.options.held_out},
         {"momentum", run.train.momentum},
         {"weight_decay", run.train.weight_decay},
         {"clip_norm", run.train.clip_norm},
@@ -304,7 +316,10 @@ std::string to_json(const Run& run) {
       json["training"]["effect"] = {{"examples", effect.examples},
                                     {"loss_before", effect.before},
                                     {"loss_after", effect.after},
-                                    {"taken_back", effect.taken_back}};
+                                    {"taken_back", effect.taken_back}};  // infinite: null
+    }
+    if (!run.control_diverged.empty()) {
+      json["training"]["control_diverged"] = run.control_diverged;
     }
     if (run.rate_sweep) {
       json["training"]["rate_sweep"] = sweep_json(*run.rate_sweep);
@@ -374,7 +389,12 @@ std::string summary_table(const Run& run) {
       table.row(name + ", control (original trained on)", metric_text(*run.control));
     }
   }
-  if (run.training_effect && run.training_effect->taken_back) {
+  if (!run.control_diverged.empty()) {
+    table.row("control", "none: " + run.control_diverged);
+  }
+  if (run.training_effect && !run.training_effect->diverged.empty()) {
+    table.row("training", "taken back: " + run.training_effect->diverged);
+  } else if (run.training_effect && run.training_effect->taken_back) {
     table.row("training", formatted("taken back: it made the loss worse, from %.3g",
                                     run.training_effect->before) +
                               formatted(" to %.3g", run.training_effect->after));

@@ -30,6 +30,7 @@ struct RunOptions {
   bool control = false;
   std::int64_t seeds = 1;
   std::optional<double> max_drop = {};
+  std::int64_t held_out = 0;  ///< of the training data, to judge the training by
   bool plan_by_sensitivity = false;
   std::optional<double> budget_ms = {};
 };
@@ -55,6 +56,7 @@ struct Run {
   std::optional<TrainingEffect> training_effect = {};
   std::vector<EpochRecord> epochs = {};  ///< of the retargeted model
   std::vector<EpochRecord> control_epochs = {};
+  std::string control_diverged = {};          ///< how the control's training did; empty: it did not
   std::optional<Evaluation> original = {};    ///< the metric before anything
   std::optional<Evaluation> swap_alone = {};  ///< at t = 1 without training
   std::optional<Evaluation> calibrated = {};  ///< after the calibration, before training

@@ -37,7 +37,7 @@ void detach(std::vector<torch::Tensor>& values) {
 BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                      const TrainOptions& options)
     : module_(module),
-      loss_(options.loss, {options.temperature, options.class_dim}),
+      loss_(options.loss, {options.temperature, options.class_dim, options.outputs}),
       batch_size_(options.batch_size),
       takes_gradients_(takes_gradients(module)) {
   if (!options.loss.needs_original()) {

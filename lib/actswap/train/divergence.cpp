@@ -9,15 +9,20 @@ namespace actswap {
 
 namespace {
 
-constexpr std::int64_t kExamples = 256;
+constexpr std::int64_t kMostExamples = 256;
+constexpr std::int64_t kFewestExamples = 64;
+constexpr std::int64_t kShare = 16;  // of what the training sees
 constexpr double kExplosion = 10.0;
 constexpr double kGrowth = 100.0;
 // Parameters that are all 0 at the start may grow to something.
 constexpr double kLeastSize = 1e-2;
 
-std::vector<std::int64_t> some_examples(std::int64_t size, std::uint64_t seed) {
-  auto order = shuffled_indices(size, seed, 0);
-  order.resize(static_cast<std::size_t>(std::min(size, kExamples)));
+// Few in a short training, which should not take longer to be measured than to be done.
+std::vector<std::int64_t> some_examples(std::int64_t size, const TrainOptions& options) {
+  const auto seen = options.steps(size) * options.batch_size;
+  auto order = shuffled_indices(size, options.seed, 0);
+  order.resize(static_cast<std::size_t>(
+      std::min(size, std::clamp(seen / kShare, kFewestExamples, kMostExamples))));
   return order;
 }
 
@@ -31,7 +36,7 @@ double finite_or_zero(double value) {
 DivergenceCheck::DivergenceCheck(BatchLoss& loss, const Dataset& data, const TrainOptions& options,
                                  const std::vector<torch::Tensor>& parameters)
     : loss_(loss),
-      examples_(data, some_examples(data.size(), options.seed)),
+      examples_(data, some_examples(data.size(), options)),
       parameters_(parameters),
       has_scale_(!options.loss.has(Signal::module)) {
   size_ = size_of_parameters();

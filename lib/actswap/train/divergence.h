@@ -14,7 +14,8 @@
 
 namespace actswap {
 
-/// Takes as a measure the loss on at most 256 training examples, in eval mode. A training has
+/// Takes as a measure the loss on some training examples, in eval mode: a sixteenth of what the
+/// training sees, 64 to 256. A training has
 /// diverged where the model at its end
 ///   - has a loss that is not finite; or
 ///   - has 10 times the loss, or more, of the worst of these: the model at the start, the swap

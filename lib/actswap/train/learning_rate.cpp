@@ -16,12 +16,20 @@ LearningRate LearningRate::parse(std::string_view text) {
   if (text == "auto") {
     return {.kind = Kind::swept};
   }
+  if (text == "search") {
+    return {.kind = Kind::searched};
+  }
+  constexpr std::string_view kRelative = "rms";
   LearningRate rate;
+  const auto whole = text;
+  rate.is_relative = text.ends_with(kRelative);
+  text.remove_suffix(rate.is_relative ? kRelative.size() : 0);
   const char* end = text.data() + text.size();
   const auto [read, error] = std::from_chars(text.data(), end, rate.value);
   if (error != std::errc() || read != end || !std::isfinite(rate.value) || rate.value <= 0.0) {
-    throw UsageError("Expected as learning rate calibrated, auto or a number > 0, but got '" +
-                     std::string(text) + "'");
+    throw UsageError(
+        "Expected as learning rate search, calibrated, auto or a number > 0, but got '" +
+        std::string(whole) + "'");
   }
   return rate;
 }
@@ -32,11 +40,13 @@ std::string to_string(const LearningRate& rate) {
       return "calibrated";
     case LearningRate::Kind::swept:
       return "auto";
+    case LearningRate::Kind::searched:
+      return "search";
     case LearningRate::Kind::fixed:
       break;
   }
   std::ostringstream text;
-  text << rate.value;
+  text << rate.value << (rate.is_relative ? "rms" : "");
   return text.str();
 }
 

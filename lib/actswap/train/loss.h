@@ -1,6 +1,7 @@
 // What training makes small: a weighted sum of signals.
 //
-//   distil                        the original's outputs are the labels
+//   outputs                       the original's outputs are the labels, each by its kind
+//   distil                        the same for logits
 //   distil+0.5*cross-entropy      and half the weight for the data's
 //   distil+3*layers               and what the original's layers give
 //   module:focal.pt               a TorchScript module that computes the loss
@@ -17,6 +18,9 @@ namespace actswap {
 enum class Signal {
   cross_entropy,  ///< logits N x C (x ...) against class indices N (x ...)
   mse,            ///< mean squared error against a tensor of the output's shape
+  outputs,        ///< what the outputs lack against the original's, as a share: by divergence,
+            ///< squared error or cosine, as suits the kind of each (output_distance), mean over
+            ///< the tensors that can be learnt; no target needed. Needs TrainOptions::outputs
   distil,         ///< divergence of the softmaxes of output and original's output at a temperature
                   ///< (times its square), for logits; no target needed
   distil_mse,     ///< mean squared error against the original's output; no target needed
@@ -52,15 +56,14 @@ struct ACTSWAP_API Loss {
   bool needs_target() const;
   /// Whether a signal compares with what the original gives.
   bool needs_original() const;
-  /// The other terms; distil where there are none.
+  /// The other terms; outputs where there are none.
   Loss without(Signal signal) const;
   /// @throws UsageError for no term, a weight that is not above 0, a module without a file.
   void validate() const;
 };
 
-/// "cross-entropy", "mse", "distil", "distil-mse", "distil-cosine", "sites", "layers",
-/// "module:PATH", with
-/// "WEIGHT*" before them and "+" between them. @throws UsageError
+/// "cross-entropy", "mse", "outputs", "distil", "distil-mse", "distil-cosine", "sites", "layers",
+/// "module:PATH", with "WEIGHT*" before them and "+" between them. @throws UsageError
 ACTSWAP_API Loss parse_loss(std::string_view text);
 ACTSWAP_API std::string to_string(const Loss& loss);
 

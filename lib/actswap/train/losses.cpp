@@ -12,8 +12,9 @@ namespace {
 
 void expect_target(const torch::Tensor& target, const char* loss) {
   if (!target.defined()) {
-    throw UsageError(std::string("Expected data with a target for ") + loss +
-                     ", but it has none; distil, distil-mse, distil-cosine and sites need none");
+    throw UsageError(
+        std::string("Expected data with a target for ") + loss +
+        ", but it has none; outputs, distil, distil-mse, distil-cosine and sites need none");
   }
 }
 
@@ -25,6 +26,11 @@ void expect_logits(const torch::Tensor& logits, std::int64_t class_dim, const ch
   if (class_dim == 0 || class_dim >= logits.dim() || class_dim <= -logits.dim()) {
     throw UsageError("Expected the classes in a dimension of the model's output (" +
                      describe(logits) + ") but the first, but got " + std::to_string(class_dim));
+  }
+  if (logits.size(class_dim) < 2) {
+    throw UsageError(std::string("Expected two classes or more for ") + loss +
+                     ", as a softmax of one is always 1, but the model gives " + describe(logits) +
+                     ", with its classes in dimension " + std::to_string(class_dim));
   }
 }
 
@@ -111,7 +117,7 @@ torch::Tensor mean_squared_error(const torch::Tensor& output, const torch::Tenso
 
 torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher,
                            double temperature, std::int64_t class_dim) {
-  expect_logits(student, class_dim, "distil (distil-mse takes any shape)");
+  expect_logits(student, class_dim, "distil (outputs and distil-mse take any shape)");
   expect_same_shape(student, teacher);
   // A class that is masked has a probability of 0, and no part in the divergence.
   const auto [student_log, teacher_log] =

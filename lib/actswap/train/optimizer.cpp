@@ -4,6 +4,9 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace actswap {
 
 namespace {
@@ -14,6 +17,16 @@ constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 // As torch's clip_grad_norm_ has it.
 constexpr double kClipEpsilon = 1e-6;
+// A parameter that is 0 everywhere may grow to something.
+constexpr double kLeastSize = 1e-3;
+
+double size_of(const torch::Tensor& parameter) {
+  if (parameter.numel() == 0) {
+    return kLeastSize;
+  }
+  const auto square = parameter.detach().abs().to(torch::kDouble).square().mean();
+  return std::max(kLeastSize, std::sqrt(square.item<double>()));
+}
 
 }  // namespace
 
@@ -23,7 +36,7 @@ Optimizer::Optimizer(const TrainOptions& options, const std::vector<torch::Tenso
     : kind_(options.optimizer),
       momentum_(options.momentum),
       clip_norm_(options.clip_norm),
-      groups_{{{}, options.weight_decay}, {{}, 0.0}} {
+      is_rate_relative_(options.is_rate_relative) {
   const torch::NoGradGuard without_gradients;
   for (const auto& parameter : parameters) {
     Member member{SteppedParameter(parameter)};
@@ -34,8 +47,19 @@ Optimizer::Optimizer(const TrainOptions& options, const std::vector<torch::Tenso
     } else if (momentum_ > 0.0) {
       member.mean = member.parameter.zeros();  // the first step then takes the gradient itself
     }
-    groups_[parameter.dim() > 1 ? 0 : 1].members.push_back(std::move(member));
+    group_of(parameter, parameter.dim() > 1 ? options.weight_decay : 0.0)
+        .members.push_back(std::move(member));
   }
+}
+
+Optimizer::Group& Optimizer::group_of(const torch::Tensor& parameter, double weight_decay) {
+  const double size = is_rate_relative_ ? size_of(parameter) : 1.0;
+  const auto found = std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return group.weight_decay == weight_decay && group.size == size;
+  });
+  return found != groups_.end()
+             ? *found
+             : groups_.emplace_back(Group{.weight_decay = weight_decay, .size = size});
 }
 
 void Optimizer::zero_grad() {
@@ -54,7 +78,7 @@ bool Optimizer::step(double rate, const LossScale& scale) {
   }
   clip();
   for (auto& group : groups_) {
-    step(group, rate);
+    step(group, rate * group.size);
   }
   return true;
 }

@@ -31,9 +31,11 @@ class Optimizer {
     torch::Tensor gradient = {};  ///< of this step; undefined: none
   };
   struct Group {
-    std::vector<Member> members;
+    std::vector<Member> members = {};
     double weight_decay = 0.0;
+    double size = 1.0;  ///< that the rate is multiplied with
   };
+  Group& group_of(const torch::Tensor& parameter, double weight_decay);
   bool take_gradients(const LossScale& scale);
   void clip() const;
   void step(Group& group, double rate) const;
@@ -41,6 +43,7 @@ class Optimizer {
   OptimizerKind kind_;
   double momentum_;
   double clip_norm_;
+  bool is_rate_relative_;
   std::vector<Group> groups_;
 };
 

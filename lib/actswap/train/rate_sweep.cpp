@@ -40,18 +40,14 @@ class Sweep {
                        " examples or more for --lr auto, but got " + std::to_string(data.size()));
     }
     callbacks_.should_stop = should_stop;
-    // In no epoch of the training do the examples come in this order.
-    auto order = shuffled_indices(data.size(), options.seed, -1);
     result_.held_out = std::min<std::int64_t>(1024, data.size() / 8);
-    const auto border = order.begin() + result_.held_out;
-    held_out_.emplace(data, std::vector<std::int64_t>(order.begin(), border));
-    seen_.emplace(data, std::vector<std::int64_t>(border, order.end()));
+    held_out_.emplace(data, result_.held_out, options.seed);
 
     const auto batches = static_cast<double>(options.batches_per_epoch(data.size()));
     const auto whole = options.steps(data.size());
     result_.steps = std::min(whole, std::clamp<std::int64_t>(whole / 20, 10, 200));
     epochs_ = static_cast<double>(result_.steps) /
-              static_cast<double>(options.batches_per_epoch(seen_->size()));
+              static_cast<double>(options.batches_per_epoch(held_out_->learnt.size()));
     const double scale = epochs_ / options.epochs;
     for (const auto& schedule : schedules) {
       const auto ramp = schedule.in_epochs(batches).options();
@@ -116,7 +112,7 @@ class Sweep {
   }
 
   double held_out_loss() const {
-    const double loss = BatchLoss(module_, teacher_, options_).mean(*held_out_);
+    const double loss = BatchLoss(module_, teacher_, options_).mean(held_out_->judged);
     return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
   }
 
@@ -131,7 +127,7 @@ class Sweep {
     options.bound = {};
     double loss = std::numeric_limits<double>::infinity();
     try {
-      train(module_, teacher_, *seen_, ramps_, set_blends_, options, callbacks_);
+      train(module_, teacher_, held_out_->learnt, ramps_, set_blends_, options, callbacks_);
       loss = held_out_loss();
     } catch (const Diverged&) {
     }
@@ -147,8 +143,7 @@ class Sweep {
   TrainCallbacks callbacks_;
   RateSweep result_;
   double epochs_ = 0.0;  // of each trial
-  std::optional<Subset> held_out_;
-  std::optional<Subset> seen_;
+  std::optional<HeldOut> held_out_;
   std::vector<Schedule> ramps_;
   std::vector<double> start_;
   std::vector<torch::Tensor> weights_;

@@ -26,15 +26,20 @@ struct Row {
   Tensor (*value)(const LossInputs&, const LossOptions&);
 };
 
+void expect_as_many(const LossInputs& inputs) {
+  if (inputs.outputs.size() != inputs.original_outputs.size()) {
+    throw UsageError("Expected the model to give as many tensors as the original (" +
+                     std::to_string(inputs.original_outputs.size()) + "), but got " +
+                     std::to_string(inputs.outputs.size()));
+  }
+}
+
 // The sum over all pairs of floating-point outputs.
 template <typename Compare>
 Tensor over_outputs(const LossInputs& inputs, Compare compare) {
   const auto& ours = inputs.outputs;
   const auto& theirs = inputs.original_outputs;
-  if (ours.size() != theirs.size()) {
-    throw UsageError("Expected the model to give as many tensors as the original (" +
-                     std::to_string(theirs.size()) + "), but got " + std::to_string(ours.size()));
-  }
+  expect_as_many(inputs);
   Tensor sum;
   for (std::size_t i = 0; i < ours.size(); ++i) {
     if (!ours[i].is_floating_point()) {
@@ -53,19 +58,53 @@ Tensor target_of(const LossInputs& inputs) {
   return inputs.targets.empty() ? Tensor() : inputs.targets.front();
 }
 
+// Of the kinds that can be learnt, each as much as the others.
+Tensor value_of_outputs(const LossInputs& inputs, const LossOptions& options) {
+  if (options.outputs.size() != inputs.original_outputs.size()) {
+    throw UsageError(
+        "Expected the forms of as many outputs as the original gives (" +
+        std::to_string(inputs.original_outputs.size()) +
+        ") for the loss outputs (TrainOptions::outputs, by find_output_forms), but got " +
+        std::to_string(options.outputs.size()));
+  }
+  expect_as_many(inputs);
+  Tensor sum;
+  double count = 0.0;
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) {
+    const auto& form = options.outputs[i];
+    if (form.kind == OutputKind::ignored) {
+      continue;
+    }
+    const auto distance =
+        output_distance(inputs.outputs[i], inputs.original_outputs[i], form, options.temperature);
+    sum = sum.defined() ? sum + distance : distance;
+    ++count;
+  }
+  if (!sum.defined()) {
+    throw UsageError(
+        "Expected the model to give floating-point values that vary with its inputs, "
+        "for the loss outputs, but it gives none");
+  }
+  return sum / count;
+}
+
+Tensor value_of_labels(const LossInputs& inputs, const LossOptions& options) {
+  const auto& output = main_output(inputs.outputs);
+  const auto kind = options.outputs.empty() ? OutputKind::logits : options.outputs.front().kind;
+  return cross_entropy(logits_of(output, kind), target_of(inputs), options.class_dim);
+}
+
 Tensor value_of_sites(const LossInputs& inputs, const LossOptions&) {
   return site_loss(inputs.sites, inputs.original_sites);
 }
 
-constexpr std::array<Row, 8> kRows = {{
-    {Signal::cross_entropy, "cross-entropy", true, false,
-     [](const LossInputs& in, const LossOptions& options) {
-       return cross_entropy(main_output(in.outputs), target_of(in), options.class_dim);
-     }},
+constexpr std::array<Row, 9> kRows = {{
+    {Signal::cross_entropy, "cross-entropy", true, false, value_of_labels},
     {Signal::mse, "mse", true, false,
      [](const LossInputs& in, const LossOptions&) {
        return mean_squared_error(main_output(in.outputs), target_of(in));
      }},
+    {Signal::outputs, "outputs", false, true, value_of_outputs},
     {Signal::distil, "distil", false, true,
      [](const LossInputs& in, const LossOptions& options) {
        return over_outputs(in, [&](const Tensor& ours, const Tensor& theirs) {
@@ -187,7 +226,7 @@ bool Loss::needs_original() const {
 Loss Loss::without(Signal signal) const {
   auto others = terms;
   std::erase_if(others, [&](const Term& term) { return term.signal == signal; });
-  return others.empty() ? Loss(Signal::distil) : Loss(std::move(others));
+  return others.empty() ? Loss(Signal::outputs) : Loss(std::move(others));
 }
 
 void Loss::validate() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/train/loss.h>
+#include <actswap/train/output_form.h>
 
 #include <torch/script.h>
 
@@ -22,8 +23,10 @@ struct LossInputs {
 };
 
 struct LossOptions {
-  double temperature = 1.0;    ///< of distil
+  double temperature = 1.0;    ///< of distil and outputs
   std::int64_t class_dim = 1;  ///< dimension of the classes, of distil and cross-entropy
+  /// Of each output, in order; for outputs, and for cross-entropy on probabilities.
+  std::vector<OutputForm> outputs = {};
 };
 
 /// A loss that is ready to be computed: the modules it names are loaded.

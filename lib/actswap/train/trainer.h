@@ -7,6 +7,7 @@
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/loss.h>
+#include <actswap/train/output_form.h>
 
 #include <torch/script.h>
 
@@ -38,19 +39,26 @@ struct ACTSWAP_API TrainOptions {
   double epochs = 1.0;           ///< in (0, 1e9], fractions allowed
   std::int64_t batch_size = 64;  ///< > 0
   Loss loss = Signal::distil;
-  double temperature = 1.0;    ///< of distil; > 0
+  /// What the original gives, output by output (find_output_forms): for outputs, and for
+  /// cross-entropy on probabilities.
+  std::vector<OutputForm> outputs = {};
+  double temperature = 1.0;    ///< of distil and outputs; > 0
   std::int64_t class_dim = 1;  ///< of distil and cross-entropy: the dimension of the classes in the
                                ///< outputs; not 0, negative: from the end
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 3e-4;  ///< > 0, the peak
-  double momentum = 0.9;        ///< of sgd, in [0, 1)
-  double weight_decay = 0.0;    ///< >= 0; decoupled for adamw; not on biases and scales (tensors of
-                                ///< one dimension or none)
-  double clip_norm = 0.0;       ///< largest gradient norm; 0: no clipping
-  double warmup = 0.05;         ///< share of all steps with linearly rising rate, in [0, 1)
-  double average = 0.95;        ///< decay of the exponential average of weights and statistics, in
-                                ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
-                                ///< left with the average (with its last weights where no step is)
+  /// The rate of each parameter is `learning_rate` times the root mean square of its elements as
+  /// the training begins (1e-3 at least). With AdamW a step then moves a share of the parameter,
+  /// whatever the width and the scale of its layer.
+  bool is_rate_relative = false;
+  double momentum = 0.9;      ///< of sgd, in [0, 1)
+  double weight_decay = 0.0;  ///< >= 0; decoupled for adamw; not on biases and scales (tensors of
+                              ///< one dimension or none)
+  double clip_norm = 0.0;     ///< largest gradient norm; 0: no clipping
+  double warmup = 0.05;       ///< share of all steps with linearly rising rate, in [0, 1)
+  double average = 0.95;      ///< decay of the exponential average of weights and statistics, in
+                              ///< [0, 1); 0: none. Only steps at t = 1 count, and the module is
+                              ///< left with the average (with its last weights where no step is)
   /// Batch norms go by their running statistics, which stay as they are: after a calibration, which
   /// was made with them. Otherwise by each batch's, which the running ones follow.
   bool keeps_statistics = false;

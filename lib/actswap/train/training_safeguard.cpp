@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace actswap {
@@ -36,10 +37,16 @@ std::vector<std::int64_t> last_of_first_epoch(std::int64_t size, std::uint64_t s
 TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
                                      std::optional<torch::jit::Module> teacher, const Dataset& data,
                                      const TrainOptions& options)
+    : TrainingSafeguard(module, std::move(teacher),
+                        Subset(data, last_of_first_epoch(data.size(), options.seed)), options) {}
+
+TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
+                                     std::optional<torch::jit::Module> teacher,
+                                     const Subset& examples, const TrainOptions& options)
     : module_(module),
       teacher_(std::move(teacher)),
       options_(options),
-      examples_(data, last_of_first_epoch(data.size(), options.seed)),
+      examples_(examples),
       tensors_(module),
       weights_(tensors_.copies()) {
   effect_.examples = examples_.size();
@@ -55,6 +62,14 @@ TrainingEffect TrainingSafeguard::undo_harm() {
     tensors_.write(weights_);
     effect_.taken_back = true;
   }
+  return effect_;
+}
+
+TrainingEffect TrainingSafeguard::undo(const Diverged& how) {
+  tensors_.write(weights_);
+  effect_.after = std::numeric_limits<double>::infinity();
+  effect_.taken_back = true;
+  effect_.diverged = how.what();
   return effect_;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -21,6 +22,7 @@ struct TrainingEffect {
   double before = 0.0;
   double after = 0.0;
   bool taken_back = false;
+  std::string diverged = {};  ///< of a training that diverged, how; it is taken back
 };
 
 /// Remembers a model as it is before a training. With a rate that is too high for it, or with too
@@ -32,11 +34,16 @@ class ACTSWAP_API TrainingSafeguard {
   /// @param options of the training that follows
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Dataset& data, const TrainOptions& options);
+  /// The same on these examples.
+  TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
+                    const Subset& examples, const TrainOptions& options);
 
   /// Measures again. Where the loss is higher, or no number, the module gets back all it was. By a
   /// fifth of what the terms on labels (mse, cross-entropy, a module) were before, it may be
   /// higher.
   TrainingEffect undo_harm();
+  /// Gives the module back all it was, after a training that diverged.
+  TrainingEffect undo(const Diverged& how);
 
  private:
   double mean_of(const Loss& loss);

@@ -1,0 +1,125 @@
+#include <actswap/train/batch_loss.h>
+#include <actswap/train/module_tensors.h>
+#include <actswap/train/rate_search.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+constexpr double kFirst = 1e-3;
+constexpr double kFactor = 3.0;
+constexpr int kLowest = -5;  // factors
+constexpr int kHighest = 3;
+constexpr std::int64_t kFewestSteps = 8;
+constexpr std::int64_t kMostSteps = 24;
+constexpr std::int64_t kShare = 8;
+// AdamW's first steps all go one way, as far as the rate is.
+constexpr double kWarmUp = 0.5;
+
+double rate_at(int place) {
+  return kFirst * std::pow(kFactor, place);
+}
+
+class Search {
+ public:
+  Search(torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const HeldOut& data,
+         const std::function<void(double)>& set_blend, const TrainOptions& options,
+         const std::function<bool()>& should_stop)
+      : module_(module),
+        teacher_(std::move(teacher)),
+        data_(data),
+        set_blend_(set_blend),
+        options_(options),
+        tensors_(module),
+        weights_(tensors_.copies()) {
+    callbacks_.should_stop = should_stop;
+    const auto whole = options.steps(data.learnt.size());
+    result_.steps = std::min(whole, std::clamp(whole / kShare, kFewestSteps, kMostSteps));
+    result_.held_out = data.judged.size();
+    options_.epochs = static_cast<double>(result_.steps) /
+                      static_cast<double>(options.batches_per_epoch(data.learnt.size()));
+    options_.is_rate_relative = true;
+    options_.average = 0.0;
+    options_.warmup = kWarmUp;
+    options_.check_every = 0.0;
+    options_.keep = Keep::last;
+    options_.patience = 0;
+    options_.bound = {};
+  }
+
+  RateSweep run() {
+    const auto begin = std::chrono::steady_clock::now();
+    result_.start_loss = held_out_loss();
+    int best = 0;
+    if (loss_at(best) < result_.start_loss) {
+      while (best < kHighest && loss_at(best + 1) < loss_at(best)) {
+        ++best;
+      }
+    } else {
+      while (best > kLowest && !(loss_at(best) < result_.start_loss)) {
+        --best;
+      }
+      while (best > kLowest && loss_at(best - 1) < loss_at(best)) {
+        --best;
+      }
+    }
+    for (const auto& [place, loss] : losses_) {
+      result_.trials.push_back({rate_at(place), loss});
+    }
+    result_.chosen = rate_at(best);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    result_.seconds = taken.count();
+    return result_;
+  }
+
+ private:
+  double held_out_loss() const {
+    const double loss = BatchLoss(module_, teacher_, options_).mean(data_.judged);
+    return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
+  }
+
+  double loss_at(int place) {
+    if (const auto found = losses_.find(place); found != losses_.end()) {
+      return found->second;
+    }
+    options_.learning_rate = rate_at(place);
+    double loss = std::numeric_limits<double>::infinity();
+    try {
+      train(module_, teacher_, data_.learnt, Schedule::step({}), set_blend_, options_, callbacks_);
+      loss = held_out_loss();
+    } catch (const Diverged&) {
+    }
+    tensors_.write(weights_);
+    losses_[place] = loss;
+    return loss;
+  }
+
+  torch::jit::Module& module_;
+  std::optional<torch::jit::Module> teacher_;
+  const HeldOut& data_;
+  const std::function<void(double)>& set_blend_;
+  TrainOptions options_;
+  ModuleTensors tensors_;
+  std::vector<torch::Tensor> weights_;
+  TrainCallbacks callbacks_;
+  RateSweep result_;
+  std::map<int, double> losses_;  // by place: the rate is kFirst * kFactor^place
+};
+
+}  // namespace
+
+RateSweep search_rate(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
+                      const HeldOut& data, const std::function<void(double)>& set_blend,
+                      const TrainOptions& options, const std::function<bool()>& should_stop) {
+  options.validate();
+  return Search(module, std::move(teacher), data, set_blend, options, should_stop).run();
+}
+
+}  // namespace actswap

@@ -1,0 +1,31 @@
+// The learning rate by a line search from where a training begins: a few steps with a rate, the
+// loss on examples that it did not see, and the next rate, up or down by a factor of 3.
+//
+// Rates are shares of each parameter's size (TrainOptions::is_rate_relative), which depend little
+// on the width of a network. The first is 1e-3. While a rate leaves the model worse than it was,
+// lower ones are tried, down to 1e-3 / 243; as long as a higher one is better still, higher ones,
+// up to 27e-3. A trial's rate rises over its first half: the first steps of AdamW all go one way,
+// as far as the rate is, and would make rates look too high that many steps settle.
+#pragma once
+
+#include <actswap/data/subset.h>
+#include <actswap/train/rate_sweep.h>
+#include <actswap/train/trainer.h>
+
+#include <functional>
+#include <optional>
+
+namespace actswap {
+
+/// Leaves the module as it is, at t = 1. Same seed, same result.
+/// @param set_blend called with 1
+/// @param options of the training that is to follow; its rate does not matter
+/// @return trials in the order of their rates, each an eighth of the training's steps, 8 to 24
+/// @throws what train throws, but for trainings that diverge
+ACTSWAP_API RateSweep search_rate(torch::jit::Module& module,
+                                  std::optional<torch::jit::Module> teacher, const HeldOut& data,
+                                  const std::function<void(double)>& set_blend,
+                                  const TrainOptions& options,
+                                  const std::function<bool()>& should_stop = {});
+
+}  // namespace actswap
