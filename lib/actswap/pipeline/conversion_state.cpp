@@ -28,7 +28,8 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
                  .seeds = options.seeds,
                  .max_drop = options.max_drop,
                  .plan_by_sensitivity = options.plan_by_sensitivity,
-                 .budget_ms = options.budget_ms};
+                 .budget_ms = options.budget_ms,
+                 .min_agreement = options.min_agreement};
   run.plan = plan;
   run.parameters = parameter_count(model.module);
   run.trained = options.train_data != nullptr;

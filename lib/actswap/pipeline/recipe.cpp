@@ -1,8 +1,11 @@
 #include <actswap/base/error.h>
+#include <actswap/data/sample.h>
+#include <actswap/data/split.h>
 #include <actswap/pipeline/class_dim.h>
 #include <actswap/pipeline/effects.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/training_defaults.h>
+#include <actswap/run/model_run.h>
 #include <actswap/train/ramps.h>
 
 #include <algorithm>
@@ -14,6 +17,9 @@ namespace {
 
 // The ramp's share of the training: the model needs most of its time at t = 1 (docs/recovery.md).
 constexpr double kRampShare = 0.3;
+
+// One run of the model for each site, each on so many examples.
+constexpr std::int64_t kAgreementExamples = 64;
 
 template <typename T>
 void set(T& value, const std::optional<T>& asked) {
@@ -117,6 +123,28 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   }
 }
 
+// How the agreement is measured, and on which inputs: those held out are no longer calibrated on.
+void choose_agreement(const Model& model, const ConvertRequest& request, ConvertOptions& options) {
+  if (options.validation_data) {
+    options.agreement_data = without_targets(options.validation_data);
+  } else {
+    const auto split =
+        hold_out(options.calibration_data, options.calibration.inputs, options.train.seed);
+    options.calibration_data = split.fitted;
+    options.agreement_data = split.held_out;
+  }
+  if (request.agreement) {
+    options.agreement = *request.agreement;
+    return;
+  }
+  const auto& labelled = options.validation_data;
+  const bool has_classes =
+      labelled && find_class_dim(model, *labelled, request.train.class_dim).has_value();
+  const auto inputs = first_inputs(*options.agreement_data);
+  options.agreement =
+      default_agreement(tensors_in(ModelRun(recompile(model.module))(inputs)), has_classes);
+}
+
 }  // namespace
 
 ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
@@ -155,8 +183,13 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.max_drop = request.max_drop;
   options.plan_by_sensitivity = request.plan_by_sensitivity;
   options.budget_ms = request.budget_ms;
-  set(options.sensitivity_examples, request.sensitivity_examples);
+  options.min_agreement = request.min_agreement;
+  options.sensitivity_examples =
+      request.sensitivity_examples.value_or(options.min_agreement ? kAgreementExamples : 1000);
   options.validate();
+  if (options.min_agreement) {
+    choose_agreement(model, request, options);
+  }
   if (trains) {
     choose_what_is_learnt(model, request, options);
     options.train.validate();
