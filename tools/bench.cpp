@@ -27,7 +27,7 @@ int run(const CommonOptions& common, const Options& options) {
   for (const auto& path : options.models) {
     models.push_back(load(path).module);
   }
-  const auto inputs = make_inputs(options.inputs);
+  const auto inputs = make_inputs(options.inputs, models.front());
   auto rows = nlohmann::ordered_json::array();
   for (const auto setting :
        {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {

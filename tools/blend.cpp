@@ -54,7 +54,7 @@ int run(const CommonOptions& common, Options& options) {
   options.exporting.check(options.request.output, {options.model, options.calibrate});
   options.exporting.check(options.request.output, options.inputs);
   auto& request = options.request;
-  request.exporting.probe_inputs = make_inputs(options.inputs);
+  request.exporting.probe_inputs = make_inputs(options.inputs, model.module);
   request.exporting.self_test = parse_self_test(options.exporting.self_test);
   request.exporting.overwrites_original = options.exporting.force;
   if (!options.calibrate.empty()) {

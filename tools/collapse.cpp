@@ -25,7 +25,7 @@ int run(const CommonOptions& common, const Options& options) {
   options.exporting.check(options.output, options.inputs);
   const auto model = load(options.model);
   ExportOptions exporting;
-  exporting.probe_inputs = make_inputs(options.inputs);
+  exporting.probe_inputs = make_inputs(options.inputs, model.module);
   exporting.self_test = parse_self_test(options.exporting.self_test);
   exporting.overwrites_original = options.exporting.force;
   const auto result = export_blended(model, options.output, exporting);

@@ -41,7 +41,7 @@ void load_all_data(Options& options, const Model& model) {
   load_from(options.calibrate, options.request.calibration_data);
   load_from(options.train, options.request.train_data);
   load_from(options.validation, options.request.validation_data);
-  options.request.probe_inputs = make_inputs(options.inputs);
+  options.request.probe_inputs = make_inputs(options.inputs, model.module);
 }
 
 ConvertCallbacks shown_on(ProgressDisplay& display) {
@@ -230,9 +230,16 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
                "With --max-drop: keep the sites whose swaps would cost more than that");
   app.add_option("--budget-ms", request.budget_ms,
                  "Swap no more sites than it takes for this latency on --input");
+  app.add_option("--min-agreement", request.min_agreement,
+                 "Keep as few sites on the old function as it takes for this agreement with the "
+                 "original, from 0 to 1; where no swap reaches it, write nothing (exit code 5)");
+  add_word(app, "--agreement", request.agreement, unless_auto(parse_agreement_measure), "auto",
+           "Measure that agreement as same-prediction (classes), cosine (embeddings) or error (1 - "
+           "relative error of all outputs); auto: by what the model gives");
   add_number(app, "--sensitivity-examples", request.sensitivity_examples,
              ConvertOptions().sensitivity_examples,
-             "For the two: measure the swap of each site on this many examples of --val");
+             "For these plans: measure the swap of each site on this many examples of --val (with "
+             "--min-agreement 64 unless given)");
 }
 
 }  // namespace

@@ -31,6 +31,9 @@ void report_export(const ExportResult& result) {
     log_warning("not verified: " + result.reason +
                 (is_input_missing ? "; give --input SPEC (for example 1x3x224x224)" : ""));
   }
+  if (!result.inputs.empty()) {
+    log_info("compared on " + result.inputs);
+  }
   if (result.is_random) {
     log_warning(
         "the model draws random numbers in eval mode (noise, or dropout that is always on): it was "

@@ -22,7 +22,7 @@ int run(const CommonOptions& common, const Options& options) {
     print_plan(common, model, the_plan);
     return 0;
   }
-  const auto inputs = make_inputs(options.inputs);
+  const auto inputs = make_inputs(options.inputs, model.module);
   print_plan(common, model, the_plan, measure_sites(model, inputs),
              measure_latency({model.module}, inputs, RuntimeSetting::plain).front());
   return 0;

@@ -35,7 +35,7 @@ int run(const CommonOptions& common, Options& options) {
     request.calibration_data = load_data(options.calibrate, names, options.data);
     request.calibration = options.calibration.resolved(/*is_trained=*/false);
   }
-  request.timing_inputs = make_inputs(options.inputs);
+  request.timing_inputs = make_inputs(options.inputs, model.module);
   auto measuring = request.resolved();
   measuring.judging.batch_size = options.batch_size;
 

@@ -4,6 +4,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/json_text.h>
 #include <actswap/export/export_model.h>
+#include <actswap/export/find_probe.h>
 #include <actswap/measure/input_spec.h>
 
 #include <nlohmann/json.hpp>
@@ -24,9 +25,9 @@ struct Options {
 Verification compare(const Options& options) {
   const auto model = load(options.model);
   const auto other = load(options.against);
-  auto inputs = make_inputs(options.inputs);
+  auto inputs = make_inputs(options.inputs, model.module);
   if (inputs.empty()) {
-    inputs = guess_inputs(model.module);
+    inputs = find_probe(model.module, model).probe.inputs;
   }
   if (inputs.empty()) {
     throw UsageError("Expected --input SPEC: no guess at the inputs fits '" + options.model + "'");

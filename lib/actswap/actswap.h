@@ -8,7 +8,9 @@
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
 #include <actswap/data/sample.h>
+#include <actswap/data/split.h>
 #include <actswap/export/export_model.h>
+#include <actswap/export/find_probe.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
@@ -16,10 +18,12 @@
 #include <actswap/graph/thaw.h>
 #include <actswap/kernel/blend_operator.h>
 #include <actswap/measure/accuracy.h>
+#include <actswap/measure/agreement_measure.h>
 #include <actswap/measure/comparison.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/convert.h>
@@ -30,6 +34,7 @@
 #include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/pipeline/training_defaults.h>
 #include <actswap/pipeline/write_blended.h>
+#include <actswap/report/partial_swap.h>
 #include <actswap/report/plan_table.h>
 #include <actswap/report/run.h>
 #include <actswap/run/model_run.h>

@@ -60,6 +60,38 @@ TEST(InputSpec, ReadsTensorFiles) {
   EXPECT_THROW(make_inputs({ACTSWAP_SOURCE_DIR "/CMakeLists.txt"}), actswap::FileError);
 }
 
+TEST(InputSpec, TakesNamesInBraces) {
+  const std::vector<std::string> names = {"x", "ids", "mask"};
+  const auto inputs = make_inputs({"2x3", "{mask: 1x4:bool, ids : 1x4:int64<30522}"}, 0, names);
+  ASSERT_EQ(inputs.size(), 3U);
+  EXPECT_EQ(inputs[0].sizes(), (Shape{2, 3}));
+  EXPECT_EQ(inputs[1].scalar_type(), torch::kInt64) << "in the order of the model";
+  EXPECT_EQ(inputs[2].scalar_type(), torch::kBool);
+  EXPECT_EQ(make_inputs({"2x3;{ids: 4, mask: 4}"}, 0, names).size(), 3U);
+}
+
+TEST(InputSpec, RefusesNamesThatTheModelDoesNotTake) {
+  const std::vector<std::string> names = {"x", "ids", "mask"};
+  for (const char* spec : {"{ids: 4, masks: 4}", "{ids: 4, ids: 4}", "{x: 4, mask: 4}", "{}",
+                           "{ids: 4", "{ids 4}", "{: 4}", "{ids: 4,}", "{ids: 4x}"}) {
+    EXPECT_THROW(make_inputs({spec}, 0, names), UsageError) << spec;
+  }
+  data_test::expect_error<UsageError>([&] { make_inputs({"{ids: 4, masks: 4}"}, 0, names); },
+                                      {"the model takes x, ids, mask"});
+  data_test::expect_error<UsageError>([] { make_inputs({"{ids: 4}"}); },
+                                      {"the model takes no inputs by name"});
+}
+
+TEST(InputSpec, ANamedFileFollowsTheModel) {
+  const auto file = data_test::model_file("data_dict.pt");  // x and y
+  const auto as_stored = make_inputs({file});
+  const auto by_name = make_inputs({file}, 0, {"y", "x"});
+  ASSERT_EQ(by_name.size(), 2U);
+  EXPECT_TRUE(torch::equal(by_name[0], as_stored[1]));
+  EXPECT_TRUE(torch::equal(make_inputs({file}, 0, {"a", "b"})[0], as_stored[0]))
+      << "names that are not the model's say nothing";
+}
+
 TEST(InputSpec, RefusesWhatItCannotRead) {
   const std::vector<std::string> bad = {"",
                                         "x",

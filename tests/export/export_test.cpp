@@ -460,25 +460,5 @@ TEST(Verify, ComparesTwoModels) {
   EXPECT_EQ(different.outputs, 1);
 }
 
-TEST(GuessInputs, FindsShapesThatRun) {
-  for (const char* name : {"scripted_module", "tied", "half", "double"}) {
-    auto model = load(test_model(std::string(name) + ".pt")).module;
-    const auto inputs = guess_inputs(model);
-    ASSERT_EQ(inputs.size(), 1U) << name;
-    EXPECT_NO_THROW(outputs_of(model, inputs)) << name;
-  }
-  auto two_inputs = load(test_model("two_inputs.pt")).module;
-  EXPECT_TRUE(guess_inputs(two_inputs).empty());
-}
-
-// Nothing can be drawn from no rows.
-TEST(GuessProbe, PassesOverParametersWithoutElements) {
-  torch::jit::Module module("m");
-  module.register_parameter("none", torch::zeros({0, 4}), false);
-  module.register_parameter("w", torch::ones({3, 5}), false);
-  module.define("def forward(self, x):\n  return torch.silu(torch.linear(x, self.w))\n");
-  EXPECT_EQ(guess_probe(module).inputs.at(0).size(1), 5);
-}
-
 }  // namespace
 }  // namespace actswap

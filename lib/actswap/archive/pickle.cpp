@@ -18,19 +18,18 @@ using pickle::Value;
 
 class Walker {
  public:
-  Walker(const ZipArchive& archive, const ZipRecord& record, std::string folder)
-      : archive_(archive),
-        record_(record),
-        folder_(std::move(folder)),
-        content_(archive.read(record)) {}
+  Walker(const ZipArchive& archive, const ZipRecord& record, std::string folder,
+         std::string_view content)
+      : archive_(archive), record_(record), folder_(std::move(folder)), content_(content) {}
 
-  void walk() {
+  Value walk() {
     constexpr unsigned char kProtocol = 0x80;
     if (content_.empty() || static_cast<unsigned char>(content_[0]) != kProtocol) {
       fail("it is no pickle");
     }
     while (step()) {
     }
+    return stack_.empty() ? Value() : stack_.back();
   }
 
  private:
@@ -117,7 +116,7 @@ class Walker {
     if (count > content_.size() - at_) {
       fail("it ends, where " + std::to_string(count) + " more bytes were expected");
     }
-    const auto found = std::string_view(content_).substr(at_, count);
+    const auto found = content_.substr(at_, count);
     at_ += count;
     return found;
   }
@@ -141,7 +140,7 @@ class Walker {
 
   std::string_view line() {
     const auto end = content_.find('\n', at_);
-    if (end == std::string::npos) {
+    if (end == std::string_view::npos) {
       fail("a name has no end");
     }
     const auto found = bytes(end - at_);
@@ -263,6 +262,7 @@ class Walker {
     if (function.is("torch._utils", "_rebuild_tensor_v2") ||
         function.is("torch._utils", "_rebuild_qtensor")) {
       check_tensor(argument);
+      return Value::tensor(argument);
     } else if (function.is("torch._tensor", "_rebuild_from_type_v2")) {
       const auto& parts = elements(argument, 4, "a tensor");
       if (!parts[0].is("torch._utils", "_rebuild_tensor_v2")) {
@@ -302,7 +302,9 @@ class Walker {
       }
       fail("a storage's type is none");
     }
-    return push(Value::integer_of(Kind::storage, checked_size(parts)));
+    auto storage = Value::integer_of(Kind::storage, checked_size(parts));
+    storage.text = parts[1].text;
+    return push(std::move(storage));
   }
 
   // In elements.
@@ -313,8 +315,8 @@ class Walker {
     if (count < 0) {
       fail("a storage has " + described);
     }
-    if (count == 0) {
-      return 0;
+    if (count == 0 || folder_.empty()) {
+      return count;
     }
     const auto* found = archive_.find(name);
     if (found == nullptr) {
@@ -362,7 +364,7 @@ class Walker {
   const ZipArchive& archive_;
   const ZipRecord& record_;
   std::string folder_;
-  std::string content_;
+  std::string_view content_;
   std::size_t at_ = 0;
   std::vector<Value> stack_ = {};
   std::vector<std::size_t> marks_ = {};
@@ -372,7 +374,17 @@ class Walker {
 }  // namespace
 
 void check_pickle(const ZipArchive& archive, const ZipRecord& record, const std::string& folder) {
-  Walker(archive, record, folder).walk();
+  pickle::read(archive, record, folder);
 }
+
+namespace pickle {
+
+Made read(const ZipArchive& archive, const ZipRecord& record, const std::string& folder) {
+  Made made{.content = std::make_shared<const std::string>(archive.read(record))};
+  made.value = Walker(archive, record, folder, *made.content).walk();
+  return made;
+}
+
+}  // namespace pickle
 
 }  // namespace actswap

@@ -1,26 +1,43 @@
-// What a pickle makes, as far as its check needs it.
+// What a pickle makes, as far as its readers need it.
 #pragma once
+
+#include <actswap/archive/zip.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace actswap::pickle {
 
-enum class Kind { other, boolean, integer, string, global, tuple, list, dict, object, storage };
+enum class Kind {
+  other,
+  boolean,
+  integer,
+  string,
+  global,
+  tuple,
+  list,
+  dict,
+  object,
+  storage,
+  tensor
+};
 
 /// Copies share what they hold.
 struct Value {
   Kind kind = Kind::other;
-  std::int64_t number = 0;                                 ///< integer; of a storage: its elements
-  std::string_view text = {};                              ///< string; a global's name
-  std::string_view module = {};                            ///< a global's
-  std::shared_ptr<std::vector<Value>> elements = nullptr;  ///< tuple
-  /// Of a tuple, list, dict or object; elements of the last three are not kept.
+  std::int64_t number = 0;       ///< integer; of a storage: its elements
+  std::string_view text = {};    ///< string; a global's name; a storage's type: "FloatStorage"
+  std::string_view module = {};  ///< a global's
+  /// Of a tuple or list; of a dict keys and values in turn; of a tensor what it is made of:
+  /// storage, offset, sizes, strides.
+  std::shared_ptr<std::vector<Value>> elements = nullptr;
+  /// Of a tuple, list, dict, object or tensor.
   struct Shape {
     std::size_t depth = 1;
     bool is_contained = false;
@@ -45,12 +62,18 @@ struct Value {
     Value value;
     value.kind = kind;
     value.shape = std::make_shared<Shape>();
+    value.elements = std::make_shared<std::vector<Value>>();
     return value;
   }
   static Value tuple(std::vector<Value> elements) {
     Value value = container(Kind::tuple);
     value.add(elements);
-    value.elements = std::make_shared<std::vector<Value>>(std::move(elements));
+    return value;
+  }
+  static Value tensor(const Value& description) {
+    Value value = object(description);
+    value.kind = Kind::tensor;
+    value.elements = description.elements;
     return value;
   }
   static Value object(const Value& content) {
@@ -67,7 +90,11 @@ struct Value {
         element.shape->is_contained = true;
       }
     }
-    return added.empty() || !shape->is_contained;
+    if (!added.empty() && shape->is_contained) {
+      return false;
+    }
+    elements->insert(elements->end(), added.begin(), added.end());
+    return true;
   }
 
   std::size_t depth() const { return shape ? shape->depth : 0; }
@@ -87,5 +114,17 @@ struct Value {
     return kind == Kind::global && module == "torch" && text.ends_with("Storage");
   }
 };
+
+/// What a whole pickle makes. Its texts are in the content.
+struct Made {
+  std::shared_ptr<const std::string> content = nullptr;
+  Value value = {};
+};
+
+/// Reads the pickle with the checks of check_pickle, up to the first operation that LibTorch does
+/// not know.
+/// @param folder of the records of the tensors; empty: they have none
+/// @throws FileError
+Made read(const ZipArchive& archive, const ZipRecord& record, const std::string& folder);
 
 }  // namespace actswap::pickle

@@ -8,6 +8,7 @@
 #include <actswap/graph/branches.h>
 #include <actswap/graph/flatten.h>
 #include <actswap/graph/gradients.h>
+#include <actswap/graph/input_layout.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/ir/constants.h>
@@ -54,19 +55,17 @@ std::shared_ptr<jit::Graph> flat_forward(const jit::Module& blended) {
 }
 
 // The inputs, and forward's own defaults for the rest.
-std::vector<c10::IValue> arguments_of(const jit::Module& module,
+std::vector<c10::IValue> arguments_of(const jit::Module& module, const InputLayout& layout,
                                       const std::vector<torch::Tensor>& inputs) {
-  const auto& arguments = module.get_method("forward").function().getSchema().arguments();
-  std::vector<c10::IValue> values;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    if (i - 1 < inputs.size()) {
-      values.emplace_back(inputs[i - 1]);
-    } else if (arguments[i].default_value()) {
-      values.push_back(*arguments[i].default_value());
+  const auto& declared = module.get_method("forward").function().getSchema().arguments();
+  auto values = layout.packed(inputs);
+  for (std::size_t i = values.size() + 1; i < declared.size(); ++i) {
+    if (declared[i].default_value()) {
+      values.push_back(*declared[i].default_value());
     }
   }
-  if (values.size() + 1 != arguments.size() || inputs.size() >= arguments.size()) {
-    throw UsageError("Expected " + std::to_string(arguments.size() - 1) +
+  if (values.size() + 1 != declared.size()) {
+    throw UsageError("Expected " + std::to_string(layout.places().size()) +
                      " inputs of the model, but got " + std::to_string(inputs.size()));
   }
   return values;
@@ -100,8 +99,9 @@ Program::Side::Side(jit::Module blended, std::shared_ptr<jit::Graph> flat)
 Program::Flat Program::flat(const jit::Module& blended, const Batches& batches) {
   std::vector<std::vector<c10::IValue>> inputs;
   inputs.reserve(batches.size());
+  const InputLayout layout(blended);
   for (const auto& batch : batches) {
-    inputs.push_back(arguments_of(blended, batch));
+    inputs.push_back(arguments_of(blended, layout, batch));
   }
   const auto graph = flat_forward(blended);
   const bool has_taken = take_branches(graph, blended, inputs, [](const jit::Node* node) {
@@ -208,7 +208,7 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
 }
 
 std::vector<c10::IValue> Program::beginning(const std::vector<torch::Tensor>& inputs) const {
-  const auto values = arguments_of(sides_[0].module, inputs);
+  const auto values = arguments_of(sides_[0].module, layout_, inputs);
   std::vector<c10::IValue> found;
   for (const auto* value : alive(0)) {
     found.push_back(values.at(value->offset() - 1));

@@ -1,6 +1,8 @@
 // The blended model and what it was before, as one list of steps that can be run in pieces.
 #pragma once
 
+#include <actswap/graph/input_layout.h>
+
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/script.h>
@@ -105,6 +107,7 @@ class Program {
   Piece piece(Which model, std::size_t from, const std::vector<Moment>& moments) const;
 
   Side sides_[2];
+  InputLayout layout_{sides_[0].module};
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;

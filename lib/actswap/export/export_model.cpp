@@ -3,6 +3,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/same_file.h>
 #include <actswap/export/export_model.h>
+#include <actswap/export/find_probe.h>
 #include <actswap/export/mapped_load.h>
 #include <actswap/export/provenance.h>
 #include <actswap/export/save_module.h>
@@ -59,7 +60,7 @@ ChosenSelfTest drawn_self_test(const jit::Module& expected,
   }
 }
 
-ChosenSelfTest choose_self_test(const Export& made, const Probe& probe,
+ChosenSelfTest choose_self_test(const Export& made, const Probe& probe, bool is_data,
                                 const ExportOptions& options) {
   if (options.self_test == SelfTest::none) {
     return {};
@@ -67,17 +68,17 @@ ChosenSelfTest choose_self_test(const Export& made, const Probe& probe,
   if (probe.inputs.empty()) {
     return {.reason = "no input is known"};
   }
-  if (options.probe_inputs.empty() || !options.probe_is_data) {
+  if (!is_data) {
     return random_self_test(probe, false);
   }
   return options.self_test == SelfTest::data
              ? ChosenSelfTest{.kind = SelfTest::data, .probe = probe}
-             : drawn_self_test(made.expected, options.probe_inputs);
+             : drawn_self_test(made.expected, probe.inputs);
 }
 
 std::string why_no_probe(const Export& made) {
   const auto devices = devices_in_code(made.expected);
-  return "no probe inputs: none of the guessed shapes fits the model" +
+  return "no probe inputs: the file names none, and none that were guessed fit the model" +
          (devices.empty() ? "" : ", whose code names the device " + devices);
 }
 
@@ -87,10 +88,17 @@ ExportResult write_verified(Export made, const std::string& path, const ExportOp
     check_not_overwritten(path, made.original.path);
   }
   made.module.eval();
-  const auto probe = options.probe_inputs.empty() ? guess_probe(made.expected)
-                                                  : run_probe(made.expected, options.probe_inputs);
-  const auto self_test = choose_self_test(made, probe, options);
+  auto found = options.probe_inputs.empty()
+                   ? find_probe(made.expected, made.original)
+                   : FoundProbe{.probe = run_probe(made.expected, options.probe_inputs),
+                                .is_data = options.probe_is_data};
+  if (!options.probe_inputs.empty()) {
+    found.probe.origin = options.probe_origin;
+  }
+  const auto& probe = found.probe;
+  const auto self_test = choose_self_test(made, probe, found.is_data, options);
   ExportResult result;
+  result.inputs = shapes_in_words(probe.inputs) + (probe.origin.empty() ? "" : ", " + probe.origin);
   result.self_test = self_test.kind;
   result.self_test_reason = self_test.reason;
 

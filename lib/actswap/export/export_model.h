@@ -16,8 +16,9 @@
 namespace actswap {
 
 struct ExportOptions {
-  std::vector<torch::Tensor> probe_inputs = {};  ///< empty: guessed from the model's first layer
-  bool probe_is_data = true;  ///< false: guessed already, so that a self-test may hold them
+  std::vector<torch::Tensor> probe_inputs = {};  ///< empty: those that find_probe finds
+  bool probe_is_data = true;      ///< false: guessed already, so that a self-test may hold them
+  std::string probe_origin = {};  ///< where they come from, in words; empty: they were given
   /// Largest difference allowed, relative to the largest magnitude of the expected output.
   double tolerance = 1e-5;
   std::map<std::string, std::string> provenance = {};  ///< further entries for provenance.json
@@ -29,6 +30,8 @@ struct ExportResult : Verification {
   SelfTest self_test = SelfTest::none;  ///< what is in the file
   /// Why there is none, though one was asked for.
   std::string self_test_reason = {};
+  /// What it was verified on: "2x3x320x320:float32, recorded by the trace"; empty: nothing.
+  std::string inputs = {};
 };
 
 /// In words: "random inputs".

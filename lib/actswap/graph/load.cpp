@@ -173,6 +173,7 @@ Model load(const std::string& path) {
   Model model;
   model.hash = std::async(std::launch::async, [path] { return file_sha256(path); });
   model.extra_files = read_extra_files(archive);
+  model.recorded_inputs = read_recorded_inputs(archive);
   try {
     // Records of debugging are never read: a damaged one would be in the way of a sound model.
     model.module = torch::jit::load(path, torch::kCPU, /*load_debug_files=*/false);

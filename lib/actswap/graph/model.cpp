@@ -1,5 +1,6 @@
 #include <actswap/graph/classify.h>
 #include <actswap/graph/fixed_mode.h>
+#include <actswap/graph/input_layout.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/walk.h>
 
@@ -60,11 +61,8 @@ void classify(Model& model) {
 
 std::vector<std::string> argument_names(const jit::Module& module) {
   std::vector<std::string> names;
-  if (const auto method = module.find_method("forward")) {
-    const auto& arguments = method->function().getSchema().arguments();
-    for (std::size_t i = 1; i < arguments.size(); ++i) {
-      names.push_back(arguments[i].name());
-    }
+  for (const auto& place : InputLayout(module).places()) {
+    names.push_back(place.name);
   }
   return names;
 }

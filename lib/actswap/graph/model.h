@@ -1,6 +1,7 @@
 // A TorchScript model as it came from a file, and what is known about it.
 #pragma once
 
+#include <actswap/archive/recorded_inputs.h>
 #include <actswap/base/export.h>
 #include <actswap/graph/reload.h>
 
@@ -27,6 +28,7 @@ struct Model {
   std::string sha256() const { return hash.valid() ? hash.get() : std::string(); }
   std::shared_future<std::string> hash;
   std::map<std::string, std::string> extra_files;  ///< the archive's extra/ entries
+  std::vector<RecordedInput> recorded_inputs;      ///< of the trace that the file comes from
   /// The graph holds a batch norm or dropout whose mode is a constant: train() does not reach it.
   bool fixed_mode = false;
 };
@@ -41,7 +43,8 @@ ACTSWAP_API Model load(const std::string& path);
 /// anew, so that edits to its graphs take effect even where it has run before.
 ACTSWAP_API Model adopt(const torch::jit::Module& module);
 
-/// Names of the arguments of the module's forward, without self.
+/// Names of the tensors that forward takes, in the order in which inputs are given: of its
+/// arguments, without self; in the place of a dict the keys that it reads (see InputLayout).
 ACTSWAP_API std::vector<std::string> argument_names(const torch::jit::Module& module);
 
 /// Distinct parameters: a tensor that is tied into several modules appears once.

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/data/load.h>
+#include <actswap/graph/model.h>
 #include <actswap/measure/input_spec.h>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -9,9 +10,11 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace actswap {
 
@@ -33,9 +36,10 @@ constexpr std::array<Type, 8> kTypes = {
      {"bool", torch::kBool, 2}}};
 
 [[noreturn]] void fail(std::string_view spec, const std::string& what) {
-  throw UsageError("Cannot read the input '" + std::string(spec) + "': " + what +
-                   "; expected something like 8x3x224x224, 1x128:int64<30522, or the path of a "
-                   "tensor file");
+  throw UsageError(
+      "Cannot read the input '" + std::string(spec) + "': " + what +
+      "; expected something like 8x3x224x224, 1x128:int64<30522, {ids: 1x128:int64}, or the "
+      "path of a tensor file");
 }
 
 bool is_file(std::string_view text) {
@@ -132,26 +136,98 @@ torch::Tensor draw(std::string_view spec, at::Generator& generator) {
   }
 }
 
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(' ');
+  return begin == std::string_view::npos
+             ? std::string_view()
+             : text.substr(begin, text.find_last_not_of(' ') - begin + 1);
+}
+
+// "{ids: 1x16:int64<30522, mask: 1x16:int64}"
+NamedTensors draw_named(std::string_view part, at::Generator& generator) {
+  if (!part.ends_with('}')) {
+    fail(part, "there is no '}' at its end");
+  }
+  NamedTensors tensors;
+  for (const auto entry : split(part.substr(1, part.size() - 2), ',')) {
+    const auto colon = entry.find(':');
+    const auto name = trimmed(entry.substr(0, colon));
+    if (colon == std::string_view::npos || name.empty()) {
+      fail(part, "'" + std::string(trimmed(entry)) + "' is not a name, a colon and a shape");
+    }
+    tensors.emplace_back(name, draw(trimmed(entry.substr(colon + 1)), generator));
+  }
+  return tensors;
+}
+
+std::ptrdiff_t place_of(const std::string& name, const std::vector<std::string>& names) {
+  return std::ranges::find(names, name) - names.begin();
+}
+
+bool are_among(const NamedTensors& tensors, const std::vector<std::string>& names) {
+  return std::ranges::all_of(
+      tensors, [&](const auto& entry) { return std::ranges::count(names, entry.first) == 1; });
+}
+
+// In the order in which the model takes them, with none left out in between.
+void sort_by_name(NamedTensors& tensors, const std::vector<std::string>& names,
+                  std::string_view part) {
+  std::string known;
+  for (const auto& name : names) {
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  if (!are_among(tensors, names)) {
+    fail(part, "the model takes " + (known.empty() ? "no inputs by name" : known));
+  }
+  std::ranges::sort(tensors, std::less(),
+                    [&](const auto& entry) { return place_of(entry.first, names); });
+  for (std::size_t i = 1; i < tensors.size(); ++i) {
+    if (place_of(tensors[i].first, names) != place_of(tensors[i - 1].first, names) + 1) {
+      fail(part, "expected each of its inputs once, of those that the model takes (" + known + ")");
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs, std::uint64_t seed) {
+std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs, std::uint64_t seed,
+                                       const std::vector<std::string>& names) {
   // A generator of its own: neither torch::manual_seed nor earlier draws change the result.
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
   std::vector<torch::Tensor> inputs;
+  const auto take = [&](const NamedTensors& tensors) {
+    for (const auto& [name, tensor] : tensors) {
+      inputs.push_back(tensor);
+    }
+  };
   for (const auto& text : specs) {
     // A file's name may hold a ';' itself.
     const auto parts = is_file(text) ? std::vector<std::string_view>{text} : split(text, ';');
-    for (const auto part : parts) {
-      if (!is_file(part)) {
-        inputs.push_back(draw(part, generator));
-        continue;
-      }
-      for (const auto& [name, tensor] : read_tensors(std::string(part))) {
-        inputs.push_back(tensor);
+    for (const auto whole : parts) {
+      const auto part = trimmed(whole);
+      if (is_file(whole)) {
+        auto tensors = read_tensors(std::string(whole));
+        if (are_among(tensors, names)) {
+          sort_by_name(tensors, names, whole);
+        }
+        take(tensors);
+      } else if (part.starts_with('{')) {
+        auto tensors = draw_named(part, generator);
+        sort_by_name(tensors, names, part);
+        take(tensors);
+      } else {
+        inputs.push_back(draw(whole, generator));
       }
     }
   }
   return inputs;
+}
+
+std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs,
+                                       const torch::jit::Module& module) {
+  return make_inputs(specs, 0, argument_names(module));
 }
 
 }  // namespace actswap

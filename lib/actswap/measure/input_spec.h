@@ -1,6 +1,8 @@
 // Inputs from a short description: "8x3x224x224", "1x128:int64<30522", several with ';' or as
-// several specs, or the path of a tensor file.
+// several specs, by name in braces for a model that takes a dict: "{ids: 1x16:int64<30522, mask:
+// 1x16:int64}", or the path of a tensor file.
 //
+//   part = spec | "{" name ":" spec { "," name ":" spec } "}" | path
 //   spec = dims [":" dtype] ["<" bound]      dtype: float32 (default), float64, float16, bfloat16,
 //                                            int64, int32, uint8, bool
 // Sizes are at least 1. Floats are drawn from N(0,1) and take no bound; integers uniformly from
@@ -9,7 +11,7 @@
 
 #include <actswap/base/export.h>
 
-#include <torch/types.h>
+#include <torch/script.h>
 
 #include <cstdint>
 #include <string>
@@ -17,8 +19,15 @@
 
 namespace actswap {
 
+/// @param names of the tensors that the model takes (argument_names): those in braces, and those of
+///   a file that are all among them, come in their order
 /// @throws UsageError with the spec, where it is wrong and what is expected.
 ACTSWAP_API std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs,
-                                                   std::uint64_t seed = 0);
+                                                   std::uint64_t seed = 0,
+                                                   const std::vector<std::string>& names = {});
+
+/// Those of this model, by the names of what it takes.
+ACTSWAP_API std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs,
+                                                   const torch::jit::Module& module);
 
 }  // namespace actswap

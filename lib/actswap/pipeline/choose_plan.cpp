@@ -2,6 +2,7 @@
 #include <actswap/data/sample.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/partial_swap.h>
 #include <actswap/pipeline/sensitivity_request.h>
 
 #include <sstream>
@@ -35,6 +36,9 @@ SensitivityOptions sensitivity_options(const ConvertOptions& options,
 
 ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
                        const ConvertCallbacks& callbacks) {
+  if (options.min_agreement || (options.plan_by_sensitivity && options.calibration_data)) {
+    return choose_partial_swap(model, plan, options, callbacks);
+  }
   const auto say = [&](const std::string& text) {
     if (callbacks.on_message) {
       callbacks.on_message(text);
@@ -44,18 +48,19 @@ ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOption
   say("measuring the sensitivity of " + std::to_string(plan.swapped()) + " sites on " +
       std::to_string(data.size()) + " examples");
   ChosenPlan chosen;
-  chosen.sensitivity =
+  const auto sensitivity =
       measure_sensitivity(model, plan, data, sensitivity_options(options, callbacks));
-  chosen.plan = options.budget_ms ? plan_within_budget(plan, chosen.sensitivity, *options.budget_ms)
-                                  : plan_within_drop(plan, chosen.sensitivity, *options.max_drop);
+  chosen.plan = options.budget_ms ? plan_within_budget(plan, sensitivity, *options.budget_ms)
+                                  : plan_within_drop(plan, sensitivity, *options.max_drop);
   for (std::size_t i = 0; i < plan.sites.size(); ++i) {
     if (plan.sites[i].target && !chosen.plan.sites[i].target) {
       say(plan.sites[i].site.id + " " + chosen.plan.sites[i].reason);
     }
   }
   if (chosen.plan.swapped() == 0) {
-    fail_at_the_least(chosen.sensitivity, *options.max_drop);
+    fail_at_the_least(sensitivity, *options.max_drop);
   }
+  chosen.sensitivity = sensitivity;
   return chosen;
 }
 

@@ -1,19 +1,24 @@
 // A conversion's plan by the sensitivity of its sites.
 #pragma once
 
+#include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/convert_options.h>
+
+#include <optional>
 
 namespace actswap {
 
 struct ChosenPlan {
   Plan plan;
-  Sensitivity sensitivity;
+  std::optional<Sensitivity> sensitivity;   ///< empty: the swap of all sites was near enough
+  std::optional<PartialSwap> partial = {};  ///< of choose_partial_swap
 };
 
 /// Measures the sensitivity on the validation data, calibrated where the conversion calibrates, and
-/// makes a plan that meets options.budget_ms or else options.max_drop.
+/// makes a plan that meets options.budget_ms or else options.max_drop. For options.min_agreement,
+/// and for max_drop in a conversion that calibrates, it is what choose_partial_swap finds.
 /// @throws UsageError for a budget that cannot be met; Error of kind accuracy where not one site
 /// can
 ///   be swapped within the drop

@@ -29,7 +29,8 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
                  .max_drop = options.max_drop,
                  .held_out = options.held_out,
                  .plan_by_sensitivity = options.plan_by_sensitivity,
-                 .budget_ms = options.budget_ms};
+                 .budget_ms = options.budget_ms,
+                 .min_agreement = options.min_agreement};
   run.plan = plan;
   run.parameters = parameter_count(model.module);
   run.trained = options.train_data != nullptr;

@@ -2,6 +2,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/same_file.h>
 #include <actswap/data/sample.h>
+#include <actswap/export/find_probe.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/judge.h>
@@ -36,7 +37,10 @@ class Conversion {
       : state_(model, plan, options, callbacks), training_(state_) {}
 
   /// What the plan was made from.
-  void note(const std::optional<Sensitivity>& sensitivity) { state_.run.sensitivity = sensitivity; }
+  void note(const ChosenPlan& chosen) {
+    state_.run.sensitivity = chosen.sensitivity;
+    state_.run.partial = chosen.partial;
+  }
 
   /// All but the export.
   void prepare() {
@@ -77,6 +81,9 @@ class Conversion {
 
   Run finish() {
     check_gate();
+    if (state_.options.min_agreement) {
+      check_agreement();
+    }
     {
       const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
       state_.check_interruption();
@@ -113,7 +120,7 @@ class Conversion {
     state_.check_interruption();
     state_.swap.set_blend(1.0);
     state_.swap.module().eval();
-    if (state_.options.validation_data) {
+    if (state_.options.validation_data || state_.options.agreement_data) {
       judge_results();
     }
     state_.record();
@@ -125,8 +132,13 @@ class Conversion {
     if (control_) {
       variants.push_back({*control_});
     }
-    const auto judgements = judge(variants, *state_.options.validation_data,
-                                  {.should_stop = state_.callbacks.should_stop});
+    const auto& data = state_.options.validation_data ? state_.options.validation_data
+                                                      : state_.options.agreement_data;
+    JudgeOptions judging{.should_stop = state_.callbacks.should_stop};
+    if (!state_.options.validation_data) {
+      judging.batch_size = state_.options.calibration.batch_size;
+    }
+    const auto judgements = judge(variants, *data, judging);
     state_.run.retargeted = judgements[1].evaluation;
     state_.run.agreement = judgements[1].agreement;
     if (control_) {
@@ -147,8 +159,16 @@ class Conversion {
       const auto& data =
           state_.options.validation_data ? state_.options.validation_data : training_data;
       is_probe_given_ = data != nullptr;
-      probe = data ? run_probe(original, first_inputs(*data)) : guess_probe(original);
+      is_probe_data_ = is_probe_given_;
+      if (data) {
+        probe = run_probe(original, first_inputs(*data));
+      } else {
+        auto found = find_probe(original, state_.model);
+        probe = std::move(found.probe);
+        is_probe_data_ = found.is_data;
+      }
     }
+    probe_origin_ = probe.origin;
     state_.probe_inputs = probe.inputs;
     if (state_.probe_inputs.empty()) {
       return;
@@ -218,6 +238,19 @@ class Conversion {
                     state_.run.output + "' was not written");
   }
 
+  void check_agreement() {
+    const double least = *state_.options.min_agreement;
+    const double found = value_of(state_.options.agreement, *state_.run.agreement);
+    if (found >= least) {
+      return;
+    }
+    state_.record();
+    throw Error(ErrorKind::accuracy, "Expected a " + to_string(state_.options.agreement) + " of " +
+                                         number(least) + " or more with the original, but got " +
+                                         number(found) + "; '" + state_.run.output +
+                                         "' was not written");
+  }
+
   void check_gate() {
     if (!state_.options.max_drop) {
       return;
@@ -244,7 +277,8 @@ class Conversion {
     exporting.probe_inputs = state_.probe_inputs;
     exporting.tolerance = kTolerance;
     exporting.self_test = state_.options.self_test;
-    exporting.probe_is_data = is_probe_given_;
+    exporting.probe_is_data = is_probe_data_;
+    exporting.probe_origin = probe_origin_;
     exporting.overwrites_original = state_.options.overwrites_original;
     if (state_.run.trained) {
       exporting.provenance = {{"schedule", state_.run.schedule},
@@ -264,14 +298,16 @@ class Conversion {
   ConversionState state_;
   ConversionTraining training_;
   std::optional<torch::jit::Module> control_;
-  bool is_probe_given_ = true;  // otherwise it was guessed
+  bool is_probe_given_ = true;  // otherwise it was found in the file, or guessed
+  bool is_probe_data_ = true;
+  std::string probe_origin_;
 };
 
-Run convert_planned(const Model& model, const Plan& plan, const ConvertOptions& options,
-                    const ConvertCallbacks& callbacks,
-                    const std::optional<Sensitivity>& sensitivity) {
+Run convert_planned(const Model& model, const ConvertOptions& options,
+                    const ConvertCallbacks& callbacks, const ChosenPlan& chosen) {
+  const auto& plan = chosen.plan;
   Conversion conversion(model, plan, options, callbacks);
-  conversion.note(sensitivity);
+  conversion.note(chosen);
   conversion.prepare();
   for (std::int64_t i = 1; i < options.seeds; ++i) {
     conversion.state().message("again with seed " +
@@ -301,11 +337,10 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   if (!options.overwrites_original) {
     check_not_overwritten(options.output, model.path);
   }
-  if (!options.plan_by_sensitivity && !options.budget_ms) {
-    return convert_planned(model, plan, options, callbacks, std::nullopt);
-  }
-  const auto chosen = choose_plan(model, plan, options, callbacks);
-  return convert_planned(model, chosen.plan, options, callbacks, chosen.sensitivity);
+  const bool is_chosen = options.plan_by_sensitivity || options.budget_ms || options.min_agreement;
+  const auto chosen = is_chosen ? choose_plan(model, plan, options, callbacks)
+                                : ChosenPlan{.plan = plan, .sensitivity = {}};
+  return convert_planned(model, options, callbacks, chosen);
 }
 
 }  // namespace actswap

@@ -18,6 +18,14 @@ void ConvertOptions::validate() const {
   if (plan_by_sensitivity && budget_ms) {
     throw UsageError("Expected a plan within a drop or within a budget, but both are asked for");
   }
+  if (min_agreement && !(*min_agreement > 0.0 && *min_agreement <= 1.0)) {
+    throw UsageError("Expected a least agreement above 0, 1 at most, but got " +
+                     number(*min_agreement));
+  }
+  if (min_agreement && (plan_by_sensitivity || budget_ms)) {
+    throw UsageError("Expected a plan by one wish, but --min-agreement is given beside " +
+                     std::string(budget_ms ? "--budget-ms" : "--plan-by-sensitivity"));
+  }
   if (sensitivity_examples < 1) {
     throw UsageError("Expected sensitivity_examples > 0, but got " +
                      std::to_string(sensitivity_examples));

@@ -45,7 +45,14 @@ struct ACTSWAP_API ConvertOptions {
   bool plan_by_sensitivity = false;
   /// Swap no more sites than this latency takes, in ms, on probe_inputs (plan_within_budget).
   std::optional<double> budget_ms = {};
-  std::int64_t sensitivity_examples = 1000;      ///< the first of the validation data, for the two
+  /// Keep as few sites on the old function as it takes for this agreement with the original, and
+  /// accept no less of what is exported (choose_partial_swap); in (0, 1].
+  std::optional<double> min_agreement = {};
+  AgreementMeasure agreement = AgreementMeasure::explained;  ///< with min_agreement
+  /// With min_agreement: inputs without targets, of the validation data, or else held out of the
+  /// calibration data.
+  std::shared_ptr<Dataset> agreement_data = {};
+  std::int64_t sensitivity_examples = 1000;      ///< the first of the data that the plan is made on
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
   SelfTest self_test = SelfTest::random;         ///< what the file holds to be checked with
   bool overwrites_original = false;  ///< the output may be the file that the model was read from

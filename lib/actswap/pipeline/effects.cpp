@@ -77,9 +77,20 @@ constexpr Need kLabels = {
     [](const Facts& facts) { return has_labels(facts.request.validation_data.get()); }};
 constexpr Need kMaxDrop = {"the largest drop that is accepted (--max-drop)",
                            [](const Facts& facts) { return facts.request.max_drop.has_value(); }};
-constexpr Need kPlanning = {"--plan-by-sensitivity or --budget-ms", [](const Facts& facts) {
-                              return facts.request.plan_by_sensitivity || facts.request.budget_ms;
+constexpr Need kPlanning = {"--plan-by-sensitivity, --budget-ms or --min-agreement",
+                            [](const Facts& facts) {
+                              return facts.request.plan_by_sensitivity || facts.request.budget_ms ||
+                                     facts.request.min_agreement;
                             }};
+constexpr Need kCompared = {
+    "inputs to compare on (--val DATA, or without --train --calibrate DATA)",
+    [](const Facts& facts) {
+      return facts.request.validation_data != nullptr ||
+             (facts.request.calibration_data != nullptr && !facts.request.trains());
+    }};
+constexpr Need kAgreement = {"a least agreement (--min-agreement)", [](const Facts& facts) {
+                               return facts.request.min_agreement.has_value();
+                             }};
 
 template <typename T>
 bool is_given(const std::optional<T>& value) {
@@ -177,6 +188,8 @@ const std::vector<Option>& options() {
       {"--max-drop", has<&Request::max_drop>, {&kLabels}},
       {"--plan-by-sensitivity", has<&Request::plan_by_sensitivity>, {&kMaxDrop}},
       {"--budget-ms", has<&Request::budget_ms>, {&kValidation}},
+      {"--min-agreement", has<&Request::min_agreement>, {&kCompared}},
+      {"--agreement", has<&Request::agreement>, {&kAgreement}},
       {"--sensitivity-examples", has<&Request::sensitivity_examples>, {&kPlanning}},
   };
   return kOptions;

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/split.h>
 #include <actswap/pipeline/effects.h>
 #include <actswap/pipeline/model_outputs.h>
 #include <actswap/pipeline/recipe.h>
@@ -14,6 +15,9 @@ namespace {
 
 // The ramp's share of the training: the model needs most of its time at t = 1 (docs/recovery.md).
 constexpr double kRampShare = 0.3;
+
+// One run of the model for each site, each on so many examples.
+constexpr std::int64_t kAgreementExamples = 64;
 
 template <typename T>
 void set(T& value, const std::optional<T>& asked) {
@@ -162,6 +166,26 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   check_loss(model, *options.train_data, train);
 }
 
+// How the agreement is measured, and on which inputs: those held out are no longer calibrated on.
+void choose_agreement(const Model& model, const ConvertRequest& request, ConvertOptions& options) {
+  if (options.validation_data) {
+    options.agreement_data = without_targets(options.validation_data);
+  } else {
+    const auto split =
+        hold_out(options.calibration_data, options.calibration.inputs, options.train.seed);
+    options.calibration_data = split.fitted;
+    options.agreement_data = split.held_out;
+  }
+  if (request.agreement) {
+    options.agreement = *request.agreement;
+    return;
+  }
+  const auto& data = has_labels(request.validation_data.get()) ? *request.validation_data
+                                                               : *options.agreement_data;
+  options.agreement =
+      default_agreement(look_at_outputs(model, data, request.train.class_dim).forms);
+}
+
 }  // namespace
 
 ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
@@ -199,8 +223,13 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.max_drop = request.max_drop;
   options.plan_by_sensitivity = request.plan_by_sensitivity;
   options.budget_ms = request.budget_ms;
-  set(options.sensitivity_examples, request.sensitivity_examples);
+  options.min_agreement = request.min_agreement;
+  options.sensitivity_examples =
+      request.sensitivity_examples.value_or(options.min_agreement ? kAgreementExamples : 1000);
   options.validate();
+  if (options.min_agreement) {
+    choose_agreement(model, request, options);
+  }
   if (trains) {
     choose_what_is_learnt(model, request, options);
     check_ramp(options);

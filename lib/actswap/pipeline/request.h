@@ -7,6 +7,7 @@
 #include <actswap/data/dataset.h>
 #include <actswap/export/self_test.h>
 #include <actswap/graph/blend.h>
+#include <actswap/measure/agreement_measure.h>
 #include <actswap/pipeline/site_order.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/learning_rate.h>
@@ -121,7 +122,10 @@ struct ACTSWAP_API ConvertRequest {
   std::optional<double> max_drop = {};  ///< ConvertOptions::max_drop
   bool plan_by_sensitivity = false;     ///< ConvertOptions::plan_by_sensitivity
   std::optional<double> budget_ms = {};
-  std::optional<std::int64_t> sensitivity_examples = {};  ///< default: 1000
+  std::optional<double> min_agreement = {};        ///< ConvertOptions::min_agreement
+  std::optional<AgreementMeasure> agreement = {};  ///< default: default_agreement
+  /// Default: 1000, with min_agreement 64.
+  std::optional<std::int64_t> sensitivity_examples = {};
 
   /// Whether there is training data, and more than 0 epochs.
   bool trains() const;

@@ -2,6 +2,8 @@
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
 #include <actswap/report/latency.h>
+#include <actswap/report/partial_swap.h>
+#include <actswap/report/partial_swap_json.h>
 #include <actswap/report/run.h>
 #include <actswap/report/sensitivity_json.h>
 
@@ -117,7 +119,8 @@ Json options_json(const RunOptions& options) {
           {"seeds", options.seeds},
           {"max_drop", optional(options.max_drop)},
           {"plan_by_sensitivity", options.plan_by_sensitivity},
-          {"budget_ms", optional(options.budget_ms)}};
+          {"budget_ms", optional(options.budget_ms)},
+          {"min_agreement", optional(options.min_agreement)}};
 }
 
 Json calibration_json(const Calibration& calibration) {
@@ -266,10 +269,15 @@ std::string to_json(const Run& run) {
   json["max_abs_diff"] = run.verification.max_abs_diff;
   json["max_rel_diff"] = run.verification.max_rel_diff;
   json["reason"] = run.verification.reason;
+  json["verified_on"] = run.verification.inputs;
   json["random"] = run.verification.is_random;
   json["self_test"] = to_string(run.verification.self_test);
   if (run.sensitivity) {
     json["sensitivity"] = to_json_object(*run.sensitivity);
+  }
+  if (run.partial) {
+    json["partial"] = to_json_object(*run.partial);
+  } else if (run.sensitivity) {
     const auto prediction = predict(run.plan, *run.sensitivity);
     json["predicted"] = {{"drop", prediction.drop},
                          {"latency_ms", optional(prediction.latency_ms)}};
@@ -363,8 +371,10 @@ std::string summary_table(const Run& run) {
   table.row("sites swapped",
             std::to_string(run.plan.swapped()) + " of " + std::to_string(run.plan.sites.size()));
   if (run.sensitivity) {
-    const auto prediction = predict(run.plan, *run.sensitivity);
     table.row("sites kept by sensitivity", kept_by_sensitivity(run));
+  }
+  if (run.sensitivity && !run.partial) {
+    const auto prediction = predict(run.plan, *run.sensitivity);
     table.row("predicted from its sites",
               formatted("a loss of %.4g", prediction.drop) + " (" + run.sensitivity->measure + ")" +
                   (prediction.latency_ms ? formatted(", %.3f ms", *prediction.latency_ms) : ""));
@@ -407,6 +417,9 @@ std::string summary_table(const Run& run) {
     table.row("latency, exported", latency_text(run.latency[1]));
     table.row("latency, ratio", ratio_text(run.latency[1]));
   }
+  if (!run.verification.inputs.empty()) {
+    table.row("verified on", run.verification.inputs);
+  }
   table.row("verified", run.verification.verified
                             ? "yes, largest relative difference " +
                                   formatted("%.2g", run.verification.max_rel_diff)
@@ -417,7 +430,7 @@ std::string summary_table(const Run& run) {
   }
   table.row("self-test", self_test_text(run.verification));
   table.row("written", run.output);
-  return table.text();
+  return (run.partial ? partial_swap_table(*run.partial) + "\n" : "") + table.text();
 }
 
 }  // namespace actswap

@@ -9,6 +9,7 @@
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/comparison.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
 #include <actswap/train/learning_rate.h>
@@ -33,6 +34,7 @@ struct RunOptions {
   std::int64_t held_out = 0;  ///< of the training data, to judge the training by
   bool plan_by_sensitivity = false;
   std::optional<double> budget_ms = {};
+  std::optional<double> min_agreement = {};
 };
 
 struct Run {
@@ -43,6 +45,7 @@ struct Run {
   Plan plan;
   std::int64_t parameters = 0;
   std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
+  std::optional<PartialSwap> partial = {};      ///< the search that the plan was made by
   std::optional<Calibration> calibration = {};
   std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;

@@ -54,10 +54,13 @@ UsageError not_accepted(const jit::Module& module, const std::string& inputs,
                     "): " + libtorch_cause(what));
 }
 
-c10::IValue forward(jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+c10::IValue forward(jit::Module& module, const InputLayout& layout,
+                    const std::vector<torch::Tensor>& inputs) {
   const auto described = shapes(inputs);  // the model may write to them
   try {
-    return module(std::vector<c10::IValue>(inputs.begin(), inputs.end()));
+    return module(layout.packed(inputs));
+  } catch (const Error&) {
+    throw;  // of ours
   } catch (const c10::Error& error) {
     throw not_accepted(module, described, error.what_without_backtrace());
   } catch (const std::exception& error) {
@@ -68,7 +71,10 @@ c10::IValue forward(jit::Module& module, const std::vector<torch::Tensor>& input
 }  // namespace
 
 ModelRun::ModelRun(const jit::Module& module, ModelRunOptions options)
-    : module_(module), options_(options), takes_gradients_(takes_gradients(module)) {}
+    : module_(module),
+      options_(options),
+      layout_(module),
+      takes_gradients_(takes_gradients(module)) {}
 
 Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint64_t seed) {
   if (options_.optimizes_graphs && jit::getGraphExecutorOptimize()) {
@@ -92,7 +98,7 @@ Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t se
   const auto copies = copy_tensors(inputs);
   const double processor = processor_time();
   const auto begin = Clock::now();
-  const auto value = forward(module_, copies);
+  const auto value = forward(module_, layout_, copies);
   milliseconds_ = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   processor_milliseconds_ = processor_time() - processor;
   is_random_ = is_random_ || numbers.are_drawn();
@@ -108,7 +114,7 @@ Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t se
 
 std::vector<torch::Tensor> run_model(jit::Module& module,
                                      const std::vector<torch::Tensor>& inputs) {
-  return tensors_in(forward(module, inputs));
+  return tensors_in(forward(module, InputLayout(module), inputs));
 }
 
 }  // namespace actswap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/graph/input_layout.h>
 #include <actswap/run/outputs.h>
 
 #include <torch/script.h>
@@ -44,6 +45,7 @@ class ACTSWAP_API ModelRun {
 
   torch::jit::Module module_;
   ModelRunOptions options_;
+  InputLayout layout_;
   bool takes_gradients_ = false;
   double milliseconds_ = 0.0;
   double processor_milliseconds_ = 0.0;

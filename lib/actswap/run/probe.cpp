@@ -1,9 +1,8 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/model.h>
+#include <actswap/run/input_guesses.h>
 #include <actswap/run/model_run.h>
 #include <actswap/run/probe.h>
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
 #include <utility>
@@ -11,41 +10,6 @@
 namespace actswap {
 
 namespace jit = torch::jit;
-
-namespace {
-
-// Random inputs of the shapes and types that the first layer may take.
-std::vector<torch::Tensor> guesses_for(const jit::Module& module) {
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(std::uint64_t{0});
-  std::vector<torch::Tensor> guesses;
-  for (const auto& parameter : module.parameters()) {
-    if (parameter.numel() == 0) {
-      continue;  // says nothing of the inputs
-    }
-    const auto draw = [&](const std::vector<std::int64_t>& shape) {
-      guesses.push_back(torch::randn(shape, generator).to(parameter.scalar_type()));
-    };
-    if (parameter.dim() == 4) {
-      for (const std::int64_t side : {32, 28, 64, 224}) {
-        draw({2, parameter.size(1), side, side});
-      }
-      break;
-    }
-    if (parameter.dim() == 3) {
-      draw({2, parameter.size(1), 128});
-      break;
-    }
-    if (parameter.dim() == 2) {
-      draw({2, parameter.size(1)});
-      draw({2, 8, parameter.size(1)});
-      guesses.push_back(torch::randint(parameter.size(0), {2, 8}, generator, torch::kInt64));
-      break;
-    }
-  }
-  return guesses;
-}
-
-}  // namespace
 
 Probe run_probe(const jit::Module& module, const std::vector<torch::Tensor>& inputs) {
   ModelRun run(module, {.optimizes_graphs = false});
@@ -66,29 +30,34 @@ Verification compare_models(const jit::Module& model, const jit::Module& other,
   return compare_with(run_probe(model, inputs), other, tolerance);
 }
 
-Probe guess_probe(const jit::Module& module) {
-  if (argument_names(module).size() != 1) {
-    return {};
-  }
-  Probe first;
-  for (const auto& guess : guesses_for(module)) {
+Probe guess_probe(const jit::Module& module, const std::vector<RecordedInput>& recorded) {
+  Probe found;
+  guess_inputs(module, recorded, [&](const InputGuess& guess) {
     try {
-      auto probe = run_probe(module, {guess});
-      if (has_evidence(probe.outputs)) {
-        return probe;
+      auto probe = run_probe(module, guess.inputs);
+      const bool is_good = has_evidence(probe.outputs);
+      if (is_good || found.inputs.empty()) {
+        found = std::move(probe);
+        found.origin = guess.origin;
       }
-      if (first.inputs.empty()) {
-        first = std::move(probe);
-      }
-    } catch (const UsageError&) {
-      continue;  // the next guess
+      return is_good;
+    } catch (const Error&) {
+      return false;  // they do not fit, or not into memory
     }
-  }
-  return first;
+  });
+  return found;
 }
 
-std::vector<torch::Tensor> guess_inputs(const jit::Module& module) {
-  return guess_probe(module).inputs;
+std::string shapes_in_words(const std::vector<torch::Tensor>& inputs) {
+  std::string text;
+  for (const auto& input : inputs) {
+    text += text.empty() ? "" : ", ";
+    for (std::int64_t k = 0; k < input.dim(); ++k) {
+      text += (k == 0 ? "" : "x") + std::to_string(input.size(k));
+    }
+    text += (input.dim() == 0 ? "1:" : ":") + std::string(c10::getDtypeNames(input.scalar_type()).first);
+  }
+  return text;
 }
 
 bool has_evidence(const Outputs& outputs) {

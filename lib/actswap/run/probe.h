@@ -1,12 +1,14 @@
 // What a model gives for some inputs, to compare another model with.
 #pragma once
 
+#include <actswap/archive/recorded_inputs.h>
 #include <actswap/base/export.h>
 #include <actswap/run/compare.h>
 #include <actswap/run/outputs.h>
 
 #include <torch/script.h>
 
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -15,7 +17,8 @@ namespace actswap {
 struct Probe {
   std::vector<torch::Tensor> inputs = {};
   Outputs outputs = {};
-  bool is_random = false;  ///< the model has drawn random numbers
+  bool is_random = false;   ///< the model has drawn random numbers
+  std::string origin = {};  ///< where inputs that nobody gave come from, in words
 };
 
 /// @throws UsageError where the model rejects the inputs.
@@ -31,12 +34,14 @@ ACTSWAP_API Verification compare_models(const torch::jit::Module& model,
                                         const torch::jit::Module& other,
                                         const std::vector<torch::Tensor>& inputs, double tolerance);
 
-/// Inputs that the model accepts, guessed from its first parameter, and its outputs; empty where
-/// none of the guesses runs.
-ACTSWAP_API Probe guess_probe(const torch::jit::Module& module);
+/// Inputs that the model accepts, and its outputs: the first of guess_inputs (input_guesses.h) for
+/// which it gives something finite, or else the first that runs. Empty where none does.
+/// @param recorded what the model's trace was made with, where that is known
+ACTSWAP_API Probe guess_probe(const torch::jit::Module& module,
+                              const std::vector<RecordedInput>& recorded = {});
 
-/// The inputs alone.
-ACTSWAP_API std::vector<torch::Tensor> guess_inputs(const torch::jit::Module& module);
+/// As --input spells them: "2x3x320x320:float32, 2x8:int64"; one of dimension 0 as "1:float32".
+ACTSWAP_API std::string shapes_in_words(const std::vector<torch::Tensor>& inputs);
 
 /// Whether the outputs hold anything to compare: what compare_outputs takes for verified.
 bool has_evidence(const Outputs& outputs);

@@ -1,0 +1,19 @@
+// Inputs to verify a model on, where nobody gives any.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/graph/model.h>
+#include <actswap/run/probe.h>
+
+namespace actswap {
+
+struct FoundProbe {
+  Probe probe = {};      ///< its origin says where the inputs come from; empty: none runs
+  bool is_data = false;  ///< they may be somebody's, and are not to be written into another file
+};
+
+/// The inputs of the self-test that the model's file holds, otherwise what guess_probe finds.
+/// @param module that is run: the model, or what was made of it
+ACTSWAP_API FoundProbe find_probe(const torch::jit::Module& module, const Model& model);
+
+}  // namespace actswap
