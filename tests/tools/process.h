@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ struct Outcome {
   int code = 0;  ///< of exit; minus the signal where one killed the process
   std::string out;
   std::string err;
+  long peak_kilobytes = 0;  ///< most that was resident, of it and of the processes that it started
 };
 
 struct ProcessOptions {
@@ -212,9 +214,11 @@ class Process {
 
   int reap() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    rusage usage = {};
+    while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) {
     }
     reaped_ = true;
+    outcome_.peak_kilobytes = usage.ru_maxrss;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 

@@ -53,6 +53,7 @@ void BothModels::plan(const std::vector<Settled>& steps, std::int64_t memory) {
 
 void BothModels::end_steps() {
   replay_.forget();
+  give_back_freed_memory();
 }
 
 std::size_t BothModels::batches() const {

@@ -17,9 +17,11 @@ struct MemoryShares {
 inline MemoryShares share_out(std::int64_t memory, std::int64_t inputs) {
   // Layers of some hundred features can be solved for whatever is granted.
   constexpr std::int64_t kLeast = std::int64_t{1} << 24;
-  return {.kept = std::max<std::int64_t>(0, memory / 8 * 5 - inputs),
+  // What is kept of a batch is there twice while it goes on, and what a step looks at is held
+  // beside what a run takes; the rest is for that.
+  return {.kept = std::max<std::int64_t>(0, memory / 2 - inputs),
           .regression = std::max(kLeast, memory / 4),
-          .batch = std::max(kLeast, memory / 8)};
+          .batch = std::max(kLeast, memory / 16)};
 }
 
 }  // namespace actswap
