@@ -267,6 +267,20 @@ INSTANTIATE_TEST_SUITE_P(
                     [](Request& r) { r.calibration.memory = 1'000'000'000; }},
         Ineffective{"--calibrate-passes", "a calibration",
                     [](Request& r) { r.calibration.passes = 8; }},
+        Ineffective{"--calibrate-minutes", "a calibration",
+                    [](Request& r) { r.calibration.minutes = 1.0; }},
+        Ineffective{"--calibrate-minutes", "no --calibrate-passes",
+                    [](Request& r) {
+                      r.calibration_data = images(8);
+                      r.calibration.passes = 2;
+                      r.calibration.minutes = 1.0;
+                    }},
+        Ineffective{"--calibrate-draw", "--calibrate-passes above 0",
+                    [](Request& r) {
+                      r.calibration_data = images(8);
+                      r.calibration.minutes = 0.0;
+                      r.calibration.draws_each_pass = true;
+                    }},
         Ineffective{"--calibrate-draw", "--calibrate-passes above 0",
                     [](Request& r) {
                       r.calibration_data = images(8);

@@ -455,6 +455,31 @@ TEST_F(Convert, PassesDrawOtherInputsWhereATrainingFollows) {
   EXPECT_EQ(inputs_of_passes({"--train", "data.pt", "--calibrate-draw", "once"}), 8);
 }
 
+TEST_F(Convert, MinutesBoundTheFitOfAllLayers) {
+  balanced_model().save(path("model.pt"));
+  write_images("data.pt", 48);
+  const auto run_with = [&](Words more) {
+    Words words = {"convert", "model.pt",          "-o", "out.pt", "--json", "--calibrate",
+                   "data.pt", "--calibrate-batch", "8"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_here(words);
+  };
+  const auto joint_of = [&](const Outcome& outcome) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out).at("calibration").at("joint");
+  };
+  const auto without = joint_of(run_with({"--calibrate-minutes", "0"}));
+  EXPECT_EQ(without.at("error_before"), 0.0);
+  const auto outcome = run_with({"--calibrate-minutes", "0.2"});
+  EXPECT_NE(outcome.err.find("fitting all layers together: at most "), std::string::npos)
+      << outcome.err;
+  const auto with = joint_of(outcome);
+  EXPECT_GT(with.at("planned"), 0);
+  EXPECT_LE(with.at("error_after"), with.at("error_before"));
+  EXPECT_EQ(run_with({"--calibrate-minutes", "-1"}).code, 2);
+  EXPECT_EQ(run_with({"--calibrate-minutes", "1", "--calibrate-passes", "2"}).code, 2);
+}
+
 TEST_F(Convert, ManyStepsOnLabelsLeaveTheLayersAndTheKeptStatistics) {
   balanced_model().save(path("model.pt"));
   write_images("data.pt", 48);

@@ -56,7 +56,7 @@ struct CalibrationOptions {
   std::optional<std::int64_t> passes = {};
   /// That the calibration may take, by the clock; >= 0. The layers are solved for however long that
   /// takes; the fit of all layers together ends when the time is up. Empty: that fit may take 3
-  /// minutes. With `passes` it does not end a pass early.
+  /// minutes. Beside `passes` it means nothing.
   std::optional<double> minutes = {};
   /// Each of those passes takes as many other inputs of the data, until all had their turn; but for
   /// those held out: more than `inputs` of the data are looked at then. Of a calibration on a

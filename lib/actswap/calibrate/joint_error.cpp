@@ -18,6 +18,8 @@ constexpr std::int64_t kCopiesOfAGradient = 6;
 
 // Fewer say too little of a channel's mean and deviation.
 constexpr std::int64_t kLeastExamples = 8;
+// That a gradient may take in any case: what is granted changes nothing for small models.
+constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
 std::int64_t bytes_of(const std::vector<torch::Tensor>& tensors) {
   std::int64_t sum = 0;
@@ -40,7 +42,7 @@ JointError::JointError(Program& program, const Neighbourhood& neighbours, const 
     batches_.push_back(split(batch, 0));
   }
   if (is_possible()) {
-    most_examples_ = examples_within(memory / 2);
+    most_examples_ = examples_within(std::max(kLeastMemory, memory / 2));
     for (auto& batch : batches_) {
       batch = split(Inputs(batch.front().inputs), most_examples_);
     }

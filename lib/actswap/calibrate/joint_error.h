@@ -27,8 +27,8 @@ class JointError {
   /// @param stream what is fitted to, step after step, in place of the batches not held out; null:
   ///   those, in each pass again
   /// @param memory bytes: half for what the original gives, which is computed again in each pass
-  ///   where it does not fit; half for what a gradient needs of a batch, which is split where it
-  ///   does not fit
+  ///   where it does not fit; half, and 64 MB at least, for what a gradient needs of a batch, which
+  ///   is split where it does not fit
   JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
              const InputStream* stream, std::int64_t memory);
 

@@ -31,7 +31,7 @@ constexpr double kRise = 1.5;     // of the error on inputs held out, over the b
 constexpr double kBurst = 2.0;    // of a batch's error, over the largest of the pass before
 constexpr int kMostCuts = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kPatience = 4;  // checks without a gain, at least; a quarter of all
+constexpr std::int64_t kPatience = 2;  // checks without a gain, at least; a quarter of all
 constexpr double kShareOfTime = 0.9;   // that is planned: machines get slower, too
 
 double now() {
