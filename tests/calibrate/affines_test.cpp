@@ -269,6 +269,36 @@ TEST(Affines, ChannelsThatTheyTakeAwayStay) {
   EXPECT_TRUE(torch::allclose(moved, torch::tensor({0.0, 1.0, 0.0, -0.5}), 1e-5, 1e-6));
 }
 
+// What is computed from constants before the program runs is no tensor of the model.
+TEST(Affines, ConstantsAreMovedWhereTheModelHasThem) {
+  for (const bool is_computed : {false, true}) {
+    const auto offset = std::string(is_computed ? "self.o * 2.0" : "self.o");
+    auto module = written("Constant", {{"w", {4, 3, 1, 1}}, {"o", {4, 1, 1}}, {"v", {2, 4, 1, 1}}},
+                          "    y = torch.mish(torch.conv2d(x, self.w) + " + offset +
+                              ")\n    return torch.conv2d(y, self.v)\n");
+    const auto graph = torch::jit::toGraphFunction(module.get_method("forward").function()).graph();
+    for (torch::jit::Node* node : graph->nodes()) {
+      if (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "o") {
+        const torch::jit::WithInsertPoint guard(node);
+        node->output()->replaceAllUsesWith(
+            graph->insertConstant(module.attr("o").toTensor().clone()));
+      }
+    }
+    const auto model = adopt(module);
+    Retargeter swap(model, plan(model, {}));
+    Program program(swap.module());
+    const auto site = find_neighbours(program).sites.at(0);
+    EXPECT_EQ(site.bias.defined(), !is_computed);
+    if (!is_computed) {
+      const auto x = torch::randn({2, 3, 4, 4});
+      const auto before = outputs_of(swap.module(), {x}).at(0);
+      const torch::NoGradGuard no_grad;
+      move_input(site, {torch::ones({4}), torch::ones({4})});
+      EXPECT_FALSE(torch::allclose(outputs_of(swap.module(), {x}).at(0), before));
+    }
+  }
+}
+
 // An activation, an affine, and a layer that alone reads both.
 TEST(Affines, StandBetweenAnActivationAndTheLayerThatReadsIt) {
   Chain chain = {

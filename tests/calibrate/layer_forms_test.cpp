@@ -249,5 +249,16 @@ TEST(LayerForms, AnEmptyLayerIsLeftOut) {
   EXPECT_EQ(result.left_out[0], "none: its weight is empty");
 }
 
+// The summed letter stands in the middle of what is read.
+TEST(LayerForms, AnotherEinsumStaysAndIsNamed) {
+  const auto model = adopt(written("Channels", {{"w1", {6, 3}}, {"b1", {6}}, {"w2", {4, 6}}},
+                                   "    y = torch.mish(torch.linear(x, self.w1, self.b1))\n"
+                                   "    y = y.transpose(1, 2)\n"
+                                   "    return torch.einsum('nct,oc->not', [y, self.w2])\n"));
+  Retargeter swap(model, plan(model, {}));
+  const auto result = calibrate(swap.module(), {{torch::randn({16, 5, 3})}}, {});
+  EXPECT_EQ(result.left_out, Strings{"w2: no fit for this equation of einsum"});
+}
+
 }  // namespace
 }  // namespace actswap

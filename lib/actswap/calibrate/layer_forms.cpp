@@ -146,6 +146,18 @@ const LayerForm* LayerForms::at(const jit::Node* node) const {
   return found == forms_.end() ? nullptr : &found->second;
 }
 
+const jit::Value* LayerForms::unknown_product(const jit::Node* node) const {
+  static const auto kEinsum = c10::Symbol::aten("einsum");
+  if (node->kind() == kEinsum) {
+    for (const jit::Value* operand : node->input(1)->node()->inputs()) {
+      if (tensors_.is_parameter(operand)) {
+        return operand;
+      }
+    }
+  }
+  return nullptr;
+}
+
 const LayerForm* LayerForms::giving(const jit::Value* output) const {
   const auto found = by_output_.find(output);
   return found == by_output_.end() ? nullptr : at(found->second);

@@ -51,6 +51,9 @@ class LayerForms {
 
   /// Of an operator; null where it is no layer.
   const LayerForm* at(const torch::jit::Node* node) const;
+  /// The parameter that an einsum reads, since its equation is not that of a linear layer; null
+  /// for another node.
+  const torch::jit::Value* unknown_product(const torch::jit::Node* node) const;
   /// Whose output this is; null where it is none's.
   const LayerForm* giving(const torch::jit::Value* output) const;
 

@@ -52,6 +52,9 @@ class Analysis {
           found.norms.push_back(std::move(*norm));
         }
       }
+      if (const auto* matrix = forms_.unknown_product(node)) {
+        found.left_out.push_back(module_of(matrix, node) + ": no fit for this equation of einsum");
+      }
       const auto* form = forms_.at(node);
       if (form == nullptr || !changed.contains(form->input)) {
         continue;

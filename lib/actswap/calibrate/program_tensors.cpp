@@ -43,6 +43,11 @@ std::string attribute_path(const jit::Value* value) {
 
 ProgramTensors::ProgramTensors(Program& program)
     : bindings_(program.module()._ivalue().get(), program.graph()) {
+  for_each_constant(program.module(), [this](const c10::IValue& value) {
+    if (value.isTensor()) {
+      constants_.insert(value.toTensor().unsafeGetTensorImpl());
+    }
+  });
   for_each_node(program.graph().block(), [&](jit::Node* node) {
     if (!reads_values(node)) {
       return;
@@ -67,6 +72,9 @@ torch::Tensor ProgramTensors::tensor_of(const jit::Value* value) const {
 torch::Tensor ProgramTensors::own_tensor(const jit::Value* value) const {
   const auto tensor = tensor_of(value);
   if (!tensor.defined() || !tensor.is_floating_point()) {
+    return {};
+  }
+  if (is_tensor_constant(value->node()) && !constants_.contains(tensor.unsafeGetTensorImpl())) {
     return {};
   }
   const auto reads = reads_.find(tensor.unsafeGetTensorImpl());

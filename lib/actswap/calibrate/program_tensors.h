@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace actswap {
 
@@ -19,7 +20,8 @@ class ProgramTensors {
 
   /// A parameter, buffer or constant; undefined where the value is computed.
   torch::Tensor tensor_of(const torch::jit::Value* value) const;
-  /// The same where nothing else reads it and it holds floating-point numbers; otherwise undefined.
+  /// The same where nothing else reads it, it holds floating-point numbers, and the module has it:
+  /// not what was folded from constants. Otherwise undefined.
   torch::Tensor own_tensor(const torch::jit::Value* value) const;
 
   /// A matrix that the program reads as it is, or after a chain of transposes.
@@ -38,6 +40,7 @@ class ProgramTensors {
 
   Bindings bindings_;
   std::unordered_map<const c10::TensorImpl*, int> reads_;
+  std::unordered_set<const c10::TensorImpl*> constants_;  // in the code of the module
 };
 
 /// "body.0.conv.weight" of a chain of attributes, wherever it begins.
