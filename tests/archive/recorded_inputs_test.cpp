@@ -41,7 +41,7 @@ TEST(RecordedInputs, AreThoseThatPyTorchWrites) {
 TEST(RecordedInputs, HaveTheirPlaces) {
   const auto found =
       recorded("](" + tensor("FloatStorage", kTwoByOne) + "}(" + text("ids") +
-               tensor("LongStorage", "(K\x03t") + "u(" + tensor("HalfStorage", "(t") + "Nte");
+               tensor("LongStorage", "(K\x02t") + "u(" + tensor("HalfStorage", "(t") + "Nte");
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].argument, 0U);
   EXPECT_EQ(found[0].key, "");

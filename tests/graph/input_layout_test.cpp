@@ -36,7 +36,7 @@ TEST(InputLayout, ADictHasTheKeysThatTheCodeReads) {
   const auto module = make_module(unit, "M",
                                   "def forward(self, x, d: Dict[str, Tensor]):\n"
                                   "  d['scratch'] = d['ids'] + x\n"
-                                  "  return self.inner(d) + d['ids']\n",
+                                  "  return self.inner.forward(d) + d['ids']\n",
                                   {{"inner", inner}});
   EXPECT_EQ(names(module), (Names{"x", "ids", "mask"})) << "what the model puts in is no input";
   const auto ones = torch::ones(2);

@@ -14,9 +14,9 @@ class Inputs : public InScratch {
   void write_dict_model() const {
     torch::manual_seed(1);
     torch::jit::Module module("m");
-    module.register_parameter("table", torch::randn({11, 6}), false);
-    module.register_parameter("weight", torch::randn({8, 6}), false);
-    module.register_parameter("head", torch::randn({4, 8}), false);
+    module.register_parameter("table", torch::randn({11, 6}, torch::requires_grad()), false);
+    module.register_parameter("weight", torch::randn({8, 6}, torch::requires_grad()), false);
+    module.register_parameter("head", torch::randn({4, 8}, torch::requires_grad()), false);
     module.define(
         "def forward(self, features: Dict[str, Tensor]):\n"
         "  mask = features['mask'].unsqueeze(-1)\n"
