@@ -63,6 +63,10 @@ void ProgressDisplay::step(const std::string& phase, const Progress& progress) {
 }
 
 void ProgressDisplay::count(const std::string& phase, std::int64_t done, std::int64_t all) {
+  if (phase != phase_) {  // the time left is that of the phase
+    phase_ = phase;
+    begin_ = std::chrono::steady_clock::now();
+  }
   draw(phase, static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(all, 1)),
        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(),
        std::to_string(done) + "/" + std::to_string(all));

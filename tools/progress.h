@@ -30,7 +30,8 @@ class ProgressDisplay {
   bool bar_;
   bool drawn_ = false;
   double last_drawn_ = 0.0;  ///< seconds of training at which the bar was drawn
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::string phase_;        ///< that is counted
+  std::chrono::steady_clock::time_point begin_;
 };
 
 }  // namespace actswap::tool
