@@ -14,8 +14,10 @@ BothModels::BothModels(Program& program, const Batches& batches, std::int64_t me
     : program_(program),
       batches_(batches),
       replay_(program, batches),
-      should_stop_(std::move(should_stop)),
-      most_resident_(resident_memory() + memory / 2) {}
+      should_stop_(std::move(should_stop)) {
+  give_back_freed_memory();  // what was freed before would count as in use
+  most_resident_ = resident_memory() + memory / 8 * 3;
+}
 
 // What is kept grows and shrinks among what comes and goes, which leaves gaps.
 void BothModels::begin_run() const {

@@ -25,7 +25,7 @@ class BothModels {
   };
 
   /// @param batches at least one, each N x ...
-  /// @param memory bytes; where this process has taken more than half of it since now,
+  /// @param memory bytes; where this process has taken more than three eighths of it since now,
   ///   it gives freed memory back before each run
   /// @param should_stop asked before each run; may be empty
   BothModels(Program& program, const Batches& batches, std::int64_t memory,
@@ -76,7 +76,7 @@ class BothModels {
   std::function<bool()> should_stop_;
   std::vector<Step> steps_;
   std::size_t step_ = 0;
-  std::int64_t most_resident_;
+  std::int64_t most_resident_ = 0;
 };
 
 /// Values of a channel that tell enough of it, from so many examples at least.

@@ -18,6 +18,9 @@ namespace {
 // what takes the time.
 constexpr std::int64_t kRows = 16384;
 constexpr std::int64_t kRowsPerFeature = 8;
+// More rows than by their features are drawn as long as they have no more values than this, since
+// those of a layer that is refined are kept: some 32 MiB, five times.
+constexpr std::int64_t kValues = std::int64_t{1} << 23;
 // Values of a channel, where it is fitted for itself.
 constexpr std::int64_t kChannelRows = 32768;
 
@@ -29,6 +32,11 @@ constexpr std::int64_t kMostToRefine = 1024;
 void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor& offset) {
   torch::Tensor(layer.weight).add_(weight);
   add_offset(layer, offset);
+}
+
+std::int64_t rows_for(const Layer& layer) {
+  const auto features = features_of(layer);
+  return std::max(kRowsPerFeature * features, std::min(kRows, kValues / features));
 }
 
 }  // namespace
@@ -79,7 +87,7 @@ bool LayerFits::draw(const Layer& layer, const BlendSite* site,
   if (site != nullptr) {
     moments.push_back(models_.read_by(site->call, site->input));
   }
-  RowDraw rows(layer, std::max(kRows, kRowsPerFeature * features_of(layer)), models_.batches());
+  RowDraw rows(layer, rows_for(layer), models_.batches());
   for (std::size_t i = 0; i < models_.batches(); ++i) {
     const auto found = models_.now(i, moments);
     if (!has_batch(layer, found[0])) {
