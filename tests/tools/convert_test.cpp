@@ -228,7 +228,7 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
                        "--json"};
   const auto outcome = run_here(words);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_TRUE(contains(outcome.err, ", chosen")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "chosen: ")) << outcome.err;
   const auto json = Json::parse(outcome.out);
   const auto& training = json.at("training");
   EXPECT_EQ(training.at("loss"), "distil+0.5*sites");

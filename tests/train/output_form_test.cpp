@@ -120,7 +120,7 @@ TEST(OutputDistance, IsAShareOfWhatVaries) {
 
 // The scale of no channel counts, and scores in [0, 1] are one half however many channels they are.
 TEST(OutputDistance, OfBoxesAndScoresInOneTensor) {
-  const auto boxes = torch::cat({300.0 * randn({16, 1, 50}), 2.0 * randn({16, 1, 50})}, 1);
+  const auto boxes = torch::cat({100.0 * randn({16, 1, 50}), 2.0 * randn({16, 1, 50})}, 1);
   auto scores = randn({16, 3, 50}).sigmoid();
   scores.select(1, 2) *= 1e-6;  // a class that is in none of the examples
   const auto original = torch::cat({boxes, scores}, 1);
