@@ -228,7 +228,7 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
                        "--json"};
   const auto outcome = run_here(words);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_TRUE(contains(outcome.err, ", chosen")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "chosen: ")) << outcome.err;
   const auto json = Json::parse(outcome.out);
   const auto& training = json.at("training");
   EXPECT_EQ(training.at("loss"), "distil+0.5*sites");
@@ -250,9 +250,9 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
     EXPECT_EQ(refused.code, 2) << refused.err;
     return refused.err;
   };
-  EXPECT_TRUE(
-      contains(message({"--lr", "fast"}),
-               "Expected as learning rate calibrated, auto or a number > 0, but got 'fast'"));
+  EXPECT_TRUE(contains(
+      message({"--lr", "fast"}),
+      "Expected as learning rate search, calibrated, auto or a number > 0, but got 'fast'"));
   EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
                        "Expected batch norms to keep their statistics"));
   EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number > 0, but got '-1'"));

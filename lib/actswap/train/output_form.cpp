@@ -182,7 +182,8 @@ class Evidence {
         return found(OutputKind::embeddings, dim);
       }
     }
-    const auto dim = channel_dim(values_);
+    const auto of_both_sorts = dimension_where(values_, [&](auto d) { return has_both_sorts(d); });
+    const auto dim = of_both_sorts > 0 ? of_both_sorts : channel_dim(values_);
     found(!is_regression && dim > 0 && may_be_logits(dim) ? OutputKind::scores : OutputKind::values,
           dim);
   }
@@ -199,8 +200,17 @@ class Evidence {
     return (deviations.max() <= kMostUnequal * deviations.min()).item<bool>();
   }
 
+  // What is the same everywhere is padding.
   torch::Tensor is_in_unit_interval(std::int64_t dim) const {
-    return bool_by_channel((values_ >= 0.0).logical_and(values_ <= 1.0), dim);
+    return bool_by_channel((values_ >= 0.0).logical_and(values_ <= 1.0), dim)
+        .logical_and(variance_by_channel(values_, dim) > 0.0);
+  }
+
+  // Scores beside boxes say that their dimension is that of the channels.
+  bool has_both_sorts(std::int64_t dim) const {
+    const auto is_unit = is_in_unit_interval(dim);
+    return values_.numel() / values_.size(dim) >= kFewestValues && is_unit.any().item<bool>() &&
+           !is_unit.all().item<bool>();
   }
 
   // One variance for all that are in [0, 1]: of a class that is in none of the examples there is
