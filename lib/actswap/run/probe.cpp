@@ -55,7 +55,8 @@ std::string shapes_in_words(const std::vector<torch::Tensor>& inputs) {
     for (std::int64_t k = 0; k < input.dim(); ++k) {
       text += (k == 0 ? "" : "x") + std::to_string(input.size(k));
     }
-    text += (input.dim() == 0 ? "1:" : ":") + std::string(c10::getDtypeNames(input.scalar_type()).first);
+    text += (input.dim() == 0 ? "1:" : ":") +
+            std::string(c10::getDtypeNames(input.scalar_type()).first);
   }
   return text;
 }
