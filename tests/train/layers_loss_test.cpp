@@ -59,7 +59,7 @@ torch::Tensor standardised(const torch::Tensor& values) {
 }
 
 // The mean of two errors, of which the layer in front of an activation is compared channel by
-// channel with mean 0 and deviation 1; without dropout.
+// channel with mean 0 and deviation 1, each by its share of the variance; without dropout.
 TEST(LayersLoss, IsTheMeanOfWhatTheLayersLack) {
   const TwoLayers network;
   auto student = network.blended(1.0);
@@ -77,10 +77,11 @@ TEST(LayersLoss, IsTheMeanOfWhatTheLayersLack) {
   const auto ours = forward([](const torch::Tensor& x) { return torch::relu(x); });
   const auto found = forward([](const torch::Tensor& x) { return torch::mish(x); });
   const auto theirs = std::make_pair(found.first.detach(), found.second.detach());
-  const auto direct =
-      0.5 * ((standardised(ours.first) - standardised(theirs.first)).square().mean() +
-             (ours.second - theirs.second).square().mean() /
-                 theirs.second.var(0, /*unbiased=*/false).mean());
+  const auto shares = theirs.first.var(0, /*unbiased=*/false);
+  const auto square = (standardised(ours.first) - standardised(theirs.first)).square();
+  const auto direct = 0.5 * ((square * (shares / shares.mean())).mean() +
+                             (ours.second - theirs.second).square().mean() /
+                                 theirs.second.var(0, /*unbiased=*/false).mean());
   direct.backward();
   EXPECT_NEAR(
       loss_of_first_step(student, network.blended(0.0), network.input, options_for(Signal::layers)),
