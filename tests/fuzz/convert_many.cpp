@@ -57,11 +57,21 @@ json site_json(const actswap::PlannedSite& planned) {
           {"reason", planned.reason}};
 }
 
+c10::IValue outputs_of(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  const auto copies = actswap::copy_tensors(inputs);
+  return module.forward({copies.begin(), copies.end()});
+}
+
 void write_outputs(torch::jit::Module& module, const std::vector<torch::Tensor>& inputs,
                    const std::string& path) {
   const torch::NoGradGuard no_grad;
-  const auto copies = actswap::copy_tensors(inputs);
-  const auto outputs = module.forward({copies.begin(), copies.end()});
+  c10::IValue outputs;
+  try {
+    outputs = outputs_of(module, inputs);
+  } catch (const std::exception&) {  // the interpreter loses values of some graphs with loops
+    const torch::jit::GraphOptimizerEnabledGuard optimised(true);
+    outputs = outputs_of(module, inputs);
+  }
   const auto bytes = torch::jit::pickle_save(outputs);
   std::ofstream(path, std::ios::binary)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

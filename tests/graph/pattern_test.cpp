@@ -162,7 +162,8 @@ TEST(Pattern, WritesInBetween) {
 
 // Two copies of one tensor are two tensors once something has written to one of them.
 TEST(Pattern, CopiesThatAreWrittenTo) {
-  for (const char* write : {"a = a.mul_(torch.sigmoid(a))", "a.view(-1).mul_(2.0)", "pass"}) {
+  for (const char* write : {"a = a.mul_(torch.sigmoid(a))", "a.view(-1).mul_(2.0)", "pass",
+                            "if x.dim() > 1:\n    a.mul_(2.0)"}) {
     const auto unit = std::make_shared<torch::jit::CompilationUnit>();
     const auto model = adopt(make_module(
         unit, "Root",

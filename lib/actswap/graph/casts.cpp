@@ -116,10 +116,18 @@ bool is_same_cast(const jit::Node* a, const jit::Node* b) {
                     is_same_argument);
 }
 
+// By itself or by what is inside of it.
+bool writes_anything(const jit::Node* node) {
+  return !effects_of(node).written.empty() ||
+         std::ranges::any_of(node->blocks(), [](const jit::Block* block) {
+           return std::any_of(block->nodes().begin(), block->nodes().end(), writes_anything);
+         });
+}
+
 // Something in the block between these two nodes writes in place, to whatever memory.
 bool is_any_written_between(const jit::Node* first, const jit::Node* last) {
   for (const jit::Node* node = first->next(); node != last; node = node->next()) {
-    if (!effects_of(node).written.empty()) {
+    if (writes_anything(node)) {
       return true;
     }
   }
