@@ -1,6 +1,6 @@
 #include <actswap/report/claims.h>
+#include <actswap/report/formatted.h>
 
-#include <cstdio>
 #include <functional>
 
 namespace actswap {
@@ -72,12 +72,6 @@ Json agreement_json(const Agreement& agreement) {
 Json judgement_json(const Judgement& judgement) {
   return {{"value", judgement.evaluation ? Json(judgement.evaluation->value) : Json()},
           {"agreement", agreement_json(judgement.agreement)}};
-}
-
-std::string formatted(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
 }
 
 bool is_percent(const Evaluation& evaluation) {

@@ -1,17 +1,9 @@
+#include <actswap/report/formatted.h>
 #include <actswap/report/latency.h>
-
-#include <cstdio>
 
 namespace actswap {
 
 namespace {
-
-template <typename... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[160];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
 
 nlohmann::ordered_json ends(const MedianInterval& interval) {
   return {interval.low, interval.high};

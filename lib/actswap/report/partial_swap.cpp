@@ -1,24 +1,12 @@
+#include <actswap/report/formatted.h>
 #include <actswap/report/partial_swap.h>
 #include <actswap/report/partial_swap_json.h>
-
-#include <cstdio>
 
 namespace actswap {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <typename... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-Json optional(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
 
 std::string saved_text(const PartialSwap& partial, const PartialPoint& point) {
   if (!point.saved_ms || !partial.latency_ms) {
@@ -51,7 +39,7 @@ Json to_json_object(const PartialSwap& partial) {
     points.push_back({{"kept", point.kept},
                       {"value", point.value},
                       {"meets", point.meets},
-                      {"saved_ms", optional(point.saved_ms)},
+                      {"saved_ms", optional_json(point.saved_ms)},
                       {"seconds", point.seconds}});
   }
   return {{"measure", partial.measure},
@@ -60,7 +48,7 @@ Json to_json_object(const PartialSwap& partial) {
           {"examples", partial.examples},
           {"inputs", partial.inputs},
           {"sites", partial.sites},
-          {"latency_ms", optional(partial.latency_ms)},
+          {"latency_ms", optional_json(partial.latency_ms)},
           {"order", partial.order},
           {"points", points},
           {"kept", partial.kept ? Json(*partial.kept) : Json()}};

@@ -1,10 +1,12 @@
 #include <actswap/base/json_text.h>
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
+#include <actswap/report/formatted.h>
 #include <actswap/report/latency.h>
 #include <actswap/report/partial_swap.h>
 #include <actswap/report/partial_swap_json.h>
 #include <actswap/report/run.h>
+#include <actswap/report/run_parts_json.h>
 #include <actswap/report/sensitivity_json.h>
 
 #include <torch/version.h>
@@ -12,7 +14,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace actswap {
 
@@ -57,128 +58,18 @@ Json evaluation_json(const Evaluation& evaluation) {
           {"per_class", classes}};
 }
 
-Json checks_json(const std::vector<CheckRecord>& checks) {
-  Json list = Json::array();
-  for (const auto& check : checks) {
-    list.push_back({{"step", check.step},
-                    {"t", check.t},
-                    {"value", check.value},
-                    {"drop", check.drop},
-                    {"best", check.best}});
-    if (!check.ramp.empty()) {
-      list.back()["ramp"] = check.ramp;
-    }
-  }
-  return list;
-}
-
-Json sweep_json(const RateSweep& sweep) {
-  Json trials = Json::array();
-  for (const auto& trial : sweep.trials) {
-    trials.push_back({{"rate", trial.rate}, {"loss", trial.loss}});  // infinite: null
-  }
-  return {{"chosen", sweep.chosen},         {"trials", trials},
-          {"steps", sweep.steps},           {"held_out", sweep.held_out},
-          {"start_loss", sweep.start_loss}, {"seconds", sweep.seconds}};
-}
-
-Json epochs_json(const std::vector<EpochRecord>& epochs) {
-  Json list = Json::array();
-  for (const auto& epoch : epochs) {
-    list.push_back({{"epoch", epoch.epoch},
-                    {"step", epoch.step},
-                    {"t", epoch.t},
-                    {"loss", epoch.mean_loss},
-                    {"learning_rate", epoch.learning_rate},
-                    {"seconds", epoch.seconds},
-                    {"waited", epoch.waited}});
-    if (!epoch.checks.empty()) {
-      list.back()["checks"] = checks_json(epoch.checks);
-    }
-  }
-  return list;
-}
-
-Json optional(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
-
-Json options_json(const CalibrationOptions& options) {
-  return {{"inputs", options.inputs},
-          {"batch_size", options.batch_size},
-          {"memory", options.memory},
-          {"max_features", options.max_features},
-          {"passes", options.passes ? Json(*options.passes) : Json()},
-          {"minutes", optional(options.minutes)},
-          {"draws_each_pass", options.draws_each_pass}};
-}
-
 // Beside those of calibration and training.
 Json options_json(const RunOptions& options) {
   return {{"control", options.control},
           {"seeds", options.seeds},
-          {"max_drop", optional(options.max_drop)},
+          {"max_drop", optional_json(options.max_drop)},
           {"plan_by_sensitivity", options.plan_by_sensitivity},
-          {"budget_ms", optional(options.budget_ms)},
-          {"min_agreement", optional(options.min_agreement)}};
-}
-
-Json calibration_json(const Calibration& calibration) {
-  Json sites = Json::array();
-  for (const auto& site : calibration.sites) {
-    sites.push_back({{"blend", site.blend},
-                     {"producer", site.producer.empty() ? Json() : Json(site.producer)},
-                     {"channels", site.channels},
-                     {"mean_shift", site.mean_shift},
-                     {"largest_shift", site.largest_shift},
-                     {"mean_scale", site.mean_scale}});
-  }
-  Json layers = Json::array();
-  for (const auto& layer : calibration.layers) {
-    layers.push_back({{"name", layer.name},
-                      {"fit", to_string(layer.fit)},
-                      {"error_before", layer.error_before},
-                      {"error_after", layer.error_after}});
-  }
-  return {{"inputs", calibration.inputs},
-          {"seconds", calibration.seconds},
-          {"sites", sites},
-          {"layers", layers},
-          {"joint",
-           {{"passes", calibration.joint.passes},
-            {"planned", calibration.joint.planned},
-            {"rate", calibration.joint.rate},
-            {"inputs", calibration.joint.inputs},
-            {"error_before", calibration.joint.error_before},
-            {"error_after", calibration.joint.error_after}}},
-          {"learning_rate", calibration.learning_rate},
-          {"batch_norms", calibration.batch_norms},
-          {"left_out", calibration.left_out}};
-}
-
-const char* kind_of(const LearningRate& rate) {
-  return rate.kind == LearningRate::Kind::fixed        ? "request"
-         : rate.kind == LearningRate::Kind::calibrated ? "calibration"
-         : rate.kind == LearningRate::Kind::swept      ? "sweep"
-                                                       : "search";
-}
-
-Json outputs_json(const std::vector<OutputForm>& forms) {
-  Json list = Json::array();
-  for (const auto& form : forms) {
-    list.push_back(to_string(form));
-  }
-  return list;
+          {"budget_ms", optional_json(options.budget_ms)},
+          {"min_agreement", optional_json(options.min_agreement)}};
 }
 
 Json value_of(const std::optional<Evaluation>& evaluation) {
   return evaluation ? Json(evaluation->value) : Json();
-}
-
-std::string formatted(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
 }
 
 std::string metric_text(const Evaluation& evaluation) {
@@ -280,58 +171,16 @@ std::string to_json(const Run& run) {
   } else if (run.sensitivity) {
     const auto prediction = predict(run.plan, *run.sensitivity);
     json["predicted"] = {{"drop", prediction.drop},
-                         {"latency_ms", optional(prediction.latency_ms)}};
+                         {"latency_ms", optional_json(prediction.latency_ms)}};
   }
   if (run.calibration) {
-    json["calibration"] = calibration_json(*run.calibration);
-    json["calibration"]["options"] = options_json(run.options.calibration);
+    json["calibration"] = calibration_json(*run.calibration, run.options.calibration);
   }
   json["recipe"] = run.recipe;
   json["options"] = options_json(run.options);
   json["trained"] = run.trained;
   if (run.trained) {
-    json["training"] = {
-        {"epochs", run.train.epochs},
-        {"batch_size", run.train.batch_size},
-        {"loss", to_string(run.train.loss)},
-        {"temperature", run.train.temperature},
-        {"class_dim", run.train.class_dim},
-        {"optimizer", to_string(run.train.optimizer)},
-        {"learning_rate", run.train.learning_rate},
-        {"learning_rate_from", kind_of(run.learning_rate)},
-        {"learning_rate_is_share", run.train.is_rate_relative},
-        {"outputs", outputs_json(run.train.outputs)},
-        {"held_out", run.options.held_out},
-        {"momentum", run.train.momentum},
-        {"weight_decay", run.train.weight_decay},
-        {"clip_norm", run.train.clip_norm},
-        {"warmup", run.train.warmup},
-        {"average", run.train.average},
-        {"keeps_statistics", run.train.keeps_statistics},
-        {"check_every", run.train.check_every},
-        {"keep", to_string(run.train.keep)},
-        {"patience", run.train.patience},
-        {"bound", optional(run.train.bound)},
-        {"blend_code", run.options.blend_code == BlendCode::fused ? "fused" : "stock"},
-        {"seed", run.train.seed},
-        {"augmentation", to_string(run.train.augmentation)},
-        {"schedule", run.schedule}};
-    if (!run.site_order.empty()) {
-      json["training"]["site_order"] = run.site_order;
-    }
-    if (run.training_effect) {
-      const auto& effect = *run.training_effect;
-      json["training"]["effect"] = {{"examples", effect.examples},
-                                    {"loss_before", effect.before},
-                                    {"loss_after", effect.after},
-                                    {"taken_back", effect.taken_back}};  // infinite: null
-    }
-    if (!run.control_diverged.empty()) {
-      json["training"]["control_diverged"] = run.control_diverged;
-    }
-    if (run.rate_sweep) {
-      json["training"]["rate_sweep"] = sweep_json(*run.rate_sweep);
-    }
+    json["training"] = training_json(run);
     json["epochs"] = epochs_json(run.epochs);
     json["control_epochs"] = epochs_json(run.control_epochs);
   }

@@ -1,27 +1,16 @@
 #include <actswap/base/json_text.h>
+#include <actswap/report/formatted.h>
 #include <actswap/report/sensitivity.h>
 #include <actswap/report/sensitivity_json.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace actswap {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <typename... Values>
-std::string formatted(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-Json optional(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
 
 std::optional<double> gain_per_loss(const SiteSensitivity& site) {
   return site.time && site.loss > 0.0 ? std::optional(site.time->milliseconds / site.loss)
@@ -38,14 +27,14 @@ Json site_json(const SiteSensitivity& site) {
                {"mean_loss_increase", site.mean_loss_increase},
                {"relative_error", site.agreement.relative_error},
                {"mean_cosine", site.agreement.mean_cosine},
-               {"same_prediction", optional(site.agreement.same_prediction)}};
+               {"same_prediction", optional_json(site.agreement.same_prediction)}};
   if (site.time) {
     json["calls"] = site.time->cost.calls;
     json["shape"] = site.time->cost.shape;
     json["share"] = site.time->cost.share;
     json["ratio"] = site.time->ratio;
     json["gain_ms"] = site.time->milliseconds;
-    json["gain_per_loss"] = optional(gain_per_loss(site));
+    json["gain_per_loss"] = optional_json(gain_per_loss(site));
   }
   return json;
 }
@@ -80,7 +69,7 @@ nlohmann::ordered_json to_json_object(const Sensitivity& sensitivity) {
           {"sum_of_losses", sensitivity.sum_of_losses()},
           {"examples", sensitivity.examples},
           {"calibrated", sensitivity.calibrated},
-          {"latency_ms", optional(sensitivity.latency_ms)},
+          {"latency_ms", optional_json(sensitivity.latency_ms)},
           {"sites", sites}};
 }
 
