@@ -54,7 +54,7 @@ class Network(ABC):
     debian: tuple = ()
     cases: tuple
     metrics: tuple
-    epochs: float = 1  # of label-free training: what takes some minutes
+    epochs: float = 1  # of label-free training: what takes some ten minutes
     batch: int = 32  # examples at a time, in judging and in the rivals' training
     timed: int = 8  # examples that latency is measured on
 

@@ -132,7 +132,7 @@ class Ani1x(Network):
         Metric("energy off, kcal/mol", 2, less_is_better=True),
         Metric("off within a molecule's conformers, kcal/mol", 2, less_is_better=True),
     )
-    epochs = 10
+    epochs = 100
     batch = 50
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:

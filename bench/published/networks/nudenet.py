@@ -61,7 +61,7 @@ class NudeNet(Network):
         Metric("scores' relative error", 4, less_is_better=True),
         Metric("boxes' relative error", 5, less_is_better=True),
     )
-    epochs = 1
+    epochs = 5
     batch = 16
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:

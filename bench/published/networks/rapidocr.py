@@ -39,7 +39,7 @@ class RapidOcr(Network):
         Metric("lines right, %", 1),
         Metric("relative error", 4, less_is_better=True),
     )
-    epochs = 1
+    epochs = 6
     batch = 16
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
