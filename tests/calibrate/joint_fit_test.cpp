@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
 #include <actswap/calibrate/layer_errors.h>
 #include <actswap/data/dataset.h>
@@ -345,7 +346,8 @@ TEST(JointFit, KeepsToItsMemory) {
   const auto input = torch::randn({1'000'000, 6});
   const Batches inputs = {{input}, {input}};
   const auto parts_in = [&](std::int64_t memory) {
-    JointError error(program, neighbours, inputs, nullptr, memory);
+    JointError error(program, neighbours, inputs, nullptr, FittedTensors(neighbours).tensors(),
+                     memory);
     int parts = 0;
     double sum = 0.0;
     error.for_each_part(0, /*of_stream=*/false, [&](const torch::Tensor& part) {

@@ -14,15 +14,20 @@ BothModels::BothModels(Program& program, const Batches& batches, std::int64_t me
     : program_(program),
       batches_(batches),
       replay_(program, batches),
+      memory_(memory),
       should_stop_(std::move(should_stop)) {
   give_back_freed_memory();  // what was freed before would count as in use
-  most_resident_ = resident_memory() + memory / 8 * 3;
+  resident_before_ = resident_memory();
+}
+
+void BothModels::begin_run() const {
+  begin_run_within(memory_ / 8 * 3);
 }
 
 // What is kept grows and shrinks among what comes and goes, which leaves gaps.
-void BothModels::begin_run() const {
+void BothModels::begin_run_within(std::int64_t bytes) const {
   check_interruption();
-  if (resident_memory() > most_resident_) {
+  if (resident_memory() > resident_before_ + bytes) {
     give_back_freed_memory();
   }
 }

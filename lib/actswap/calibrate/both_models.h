@@ -61,6 +61,9 @@ class BothModels {
 
   /// @throws Interrupted
   void check_interruption() const;
+  /// Before something else runs: what was freed goes back to the system where the process has taken
+  /// more than these bytes. @throws Interrupted
+  void begin_run_within(std::int64_t bytes) const;
 
  private:
   void begin_run() const;
@@ -73,10 +76,11 @@ class BothModels {
   Program& program_;
   const Batches& batches_;
   Replay replay_;
+  std::int64_t memory_;
   std::function<bool()> should_stop_;
   std::vector<Step> steps_;
   std::size_t step_ = 0;
-  std::int64_t most_resident_ = 0;
+  std::int64_t resident_before_ = 0;  // bytes of the process
 };
 
 /// Values of a channel that tell enough of it, from so many examples at least.

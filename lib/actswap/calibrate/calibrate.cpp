@@ -51,6 +51,9 @@ constexpr std::int64_t kPasses = 20;
 constexpr double kSecondsOfPasses = 180.0;
 // With minutes: the fit ends by itself where it gains no more.
 constexpr std::int64_t kMostPasses = 1000;
+// Of the tensors of a joint fit: three states with AdamW's means and squares, one more of these,
+// and gradients.
+constexpr std::int64_t kCopiesOfTensors = 13;
 // A training learns from signals that are noisier than what layers lack.
 constexpr double kShareOfRate = 0.4;
 
@@ -146,12 +149,15 @@ class Calibrator {
       return;
     }
     FittedTensors tensors(neighbours_);
-    JointError error(program_, neighbours_, models_.inputs(), stream_, options_.memory);
+    const auto taken =
+        bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of({tensors.tensors()});
+    JointError error(program_, neighbours_, models_.inputs(), stream_, tensors.tensors(),
+                     std::max<std::int64_t>(0, options_.memory - taken));
     if (tensors.empty() || !error.is_possible()) {
       return;
     }
     const JointFitCallbacks callbacks = {
-        .before_each_batch = [this] { models_.check_interruption(); },
+        .before_each_batch = [this] { models_.begin_run_within(options_.memory / 4 * 3); },
         .on_plan =
             [this](std::int64_t passes, double seconds) {
               if (callbacks_.on_joint_fit) {

@@ -1,32 +1,28 @@
 #include <actswap/base/error.h>
+#include <actswap/base/out_of_memory.h>
+#include <actswap/calibrate/batch_memory.h>
+#include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
+#include <actswap/run/allocations.h>
 #include <actswap/run/random_numbers.h>
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace actswap {
 
 namespace {
 
 constexpr std::size_t kShareHeldOut = 16;
-// What a gradient keeps of a forward, in the sizes of what is compared: inputs of layers, of
-// activations and of the comparison itself.
-constexpr std::int64_t kCopiesOfAGradient = 6;
-
 // Fewer say too little of a channel's mean and deviation.
 constexpr std::int64_t kLeastExamples = 8;
 // That a gradient may take in any case: what is granted changes nothing for small models.
 constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
-std::int64_t bytes_of(const std::vector<torch::Tensor>& tensors) {
-  std::int64_t sum = 0;
-  for (const auto& tensor : tensors) {
-    sum += static_cast<std::int64_t>(tensor.nbytes());
-  }
-  return sum;
+// Of what the original gives, and of a gradient; a quarter is for gaps between what comes and goes.
+std::int64_t share_of(std::int64_t memory) {
+  return memory / 8 * 3;
 }
 
 }  // namespace
@@ -36,13 +32,14 @@ std::size_t batches_held_out(std::size_t batches) {
 }
 
 JointError::JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
-                       const InputStream* stream, std::int64_t memory)
-    : program_(program), stream_(stream), memory_(memory / 2), errors_(program, neighbours) {
+                       const InputStream* stream, const std::vector<torch::Tensor>& tensors,
+                       std::int64_t memory)
+    : program_(program), stream_(stream), memory_(share_of(memory)), errors_(program, neighbours) {
   for (const auto& batch : batches) {
     batches_.push_back(split(batch, 0));
   }
   if (is_possible()) {
-    most_examples_ = examples_within(std::max(kLeastMemory, memory / 2));
+    most_examples_ = examples_within(tensors, std::max(kLeastMemory, share_of(memory)));
     for (auto& batch : batches_) {
       batch = split(Inputs(batch.front().inputs), most_examples_);
     }
@@ -92,26 +89,45 @@ std::vector<JointError::Part> JointError::split(const Inputs& inputs, std::int64
   return parts;
 }
 
+// Of the first examples of the first batch, beside what the original gives for them.
+std::int64_t JointError::taken_by_gradient(const std::vector<torch::Tensor>& tensors,
+                                           std::int64_t examples) {
+  Inputs inputs;
+  for (const auto& input : batches_.front().front().inputs) {
+    inputs.push_back(input.narrow(0, 0, examples));
+  }
+  const auto targets = original(inputs);
+  const torch::AutoGradMode with_gradients(true);
+  const RequireGradients require_gradients(tensors);
+  return most_allocated([&] {
+    torch::autograd::grad({errors_.mean(values(Which::fitted, inputs), targets)}, tensors, {},
+                          /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  });
+}
+
 // How many examples a part may have, so that its gradient takes no more than these bytes; 0: all of
 // a batch.
-std::int64_t JointError::examples_within(std::int64_t memory) {
-  const Inputs inputs = batches_.front().front().inputs;
-  const auto examples = inputs.at(0).size(0);
-  const auto bytes = kCopiesOfAGradient * bytes_of(original(inputs));
-  if (bytes <= memory) {
+std::int64_t JointError::examples_within(const std::vector<torch::Tensor>& tensors,
+                                         std::int64_t memory) {
+  const auto examples = batches_.front().front().inputs.at(0).size(0);
+  if (examples < 2 * kLeastExamples) {
     return 0;
   }
-  const double share = static_cast<double>(memory) / static_cast<double>(bytes);
-  const auto most =
-      std::max<std::int64_t>(kLeastExamples, std::llround(share * static_cast<double>(examples)));
   try {
-    for (const auto& part : split(inputs, most)) {
-      original(part.inputs);
-    }
+    const auto few = taken_by_gradient(tensors, kLeastExamples);
+    const auto more = taken_by_gradient(tensors, 2 * kLeastExamples);
+    // Part of it may be for the weights, whatever the number of examples.
+    const auto each = std::max<std::int64_t>(1, (more - few) / kLeastExamples);
+    const auto most = std::max(kLeastExamples, kLeastExamples + (memory - few) / each);
+    return most < examples ? most : 0;
   } catch (const UsageError&) {  // the number of examples stands in a traced model
     return 0;
+  } catch (const std::exception& problem) {
+    if (is_out_of_memory(problem)) {
+      throw;
+    }
+    return 0;  // there is no gradient, which the fit will say
   }
-  return most;
 }
 
 JointError::Values JointError::values(Which model, const Inputs& inputs) {
@@ -130,7 +146,7 @@ JointError::Values JointError::original(const Inputs& inputs) {
 
 torch::Tensor JointError::error(Part& part) {
   const auto targets = part.original.empty() ? original(part.inputs) : part.original;
-  const auto bytes = bytes_of(targets);
+  const auto bytes = bytes_of({targets});
   if (part.original.empty() && part.is_kept && bytes <= memory_) {
     memory_ -= bytes;
     part.original = targets;

@@ -26,11 +26,14 @@ class JointError {
   /// @param batches those at the end are held out (batches_held_out)
   /// @param stream what is fitted to, step after step, in place of the batches not held out; null:
   ///   those, in each pass again
-  /// @param memory bytes: half for what the original gives, which is computed again in each pass
-  ///   where it does not fit; half, and 64 MB at least, for what a gradient needs of a batch, which
-  ///   is split where it does not fit
+  /// @param tensors that gradients will be taken of
+  /// @param memory bytes: three eighths for what the original gives, which is computed again in
+  /// each
+  ///   pass where it does not fit; as much, and 64 MB at least, for a gradient of a batch, which is
+  ///   split where gradients of a few examples tell that it takes more
   JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
-             const InputStream* stream, std::int64_t memory);
+             const InputStream* stream, const std::vector<torch::Tensor>& tensors,
+             std::int64_t memory);
 
   /// Whether there is something to compare, and something to judge by.
   bool is_possible() const;
@@ -59,7 +62,8 @@ class JointError {
 
   std::size_t fitted_batches() const;
   static std::vector<Part> split(const Inputs& inputs, std::int64_t most_examples);
-  std::int64_t examples_within(std::int64_t memory);
+  std::int64_t examples_within(const std::vector<torch::Tensor>& tensors, std::int64_t memory);
+  std::int64_t taken_by_gradient(const std::vector<torch::Tensor>& tensors, std::int64_t examples);
   Values values(Which model, const Inputs& inputs);
   Values original(const Inputs& inputs);
   torch::Tensor error(Part& part);

@@ -1,6 +1,7 @@
 #include <actswap/run/allocations.h>
 
 #include <c10/core/Allocator.h>
+#include <c10/util/Exception.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <algorithm>
@@ -29,11 +30,19 @@ class Allocations : public c10::MemoryReportingInfoBase {
   std::int64_t most_ = 0;
 };
 
+// What was allocated before may be freed meanwhile, which LibTorch warns of.
+class Silence : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override {}
+};
+
 }  // namespace
 
 std::int64_t most_allocated(const std::function<void()>& run) {
   const auto allocations = std::make_shared<Allocations>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, allocations);
+  Silence silence;
+  const c10::WarningUtils::WarningHandlerGuard no_warnings(&silence);
   run();
   return allocations->most();
 }
