@@ -65,13 +65,13 @@ TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
     EXPECT_EQ(outcome.err.find("epoch 1"), std::string::npos) << outcome.err;
     const auto rows = table_of(outcome.out);
     // What a guessed input takes says nothing: no latency.
-    ASSERT_EQ(labels_of(rows),
-              (Words{"sites swapped", "parameters", "verified", "self-test", "written"}));
+    ASSERT_EQ(labels_of(rows), (Words{"sites swapped", "parameters", "verified on", "verified",
+                                      "self-test", "written"}));
     EXPECT_EQ(rows[0].second, "3 of 3");
     EXPECT_EQ(rows[1].second, "1476");
-    EXPECT_EQ(rows[2].second.rfind("yes, ", 0), 0U) << rows[2].second;
-    EXPECT_EQ(rows[3].second, "random inputs");
-    EXPECT_EQ(rows[4].second, "out.pt");
+    EXPECT_EQ(rows[3].second.rfind("yes, ", 0), 0U) << rows[3].second;
+    EXPECT_EQ(rows[4].second, "random inputs");
+    EXPECT_EQ(rows[5].second, "out.pt");
     EXPECT_EQ(files(), (Words{"data.pt", "out.pt"}));
     for (const auto& [site, activation] : activations_in("out.pt")) {
       EXPECT_EQ(activation, "relu") << site;
@@ -109,7 +109,7 @@ TEST_F(Convert, TimesBothOnAnInputThatIsGiven) {
   const auto rows = table_of(outcome.out);
   ASSERT_EQ(labels_of(rows),
             (Words{"sites swapped", "parameters", "latency, original", "latency, exported",
-                   "latency, ratio", "verified", "self-test", "written"}));
+                   "latency, ratio", "verified on", "verified", "self-test", "written"}));
   const std::regex time("[0-9.]+ ms \\([0-9.]+ to [0-9.]+\\), minimum [0-9.]+ ms");
   EXPECT_TRUE(std::regex_match(rows[2].second, time)) << rows[2].second;
   EXPECT_TRUE(std::regex_match(rows[3].second, time)) << rows[3].second;
@@ -336,6 +336,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
                   "latency, original",
                   "latency, exported",
                   "latency, ratio",
+                  "verified on",
                   "verified",
                   "self-test",
                   "written"};
@@ -351,7 +352,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
   char wanted[32];
   std::snprintf(wanted, sizeof wanted, "%.2f %%", json.at("retargeted").get<double>());
   EXPECT_EQ(rows[6].second, wanted);
-  const auto& fall = rows[rows.size() - 8].second;
+  const auto& fall = rows[rows.size() - 9].second;
   EXPECT_TRUE(std::regex_match(fall, std::regex("class [0-3]: [0-9.]+ -> [0-9.]+ %"))) << fall;
   EXPECT_TRUE(std::filesystem::exists(path("run/run.json")));
   EXPECT_FALSE(std::filesystem::exists(path("two.pt.run")));
@@ -557,12 +558,7 @@ TEST_F(Convert, TheGateKeepsABadModelFromBeingWritten) {
 }
 
 TEST_F(Convert, WarnsOfWhatItCannotDo) {
-  torch::jit::Module choosy("m");
-  choosy.define(
-      "def forward(self, x):\n"
-      "  assert x.numel() == 35\n"
-      "  return torch.silu(x)\n");
-  choosy.save(path("choosy.pt"));
+  choosy_model().save(path("choosy.pt"));
   const auto unverified = run_here({"convert", "choosy.pt", "-o", "out.pt"});
   EXPECT_EQ(unverified.code, 0);
   ASSERT_EQ(lines_with(unverified.err, "warning: not verified").size(), 1U) << unverified.err;

@@ -263,12 +263,12 @@ TEST_F(Verify, ComparesTwoFiles) {
   EXPECT_TRUE(contains(different.err, "error: 'out.pt'"));
 
   // Without a guess that fits, the inputs must be given.
-  expect_failure(
-      run_here({"verify", model_file("two_inputs.pt"), "--against", model_file("two_inputs.pt")}),
-      2, {"--input"});
-  EXPECT_EQ(run_here({"verify", model_file("two_inputs.pt"), "--against",
-                      model_file("two_inputs.pt"), "--input", "2x4", "--input", "2x3"})
-                .code,
+  choosy_model().save(path("choosy.pt"));
+  expect_failure(run_here({"verify", "choosy.pt", "--against", "choosy.pt"}), 2, {"--input"});
+  EXPECT_EQ(run_here({"verify", "choosy.pt", "--against", "choosy.pt", "--input", "5x7"}).code, 0);
+  const auto two = model_file("two_inputs.pt");
+  EXPECT_EQ(run_here({"verify", two, "--against", two}).code, 0);
+  EXPECT_EQ(run_here({"verify", two, "--against", two, "--input", "2x4", "--input", "2x3"}).code,
             0);
 }
 

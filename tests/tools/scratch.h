@@ -88,6 +88,16 @@ inline torch::jit::Module balanced_model() {
   return module;
 }
 
+/// A model of one input of 35 numbers, which no guess finds.
+inline torch::jit::Module choosy_model() {
+  torch::jit::Module module("m");
+  module.define(
+      "def forward(self, x):\n"
+      "  assert x.numel() == 35\n"
+      "  return torch.silu(x)\n");
+  return module;
+}
+
 /// Random images and the class that balanced_model gives each.
 inline std::pair<torch::Tensor, torch::Tensor> images_with_classes(std::int64_t count) {
   const torch::NoGradGuard without_gradients;

@@ -65,10 +65,9 @@ TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
       {"convert",
        {{"--to", "relu"},
         {"--epochs", "1"},
-        {"--batch", "64"},
         {"--loss", "auto"},
         {"--optimizer", "adamw"},
-        {"--lr", "calibrated"},
+        {"--lr", "search or calibrated"},
         {"--curve", "linear"},
         {"--order", "together"},
         {"--seed", "0"}}},
@@ -226,6 +225,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--batch-norm", "running"},
                                                     {"--ramp-unit", "epochs"},
                                                     {"--blend-code", "stock"},
+                                                    {"--agreement", "cosine"},
                                                     {"--inputs", "x"},
                                                     {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/base/memory.h>
 #include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/batch_memory.h>
 #include <actswap/calibrate/batch_norm.h>
@@ -88,6 +89,7 @@ class Calibrator {
     take_all_steps();
     tell();
     fit_together();
+    give_back_freed_memory();
     re_estimate(neighbours_.norms, program_, models_.inputs(),
                 [this] { models_.check_interruption(); });
     for (const auto& norm : neighbours_.norms) {
