@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kShareHeldOut = 16;
 // Fewer say too little of a channel's mean and deviation.
 constexpr std::int64_t kLeastExamples = 8;
+// Whose gradient tells what those of more take.
+constexpr std::int64_t kProbe = 2;
 // That a gradient may take in any case: what is granted changes nothing for small models.
 constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
@@ -110,15 +112,15 @@ std::int64_t JointError::taken_by_gradient(const std::vector<torch::Tensor>& ten
 std::int64_t JointError::examples_within(const std::vector<torch::Tensor>& tensors,
                                          std::int64_t memory) {
   const auto examples = batches_.front().front().inputs.at(0).size(0);
-  if (examples < 2 * kLeastExamples) {
+  if (examples <= kLeastExamples) {
     return 0;
   }
   try {
-    const auto few = taken_by_gradient(tensors, kLeastExamples);
-    const auto more = taken_by_gradient(tensors, 2 * kLeastExamples);
+    const auto few = taken_by_gradient(tensors, kProbe);
+    const auto more = taken_by_gradient(tensors, 2 * kProbe);
     // Part of it may be for the weights, whatever the number of examples.
-    const auto each = std::max<std::int64_t>(1, (more - few) / kLeastExamples);
-    const auto most = std::max(kLeastExamples, kLeastExamples + (memory - few) / each);
+    const auto each = std::max<std::int64_t>(1, (more - few) / kProbe);
+    const auto most = std::max(kLeastExamples, kProbe + (memory - few) / each);
     return most < examples ? most : 0;
   } catch (const UsageError&) {  // the number of examples stands in a traced model
     return 0;
