@@ -1,4 +1,5 @@
 #include <actswap/calibrate/affines.h>
+#include <actswap/graph/operators.h>
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/torch.h>
@@ -17,22 +18,10 @@ namespace {
 constexpr double kTakenAway = 1e-3;
 constexpr double kMostChannels = 0.75;
 
-// Without the underscore of the form in place.
+// In place or not; empty: it is none of ATen.
 std::string operator_of(const jit::Node* node) {
-  if (!node->kind().is_aten()) {
-    return {};
-  }
-  std::string name = node->kind().toUnqualString();
-  if (name.ends_with('_') && !name.starts_with('_')) {
-    name.pop_back();
-  }
-  return name;
-}
-
-std::optional<double> number_of(const jit::Value* value) {
-  const auto constant = jit::toIValue(const_cast<jit::Value*>(value));
-  return constant && constant->isScalar() ? std::optional(constant->toScalar().to<double>())
-                                          : std::nullopt;
+  const auto found = aten_operator(node);
+  return found ? found->name : std::string();
 }
 
 // x op y, or x op y * alpha; no rounding mode, no integers.
@@ -44,7 +33,7 @@ bool is_product(const jit::Node* node) {
 bool is_difference_or_sum(const jit::Node* node) {
   const auto name = operator_of(node);
   return (name == "add" || name == "sub" || name == "rsub") && node->inputs().size() == 3 &&
-         number_of(node->input(2));
+         constant_number(node->input(2));
 }
 
 bool is_negation(const jit::Node* node) {
@@ -53,7 +42,7 @@ bool is_negation(const jit::Node* node) {
 
 // What its two operands are multiplied by: rsub(x, y, alpha) is y - alpha x.
 std::pair<double, double> signs_of(const jit::Node* node) {
-  const double alpha = *number_of(node->input(2));
+  const double alpha = *constant_number(node->input(2));
   const auto name = operator_of(node);
   if (name == "rsub") {
     return {-alpha, 1.0};
@@ -138,7 +127,7 @@ bool Affines::adds(jit::Node* node) const {
 
 bool Affines::is_sum(jit::Node* node) const {
   return is_difference_or_sum(node) && operator_of(node) == "add" &&
-         number_of(node->input(2)) == 1.0 && is_tensor(node->input(0)) &&
+         constant_number(node->input(2)) == 1.0 && is_tensor(node->input(0)) &&
          is_tensor(node->input(1)) && !fixed_.is_fixed(node->input(0)) &&
          !fixed_.is_fixed(node->input(1));
 }
@@ -297,7 +286,7 @@ std::optional<Affine> Affines::norm(jit::Node* node, const Channels& channels) c
   const auto bias = numbers(2, 0.0);
   const auto mean = numbers(3, 0.0);
   const auto variance = numbers(4, 1.0);
-  const auto eps = number_of(node->input(7));
+  const auto eps = constant_number(node->input(7));
   if (!weight.defined() || !bias.defined() || !mean.defined() || !variance.defined() || !eps) {
     return std::nullopt;
   }

@@ -55,12 +55,18 @@ bool has_examples(const std::vector<torch::Tensor>& batch) {
 
 }  // namespace
 
+std::int64_t bytes_of(const std::vector<torch::Tensor>& tensors) {
+  std::int64_t sum = 0;
+  for (const auto& tensor : tensors) {
+    sum += static_cast<std::int64_t>(tensor.nbytes());
+  }
+  return sum;
+}
+
 std::int64_t bytes_of(const Batches& batches) {
   std::int64_t sum = 0;
   for (const auto& batch : batches) {
-    for (const auto& input : batch) {
-      sum += static_cast<std::int64_t>(input.nbytes());
-    }
+    sum += bytes_of(batch);
   }
   return sum;
 }

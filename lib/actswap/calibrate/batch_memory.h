@@ -10,6 +10,7 @@ namespace actswap {
 
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
+std::int64_t bytes_of(const std::vector<torch::Tensor>& tensors);
 /// Of all batches.
 std::int64_t bytes_of(const Batches& batches);
 

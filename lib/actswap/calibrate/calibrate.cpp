@@ -151,8 +151,7 @@ class Calibrator {
       return;
     }
     FittedTensors tensors(neighbours_);
-    const auto taken =
-        bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of({tensors.tensors()});
+    const auto taken = bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of(tensors.tensors());
     JointError error(program_, neighbours_, models_.inputs(), stream_, tensors.tensors(),
                      std::max<std::int64_t>(0, options_.memory - taken));
     if (tensors.empty() || !error.is_possible()) {

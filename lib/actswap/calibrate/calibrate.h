@@ -5,18 +5,18 @@
 //
 //  - the input of the blend is shifted and scaled, channel by channel, so that the target follows
 //    best what the original's source gives for the same inputs (best_input_change). Both go into
-//    weight and bias of the layer or norm before the blend, where that reaches nothing else;
+//    weight and bias of the layer, norm or affine before the blend (Producers), where that reaches
+//    nothing else;
 //  - the blend moves to t = 1;
 //  - all linear and convolution layers (LayerForm) that blends reach, through whatever, get a
-//  correction of
-//    weight and bias, by ridge regression of what their outputs lack against the original's
-//    (Regression). One that is too wide for that gets a factor and an offset for each channel of
-//    its input instead (ChannelFit). A batch norm with no such layer in front (behind a sum, say)
-//    gets them for its output;
+//    correction of weight and bias, by ridge regression of what their outputs lack against the
+//    original's (Regression). One that is too wide for that gets a factor and an offset for each
+//    channel of its input instead (ChannelFit). A batch norm with no such layer in front (behind a
+//    sum, say) gets them for its output;
 //  - then all layers and norms are fitted together, by gradients of what each layer lacks, in
 //    passes over the same inputs, or over others of the data each time, as long as that helps and
 //    the time lasts (JointFit);
-//  - at last batch norms get the statistics of what they are given now, with weight and bias moved
+//  - in the end batch norms get the statistics of what they are given now, with weight and bias moved
 //    so that they compute the same: training, which goes by the batch's statistics, begins there
 //    (re_estimate).
 //

@@ -148,7 +148,7 @@ JointError::Values JointError::original(const Inputs& inputs) {
 
 torch::Tensor JointError::error(Part& part) {
   const auto targets = part.original.empty() ? original(part.inputs) : part.original;
-  const auto bytes = bytes_of({targets});
+  const auto bytes = bytes_of(targets);
   if (part.original.empty() && part.is_kept && bytes <= memory_) {
     memory_ -= bytes;
     part.original = targets;

@@ -48,6 +48,19 @@ bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
   return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
 }
 
+// LibTorch's interpreter runs a loop or branch whose one output is read once where that reader's
+// other operands are loaded already; the last of them to read a value has taken it away by then. A
+// second reader prevents that.
+void keep_order(jit::Graph& graph) {
+  for_each_node(graph.block(), [&](jit::Node* node) {
+    if (node->owningGraph() == &graph && !node->blocks().empty() && node->outputs().size() == 1 &&
+        node->output()->uses().size() == 1) {
+      const jit::WithInsertPoint guard(node->next());
+      graph.insert(c10::aten::__is__, {node->output(), node->output()});
+    }
+  });
+}
+
 std::shared_ptr<jit::Graph> flat_forward(const jit::Module& blended) {
   auto graph = flatten(blended);
   einsums_to_linear_layers(*graph);
@@ -219,23 +232,6 @@ std::vector<c10::IValue> Program::beginning(const std::vector<torch::Tensor>& in
 jit::Value* Program::on_side_of(Which model, const jit::Value* value) const {
   return model == Which::fitted ? const_cast<jit::Value*>(value) : originals_.at(value);
 }
-
-namespace {
-
-// LibTorch's interpreter runs a loop or branch whose one output is read once where that reader's
-// other operands are loaded already; the last of them to read a value has taken it away by then. A
-// second reader prevents that.
-void keep_order(jit::Graph& graph) {
-  for_each_node(graph.block(), [&](jit::Node* node) {
-    if (node->owningGraph() == &graph && !node->blocks().empty() && node->outputs().size() == 1 &&
-        node->output()->uses().size() == 1) {
-      const jit::WithInsertPoint guard(node->next());
-      graph.insert(c10::aten::__is__, {node->output(), node->output()});
-    }
-  });
-}
-
-}  // namespace
 
 Program::Piece Program::piece(Which model, std::size_t from,
                               const std::vector<Moment>& moments) const {
