@@ -16,7 +16,8 @@
 //  - then all layers and norms are fitted together, by gradients of what each layer lacks, in
 //    passes over the same inputs, or over others of the data each time, as long as that helps and
 //    the time lasts (JointFit);
-//  - in the end batch norms get the statistics of what they are given now, with weight and bias moved
+//  - in the end batch norms get the statistics of what they are given now, with weight and bias
+//  moved
 //    so that they compute the same: training, which goes by the batch's statistics, begins there
 //    (re_estimate).
 //
