@@ -17,9 +17,8 @@
 //    passes over the same inputs, or over others of the data each time, as long as that helps and
 //    the time lasts (JointFit);
 //  - in the end batch norms get the statistics of what they are given now, with weight and bias
-//  moved
-//    so that they compute the same: training, which goes by the batch's statistics, begins there
-//    (re_estimate).
+//    moved so that they compute the same: training, which goes by the batch's statistics, begins
+//    there (re_estimate).
 //
 // Where the outputs for the last batch are farther from the original's after all that than those of
 // the swap alone, all of it is taken back (Safeguard).
