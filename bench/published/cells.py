@@ -68,13 +68,11 @@ class Cells:
         return {part: self.judge.values(model, part) for part in ("val", "test")}
 
     def converted(self, method: str) -> dict:
-        more, sensitive = {}, []
+        cost = self.convert(convert_options(method, self.network, self.case, self.data, self.options.short), self.path(method))
+        row = {**self.judged(self.path(method)), **cost.row()}
         if method == PARTIAL:
-            sensitive, cost = self.most_sensitive(KEPT_SHARE)
-            more = {"kept": len(sensitive), "choosing": cost.row()}
-        words = convert_options(method, self.network, self.case, self.data, sensitive, self.options.short)
-        cost = self.convert(words, self.path(method))
-        return {**self.judged(self.path(method)), **cost.row(), **more}
+            row["kept"] = json.loads((self.path(method).with_suffix(".pt.run") / "run.json").read_text())["partial"]["kept"]
+        return row
 
     def convert(self, words: list, output: Path) -> Cost:
         output.unlink(missing_ok=True)
@@ -86,7 +84,7 @@ class Cells:
     def distilled(self, method: str, recipe: Recipe) -> dict:
         kept = []
         if recipe.kept_share:
-            kept, _cost = self.most_sensitive(recipe.kept_share)
+            kept = self.most_sensitive(recipe.kept_share)
         students = []
         for number, sites in enumerate(stages([site for site in self.sites if site not in kept], recipe.stages)):
             students.append(self.folder / f"stage_{number}.pt")
@@ -123,17 +121,16 @@ class Cells:
         return [site["id"] for site in self.inspected["sites"] if site["selected"]]
 
     @cached_property
-    def sensitivity(self) -> tuple:
-        """What is printed of the sites, and what that cost. Without labels: on val, against the original's outputs."""
-        printed, cost = self.run(self.options.command, "sensitivity", self.data / "model.pt", "--val", self.data / "val.pt", *self.case.options,
+    def sensitivity(self) -> list:
+        """What the command prints of each site. Without labels: on val, against the original's outputs."""
+        printed, _cost = self.run(self.options.command, "sensitivity", self.data / "model.pt", "--val", self.data / "val.pt", *self.case.options,
                                  "--limit", SENSITIVITY_EXAMPLES, "--json", "-q")  # fmt: skip
-        return json.loads(printed)["sites"], cost
+        return json.loads(printed)["sites"]
 
-    def most_sensitive(self, share: float) -> tuple:
-        """The ids of the sites whose swap alone costs most, and what finding them cost."""
-        sites, cost = self.sensitivity
-        worst = sorted(sites, key=lambda site: site["loss"], reverse=True)
-        return [site["id"] for site in worst[: max(1, round(share * len(sites)))]], cost
+    def most_sensitive(self, share: float) -> list:
+        """The ids of the sites whose swap alone costs most."""
+        worst = sorted(self.sensitivity, key=lambda site: site["loss"], reverse=True)
+        return [site["id"] for site in worst[: max(1, round(share * len(worst)))]]
 
     @property
     def equal_seconds(self) -> float:

@@ -8,7 +8,10 @@ from network import Case, Network
 ORIGINAL = "original"
 SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL = "swap alone", "calibrated", "trained", "partial"
 BY_COMMAND = (SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL)
-KEPT_SHARE = 0.1  # of the sites, of a partial swap: those whose swap costs most, without labels
+KEPT_SHARE = 0.1  # of the sites, that a rival leaves out: those whose swap costs most, without labels
+AGREEMENT = 0.98  # with the original, of a partial swap
+# All passes of a joint fit, whatever else the machine does: by default their number follows from the time that they take.
+PASSES = ("--calibrate-passes", 20)
 SENSITIVITY_EXAMPLES = 64  # of val
 
 SHORT_INPUTS = 128  # that --short calibrates on
@@ -38,10 +41,10 @@ METHODS = (ORIGINAL, *BY_COMMAND, *RIVALS, *(LATENCY + method for method in TIME
 SHORT_METHODS = (ORIGINAL, SWAP_ALONE, CALIBRATED, next(iter(RIVALS)), LATENCY + CALIBRATED)
 
 
-def options(method: str, network: Network, case: Case, data: Path, sensitive: list, short: bool) -> list:
-    """Of `actswap convert`. sensitive: ids of sites for a partial swap to keep."""
+def options(method: str, network: Network, case: Case, data: Path, short: bool) -> list:
+    """Of `actswap convert`."""
     found = list(case.options)
-    calibrate = ["--calibrate", data / "cal.pt"]
+    calibrate = ["--calibrate", data / "cal.pt", *PASSES]
     if short:
         calibrate += ["--calibrate-inputs", SHORT_INPUTS]
     if method == SWAP_ALONE:
@@ -49,9 +52,8 @@ def options(method: str, network: Network, case: Case, data: Path, sensitive: li
     if method == CALIBRATED:
         return [*found, *calibrate, "--epochs", 0]
     if method == TRAINED:
-        return [*found, "--train", data / "train.pt", "--epochs", network.epochs]
-    # A partial swap. An option by which the command itself keeps as few sites as an agreement takes goes here.
-    return [*found, *calibrate, "--epochs", 0, *keep(sensitive)]
+        return [*found, "--train", data / "train.pt", "--epochs", network.epochs, *PASSES]
+    return [*found, *calibrate, "--epochs", 0, "--min-agreement", AGREEMENT]
 
 
 def keep(sites: list) -> list:

@@ -71,10 +71,10 @@ def title(method: str, row: dict) -> str:
 
 
 def cost(row: dict, forward: float | None) -> list:
-    """Processor seconds with those of choosing sites; the same in forward passes of the original over the inputs of a calibration; memory."""
+    """Processor seconds; the same in forward passes of the original over the inputs of a calibration; memory."""
     if "processor" not in row:
         return [NONE] * 3
-    seconds = row["processor"] + row.get("choosing", {}).get("processor", 0)
+    seconds = row["processor"]
     return [f"{seconds:.0f}", f"{seconds / forward:.0f}" if forward else NONE, row["megabytes"]]
 
 
