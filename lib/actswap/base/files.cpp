@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/output_broker.h>
 #include <actswap/base/temporary_folder.h>
 
 #include <fcntl.h>
@@ -158,21 +159,38 @@ void check_writable(const std::string& path) {
   checked_target(path);
 }
 
+std::string writable_target(const std::string& path) {
+  return checked_target(path).string();
+}
+
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string&)>& write) {
-  const auto target = checked_target(path);
-  const auto folder = folder_of(target).string();
-  tidy_once(folder);
   try {
+    if (writes_through_broker()) {
+      write_through_broker(path, write);
+      return;
+    }
+    const auto target = checked_target(path);
+    const auto folder = folder_of(target).string();
+    tidy_once(folder);
     const TemporaryFolder scratch(folder);
     const auto temporary = (fs::path(scratch.path()) / target.filename()).string();
     write(temporary);
+    move_into_place(temporary, path);
+  } catch (const std::system_error& error) {
+    fail(path, error.code().message());
+  }
+}
+
+void move_into_place(const std::string& temporary, const std::string& path) {
+  const auto target = checked_target(path);
+  try {
     sync_to_disk(temporary);  // before the rename becomes visible
     if (const auto replaced = status_of(target)) {
       take_over_mode(temporary, *replaced);
     }
     fs::rename(temporary, target);
-    sync_to_disk(folder);
+    sync_to_disk(folder_of(target).string());
   } catch (const std::system_error& error) {
     fail(path, error.code().message());
   }

@@ -17,16 +17,25 @@ ACTSWAP_API std::string file_sha256(const std::string& path);
 /// @throws FileError where no file could be written there: the folder is missing or not writable,
 ///   or the path is a folder, a device, a pipe or another special file. A link is followed.
 ACTSWAP_API void check_writable(const std::string& path);
+/// The file that will be written: `path`, or where it leads as a link. @throws FileError as check_writable does
+std::string writable_target(const std::string& path);
 
 /// Calls `write(temporary_path)`, flushes what it wrote to the disk and renames it to `path`. Where
 /// `write` throws, or the process dies under a supervisor, what it wrote is removed and `path` is
 /// as it was. The temporary path ends in the same file name, in a new folder beside `path` that
 /// nobody else can enter. Where `path` is a link, the file that it leads to is replaced; a file
 /// that is replaced hands on its mode, and its owner where the process may set it. A folder that a
-/// process left behind which was killed is removed by the next call for a file beside it.
+/// process left behind which was killed is removed by the next call for a file beside it. A
+/// confined process that declared its outputs writes by way of its supervisor
+/// (base/output_broker.h).
 /// @throws FileError where check_writable does, or writing, flushing or renaming fails
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);
+
+/// The end of write_atomically: flushes the file `temporary` and renames it to `path`, which may be
+/// a link.
+/// @throws FileError where that fails
+void move_into_place(const std::string& temporary, const std::string& path);
 
 /// Begins to write to the disk what the system holds back of a file that is complete, so that the
 /// flush of write_atomically finds little to do. What it returns waits for the end when destroyed;

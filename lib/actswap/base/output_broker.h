@@ -1,0 +1,78 @@
+// Writing for a process that may not write. A confined process (base/confine.h) writes into scratch
+// folders alone; the process that supervises it made them beside the outputs, moves what is
+// complete to its place, and does that only for the outputs that were declared before any model was
+// read. So a model that takes over the confined process can spoil these outputs, and no other file.
+#pragma once
+
+#include <actswap/base/temporary_folder.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+/// What a run will write: single files, and folders that get files directly in them. A folder that
+/// is missing is made with its first file.
+struct DeclaredOutputs {
+  std::vector<std::string> files = {};
+  std::vector<std::string> folders = {};
+};
+
+/// The side of the supervisor, which trusts nothing that it is told after the declaration.
+class OutputBroker {
+ public:
+  /// @param socket one end of a pair of SOCK_SEQPACKET; the broker closes it
+  explicit OutputBroker(int socket);
+  ~OutputBroker();
+  OutputBroker(const OutputBroker&) = delete;
+  OutputBroker& operator=(const OutputBroker&) = delete;
+
+  int descriptor() const { return socket_; }
+  /// Whether outputs were declared: from then on the other process runs what others wrote.
+  bool is_sealed() const { return is_sealed_; }
+  /// Answers the request that waits at descriptor(). @returns false where the other side is gone
+  bool answer();
+
+ private:
+  using Fields = std::vector<std::string>;
+  struct Target {
+    std::filesystem::path path;
+    std::filesystem::path scratch;
+    bool is_folder = false;
+  };
+
+  Fields answer_to(const Fields& request);
+  Fields declare(const Fields& request);
+  Fields commit(const Fields& request);
+  const std::string& scratch_in(const std::filesystem::path& folder);
+  const Target* target_of(const std::filesystem::path& path) const;
+
+  int socket_;
+  bool is_sealed_ = false;
+  std::vector<Target> targets_ = {};
+  std::vector<std::pair<std::string, std::unique_ptr<TemporaryFolder>>> scratches_ = {};
+};
+
+/// The side of the process that is to be confined. From now on declare_outputs asks the broker at
+/// the other end.
+void connect_to_broker(int socket);
+/// Whether there is a broker.
+bool has_output_broker();
+
+/// Declares what this process will write, once. @returns the scratch folders, which have to stay
+/// writable
+/// @throws FileError where an output cannot be written there
+std::vector<std::string> declare_outputs(const DeclaredOutputs& outputs);
+
+/// Whether outputs were declared: then write_atomically goes through the broker.
+bool writes_through_broker();
+
+/// write_atomically, for a process that declared its outputs.
+/// @throws FileError where `path` was not declared, or writing or moving fails
+void write_through_broker(const std::string& path,
+                          const std::function<void(const std::string&)>& write);
+
+}  // namespace actswap

@@ -1,0 +1,15 @@
+// Which system calls this process may still make: seccomp, by libseccomp where the build has it.
+#pragma once
+
+namespace actswap {
+
+/// Whether forbid_system_calls does anything: this build has libseccomp, and this kernel filters.
+bool can_forbid_system_calls();
+
+/// From now on this thread, and those that it starts, can start no process, reach no other one,
+/// open no socket unless `network`, change no file's owner, mode or times, and use nothing of the
+/// kernel that a calculation has no need of. Such a call fails with EPERM.
+/// @throws std::system_error where the kernel refuses the filter
+void forbid_system_calls(bool network);
+
+}  // namespace actswap
