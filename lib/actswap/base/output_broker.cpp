@@ -211,7 +211,11 @@ void connect_to_broker(int socket) {
 }
 
 bool has_output_broker() {
-  return worker().socket >= 0;
+  return broker_descriptor() >= 0;
+}
+
+int broker_descriptor() {
+  return worker().socket;
 }
 
 std::vector<std::string> declare_outputs(const DeclaredOutputs& outputs) {

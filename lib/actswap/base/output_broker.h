@@ -61,6 +61,8 @@ class OutputBroker {
 void connect_to_broker(int socket);
 /// Whether there is a broker.
 bool has_output_broker();
+/// This process's end; -1 where there is none.
+int broker_descriptor();
 
 /// Declares what this process will write, once. @returns the scratch folders, which have to stay
 /// writable

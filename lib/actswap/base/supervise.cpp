@@ -1,9 +1,13 @@
 #include <actswap/base/error.h>
 #include <actswap/base/out_of_memory.h>
+#include <actswap/base/output_broker.h>
 #include <actswap/base/process_state.h>
 #include <actswap/base/supervise.h>
 
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,17 +74,26 @@ sigset_t heeded_signals() {
   std::abort();
 }
 
-// A line of its own, also where a progress bar is drawn.
-void say(const std::string& text) {
+// A line of its own, also where a progress bar is drawn. What the other process left to say may be
+// a model's.
+void say(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
   const char* begin = ::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "";
   std::fprintf(stderr, "%serror: %s\n", begin, text.c_str());
 }
 
 class Supervisor {
  public:
-  Supervisor(pid_t child, const sigset_t& signals) : child_(child), signals_(signals) {
-    ::sigaddset(&signals_, SIGCHLD);
+  /// @param broker the end of a pair of sockets at which outputs are declared and moved into place
+  Supervisor(pid_t child, sigset_t signals, int broker) : child_(child), broker_(broker) {
+    ::sigaddset(&signals, SIGCHLD);
+    signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   }
+  ~Supervisor() { ::close(signals_); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
 
   int wait() {
     int status = 0;
@@ -97,15 +110,25 @@ class Supervisor {
   }
 
  private:
-  int next_signal() const {
+  // Answers a request meanwhile. 0 where there was no signal.
+  int next_signal() {
     constexpr auto kLongest = std::chrono::milliseconds(1000);
     auto left = kLongest;
     if (deadline_) {
       left = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()),
                         std::chrono::milliseconds(0), kLongest);
     }
-    const timespec timeout{left.count() / 1000, left.count() % 1000 * 1000000};
-    return ::sigtimedwait(&signals_, nullptr, &timeout);
+    pollfd events[] = {{signals_, POLLIN, 0}, {asks_ ? broker_.descriptor() : -1, POLLIN, 0}};
+    if (::poll(events, std::size(events), static_cast<int>(left.count())) <= 0) {
+      return 0;
+    }
+    if (events[1].revents != 0) {
+      asks_ = broker_.answer();
+    }
+    signalfd_siginfo signal = {};
+    return ::read(signals_, &signal, sizeof(signal)) == sizeof(signal)
+               ? static_cast<int>(signal.ssi_signo)
+               : 0;
   }
 
   void stop(int signal) {
@@ -126,7 +149,11 @@ class Supervisor {
     ::kill(child_, SIGKILL);
   }
 
+  // The broker removes its own. The page that both share is then no longer to be trusted.
   void remove_folders() const {
+    if (broker_.is_sealed()) {
+      return;
+    }
     for (const auto& folder : process_state().folders) {
       if (folder[0] != '\0') {
         std::error_code ignored;
@@ -179,7 +206,9 @@ class Supervisor {
   }
 
   pid_t child_;
-  sigset_t signals_;
+  int signals_ = -1;
+  OutputBroker broker_;
+  bool asks_ = true;
   std::optional<Clock::time_point> deadline_ = std::nullopt;
   int stop_signal_ = 0;
   bool was_killed_ = false;
@@ -232,18 +261,27 @@ int supervise(const std::function<int()>& work) {
   ::sigaddset(&blocked, SIGCHLD);
   sigset_t mask;
   ::sigprocmask(SIG_BLOCK, &blocked, &mask);
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    prepare_child(parent, mask);
-    return work();
-  }
-  if (child < 0) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     return work_here(work);
   }
-  // The parent has nothing to tidy up that the child does not.
-  std::_Exit(Supervisor(child, heeded).wait());
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    prepare_child(parent, mask);
+    connect_to_broker(ends[1]);
+    return work();
+  }
+  ::close(ends[1]);
+  if (child < 0) {
+    ::close(ends[0]);
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    return work_here(work);
+  }
+  // Apart from this, the parent has nothing to tidy up that the child does not.
+  std::_Exit([&] { return Supervisor(child, heeded, ends[0]).wait(); }());
 }
 
 }  // namespace actswap

@@ -1,0 +1,126 @@
+#include <actswap/base/confined_run.h>
+#include <actswap/base/error.h>
+
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <string_view>
+#include <system_error>
+
+namespace actswap {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kKeptVariables[] = {"ACTSWAP_", "OMP_",
+                                               "GOMP_",    "KMP_",
+                                               "MKL_",     "KINETO_",
+                                               "TORCH_",   "PYTORCH_",
+                                               "ATEN_",    "DNNL_",
+                                               "ONEDNN_",  "LC_",
+                                               "LANG",     "LD_LIBRARY_PATH",
+                                               "TERM",     "COLUMNS",
+                                               "NO_COLOR", "TZ",
+                                               "MALLOC_",  "GLIBC_TUNABLES",
+                                               "ASAN_",    "UBSAN_",
+                                               "TSAN_",    "LLVM_PROFILE_FILE"};
+
+// Secrets are often in variables. Their text is overwritten: it stays in memory, where a model may
+// look.
+void forget_environment() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto is_kept = [&](std::string_view kept) { return text.starts_with(kept); };
+    if (std::none_of(std::begin(kKeptVariables), std::end(kKeptVariables), is_kept)) {
+      names.emplace_back(text.substr(0, text.find('=')));
+    }
+  }
+  for (const auto& name : names) {
+    if (char* value = std::getenv(name.c_str()); value != nullptr) {
+      std::memset(value, 0, std::strlen(value));
+    }
+    ::unsetenv(name.c_str());
+  }
+}
+
+// Of "/dev/fd/63", as a shell's <(...) is called; -1 of other paths.
+int descriptor_in(std::string_view path) {
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    int number = 0;
+    if (path.starts_with(folder) &&
+        std::from_chars(path.data() + folder.size(), path.data() + path.size(), number).ec ==
+            std::errc{}) {
+      return number;
+    }
+  }
+  return -1;
+}
+
+void close_other_descriptors(const std::vector<std::string>& inputs) {
+  std::set<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, broker_descriptor()};
+  for (const auto& input : inputs) {
+    kept.insert(descriptor_in(input));
+  }
+  std::vector<int> open;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    open.push_back(std::atoi(entry.path().filename().c_str()));
+  }
+  for (const int descriptor : open) {
+    if (kept.count(descriptor) == 0) {
+      ::close(descriptor);
+    }
+  }
+}
+
+std::uint64_t memory_of_the_machine() {
+  struct sysinfo info = {};
+  ::sysinfo(&info);
+  return (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) {
+    all += (all.empty() ? "" : "; ") + text;
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> confine_run(ConfineMode mode, const RunPaths& paths) {
+  if (mode == ConfineMode::off) {
+    return {};
+  }
+  auto missing = missing_confinement(confinement_support());
+  if (!has_output_broker()) {
+    missing = {"everything (no other process supervises this one)"};
+  }
+  if (mode == ConfineMode::require && !missing.empty()) {
+    throw UsageError(
+        "Expected a kernel that confines a model wholly (--confine require), but it leaves open: " +
+        joined(missing));
+  }
+  if (!has_output_broker()) {
+    return missing;
+  }
+  Confinement keep;
+  keep.readable = paths.inputs;
+  keep.writable = declare_outputs(paths.outputs);
+  keep.memory_bytes = memory_of_the_machine();
+  close_other_descriptors(paths.inputs);
+  forget_environment();
+  confine_process(keep);
+  return missing;
+}
+
+}  // namespace actswap
