@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/sha256.h>
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 // What inspect, eval, bench and verify print: results on stdout, nothing else there.
 #include "scratch.h"
 
-#include <actswap/base/files.h>
+#include <actswap/base/sha256.h>
 
 #include <nlohmann/json.hpp>
 

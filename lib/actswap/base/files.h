@@ -1,4 +1,4 @@
-// Files: read whole, hash, and write so that a file appears complete or not at all.
+// Files: written so that each appears complete or not at all.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -11,13 +11,11 @@
 
 namespace actswap {
 
-/// SHA-256 of a file, lower-case hex. @throws FileError
-ACTSWAP_API std::string file_sha256(const std::string& path);
-
 /// @throws FileError where no file could be written there: the folder is missing or not writable,
 ///   or the path is a folder, a device, a pipe or another special file. A link is followed.
 ACTSWAP_API void check_writable(const std::string& path);
-/// The file that will be written: `path`, or where it leads as a link. @throws FileError as check_writable does
+/// The file that will be written: `path`, or where it leads as a link. @throws FileError as
+/// check_writable does
 std::string writable_target(const std::string& path);
 
 /// Calls `write(temporary_path)`, flushes what it wrote to the disk and renames it to `path`. Where

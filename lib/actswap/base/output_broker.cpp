@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/base/output_broker.h>
+#include <actswap/base/process_state.h>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -66,7 +67,6 @@ fs::path nearest_existing(fs::path path) {
 
 // The side of the worker. Files may be written on several threads.
 struct Worker {
-  int socket = -1;
   std::vector<std::pair<std::string, std::string>> scratches =
       {};  // of each declared path, as given
   std::mutex mutex = {};
@@ -78,8 +78,8 @@ Worker& worker() {
 }
 
 Fields ask(const Fields& request) {
-  if (send(worker().socket, request)) {
-    if (auto answer = receive(worker().socket); answer && !answer->empty()) {
+  if (send(broker_descriptor(), request)) {
+    if (auto answer = receive(broker_descriptor()); answer && !answer->empty()) {
       if (answer->front() == kFailed && answer->size() > 1) {
         throw FileError((*answer)[1]);
       }
@@ -207,7 +207,7 @@ OutputBroker::Fields OutputBroker::commit(const Fields& request) {
 }
 
 void connect_to_broker(int socket) {
-  worker().socket = socket;
+  process_state().broker = socket;
 }
 
 bool has_output_broker() {
@@ -215,7 +215,7 @@ bool has_output_broker() {
 }
 
 int broker_descriptor() {
-  return worker().socket;
+  return process_state().broker;
 }
 
 std::vector<std::string> declare_outputs(const DeclaredOutputs& outputs) {

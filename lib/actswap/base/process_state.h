@@ -20,6 +20,7 @@ struct ProcessState {
   std::atomic<int> stop_signal = 0;
   std::atomic<bool> stops_in_order = false;
   std::atomic<std::int64_t> patience_ms = 0;
+  std::atomic<int> broker = -1;  ///< the supervised process's end of base/output_broker.h
   std::atomic<bool> out_of_memory = false;  ///< why it aborts
   SharedText<kPath> activity = {};
   SharedText<512> last_words = {};  ///< of the exception that nobody caught

@@ -2,7 +2,7 @@
 #include <actswap/archive/check.h>
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
-#include <actswap/base/files.h>
+#include <actswap/base/sha256.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
