@@ -73,8 +73,11 @@ int run(const CommonOptions& common) {
 }  // namespace
 
 void register_activations(CLI::App& app, CommonOptions& common, Action& action) {
-  add_subcommand(app, common, action, "activations", "List the activations that actswap knows",
-                 [&common] { return run(common); });
+  auto* subcommand =
+      add_subcommand(app, common, action, "activations", "List the activations that actswap knows",
+                     [&common] { return run(common); });
+  subcommand->remove_option(subcommand->get_option("--load-library"));  // it loads no model
+  begin_group(*subcommand, kGeneral, "actswap activations --json");
 }
 
 }  // namespace actswap::tool

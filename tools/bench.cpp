@@ -65,8 +65,13 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand =
       add_subcommand(app, common, action, "bench", "Time models in turn on the same inputs",
                      [&common, options] { return run(common, *options); });
-  subcommand->add_option("models", options->models, "TorchScript files")->required();
+  subcommand->add_option("models", options->models, "TorchScript files")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options",
+              "actswap bench net.pt relu.pt --input 8x3x224x224 --rounds 50");
   subcommand->add_option("--input", options->inputs, "Like 8x3x224x224, one for each argument")
+      ->type_name("SPEC")
       ->allow_extra_args(false)
       ->required();
   subcommand->add_option("--rounds", options->latency.rounds, "Time each model this many times");

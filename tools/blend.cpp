@@ -96,8 +96,13 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
          "--calibrate-minutes", "--calibrate-draw", "--seed"},
         {"--calibrate"}},
        data_flags_need({"--calibrate"})});
-  subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("-o,--output", options->request.output, "File to write")->required();
+  subcommand->add_option("model", options->model, "TorchScript file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options", "actswap blend net.pt -o blended.pt --to relu");
+  subcommand->add_option("-o,--output", options->request.output, "File to write")
+      ->type_name("FILE")
+      ->required();
   options->plan.add(*subcommand);
   subcommand->add_flag("--thaw", options->thaws,
                        "Make the constant weights of a frozen model parameters, to train them");
@@ -106,12 +111,15 @@ void register_blend(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand
       ->add_option("--input", options->inputs,
                    "Verify on this input, like 8x3x224x224; once for each argument")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
   options->exporting.add(*subcommand);
-  subcommand->add_option(
-      "--calibrate", options->calibrate,
-      "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "
-      "where it was fitted; leave them there");
+  subcommand
+      ->add_option(
+          "--calibrate", options->calibrate,
+          "Fit the model to the swap on these inputs (no labels): its blends are then at t = 1, "
+          "where it was fitted; leave them there")
+      ->type_name("DATA");
   add_calibration_flags(*subcommand, options->request.calibration);
   subcommand->add_option("--seed", options->request.seed,
                          "Choose the inputs to calibrate on by this seed");

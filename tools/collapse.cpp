@@ -53,11 +53,17 @@ void register_collapse(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(app, common, action, "collapse",
                                     "Put the targets into a blended file, verify, export",
                                     [&common, options] { return run(common, *options); });
-  subcommand->add_option("model", options->model, "File of `actswap blend`, trained")->required();
-  subcommand->add_option("-o,--output", options->output, "File to write")->required();
+  subcommand->add_option("model", options->model, "File of `actswap blend`, trained")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options", "actswap collapse trained.pt -o relu.pt --input 8x3x224x224");
+  subcommand->add_option("-o,--output", options->output, "File to write")
+      ->type_name("FILE")
+      ->required();
   subcommand
       ->add_option("--input", options->inputs,
                    "Verify on this input, like 8x3x224x224; once for each argument")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
   options->exporting.add(*subcommand);
 }

@@ -1,7 +1,10 @@
 #include "command.h"
 #include "config_file.h"
+#include "describe.h"
 #include "log/log.h"
 #include "subcommand.h"
+#include "text/answer.h"
+#include "text/help.h"
 
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
@@ -25,22 +28,6 @@ namespace {
 
 LogLevel level_of(const CommonOptions& common) {
   return common.quiet ? LogLevel::error : common.verbose ? LogLevel::debug : LogLevel::info;
-}
-
-// CLI11 says only that a subcommand is required.
-void check_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments.front().starts_with('-')) {
-    return;
-  }
-  std::string known;
-  for (const auto* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (subcommand->get_name() == arguments.front()) {
-      return;
-    }
-    known += (known.empty() ? "" : ", ") + subcommand->get_name();
-  }
-  throw UsageError("There is no subcommand '" + arguments.front() + "'; expected one of " + known +
-                   " (see --help)");
 }
 
 // Standard output may be a full disk.
@@ -92,44 +79,72 @@ int run_action(const Action& action) {
   }
 }
 
-int run(int argc, char** argv) {
+// All subcommands with their options.
+struct Definitions {
   CLI::App app{
       "Replaces the expensive activations of a trained TorchScript model by cheaper ones."};
-  app.set_version_flag("--version", ACTSWAP_VERSION);
-  app.require_subcommand(1);
   CommonOptions common;
   Action action;
-  register_activations(app, common, action);
-  register_inspect(app, common, action);
-  register_convert(app, common, action);
-  register_blend(app, common, action);
-  register_collapse(app, common, action);
-  register_eval(app, common, action);
-  register_bench(app, common, action);
-  register_sensitivity(app, common, action);
-  register_verify(app, common, action);
-  for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
-    check_numbers(*subcommand);
+
+  Definitions() {
+    app.set_help_flag();  // `answer` knows it
+    app.require_subcommand(1);
+    register_activations(app, common, action);
+    register_inspect(app, common, action);
+    register_convert(app, common, action);
+    register_blend(app, common, action);
+    register_collapse(app, common, action);
+    register_eval(app, common, action);
+    register_bench(app, common, action);
+    register_sensitivity(app, common, action);
+    register_verify(app, common, action);
+    register_completion(app);
+    for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
+      check_numbers(*subcommand);
+    }
+  }
+};
+
+// What CLI11 found, as an error of ours.
+UsageError usage_error(const CLI::ParseError& error, const std::string& subcommand) {
+  return UsageError(std::string(error.what()) + " (see actswap " + subcommand + " --help)");
+}
+
+void parse(Definitions& definitions, const std::vector<std::string>& words) {
+  auto arguments = with_config_file(definitions.app, words);
+  allow_dry_run(definitions.app, arguments);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+  try {
+    definitions.app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    throw usage_error(error, words.front());
+  }
+}
+
+int run(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  Definitions definitions;
+  if (const auto text = answer(describe(definitions.app), words, help_width())) {
+    return print(*text);
   }
   try {
-    auto arguments = with_config_file(app, {argv + 1, argv + argc});
-    check_subcommand(app, arguments);
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
-    app.parse(std::move(arguments));
+    parse(definitions, words);
   } catch (const Error& error) {
-    set_up_log(level_of(common));
+    set_up_log(level_of(definitions.common));
     log_error(error.what());
     return static_cast<int>(error.kind());
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::usage);
   }
-  set_up_log(level_of(common));
+  set_up_log(level_of(definitions.common));
   // Results alone go to stdout, and not what a model prints while it runs.
   torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
-  return run_action(action);
+  return run_action(definitions.action);
 }
 
 }  // namespace
+
+CommandText command_text() {
+  return describe(Definitions().app);
+}
 
 void catch_signals(bool has_record) {
   stop_in_order(has_record ? std::chrono::seconds(10) : std::chrono::seconds(1));

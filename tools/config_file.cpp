@@ -1,9 +1,11 @@
 #include "config_file.h"
 
 #include <actswap/base/error.h>
+#include <actswap/base/nearest.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -87,23 +89,92 @@ const CLI::Option* find_option(const CLI::App& subcommand, const std::string& na
   return option == nullptr ? subcommand.get_option_no_throw(name) : option;
 }
 
+std::vector<std::string> names_of(const std::vector<const CLI::App*>& subcommands) {
+  std::vector<std::string> names;
+  for (const auto* subcommand : subcommands) {
+    names.push_back(subcommand->get_name());
+  }
+  return names;
+}
+
+// Whether the item is for this subcommand: it stands before any section or in the subcommand's.
+bool is_for(const CLI::ConfigItem& item, const CLI::App& app, const CLI::App& subcommand,
+            const std::string& path) {
+  if (item.parents.empty()) {
+    return true;
+  }
+  const auto section = CLI::detail::join(item.parents, ".");
+  const auto known = names_of(app.get_subcommands([](const CLI::App*) { return true; }));
+  if (std::ranges::find(known, section) == known.end()) {
+    throw UsageError("'" + path + "': expected sections named like subcommands, but got [" +
+                     section + "]" + did_you_mean(section, known));
+  }
+  return section == subcommand.get_name() && item.name != "++" && item.name != "--";
+}
+
 // The option that a key of the file means.
 const CLI::Option& option_of(const CLI::ConfigItem& item, const CLI::App& subcommand,
                              const std::string& path) {
-  if (!item.parents.empty()) {
-    throw UsageError("'" + path + "': expected keys and no sections, but got [" +
-                     CLI::detail::join(item.parents, ".") + "]");
-  }
   const auto* option = find_option(subcommand, item.name);
   if (option == nullptr) {
+    std::vector<std::string> known;
+    for (const auto* each : subcommand.get_options()) {
+      known.push_back(each->get_single_name());
+    }
     throw UsageError("'" + path + "': " + subcommand.get_name() + " has no option '" + item.name +
-                     "'");
+                     "'" + did_you_mean(item.name, known));
   }
   if (item.name == "config" || item.name == "help") {
     throw UsageError("'" + path + "': expected an option of " + subcommand.get_name() +
                      ", but got '" + item.name + "', which belongs on the command line");
   }
   return *option;
+}
+
+// What the file says to this subcommand; its section wins.
+std::vector<CLI::ConfigItem> items_for(const CLI::App& app, const CLI::App& subcommand,
+                                       const std::string& path) {
+  std::vector<CLI::ConfigItem> items;
+  for (const auto& item : read_items(path)) {
+    if (is_for(item, app, subcommand, path)) {
+      std::erase_if(items, [&](const CLI::ConfigItem& each) {
+        return each.name == item.name && each.parents != item.parents;
+      });
+      items.push_back(item);
+    }
+  }
+  return items;
+}
+
+bool is_word_of_toml(const std::string& text) {  // true, false or a number: no quotes
+  double value = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  return text == "true" || text == "false" || (error == std::errc() && read == end);
+}
+
+std::string toml_value(const std::string& text) {
+  if (is_word_of_toml(text)) {
+    return text;
+  }
+  const char quote = text.find('"') == std::string::npos ? '"' : '\'';
+  return quote + text + quote;
+}
+
+bool fits_in_file(const std::string& text) {
+  const bool has_both = text.find('"') != std::string::npos && text.find('\'') != std::string::npos;
+  return !has_both && text.find_first_of("#\n\r") == std::string::npos;
+}
+
+std::string toml_line(const std::string& key, const std::vector<std::string>& values) {
+  if (!std::ranges::all_of(values, fits_in_file)) {
+    return "# " + key + " is missing: this file cannot hold its value\n";
+  }
+  std::string text;
+  for (const auto& value : values) {
+    text += (text.empty() ? "" : ", ") + toml_value(value);
+  }
+  return key + " = " + (values.size() == 1 ? text : "[" + text + "]") + "\n";
 }
 
 }  // namespace
@@ -120,7 +191,7 @@ std::vector<std::string> with_config_file(const CLI::App& app,
   const auto& subcommand = *chosen.front();
   const auto positional = first_positional(subcommand, arguments);
   std::vector<std::string> result = {arguments.front()};
-  for (const auto& item : read_items(path)) {
+  for (const auto& item : items_for(app, subcommand, path)) {
     const auto& option = option_of(item, subcommand, path);
     if (!option.nonpositional() && !positional.empty()) {
       throw UsageError("'" + path + "' gives '" + item.name + "', and the command line gives '" +
@@ -135,6 +206,21 @@ std::vector<std::string> with_config_file(const CLI::App& app,
   }
   result.insert(result.end(), arguments.begin() + 1, arguments.end());
   return result;
+}
+
+std::string as_config_file(const CLI::App& subcommand) {
+  static const std::vector<std::string> kNotOfTheRun = {"config", "json", "verbose", "quiet"};
+  std::string text = "# Repeats the run, with the library of that version, in the folder\n# " +
+                     std::filesystem::current_path().string() + "\n# actswap " +
+                     subcommand.get_name() + " --config THIS_FILE\n[" + subcommand.get_name() +
+                     "]\n";
+  for (const auto* option : subcommand.get_options()) {
+    const auto name = option->nonpositional() ? option->get_lnames().front() : option->get_name();
+    if (option->count() > 0 && std::ranges::find(kNotOfTheRun, name) == kNotOfTheRun.end()) {
+      text += toml_line(name, option->results());
+    }
+  }
+  return text;
 }
 
 }  // namespace actswap::tool

@@ -1,4 +1,5 @@
 // actswap convert: from a trained model to a verified export.
+#include "config_file.h"
 #include "export_flags.h"
 #include "log/log.h"
 #include "planning.h"
@@ -67,7 +68,7 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
   return callbacks;
 }
 
-int run(const CommonOptions& common, Options& options) {
+int run(const CommonOptions& common, const CLI::App& subcommand, Options& options) {
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan = make_plan(model, options.plan);
   if (options.is_dry) {
@@ -87,6 +88,7 @@ int run(const CommonOptions& common, Options& options) {
   warn_of_fixed_mode(model, options.request.trains());
   options.request.self_test = parse_self_test(options.exporting.self_test);
   options.request.overwrites_original = options.exporting.force;
+  options.request.configuration = as_config_file(subcommand);
   catch_signals(!options.train.empty());
   ProgressDisplay display(common.quiet);
   const auto run = convert(model, the_plan, options.request, shown_on(display));
@@ -97,24 +99,36 @@ int run(const CommonOptions& common, Options& options) {
 
 void add_data_and_files(CLI::App& app, Options& options) {
   auto& request = options.request;
-  app.add_option("model", options.model, "Convert this TorchScript file")->required();
-  app.add_option("-o,--output", request.output, "Write the converted model to this file")
+  app.add_option("model", options.model, "Convert this TorchScript file")
+      ->type_name("FILE")
       ->required();
-  app.add_option("--train", options.train,
-                 "Train on these data: images,labels (idx) or a .pt file");
+  begin_group(app, "Files", "actswap convert net.pt -o relu.pt --input 8x3x224x224");
+  app.add_option("-o,--output", request.output, "Write the converted model to this file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(app, "Data",
+              "actswap convert net.pt -o relu.pt --train images,labels --val images2,labels2 "
+              "--mean 0.5 --deviation 0.25");
+  app.add_option("--train", options.train, "Train on these data: images,labels (idx) or a .pt file")
+      ->type_name("DATA");
   app.add_option("--val", options.validation,
-                 "Measure on these data, for the figures of the summary");
+                 "Measure on these data, for the figures of the summary")
+      ->type_name("DATA");
   app.add_option("--calibrate", options.calibrate,
-                 "Calibrate on these inputs, which need no labels (default: the training data)");
+                 "Calibrate on these inputs, which need no labels (default: the training data)")
+      ->type_name("DATA");
   add_data_flags(app, options.data);
   app.add_option(
          "--input", options.inputs,
          "Verify and time on this input, like 8x3x224x224; once for each argument (default: "
          "from the data, otherwise guessed)")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
+  begin_group(app, "Files");
   app.add_option("--run-dir", request.run_directory,
-                 "Write run.json into this folder (default: OUTPUT.run with --train or "
-                 "--calibrate)");
+                 "Write run.json and config.toml, which repeats the run, into this folder "
+                 "(default: OUTPUT.run with --train or --calibrate)")
+      ->type_name("FOLDER");
   app.add_flag("--thaw", options.thaws,
                "Make the constant weights of a frozen model parameters, to train them");
   app.add_flag("--dry-run", options.is_dry,
@@ -122,6 +136,8 @@ void add_data_and_files(CLI::App& app, Options& options) {
 }
 
 void add_recipe_flags(CLI::App& app, ConvertRequest& request) {
+  begin_group(app, "Recipe and calibration",
+              "actswap convert net.pt -o relu.pt --calibrate inputs.pt --calibrate-inputs 512");
   add_word(app, "--recipe", request.recipe, unless_auto(parse_recipe), "auto",
            "calibrated: fit the swapped model to the original without labels, then train at t = 1; "
            "ramp: let t rise while training; calibrated-ramp: move in with t what the fit changed; "
@@ -140,6 +156,9 @@ void add_recipe_flags(CLI::App& app, ConvertRequest& request) {
 void add_training_flags(CLI::App& app, Options& options) {
   auto& train = options.request.train;
   const TrainOptions defaults;
+  begin_group(app, "Training",
+              "actswap convert net.pt -o relu.pt --train train.pt --epochs 3 --loss distil --lr "
+              "0.001");
   add_number(app, "--epochs", train.epochs, defaults.epochs,
              "Train for this many epochs, fractions too; 0: a plain swap");
   app.add_option("--batch", train.batch_size,
@@ -186,7 +205,7 @@ void add_training_flags(CLI::App& app, Options& options) {
            "batch: train by the statistics of each batch; running: by those that the model keeps, "
            "which then stay; auto: running with the recipe calibrated, unless 400 steps or more "
            "with cross-entropy follow, otherwise batch")
-      ->check(CLI::IsMember({"auto", "batch", "running"}));
+      ->check(one_of({"auto", "batch", "running"}));
   add_number(app, "--check-every", train.check_every, defaults.check_every,
              "Check the model on the validation data each time so many epochs are done (fractions "
              "too); 0: a twentieth of the training where --keep-best, --patience or --bound need "
@@ -201,6 +220,9 @@ void add_training_flags(CLI::App& app, Options& options) {
 
 void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
   auto& ramp = request.ramp;
+  begin_group(app, "Ramp",
+              "actswap convert net.pt -o relu.pt --train train.pt --epochs 4 --curve cosine "
+              "--ramp-end 2");
   add_word(app, "--curve", ramp.curve, parse_curve, "linear",
            "Let t rise by this curve: linear, cosine, cubic, step");
   add_number(app, "--ramp-begin", ramp.begin, 0.0, "Let t leave 0 here");
@@ -209,7 +231,7 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
              "Keep t at 1 for this long at least; with --bound half of the training unless given");
   add_word(app, "--ramp-unit", ramp.unit, parse_schedule_unit, "epochs",
            "Give these three in epochs or steps")
-      ->check(CLI::IsMember({"epochs", "steps"}));
+      ->check(one_of({"epochs", "steps"}));
   add_word(app, "--order", ramp.order, parse_site_order, "together",
            "Move the sites together, or one after another: forward, backward, sensitivity (that "
            "whose swap costs least first)");
@@ -219,20 +241,23 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
   add_word(app, "--blend-code", request.blend_code, parse_blend_code, "fused",
            "Train blends that are fused, in one pass over memory where there is a kernel; or "
            "stock, of LibTorch's operators, as blended files have them")
-      ->check(CLI::IsMember({"fused", "stock"}));
+      ->check(one_of({"fused", "stock"}));
 }
 
 void add_gate_flags(CLI::App& app, ConvertRequest& request) {
+  begin_group(app, "What is good enough",
+              "actswap convert net.pt -o relu.pt --calibrate inputs.pt --min-agreement 0.98");
   app.add_option("--max-drop", request.max_drop,
                  "Write nothing (exit code 5) where the metric falls by more than this")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_flag("--plan-by-sensitivity", request.plan_by_sensitivity,
                "With --max-drop: keep the sites whose swaps would cost more than that");
   app.add_option("--budget-ms", request.budget_ms,
                  "Swap no more sites than it takes for this latency on --input");
   app.add_option("--min-agreement", request.min_agreement,
                  "Keep as few sites on the old function as it takes for this agreement with the "
-                 "original, from 0 to 1; where no swap reaches it, write nothing (exit code 5)");
+                 "original; where no swap reaches it, write nothing (exit code 5)")
+      ->check(between(0, 1));
   add_word(app, "--agreement", request.agreement, unless_auto(parse_agreement_measure), "auto",
            "Measure that agreement as same-prediction (classes), cosine (embeddings) or error (1 - "
            "relative error of all outputs); auto: by what the model gives");
@@ -246,15 +271,19 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
 
 void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand = add_subcommand(app, common, action, "convert",
-                                    "Retarget a model: swap, fine-tune, verify, export",
-                                    [&common, options] { return run(common, *options); },
-                                    {data_flags_need({"--train", "--val", "--calibrate"})});
+  auto* subcommand = add_subcommand(
+      app, common, action, "convert", "Retarget a model: swap, fine-tune, verify, export",
+      [&app, &common, options] { return run(common, *app.get_subcommand("convert"), *options); },
+      {data_flags_need({"--train", "--val", "--calibrate"})});
   add_data_and_files(*subcommand, *options);
+  begin_group(*subcommand, "Activations",
+              "actswap convert net.pt -o mixed.pt --to hard_mish --source mish,silu --keep "
+              "'head.*' --site 'stem.*=relu'");
   options->plan.add(*subcommand);
   add_recipe_flags(*subcommand, options->request);
   add_training_flags(*subcommand, *options);
   add_ramp_flags(*subcommand, options->request);
+  begin_group(*subcommand, "Files");
   options->exporting.add(*subcommand);
   add_gate_flags(*subcommand, options->request);
 }

@@ -48,9 +48,14 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* subcommand = add_subcommand(app, common, action, "eval", "Measure a model on labelled data",
                                     [&common, options] { return run(common, *options); });
-  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("model", options->model, "TorchScript file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options",
+              "actswap eval relu.pt --data images,labels --mean 0.5 --deviation 0.25");
   subcommand
       ->add_option("--data", options->data, "Labelled data: images,labels (idx) or a .pt file")
+      ->type_name("DATA")
       ->required();
   subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
   add_data_flags(*subcommand, options->data_options);

@@ -1,5 +1,6 @@
 #include "export_flags.h"
 #include "log/log.h"
+#include "options.h"
 
 #include <actswap/base/same_file.h>
 
@@ -12,7 +13,8 @@ void ExportFlags::add(CLI::App& app) {
                  "What the file holds for `actswap verify`: random, inputs drawn between the least "
                  "and the largest number of the probe input; data, the probe input itself, which "
                  "without --input is up to eight examples of your data; none")
-      ->check(CLI::IsMember({"none", "random", "data"}));
+      ->type_name("WORD")
+      ->check(one_of({"none", "random", "data"}));
   app.add_flag("--force", force, "Overwrite the model or data that is read, where -o names it");
 }
 

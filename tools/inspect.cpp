@@ -35,12 +35,16 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(app, common, action, "inspect",
                                     "List the sites of a model and what would become of each",
                                     [&common, options] { return run(common, *options); });
-  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("model", options->model, "TorchScript file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options", "actswap inspect net.pt --input 8x3x224x224");
   subcommand
       ->add_option(
           "--input", options->inputs,
           "Run on this input, like 8x3x224x224, and say what each site costs; once for each "
           "argument")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
   options->plan.add(*subcommand);
 }

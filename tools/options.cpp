@@ -1,11 +1,16 @@
 #include "options.h"
 
+#include "text/command_text.h"
+
 #include <actswap/base/error.h>
+#include <actswap/base/nearest.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <limits>
 
 namespace actswap::tool {
 
@@ -16,12 +21,23 @@ bool is_given(const CLI::App& subcommand, const std::string& name) {
   return option != nullptr && option->count() > 0;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
-  }
-  return text;
+std::string text_of(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
+// Others than numbers are refused by check_numbers.
+CLI::Validator in_range(const std::string& range, double least, double most) {
+  const auto check = [=](const std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool is_number = end != text.c_str() && *end == '\0';
+    return !is_number || (value >= least && value <= most)
+               ? std::string()
+               : "expected " + range + ", but got '" + text + "'";
+  };
+  return CLI::Validator(check, range);
 }
 
 template <typename T>
@@ -41,6 +57,36 @@ void check_number(CLI::Option& option, const std::string& range) {
 
 }  // namespace
 
+CLI::Validator one_of(const std::vector<std::string>& words) {
+  const auto check = [words](const std::string& text) {
+    return std::ranges::find(words, text) != words.end()
+               ? std::string()
+               : "expected " + joined_by_or(words) + ", but got '" + text + "'" +
+                     did_you_mean(text, words);
+  };
+  return CLI::Validator(check, "{" + CLI::detail::join(words, ",") + "}");
+}
+
+CLI::Validator at_least(double least) {
+  return in_range(text_of(least) + " or more", least, std::numeric_limits<double>::infinity());
+}
+
+CLI::Validator between(double least, double most) {
+  return in_range(text_of(least) + " to " + text_of(most), least, most);
+}
+
+CLI::Validator size_in_bytes() {
+  const auto convert = [](std::string& text) {
+    const auto given = text;
+    try {
+      return CLI::AsSizeValue(/*kb_is_1000=*/true)(text);
+    } catch (const CLI::ValidationError&) {
+      return "expected a size such as 500MB or 4GiB, but got '" + given + "'";
+    }
+  };
+  return CLI::Validator(convert, "");
+}
+
 void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>& dependences) {
   if (is_given(subcommand, "--dry-run")) {
     return;
@@ -49,7 +95,21 @@ void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>
   for (const auto& [options, on_any_of] : dependences) {
     const auto option = std::ranges::find_if(options, given);
     if (option != options.end() && std::ranges::none_of(on_any_of, given)) {
-      throw UsageError(*option + " has no effect without " + joined(on_any_of));
+      throw UsageError(*option + " has no effect without " + joined_by_or(on_any_of));
+    }
+  }
+}
+
+void allow_dry_run(CLI::App& app, const std::vector<std::string>& arguments) {
+  const auto is_dry = [](const std::string& word) {
+    return word == "--dry-run" || word == "--dry-run=true";
+  };
+  if (std::ranges::none_of(arguments, is_dry)) {
+    return;
+  }
+  for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (auto* output = subcommand->get_option_no_throw("--output")) {
+      output->required(false);
     }
   }
 }

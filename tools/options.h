@@ -25,7 +25,9 @@ template <typename T, typename Parse>
 CLI::Option* add_word(CLI::App& app, const std::string& name, std::optional<T>& value, Parse parse,
                       const std::string& default_word, const std::string& help) {
   const auto read = [&value, parse](const std::string& text) { value = parse(text); };
-  return app.add_option_function<std::string>(name, read, help)->default_str(default_word);
+  return app.add_option_function<std::string>(name, read, help)
+      ->type_name("WORD")
+      ->default_str(default_word);
 }
 
 /// "auto" leaves the choice to the library.
@@ -43,6 +45,14 @@ inline auto is_word(const std::string& word) {
   };
 }
 
+/// The words that an option takes.
+CLI::Validator one_of(const std::vector<std::string>& words);
+/// Numbers that an option takes.
+CLI::Validator at_least(double least);
+CLI::Validator between(double least, double most);
+/// "500MB" (of 1000 bytes each step), "4GiB" (of 1024) or a number of bytes, as that number.
+CLI::Validator size_in_bytes();
+
 /// Options that have no effect unless one of some others is given.
 struct Dependence {
   std::vector<std::string> options;
@@ -50,6 +60,10 @@ struct Dependence {
 };
 /// A dry run does nothing, so nothing is missing there. @throws UsageError
 void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>& dependences);
+
+/// A dry run writes no file, so it needs no --output.
+/// @param arguments that will be parsed, the subcommand's name first
+void allow_dry_run(CLI::App& app, const std::vector<std::string>& arguments);
 
 /// Refuses what CLI11 reads as some number, though it is none: 2^64, 1e999, nan.
 void check_numbers(CLI::App& subcommand);

@@ -64,14 +64,21 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
                      [&common, options] { return run(common, *options); },
                      {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-memory", "--seed"},
                        {"--calibrate"}}});
-  subcommand->add_option("model", options->model, "TorchScript file")->required();
+  subcommand->add_option("model", options->model, "TorchScript file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options",
+              "actswap sensitivity net.pt --val val.pt --calibrate inputs.pt");
   subcommand
       ->add_option("--val", options->validation,
                    "Measure on these data; without a target, against the original's outputs")
+      ->type_name("DATA")
       ->required();
   options->plan.add(*subcommand);
-  subcommand->add_option("--calibrate", options->calibrate,
-                         "Calibrate each swap on these inputs before it is measured");
+  subcommand
+      ->add_option("--calibrate", options->calibrate,
+                   "Calibrate each swap on these inputs before it is measured")
+      ->type_name("DATA");
   add_calibration_size_flags(*subcommand, options->calibration);
   subcommand->add_option("--seed", options->request.seed,
                          "Choose the inputs to calibrate on by this seed");
@@ -80,6 +87,7 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
       ->add_option("--input", options->inputs,
                    "Time the model on this input, like 8x3x224x224 (default: the first eight "
                    "examples of --val)")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
   add_data_flags(*subcommand, options->data);
 }

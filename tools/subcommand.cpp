@@ -1,6 +1,9 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/graph/operator_library.h>
+
+#include <algorithm>
 
 namespace actswap::tool {
 
@@ -28,35 +31,62 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
                          const std::vector<Dependence>& dependences) {
   CLI::App* subcommand = app.add_subcommand(name, description);
   subcommand->option_defaults()->always_capture_default();
-  subcommand
-      ->add_option("--config", "Read options from this file (TOML or INI); the command line wins")
-      ->expected(1);
+  begin_group(*subcommand, kGeneral);
+  const std::string config_help =
+      "Read options from this file (TOML or INI): keys before any section, and those of the "
+      "section [" +
+      name + "]; the command line wins";
+  subcommand->add_option("--config", config_help)->type_name("FILE")->expected(1);
   subcommand->add_flag("--json", common.json, "Print the result as JSON");
+  subcommand
+      ->add_option("--load-library", common.libraries,
+                   "Load this library first, which has operators that the model needs: "
+                   "libtorchvision.so")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   auto* verbose = subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
   subcommand->add_flag("-q,--quiet", common.quiet, "Log errors only, show no progress")
       ->excludes(verbose);
-  subcommand->callback([&action, run = std::move(run), subcommand, dependences] {
+  subcommand->callback([&action, &common, run = std::move(run), subcommand, dependences] {
     check_dependences(*subcommand, dependences);
-    action = run;
+    action = [&common, run] {
+      std::ranges::for_each(common.libraries, load_operator_library);
+      return run();
+    };
   });
+  begin_group(*subcommand, "Options");
   return subcommand;
 }
 
+void register_completion(CLI::App& app) {
+  auto* subcommand =
+      app.add_subcommand("completion", "Print a script by which a shell completes this command");
+  begin_group(*subcommand, "Options", "source <(actswap completion bash)");
+  subcommand->add_option("shell", "The shell: bash, zsh or fish")
+      ->type_name("SHELL")
+      ->check(one_of({"bash", "zsh", "fish"}))
+      ->required();
+}
+
 void PlanFlags::add(CLI::App& app) {
-  app.add_option("--to", options.to, "Put this activation in the place of others");
+  app.add_option("--to", options.to, "Put this activation in the place of others")
+      ->type_name("NAME");
   // One value each time, so that none of them swallows the name of the model.
   app.add_option(
          "--source", sources,
          "Replace these activations, with commas between them (default: those that `actswap "
          "activations` marks)")
+      ->type_name("NAME,...")
       ->allow_extra_args(false);
   app.add_option("--only", options.only,
                  "Swap only the sites that this glob matches, by id or module path")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
   app.add_option("--keep", options.keep, "Leave the sites that this glob matches as they are")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
-  app.add_option("--site", rules,
-                 "PATTERN=TARGET: give the sites that this glob matches another target")
+  app.add_option("--site", rules, "Give the sites that this glob matches another target")
+      ->type_name("GLOB=NAME")
       ->allow_extra_args(false);
 }
 
@@ -86,7 +116,7 @@ void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request) {
   app.add_option("--calibrate-memory", request.memory,
                  "Take no more memory than this beside the model and the data, 500MB or 4GiB; with "
                  "less, fewer of the inputs are looked at (default: 2GB)")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->transform(size_in_bytes())
       ->type_name("SIZE");
 }
 
@@ -102,7 +132,7 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
   add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
            "once: all passes go over the same inputs; each-pass: each pass takes others of the "
            "data; auto: each-pass where a training follows, otherwise once")
-      ->check(CLI::IsMember({"auto", "once", "each-pass"}));
+      ->check(one_of({"auto", "once", "each-pass"}));
 }
 
 void add_data_flags(CLI::App& app, DataOptions& options) {
@@ -113,10 +143,12 @@ void add_data_flags(CLI::App& app, DataOptions& options) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--inputs", options.inputs, "Name the tensors that are the model's inputs: x,mask")
+      ->type_name("NAME")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--target", options.targets,
                  "Name the tensor that is the target, or several for a loss that takes several")
+      ->type_name("NAME")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--limit", options.limit, "Take the first examples only, this many; 0: all");

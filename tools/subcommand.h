@@ -1,6 +1,7 @@
 // What the subcommands share: each is one file that registers its options and what it runs.
 #pragma once
 
+#include "groups.h"
 #include "options.h"
 
 #include <actswap/base/activity.h>
@@ -19,14 +20,17 @@ namespace actswap::tool {
 /// What main runs once the command line is read; returns the exit code.
 using Action = std::function<int()>;
 
+/// The group of these options, the last in the help.
+inline constexpr char kGeneral[] = "General";
 /// Options of every subcommand.
 struct CommonOptions {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
 };
 
-/// Adds a subcommand; `action` becomes its run where it was chosen.
+/// Adds a subcommand that loads models; `action` becomes its run where it was chosen.
 /// @param dependences of its options, checked once the command line is read
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
                          const std::string& name, const std::string& description, Action run,
@@ -60,6 +64,8 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+/// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.
+void register_completion(CLI::App& app);
 
 /// From now on the subcommand asks stop_signal() and ends in order after the first signal. It is
 /// given a second for that, or ten where it has the record of a training to write; a second signal

@@ -36,10 +36,6 @@ Verification compare(const Options& options) {
 }
 
 int run(const CommonOptions& common, const Options& options) {
-  if (!(options.tolerance >= 0.0)) {
-    throw UsageError("Expected a --tolerance of 0 or more, but got " +
-                     std::to_string(options.tolerance));
-  }
   const auto result =
       options.against.empty() ? verify_file(options.model, options.tolerance) : compare(options);
   if (common.json) {
@@ -76,17 +72,26 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(
       app, common, action, "verify", "Replay an export's self-test, or compare two files",
       [&common, options] { return run(common, *options); }, {{{"--input"}, {"--against"}}});
-  subcommand->add_option("model", options->model, "TorchScript file")->required();
-  subcommand->add_option("--against", options->against,
-                         "Compare the outputs with those of this file instead");
+  subcommand->add_option("model", options->model, "TorchScript file")
+      ->type_name("FILE")
+      ->required();
+  begin_group(*subcommand, "Options",
+              "actswap verify relu.pt --against net.pt --input 8x3x224x224");
+  subcommand
+      ->add_option("--against", options->against,
+                   "Compare the outputs with those of this file instead")
+      ->type_name("FILE");
   subcommand
       ->add_option("--input", options->inputs,
                    "Compare on this input, like 8x3x224x224; once for each argument")
+      ->type_name("SPEC")
       ->allow_extra_args(false);
-  subcommand->add_option(
-      "--tolerance", options->tolerance,
-      "Accept differences up to this share of the largest expected magnitude; integers, "
-      "bools and strings have to be equal");
+  subcommand
+      ->add_option(
+          "--tolerance", options->tolerance,
+          "Accept differences up to this share of the largest expected magnitude; integers, "
+          "bools and strings have to be equal")
+      ->check(at_least(0));
 }
 
 }  // namespace actswap::tool

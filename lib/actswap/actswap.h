@@ -12,6 +12,7 @@
 #include <actswap/export/export_model.h>
 #include <actswap/export/find_probe.h>
 #include <actswap/graph/model.h>
+#include <actswap/graph/operator_library.h>
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/graph/sites.h>

@@ -56,7 +56,7 @@ case "$version" in
   *"$wanted"*) echo "$version" ;;
   *) fail "expected version $wanted, but got $version" ;;
 esac
-linked="$(env -u LD_LIBRARY_PATH ldd "$command")"
+linked="$(env -u LD_LIBRARY_PATH ldd "$prefix"/lib*/actswap/subcommands.so "$prefix"/lib/*/actswap/subcommands.so 2>/dev/null)"
 grep -q "libactswap.*$prefix/" <<< "$linked" || fail "not the installed library: $linked"
 grep "not found" <<< "$linked" && fail "libraries are missing"
 env -u LD_LIBRARY_PATH "$command" verify "$scratch/relu.pt"

@@ -50,21 +50,99 @@ TEST_F(Config, MistakesInItAreSaid) {
   write("typo.toml", "tow = \"hard_mish\"\n");
   write("value.toml", "epochs = \"many\"\n");
   expect_failure(run_here({"inspect", model, "--config", "missing.toml"}), 3, {"missing.toml"});
-  expect_failure(run_here({"inspect", model, "--config", "typo.toml"}), 2, {"tow"});
+  expect_failure(run_here({"inspect", model, "--config", "typo.toml"}), 2,
+                 {"tow", "did you mean 'to'"});
   expect_failure(run_here({"convert", model, "-o", "out.pt", "--config", "value.toml"}), 2,
                  {"epochs", "many"});
   EXPECT_EQ(files(), (Words{"typo.toml", "value.toml"}));
 }
 
-TEST_F(Config, ASectionIsRefused) {
+TEST_F(Config, ASectionIsForItsSubcommand) {
   const auto model = model_file("scripted_module.pt");
-  write("empty.toml", "to = \"relu6\"\n[convert]\n");
-  write("section.toml", "[convert]\nto = \"relu6\"\n");
-  write("dotted.toml", "convert.to = \"relu6\"\n");
-  for (const char* file : {"empty.toml", "section.toml", "dotted.toml"}) {
+  write("shared.toml",
+        "to = \"relu6\"\n[inspect]\njson = true\n[convert]\nto = \"hard_mish\"\n"
+        "output = \"converted.pt\"\n[eval]\nbatch = 8\n");
+  const auto inspected = run_here({"inspect", model, "--config", "shared.toml"});
+  ASSERT_EQ(inspected.code, 0) << inspected.err;
+  EXPECT_EQ(Json::parse(inspected.out).at("sites").at(0).at("target"), "relu6");
+  const auto converted = run_here({"convert", model, "--config", "shared.toml", "--json"});
+  ASSERT_EQ(converted.code, 0) << converted.err;
+  EXPECT_EQ(Json::parse(converted.out).at("sites").at(0).at("target"), "hard_mish");
+  EXPECT_EQ(files(), (Words{"converted.pt", "shared.toml"}));
+}
+
+TEST_F(Config, ASectionThatIsNoSubcommandIsRefused) {
+  const auto model = model_file("scripted_module.pt");
+  write("empty.toml", "to = \"relu6\"\n[convret]\n");
+  write("section.toml", "[convret]\nto = \"relu6\"\n");
+  write("dotted.toml", "convret.to = \"relu6\"\n");
+  for (const char* file : {"section.toml", "dotted.toml"}) {
     expect_failure(run_here({"inspect", model, "--config", file}), 2,
-                   {file, "no sections", "[convert]"});
+                   {file, "[convret]", "did you mean 'convert'"});
   }
+}
+
+// What a run writes beside its record.
+TEST_F(Config, ARunWritesTheOneThatRepeatsIt) {
+  write_images("data.pt", 256);
+  const auto model = model_file("scripted_module.pt");
+  const auto first = run_here({"convert",
+                               model,
+                               "-o",
+                               "relu.pt",
+                               "--train",
+                               "data.pt",
+                               "--site",
+                               "stem*=hard_mish",
+                               "--only",
+                               "stem*",
+                               "--only",
+                               "cells.0*",
+                               "--source",
+                               "mish,aptx(1,0.5,0.5)",
+                               "--epochs",
+                               "0.5",
+                               "--seed",
+                               "3",
+                               "--mean",
+                               "0.1,0.2,0.3",
+                               "--lr",
+                               "0.001",
+                               "--self-test=none"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  const auto bytes = read_file(path("relu.pt"));
+  std::filesystem::rename(path("relu.pt.run/config.toml"), path("again.toml"));
+  std::filesystem::remove(path("relu.pt"));
+  std::filesystem::remove_all(path("relu.pt.run"));
+  const auto text = read_file(path("again.toml"));
+  EXPECT_TRUE(contains(text, "[convert]\n"));
+  EXPECT_TRUE(contains(text, "\ncalibrate-passes = ")) << "the time decides, so it is written down";
+  const auto again = run_here({"convert", "--config", "again.toml"});
+  ASSERT_EQ(again.code, 0) << again.err << text;
+  const auto of = [&](const std::string& content) {
+    std::istringstream stream(content);
+    return torch::jit::load(stream);
+  };
+  const auto one = of(bytes);
+  const auto other = of(read_file(path("relu.pt")));
+  const auto others = other.named_parameters();
+  auto at = others.begin();
+  for (const auto& each : one.named_parameters()) {
+    EXPECT_TRUE(torch::equal(each.value, (*at).value)) << each.name;
+    ++at;
+  }
+}
+
+TEST_F(Config, ADryRunNeedsNoOutput) {
+  const auto model = model_file("scripted_module.pt");
+  for (const char* subcommand : {"convert", "blend"}) {
+    const auto outcome = run_here({subcommand, model, "--dry-run"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(contains(outcome.out, "3 would be swapped"));
+  }
+  write("dry.toml", "dry-run = true\n");
+  EXPECT_EQ(run_here({"convert", model, "--config", "dry.toml"}).code, 0);
+  expect_failure(run_here({"convert", model, "--dry-run=false"}), 2, {"--output", "required"});
 }
 
 TEST_F(Config, AModelIsGivenOnce) {

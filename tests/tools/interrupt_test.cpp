@@ -41,7 +41,8 @@ TEST_F(Interrupt, TrainingEndsInOrder) {
     EXPECT_TRUE(contains(outcome.err, "of 1000000 steps"));
     EXPECT_EQ(read_file(path("out.pt")), "what was there before");
     // The record of the run, whole, and no temporary file.
-    EXPECT_EQ(files(), (Words{"data.pt", "out.pt", "out.pt.run/run.json"}));
+    EXPECT_EQ(files(),
+              (Words{"data.pt", "out.pt", "out.pt.run/config.toml", "out.pt.run/run.json"}));
     const auto json = nlohmann::json::parse(read_file(path("out.pt.run/run.json")), nullptr, false);
     ASSERT_FALSE(json.is_discarded());
     EXPECT_GE(json.at("epochs").size(), 2U);

@@ -39,7 +39,7 @@ TEST_F(Help, VersionIsOneLine) {
   const auto outcome = run_here({"--version"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.err, "");
-  EXPECT_TRUE(std::regex_match(outcome.out, std::regex("(actswap )?[0-9]+\\.[0-9]+\\.[0-9]+\n")))
+  EXPECT_TRUE(std::regex_match(outcome.out, std::regex("actswap [0-9.]+ \\(LibTorch [0-9.]+\\)\n")))
       << outcome.out;
 }
 
@@ -88,13 +88,14 @@ TEST_F(Help, EverySubcommandShowsItsOptionsWithDefaults) {
     for (const char* option : {"--config", "--json", "--quiet", "--verbose"}) {
       EXPECT_TRUE(contains(outcome.out, option)) << subcommand;
     }
+    // The text of an option, up to the next one, in one line.
+    const auto text = std::regex_replace(outcome.out, std::regex("\\s+"), " ");
     for (const auto& [option, value] : defaults) {
-      // "--epochs FLOAT=1" or "--epochs FLOAT [1]"
-      const std::regex line("\n +(-.,)?" + option + " [^\n]*(=" + value + "|\\[" + value +
-                            "\\])[ \n]");
-      EXPECT_TRUE(std::regex_search(outcome.out, line))
-          << subcommand << " " << option << " " << value << "\n"
-          << outcome.out;
+      const auto begin = text.find(" " + option + " ");
+      ASSERT_NE(begin, std::string::npos) << subcommand << " " << option;
+      EXPECT_TRUE(contains(text.substr(begin, text.find(" --", begin + 1) - begin),
+                           "default: " + value + "]"))
+          << subcommand;
     }
   }
 }
@@ -103,8 +104,12 @@ TEST_F(Usage, NamesTheWordThatIsWrong) {
   const auto model = model_file("scripted_module.pt");
   expect_failures(
       2, {
-             {{}, {"subcommand is required", "--help"}},
-             {{"convret", model, "-o", "out.pt"}, {"convret", "--help"}},
+             {{}, {"Usage: actswap SUBCOMMAND", "\n  convert "}},
+             {{"convret", model, "-o", "out.pt"}, {"convret", "did you mean 'convert'", "--help"}},
+             {{"convert", model, "-o", "out.pt", "--ephocs", "2"}, {"did you mean '--epochs'"}},
+             {{"convert", model, "-o", "out.pt", "--epochs"}, {"Expected NUMBER after --epochs"}},
+             {{"convert", "--mean", "0.4", "0.4", "0.4", model, "-o", "out.pt"},
+              {"commas", "--mean 0.4,0.4,0.4"}},
              {{"--frobnicate"}, {"--help"}},
              {{"convert", model, "-o", "out.pt", "--frobnicate"}, {"--frobnicate", "--help"}},
              {{"inspect", model, "another.pt"}, {"another.pt"}},
@@ -113,7 +118,11 @@ TEST_F(Usage, NamesTheWordThatIsWrong) {
              {{"eval", model}, {"--data", "required"}},
              {{"bench", model}, {"--input", "required"}},
              {{"convert", model, "-o", "out.pt", "--epochs", "many"}, {"--epochs", "many"}},
-             {{"convert", model, "-o", "out.pt", "--ramp-unit", "hours"}, {"--ramp-unit", "hours"}},
+             {{"convert", model, "-o", "out.pt", "--ramp-unit", "hours"},
+              {"--ramp-unit", "epochs or steps", "hours"}},
+             {{"completion"}, {"bash, zsh, fish"}},
+             {{"completion", "bash", "zsh"}, {"zsh"}},
+             {{"completion", "tcsh"}, {"bash, zsh or fish", "tcsh"}},
          });
   EXPECT_EQ(files(), Words{});
 }
@@ -150,7 +159,11 @@ TEST_F(Usage, ValuesThatMakeNoSense) {
           {convert({"--train", "data.pt", "--ramp-unit", "steps"}), {"--ramp-end"}},
           {convert({"--input", "2x"}), {"2x", "8x3x224x224"}},
           {convert({"--input", "2x5"}), {"[2, 5]"}},
-          {convert({"--max-drop", "-1"}), {"max-drop", "-1"}},
+          {convert({"--max-drop", "-1"}), {"--max-drop: expected 0 or more, but got '-1'"}},
+          {convert({"--min-agreement", "1.5"}),
+           {"--min-agreement: expected 0 to 1, but got '1.5'"}},
+          {convert({"--calibrate-memory", "much"}), {"a size such as 500MB or 4GiB", "much"}},
+          {{"verify", model, "--tolerance", "-1"}, {"--tolerance: expected 0 or more"}},
           {convert({"--train", "data.pt", "--seed", "-1"}), {"--seed", "-1"}},
           {convert({"--train", "data.pt", "--seed", "18446744073709551616"}),
            {"--seed", "18446744073709551616", "from 0 to 18446744073709551615"}},
@@ -211,9 +224,9 @@ TEST_F(Usage, OptionsWithoutEffectAreRefused) {
 // All that the help lists but what acts on a plain swap: an option that is added is tried as well.
 TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
   const std::set<std::string> effective = {
-      "--help",   "--config", "--json",    "--verbose", "--quiet",     "--output", "--train",
-      "--val",    "--input",  "--run-dir", "--dry-run", "--calibrate", "--thaw",   "--to",
-      "--source", "--only",   "--keep",    "--site",    "--self-test", "--force"};
+      "--help",  "--config", "--json",  "--load-library", "--verbose", "--quiet",     "--output",
+      "--train", "--val",    "--input", "--run-dir",      "--dry-run", "--calibrate", "--thaw",
+      "--to",    "--source", "--only",  "--keep",         "--site",    "--self-test", "--force"};
   const std::map<std::string, std::string> words = {{"--recipe", "ramp"},
                                                     {"--loss", "mse"},
                                                     {"--augment", "flip"},
@@ -229,7 +242,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--inputs", "x"},
                                                     {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;
-  const std::regex line("\n  (?:-.,)?(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
+  const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
   std::vector<Case> cases;
   for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
     const auto name = (*found)[1].str();
@@ -238,11 +251,11 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
       continue;
     }
     Words command = {"convert", model_file("scripted_module.pt"), "-o", "out.pt", name};
-    if (type == "TEXT") {
+    if (type == "NUMBER" || type == "N" || type == "SIZE") {
+      command.emplace_back(type == "NUMBER" ? "0.5" : "1");
+    } else if (!type.empty()) {
       ASSERT_TRUE(words.contains(name)) << "a value of " << name << " is needed here";
       command.push_back(words.at(name));
-    } else if (!type.empty()) {
-      command.emplace_back(type == "FLOAT" ? "0.5" : "1");
     }
     cases.push_back({command, {name + " has no effect without "}});
   }

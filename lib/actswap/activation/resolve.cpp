@@ -1,12 +1,12 @@
 // From a name to a row with its parameters, and back.
 #include <actswap/activation/activation.h>
 #include <actswap/base/error.h>
+#include <actswap/base/nearest.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 namespace actswap {
@@ -46,21 +46,6 @@ std::string normalised(std::string_view text) {
   return name;
 }
 
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 std::vector<std::string> known_names() {
   std::vector<std::string> names;
   for (const auto& row : activations()) {
@@ -74,16 +59,13 @@ std::vector<std::string> known_names() {
 
 [[noreturn]] void throw_unknown(const std::string& name) {
   const auto names = known_names();
-  const auto nearest =
-      std::min_element(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
-        return edit_distance(name, a) < edit_distance(name, b);
-      });
   std::string list;
   for (const auto& known : names) {
     list += (list.empty() ? "" : ", ") + known;
   }
-  throw UsageError("Unknown activation '" + name + "'; did you mean '" + *nearest +
-                   "'? Known: " + list);
+  const auto guess = did_you_mean(name, names);
+  throw UsageError("Unknown activation '" + name + "'" + (guess.empty() ? "." : guess) +
+                   " Known: " + list);
 }
 
 struct Found {

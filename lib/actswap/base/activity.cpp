@@ -29,6 +29,10 @@ void share_state() {
   shared_state = new (page) ProcessState;
 }
 
+void use_state(ProcessState& state) {
+  shared_state = &state;
+}
+
 Reading::Reading(const std::string& path) : before_(current_activity()) {
   const std::lock_guard lock(mutex);
   if (before_.empty()) {

@@ -1,6 +1,8 @@
-// The page that a supervised process shares with its supervisor. For base/activity.cpp and
-// base/supervise.cpp alone.
+// The page that a supervised process shares with its supervisor. For base/activity.cpp,
+// base/supervise.cpp, and a program that loads this library while it is supervised.
 #pragma once
+
+#include <actswap/base/export.h>
 
 #include <array>
 #include <atomic>
@@ -34,6 +36,10 @@ ProcessState& process_state();
 
 /// Moves it into memory that processes forked from now on share. @throws std::bad_alloc
 void share_state();
+
+/// Takes another's from now on: that of a program that was supervised before it loaded this library
+/// and so has a copy of these functions of its own.
+ACTSWAP_API void use_state(ProcessState& state);
 
 template <std::size_t N>
 void set_text(SharedText<N>& to, const char* text) {

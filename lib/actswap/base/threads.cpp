@@ -1,7 +1,5 @@
 #include <actswap/base/threads.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -10,7 +8,7 @@
 
 namespace actswap {
 
-void limit_openmp_threads(char** arguments) {
+void limit_openmp_threads() {
   constexpr long kMostForEach = 8;
   constexpr char kVariable[] = "OMP_NUM_THREADS";
   const char* setting = std::getenv(kVariable);
@@ -22,7 +20,6 @@ void limit_openmp_threads(char** arguments) {
   std::fprintf(stderr, "warning: %s asks for %ld threads; taking %ld, as many as processors\n",
                kVariable, wanted, processors);
   ::setenv(kVariable, std::to_string(processors).c_str(), 1);
-  ::execv("/proc/self/exe", arguments);
 }
 
 }  // namespace actswap

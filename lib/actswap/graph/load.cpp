@@ -190,7 +190,7 @@ Model load(const std::string& path) {
     if (contains(what, "Unknown builtin op: ")) {
       throw FileError("'" + path + "' uses the operator '" + unknown_operator(what) +
                       "', which this LibTorch does not have; load the library that defines it "
-                      "first, or export the model without it");
+                      "first (--load-library libtorchvision.so), or export the model without it");
     }
     throw not_loaded(path, archive, what);
   } catch (const std::exception& error) {

@@ -6,6 +6,20 @@
 
 namespace actswap {
 
+namespace {
+
+// How many passes fit all layers together depends on the time, so that number is repeated.
+std::string repeated_configuration(const ConvertOptions& options, const Run& run) {
+  const bool by_time = run.calibration && !options.calibration.passes &&
+                       !options.calibration.minutes && run.calibration->joint.planned > 0;
+  return options.configuration + (by_time
+                                      ? "# as many as there was time for\ncalibrate-passes = " +
+                                            std::to_string(run.calibration->joint.planned) + "\n"
+                                      : "");
+}
+
+}  // namespace
+
 ConversionState::ConversionState(const Model& the_model, const Plan& plan,
                                  const ConvertOptions& the_options,
                                  const ConvertCallbacks& the_callbacks)
@@ -67,6 +81,9 @@ void ConversionState::record() {
     throw FileError("Cannot make the folder '" + run.run_directory + "': " + error.message());
   }
   write_text_atomically(run.run_directory + "/run.json", to_json(run) + "\n");
+  if (!options.configuration.empty()) {
+    write_text_atomically(run.run_directory + "/config.toml", repeated_configuration(options, run));
+  }
 }
 
 }  // namespace actswap

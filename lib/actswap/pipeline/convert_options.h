@@ -14,6 +14,9 @@ namespace actswap {
 struct ACTSWAP_API ConvertOptions {
   std::string output = {};         ///< the file to write
   std::string run_directory = {};  ///< where run.json goes; empty: no record is written
+  /// The section [convert] of a file for `actswap convert --config` that repeats the conversion,
+  /// for config.toml beside run.json; empty: none is written.
+  std::string configuration = {};
   Recipe recipe = Recipe::calibrated;
   std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
   CalibrationOptions calibration;                  ///< of a run with calibration_data

@@ -206,6 +206,7 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   const bool has_data = trains || options.calibration_data;
   options.run_directory =
       request.run_directory.value_or(has_data ? request.output + ".run" : std::string());
+  options.configuration = request.configuration;
   options.validation_data = request.validation_data;
   options.probe_inputs = request.probe_inputs;
   set(options.self_test, request.self_test);

@@ -101,6 +101,7 @@ struct ACTSWAP_API ConvertRequest {
   /// Where run.json goes; "": no record is written. Default: OUTPUT.run for a conversion that
   /// calibrates or trains, otherwise none.
   std::optional<std::string> run_directory = {};
+  std::string configuration = {};  ///< ConvertOptions::configuration
 
   std::shared_ptr<Dataset> calibration_data = {};  ///< needs no target; default: train_data
   std::shared_ptr<Dataset> train_data = {};        ///< empty: no training

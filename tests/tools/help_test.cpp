@@ -1,0 +1,149 @@
+// Help, version, completion: at once, within the terminal's width, made from the definitions.
+#include "scratch.h"
+
+#include <cstdlib>
+#include <regex>
+
+namespace tool_test {
+namespace {
+
+const Words kSubcommands = {"activations", "inspect", "convert",     "blend",  "collapse",
+                            "eval",        "bench",   "sensitivity", "verify", "completion"};
+
+class AtOnce : public InScratch {
+ protected:
+  // What the loader says that it loads.
+  std::string loaded(const Words& arguments) const {
+    auto options = here();
+    options.settings = {"LD_DEBUG=files"};
+    return run(arguments, options).err;
+  }
+};
+class Width : public InScratch {};
+class Completion : public InScratch {
+ protected:
+  // What bash offers for the last word.
+  std::string offered(const Words& words) const {
+    std::string line;
+    for (const auto& word : words) {
+      line += " '" + word + "'";
+    }
+    write("complete.sh", run_here({"completion", "bash"}).out + "COMP_WORDS=(" + line +
+                             ")\nCOMP_CWORD=" + std::to_string(words.size() - 1) +
+                             "\ncompopt() { echo \"compopt $*\"; }\n_actswap\n"
+                             "echo \" ${COMPREPLY[*]} \"\n");
+    const auto command = "bash '" + path("complete.sh") + "' > '" + path("offered") + "' 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return read_file(path("offered"));
+  }
+};
+
+TEST_F(AtOnce, HelpVersionAndCompletionLoadNoLibTorch) {
+  std::vector<Words> calls = {{},
+                              {"--help"},
+                              {"-h"},
+                              {"--version"},
+                              {"completion", "bash"},
+                              {"completion", "zsh"},
+                              {"completion", "fish"},
+                              {"convret"},
+                              {"convert", "--tran", "x"}};
+  for (const auto& subcommand : kSubcommands) {
+    calls.push_back({subcommand, "--help"});
+  }
+  for (const auto& call : calls) {
+    const auto text = loaded(call);
+    EXPECT_TRUE(contains(text, "libc.so")) << "the loader says nothing";
+    EXPECT_EQ(text.find("libtorch"), std::string::npos) << ::testing::PrintToString(call);
+    EXPECT_EQ(text.find("subcommands.so"), std::string::npos) << ::testing::PrintToString(call);
+  }
+  EXPECT_TRUE(contains(loaded({"inspect", "missing.pt"}), "libtorch_cpu.so"));
+}
+
+TEST_F(Width, NoLineIsWiderThanTheTerminal) {
+  for (const int columns : {0, 40, 64, 80, 200}) {
+    for (const auto& subcommand : kSubcommands) {
+      auto options = here();
+      if (columns > 0) {
+        options.settings = {"COLUMNS=" + std::to_string(columns)};
+      }
+      const std::size_t most = columns == 0 ? 80 : static_cast<std::size_t>(columns);
+      for (const auto& line : lines_of(run({subcommand, "--help"}, options).out)) {
+        const bool is_one_word = std::regex_match(line, std::regex(" *\\S+( \\\\)?"));
+        EXPECT_TRUE(line.size() <= most || is_one_word) << subcommand << ": " << line;
+      }
+    }
+  }
+}
+
+TEST_F(Width, UsageSaysWhatIsRequired) {
+  const auto usage = [&](const char* subcommand) {
+    const auto lines = lines_with(run_here({subcommand, "--help"}).out, "Usage: ");
+    return lines.empty() ? "" : lines.front();
+  };
+  EXPECT_EQ(usage("convert"), "Usage: actswap convert MODEL -o FILE [OPTIONS]");
+  EXPECT_EQ(usage("bench"), "Usage: actswap bench MODELS... --input SPEC [OPTIONS]");
+  EXPECT_EQ(usage("eval"), "Usage: actswap eval MODEL --data DATA [OPTIONS]");
+  EXPECT_EQ(run_here({"help", "eval"}).out, run_here({"eval", "--help"}).out);
+}
+
+// An example that the command does not take is refused with exit code 2; the files are missing: 3.
+TEST_F(Width, ExamplesAreCommandLines) {
+  std::size_t count = 0;
+  for (const auto& subcommand : kSubcommands) {
+    const auto help = run_here({subcommand, "--help"}).out;
+    const auto joined = std::regex_replace(help, std::regex(" \\\\\n +"), " ");
+    for (const auto& line : lines_with(joined, "    actswap ")) {
+      Words words;
+      std::istringstream stream(std::regex_replace(line, std::regex("'"), ""));
+      for (std::string word; stream >> word;) {
+        words.push_back(word);
+      }
+      words.erase(words.begin());
+      const auto outcome = run_here(words);
+      EXPECT_EQ(outcome.code, subcommand == "activations" ? 0 : 3) << line << "\n" << outcome.err;
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 13U);
+}
+
+TEST_F(Completion, OffersSubcommandsOptionsAndWords) {
+  EXPECT_TRUE(contains(offered({"actswap", "con"}), " convert "));
+  const auto all = offered({"actswap", ""});
+  for (const auto& subcommand : kSubcommands) {
+    EXPECT_TRUE(contains(all, " " + subcommand + " "));
+  }
+  const auto options = offered({"actswap", "convert", "net.pt", "--calibrate-p"});
+  EXPECT_TRUE(contains(options, " --calibrate-passes "));
+  EXPECT_EQ(options.find("--epochs"), std::string::npos) << options;
+  EXPECT_EQ(offered({"actswap", "eval", "--calibrate-p"}).find("passes"), std::string::npos);
+  EXPECT_TRUE(contains(offered({"actswap", "convert", "--ramp-unit", "s"}), " steps "));
+  EXPECT_TRUE(contains(offered({"actswap", "completion", "z"}), " zsh "));
+  EXPECT_TRUE(contains(offered({"actswap", "convert", ""}), "compopt -o default"));
+  EXPECT_TRUE(contains(offered({"actswap", "convert", "-o", ""}), "compopt -o default"));
+  EXPECT_TRUE(contains(offered({"actswap", "convert", "--run-dir", ""}), "compopt -o dirnames"));
+}
+
+// A shell that is not installed cannot read its script; the options are there in any case.
+TEST_F(Completion, EveryShellKnowsEveryOption) {
+  const auto help = run_here({"convert", "--help"}).out;
+  for (const auto& [shell, begin] : std::vector<std::pair<std::string, std::string>>{
+           {"bash", "--"}, {"zsh", "--"}, {"fish", "-l "}}) {
+    const auto script = run_here({"completion", shell}).out;
+    const std::regex line("[^\\\\]\n  (?:-., |    )--([a-z-]+)");
+    std::size_t count = 0;
+    for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
+      EXPECT_TRUE(contains(script, begin + (*found)[1].str())) << shell;
+      ++count;
+    }
+    EXPECT_GT(count, 50U);
+    write("script." + shell, script);
+    const auto check = "command -v " + shell + " > /dev/null || exit 0; " + shell + " -n '" +
+                       path("script." + shell) + "'";
+    EXPECT_EQ(std::system(check.c_str()), 0) << shell;
+  }
+}
+
+}  // namespace
+}  // namespace tool_test

@@ -1,0 +1,23 @@
+// Options in groups, each with an example, for the help.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace actswap::tool {
+
+struct GroupExample {
+  std::string group;
+  std::string command;
+};
+
+/// The options that are added to the subcommand from now on belong to this group.
+/// @param example a command line that uses some of them; empty: none
+void begin_group(CLI::App& subcommand, const std::string& group, const std::string& example = "");
+
+/// Those that were given for the subcommand's groups. CLI11 keeps them in the subcommand's footer.
+std::vector<GroupExample> examples_of(const CLI::App& subcommand);
+
+}  // namespace actswap::tool
