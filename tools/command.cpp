@@ -98,6 +98,7 @@ struct Definitions {
     register_bench(app, common, action);
     register_sensitivity(app, common, action);
     register_verify(app, common, action);
+    register_doctor(app, common, action);
     register_completion(app);
     for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
       check_numbers(*subcommand);
@@ -123,6 +124,7 @@ void parse(Definitions& definitions, const std::vector<std::string>& words) {
 
 int run(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
+  close_inherited_descriptors(words);
   Definitions definitions;
   if (const auto text = answer(describe(definitions.app), words, help_width())) {
     return print(*text);

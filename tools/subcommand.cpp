@@ -49,11 +49,13 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
       ->excludes(verbose);
   subcommand->callback([&action, &common, run = std::move(run), subcommand, dependences] {
     check_dependences(*subcommand, dependences);
-    action = [&common, run] {
+    action = [&common, run, subcommand] {
       std::ranges::for_each(common.libraries, load_operator_library);
+      confine(*subcommand, common.confinement);
       return run();
     };
   });
+  common.confinement.add(*subcommand);
   begin_group(*subcommand, "Options");
   return subcommand;
 }

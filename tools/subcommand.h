@@ -1,6 +1,7 @@
 // What the subcommands share: each is one file that registers its options and what it runs.
 #pragma once
 
+#include "confinement.h"
 #include "groups.h"
 #include "options.h"
 
@@ -28,6 +29,7 @@ struct CommonOptions {
   bool verbose = false;
   bool quiet = false;
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
+  ConfineFlags confinement = {};            ///< likewise
 };
 
 /// Adds a subcommand that loads models; `action` becomes its run where it was chosen.
@@ -64,6 +66,7 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+void register_doctor(CLI::App& app, CommonOptions& common, Action& action);
 /// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.
 void register_completion(CLI::App& app);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/activation/activation.h>
+#include <actswap/base/confine.h>
 #include <actswap/base/error.h>
 #include <actswap/base/memory.h>
 #include <actswap/calibrate/calibrate.h>

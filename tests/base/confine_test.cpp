@@ -164,7 +164,7 @@ TEST_F(Confined, StaysWithinItsLimits) {
                   return 0;
                 },
                 {.processor_seconds = 1}),
-            128 + SIGKILL);
+            128 + SIGXCPU);
 }
 
 TEST_F(Confined, CannotBeWidenedAgain) {

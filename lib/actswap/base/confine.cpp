@@ -63,11 +63,11 @@ std::size_t threads_of_this_process() {
   return error ? 1 : static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
 }
 
-void limit(decltype(RLIMIT_CORE) resource, std::uint64_t value) {
+void limit(decltype(RLIMIT_CORE) resource, std::uint64_t value, std::uint64_t grace = 0) {
   rlimit limits = {};
   ::getrlimit(resource, &limits);
-  limits.rlim_max = std::min<rlim_t>(limits.rlim_max, value);
-  limits.rlim_cur = std::min<rlim_t>(limits.rlim_cur, limits.rlim_max);
+  limits.rlim_max = std::min<rlim_t>(limits.rlim_max, value + grace);
+  limits.rlim_cur = std::min<rlim_t>({limits.rlim_cur, limits.rlim_max, value});
   if (::setrlimit(resource, &limits) != 0) {
     throw std::system_error(errno, std::generic_category(), "a limit");
   }
@@ -82,7 +82,8 @@ void set_limits(const Confinement& keep) {
     limit(RLIMIT_FSIZE, *keep.file_bytes);
   }
   if (keep.processor_seconds) {
-    limit(RLIMIT_CPU, *keep.processor_seconds);
+    constexpr std::uint64_t kGrace = 1;  // of SIGXCPU, before SIGKILL
+    limit(RLIMIT_CPU, *keep.processor_seconds, kGrace);
   }
 }
 

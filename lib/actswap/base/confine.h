@@ -16,7 +16,7 @@ namespace actswap {
 /// What a process keeps. Whatever is not named here is taken away for good, from all threads that
 /// are started later, too.
 struct Confinement {
-  /// Files, and folders with all that is in them. What is not there is left out. The system's
+  /// Files, and folders with all that is in them. What cannot be opened is left out. The system's
   /// libraries, LibTorch's, and what the C library and OpenMP read of the machine (processors,
   /// memory, time zone) are always readable.
   std::vector<std::string> readable = {};
@@ -25,7 +25,8 @@ struct Confinement {
   bool network = false;  ///< may open sockets: for training on several hosts
   std::optional<std::uint64_t> memory_bytes = std::nullopt;  ///< of private memory, RLIMIT_DATA
   std::optional<std::uint64_t> file_bytes = std::nullopt;    ///< largest file, RLIMIT_FSIZE
-  std::optional<std::uint64_t> processor_seconds = std::nullopt;  ///< RLIMIT_CPU; then SIGKILL
+  std::optional<std::uint64_t> processor_seconds =
+      std::nullopt;  ///< RLIMIT_CPU: then SIGXCPU, and SIGKILL a second later
 };
 
 /// What this kernel offers.

@@ -52,33 +52,18 @@ void forget_environment() {
   }
 }
 
-// Of "/dev/fd/63", as a shell's <(...) is called; -1 of other paths.
-int descriptor_in(std::string_view path) {
+// Of "/dev/fd/63", as a shell's <(...) is called; -1 where a word has none.
+int descriptor_in(std::string_view word) {
   for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
     int number = 0;
-    if (path.starts_with(folder) &&
-        std::from_chars(path.data() + folder.size(), path.data() + path.size(), number).ec ==
-            std::errc{}) {
-      return number;
+    if (const auto at = word.find(folder); at != word.npos) {
+      const auto text = word.substr(at + folder.size());
+      if (std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc{}) {
+        return number;
+      }
     }
   }
   return -1;
-}
-
-void close_other_descriptors(const std::vector<std::string>& inputs) {
-  std::set<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, broker_descriptor()};
-  for (const auto& input : inputs) {
-    kept.insert(descriptor_in(input));
-  }
-  std::vector<int> open;
-  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
-    open.push_back(std::atoi(entry.path().filename().c_str()));
-  }
-  for (const int descriptor : open) {
-    if (kept.count(descriptor) == 0) {
-      ::close(descriptor);
-    }
-  }
 }
 
 std::uint64_t memory_of_the_machine() {
@@ -97,27 +82,56 @@ std::string joined(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-std::vector<std::string> confine_run(ConfineMode mode, const RunPaths& paths) {
-  if (mode == ConfineMode::off) {
+ConfineMode parse_confine_mode(const std::string& word) {
+  if (word == "auto") {
+    return ConfineMode::automatic;
+  }
+  if (word == "require" || word == "off") {
+    return word == "off" ? ConfineMode::off : ConfineMode::require;
+  }
+  throw UsageError("Expected auto, require or off, but got '" + word + "'");
+}
+
+void close_inherited_descriptors(const std::vector<std::string>& words) {
+  std::set<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, broker_descriptor()};
+  for (const auto& word : words) {
+    kept.insert(descriptor_in(word));
+  }
+  std::error_code error;
+  std::vector<int> open;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd", error)) {
+    open.push_back(std::atoi(entry.path().filename().c_str()));
+  }
+  for (const int descriptor : open) {
+    if (!kept.contains(descriptor)) {
+      ::close(descriptor);
+    }
+  }
+}
+
+std::vector<std::string> confine_run(const ConfinedRun& run) {
+  if (run.mode == ConfineMode::off) {
     return {};
   }
-  auto missing = missing_confinement(confinement_support());
-  if (!has_output_broker()) {
-    missing = {"everything (no other process supervises this one)"};
-  }
-  if (mode == ConfineMode::require && !missing.empty()) {
+  const bool is_supervised = has_output_broker();
+  const auto missing =
+      is_supervised ? missing_confinement(confinement_support())
+                    : std::vector<std::string>{"everything (no other process supervises this one)"};
+  if (run.mode == ConfineMode::require && !missing.empty()) {
     throw UsageError(
-        "Expected a kernel that confines a model wholly (--confine require), but it leaves open: " +
+        "Expected a machine that confines a model wholly (--confine require), but it leaves "
+        "open: " +
         joined(missing));
   }
-  if (!has_output_broker()) {
+  if (!is_supervised) {
     return missing;
   }
   Confinement keep;
-  keep.readable = paths.inputs;
-  keep.writable = declare_outputs(paths.outputs);
-  keep.memory_bytes = memory_of_the_machine();
-  close_other_descriptors(paths.inputs);
+  keep.readable = run.inputs;
+  keep.writable = declare_outputs(run.outputs);
+  keep.memory_bytes = run.memory_bytes.value_or(memory_of_the_machine());
+  keep.file_bytes = run.file_bytes;
+  keep.processor_seconds = run.processor_seconds;
   forget_environment();
   confine_process(keep);
   return missing;

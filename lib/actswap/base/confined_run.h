@@ -4,6 +4,8 @@
 #include <actswap/base/confine.h>
 #include <actswap/base/output_broker.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,20 +17,33 @@ enum class ConfineMode {
   off,
 };
 
+/// @throws UsageError where it is none of auto, require and off
+ACTSWAP_API ConfineMode parse_confine_mode(const std::string& word);
+
+/// Closes what this process did not open itself, apart from standard input, output and error, and
+/// descriptors that a word of the command line names
+/// (/dev/fd/63, as a shell writes <(...)). To be called before it opens anything.
+ACTSWAP_API void close_inherited_descriptors(const std::vector<std::string>& words);
+
 /// What a run was told on its command line.
-struct RunPaths {
+struct ConfinedRun {
+  ConfineMode mode = ConfineMode::automatic;
   std::vector<std::string> inputs = {};  ///< files, and folders with all that is in them
   DeclaredOutputs outputs = {};
+  std::optional<std::uint64_t> memory_bytes = std::nullopt;  ///< by default what the machine has
+  std::optional<std::uint64_t> file_bytes = std::nullopt;
+  std::optional<std::uint64_t> processor_seconds = std::nullopt;
 };
 
-/// Confines this process to `paths` before it reads a model: its supervisor writes the outputs,
-/// descriptors that no input names are closed, and the environment keeps only what the C library,
-/// OpenMP and this program look at.
+/// Confines this process to what `run` names, before it reads a model: its supervisor writes the
+/// outputs, descriptors that no input names are closed, and the environment keeps only what the C
+/// library, OpenMP and this program look at.
 /// @returns what this kernel leaves open, as missing_confinement does. In a process without a
 /// supervisor nothing is done, and
 ///   that is what is returned
-/// @throws UsageError with ConfineMode::require where anything is left open
+/// @throws UsageError with ConfineMode::require where anything is left open, or where this process
+/// has several threads
 /// @throws FileError as declare_outputs and confine_process do
-ACTSWAP_API std::vector<std::string> confine_run(ConfineMode mode, const RunPaths& paths);
+ACTSWAP_API std::vector<std::string> confine_run(const ConfinedRun& run);
 
 }  // namespace actswap

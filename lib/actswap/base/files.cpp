@@ -154,6 +154,17 @@ void write_atomically(const std::string& path,
   }
 }
 
+void make_folder(const std::string& path) {
+  if (writes_through_broker()) {
+    return;
+  }
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw FileError("Cannot make the folder '" + path + "': " + error.message());
+  }
+}
+
 void move_into_place(const std::string& temporary, const std::string& path) {
   const auto target = checked_target(path);
   try {

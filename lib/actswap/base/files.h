@@ -30,6 +30,10 @@ std::string writable_target(const std::string& path);
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);
 
+/// Makes a folder and those above it, where they are missing; for a confined process its supervisor
+/// does that with the first file. @throws FileError
+ACTSWAP_API void make_folder(const std::string& path);
+
 /// The end of write_atomically: flushes the file `temporary` and renames it to `path`, which may be
 /// a link.
 /// @throws FileError where that fails

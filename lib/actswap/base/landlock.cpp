@@ -76,11 +76,8 @@ class Descriptor {
 void allow(int ruleset, const std::string& path, std::uint64_t rights) {
   const Descriptor file(::open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat status = {};
-  if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) {
-    return;  // it could not be read anyway
-  }
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
-    fail(path);
+    return;  // whoever reads it says why it cannot be
   }
   landlock_path_beneath_attr rule = {};
   rule.allowed_access = S_ISDIR(status.st_mode) ? rights : rights & kOfFiles;

@@ -196,11 +196,7 @@ OutputBroker::Fields OutputBroker::commit(const Fields& request) {
                     "': expected a file of its own to put there");
   }
   if (target->is_folder) {
-    std::error_code error;
-    fs::create_directories(target->path, error);
-    if (error) {
-      throw FileError("Cannot make the folder '" + target->path.string() + "': " + error.message());
-    }
+    make_folder(target->path.string());
   }
   move_into_place(file.string(), path.string());
   return {kDone};

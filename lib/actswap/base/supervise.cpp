@@ -179,6 +179,11 @@ class Supervisor {
           ", as the system does where memory runs out");
       return 128 + signal;
     }
+    if (signal == SIGXCPU) {
+      say("The process has used up its processor time" +
+          (activity.empty() ? "" : " while " + activity));
+      return static_cast<int>(ErrorKind::file);
+    }
     if (is_among(kFaults, signal) && state.out_of_memory) {
       say("Out of memory" + (activity.empty() ? "" : " while " + activity));
       return static_cast<int>(ErrorKind::file);

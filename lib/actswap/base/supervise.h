@@ -21,6 +21,7 @@ namespace actswap {
 /// - Where the child dies of a fault (SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL) while it reads a
 ///   user's file or works on it, the parent says so on stderr and returns 3. Where no file is in
 ///   work, or another signal ended the child, the parent dies by the same signal (of SIGKILL: 137).
+/// - Where the child has used up its processor time (RLIMIT_CPU), the parent says so and returns 3.
 /// - The parent is the broker of the child's outputs (base/output_broker.h).
 /// - Whatever happens to the child, the parent removes its temporary folders. Whatever happens to
 ///   the parent, the child dies with it.

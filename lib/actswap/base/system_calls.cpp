@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -63,6 +64,8 @@ class Filter {
     if (!context_) {
       throw std::system_error(ENOMEM, std::generic_category(), "seccomp");
     }
+    constexpr std::uint32_t kSearchTree = 2;
+    check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, kSearchTree));
   }
 
   template <class... Conditions>

@@ -75,11 +75,7 @@ void ConversionState::record() {
   if (run.run_directory.empty()) {
     return;
   }
-  std::error_code error;
-  std::filesystem::create_directories(run.run_directory, error);
-  if (error) {
-    throw FileError("Cannot make the folder '" + run.run_directory + "': " + error.message());
-  }
+  make_folder(run.run_directory);
   write_text_atomically(run.run_directory + "/run.json", to_json(run) + "\n");
   if (!options.configuration.empty()) {
     write_text_atomically(run.run_directory + "/config.toml", repeated_configuration(options, run));

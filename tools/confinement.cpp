@@ -1,0 +1,80 @@
+#include "confinement.h"
+#include "groups.h"
+#include "log/log.h"
+#include "options.h"
+
+#include <filesystem>
+#include <system_error>
+
+namespace actswap::tool {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// "module:loss.pt", "data/part-*.npy": the file, or the folder of all that a pattern may name.
+std::string input_in(const std::string& value) {
+  std::error_code ignored;
+  const auto colon = fs::exists(value, ignored) ? std::string::npos : value.rfind(':');
+  const auto path = value.substr(colon + 1);
+  const auto pattern = path.find_first_of("*?[{");
+  return pattern == std::string::npos ? path
+                                      : fs::path(path.substr(0, pattern)).parent_path().string();
+}
+
+bool names_files(const CLI::Option& option) {
+  const auto type = option.get_type_name();
+  return type == "FILE" || type == "FOLDER" || type == "DATA" || option.check_lname("loss");
+}
+
+}  // namespace
+
+void ConfineFlags::add(CLI::App& subcommand) {
+  begin_group(subcommand, "Confinement",
+              "actswap inspect net.pt --confine require --max-memory 4GB");
+  subcommand
+      .add_option("--confine", mode,
+                  "Keep the model's code from all files but those named here, from the network and "
+                  "from other processes: auto: as far as "
+                  "this kernel can; require: wholly, or stop; off")
+      ->type_name("WORD")
+      ->check(one_of({"auto", "require", "off"}));
+  subcommand
+      .add_option("--max-memory", run.memory_bytes,
+                  "Take no more memory than this, 4GB (default: what the machine has)")
+      ->transform(size_in_bytes())
+      ->type_name("SIZE");
+  subcommand.add_option("--max-file-size", run.file_bytes, "Write no file larger than this")
+      ->transform(size_in_bytes())
+      ->type_name("SIZE");
+  subcommand
+      .add_option("--max-processor-time", run.processor_seconds,
+                  "Stop after so many seconds of processor time, of all threads together")
+      ->type_name("SECONDS")
+      ->check(at_least(1));
+}
+
+void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
+  auto run = flags.run;
+  run.mode = parse_confine_mode(flags.mode);
+  for (const auto* option : subcommand.get_options()) {
+    for (const auto& value : option->results()) {
+      if (value.empty()) {
+        continue;
+      }
+      if (option->check_lname("output")) {
+        run.outputs.files.push_back(value);
+        run.outputs.folders.push_back(value + ".run");  // the default of --run-dir
+      } else if (option->check_lname("run-dir")) {
+        run.outputs.folders.push_back(value);
+      } else if (names_files(*option)) {
+        run.inputs.push_back(input_in(value));
+      }
+    }
+  }
+  for (const auto& open : confine_run(run)) {
+    log_warning("not confined: " + open + "; see actswap doctor");
+  }
+}
+
+}  // namespace actswap::tool

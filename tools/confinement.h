@@ -1,0 +1,22 @@
+// What a subcommand may still do while it runs a model: --confine and its limits.
+#pragma once
+
+#include <actswap/base/confined_run.h>
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace actswap::tool {
+
+struct ConfineFlags {
+  std::string mode = "auto";
+  ConfinedRun run = {};
+  void add(CLI::App& subcommand);
+};
+
+/// Before a subcommand reads a model. Its options of the types FILE, FOLDER and DATA name what it
+/// reads and writes.
+void confine(const CLI::App& subcommand, const ConfineFlags& flags);
+
+}  // namespace actswap::tool
