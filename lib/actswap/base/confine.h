@@ -51,8 +51,7 @@ ACTSWAP_API std::vector<std::string> missing_confinement(const ConfinementSuppor
 /// from using up the time and memory that the limits leave, from damaging what is in `writable`, or
 /// from giving wrong results.
 /// @throws UsageError where this process has more than one thread
-/// @throws FileError where the kernel refuses what it offers, or a path cannot be opened for
-/// another reason than that it is not there
+/// @throws FileError where the kernel refuses what it offers
 ACTSWAP_API void confine_process(const Confinement& keep);
 
 }  // namespace actswap
