@@ -29,7 +29,7 @@ install_packages() {
     fail "this is not a Debian or Ubuntu system; install the packages named in scripts/setup.sh by hand, then build with cmake --preset ci"
   local missing=() package
   for package in cmake ninja-build g++ ccache libcli11-dev libspdlog-dev libgtest-dev libbenchmark-dev libhwy-dev \
-    nlohmann-json3-dev zlib1g-dev libssl-dev libseccomp-dev dataset-fashion-mnist python3 python3-venv; do
+    nlohmann-json3-dev zlib1g-dev libssl-dev libseccomp-dev libjpeg-dev libpng-dev libwebp-dev dataset-fashion-mnist python3 python3-venv; do
     # A tool that is on the path from elsewhere (a newer CMake, say) serves as well.
     case "$package" in
       cmake | ccache | g++ | python3) command -v "$package" >/dev/null && continue ;;

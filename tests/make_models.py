@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 import running_models
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -748,12 +749,28 @@ def write_data(folder: Path) -> None:
     torch.save(x, folder / "data_tensor.pt")
 
 
+class ForeignOperator(nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.mish(torch.ops.actswap_test.twice(x))
+
+
+def write_foreign(folder: Path) -> None:
+    """A model with an operator of the library tests/tools/operators.cpp."""
+    library = torch.library.Library("actswap_test", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")
+    torch.jit.script(ForeignOperator()).save(str(folder / "foreign_op.pt"))
+
+
 def write_bad(folder: Path) -> None:
     torch.manual_seed(0)
     model = ScriptedModule().eval()
     torch.save(model.state_dict(), folder / "state_dict.pt")
     torch.save(torch.arange(6.0), folder / "tensor.pt")
     torch.export.save(torch.export.export(model, (torch.zeros(2, 3, 8, 8),)), folder / "exported.pt2")
+    torch.save(model, folder / "pickled_module.pt")
+    torch.save(model, folder / "legacy_module.pt", _use_new_zipfile_serialization=False)
+    np.savez(folder / "arrays.npz", x=np.zeros(3), y=np.ones(2))
     (folder / "text.pt").write_text("This is no model.\n")
     (folder / "empty.pt").write_bytes(b"")
     content = (folder / "scripted_module.pt").read_bytes()
@@ -791,7 +808,7 @@ def write_made_ready(folder: Path) -> None:
     torch.jit.script(quantized).save(str(folder / "quantized.pt"))
 
 
-BAD = ["mobile.ptl", "optimized.pt", "quantized.pt", "state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt", "non_ascii_name.pt", "non_ascii_class.pt"]
+BAD = ["pickled_module.pt", "legacy_module.pt", "arrays.npz", "foreign_op.pt", "mobile.ptl", "optimized.pt", "quantized.pt", "state_dict.pt", "tensor.pt", "exported.pt2", "text.pt", "empty.pt", "truncated.pt", "newer_version.pt", "unknown_op.pt", "non_ascii_name.pt", "non_ascii_class.pt"]
 DATA = ["data_dict.pt", "data_tuple.pt", "data_tensor.pt"]
 
 
@@ -813,6 +830,7 @@ def main() -> int:
     expected = write_good(folder)
     write_data(folder)
     write_bad(folder)
+    write_foreign(folder)
     write_made_ready(folder)
     running_models.write(folder)
     write_unreadable(folder)

@@ -58,8 +58,7 @@ int run(const CommonOptions& common, Options& options) {
   request.exporting.self_test = parse_self_test(options.exporting.self_test);
   request.exporting.overwrites_original = options.exporting.force;
   if (!options.calibrate.empty()) {
-    request.calibration_data =
-        load_data(options.calibrate, argument_names(model.module), options.data);
+    request.calibration_data = read_data("--calibrate", options.calibrate, model, options.data);
     catch_signals();
   }
   const auto file =

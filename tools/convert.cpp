@@ -33,15 +33,15 @@ struct Options {
 };
 
 void load_all_data(Options& options, const Model& model) {
-  const auto names = argument_names(model.module);
-  const auto load_from = [&](const std::string& path, std::shared_ptr<Dataset>& data) {
+  const auto load_from = [&](const char* option, const std::string& path,
+                             std::shared_ptr<Dataset>& data) {
     if (!path.empty()) {
-      data = load_data(path, names, options.data);
+      data = read_data(option, path, model, options.data);
     }
   };
-  load_from(options.calibrate, options.request.calibration_data);
-  load_from(options.train, options.request.train_data);
-  load_from(options.validation, options.request.validation_data);
+  load_from("--calibrate", options.calibrate, options.request.calibration_data);
+  load_from("--train", options.train, options.request.train_data);
+  load_from("--val", options.validation, options.request.validation_data);
   options.request.probe_inputs = make_inputs(options.inputs, model.module);
 }
 
@@ -109,7 +109,9 @@ void add_data_and_files(CLI::App& app, Options& options) {
   begin_group(app, "Data",
               "actswap convert net.pt -o relu.pt --train images,labels --val images2,labels2 "
               "--mean 0.5 --deviation 0.25");
-  app.add_option("--train", options.train, "Train on these data: images,labels (idx) or a .pt file")
+  app.add_option("--train", options.train,
+                 "Train on these data: a folder of images, .pt, .npy, .npz, .safetensors, .csv, "
+                 "shard-{000..003}.tar, or images,labels")
       ->type_name("DATA");
   app.add_option("--val", options.validation,
                  "Measure on these data, for the figures of the summary")

@@ -22,7 +22,7 @@ struct Options {
 
 int run(const CommonOptions& common, const Options& options) {
   auto model = load(options.model);
-  const auto data = load_data(options.data, argument_names(model.module), options.data_options);
+  const auto data = read_data("--data", options.data, model, options.data_options);
   const auto result = evaluate(model.module, *data, options.batch_size);
   if (common.json) {
     const nlohmann::ordered_json json = {
@@ -54,7 +54,9 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   begin_group(*subcommand, "Options",
               "actswap eval relu.pt --data images,labels --mean 0.5 --deviation 0.25");
   subcommand
-      ->add_option("--data", options->data, "Labelled data: images,labels (idx) or a .pt file")
+      ->add_option("--data", options->data,
+                   "Labelled data: a folder of images, .pt, .npy, .npz, .safetensors, .csv, "
+                   "shard-{000..003}.tar, or images,labels")
       ->type_name("DATA")
       ->required();
   subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");

@@ -28,11 +28,10 @@ struct Options {
 int run(const CommonOptions& common, Options& options) {
   const auto model = load(options.model);
   const auto the_plan = make_plan(model, options.plan);
-  const auto names = argument_names(model.module);
   auto& request = options.request;
-  request.validation_data = load_data(options.validation, names, options.data);
+  request.validation_data = read_data("--val", options.validation, model, options.data);
   if (!options.calibrate.empty()) {
-    request.calibration_data = load_data(options.calibrate, names, options.data);
+    request.calibration_data = read_data("--calibrate", options.calibrate, model, options.data);
     request.calibration = options.calibration.resolved(/*is_trained=*/false);
   }
   request.timing_inputs = make_inputs(options.inputs, model.module);

@@ -137,27 +137,4 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
       ->check(one_of({"auto", "once", "each-pass"}));
 }
 
-void add_data_flags(CLI::App& app, DataOptions& options) {
-  app.add_option("--mean", options.mean, "Subtract this from the inputs, per channel: 0.5,0.5,0.5")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--deviation", options.deviation, "Then divide the inputs by this, per channel")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--inputs", options.inputs, "Name the tensors that are the model's inputs: x,mask")
-      ->type_name("NAME")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--target", options.targets,
-                 "Name the tensor that is the target, or several for a loss that takes several")
-      ->type_name("NAME")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--limit", options.limit, "Take the first examples only, this many; 0: all");
-}
-
-Dependence data_flags_need(const std::vector<std::string>& on_any_of) {
-  return {{"--mean", "--deviation", "--inputs", "--target", "--limit"}, on_any_of};
-}
-
 }  // namespace actswap::tool

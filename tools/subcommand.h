@@ -52,8 +52,12 @@ void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request);
 /// These, --calibrate-passes, --calibrate-minutes and --calibrate-draw.
 void add_calibration_flags(CLI::App& app, CalibrationRequest& request);
 
-/// --mean, --deviation, --inputs, --target, --limit.
+/// --mean, --deviation, --inputs, --target, --limit; --resize, --crop, --interpolation, --grey.
 void add_data_flags(CLI::App& app, DataOptions& options);
+/// Reads the data that `option` names, logs how, and warns where the model seems to expect inputs
+/// that are normalised in another way.
+std::shared_ptr<Dataset> read_data(const std::string& option, const std::string& spec,
+                                   const Model& model, const DataOptions& options);
 /// They have no effect without data: one of these options.
 Dependence data_flags_need(const std::vector<std::string>& on_any_of);
 

@@ -123,6 +123,9 @@ TEST(JointFit, NeverLeavesInputsHeldOutFarther) {
   Calibration nothing_gained;
   nothing_gained.joint = {.passes = 4, .error_before = 0.1, .error_after = 0.1};
   EXPECT_NE(summary(nothing_gained).find("together gained nothing"), std::string::npos);
+  // What did not happen is not counted.
+  EXPECT_EQ(summary({}), "nothing to fit");
+  EXPECT_EQ(summary({.layers = {{}}}), "1 layer fitted");
 }
 
 // Un-normalised, deep, and wide enough that a step of each weight by a share of its size adds up

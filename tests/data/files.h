@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/error.h>
+#include <actswap/data/dataset.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,11 @@ namespace data_test {
 
 inline std::string model_file(const std::string& name) {
   return std::string(ACTSWAP_TEST_MODELS) + "/" + name;
+}
+
+/// A file that make_files.py wrote.
+inline std::string stored_file(const std::string& name) {
+  return std::string(ACTSWAP_SOURCE_DIR) + "/tests/data/files/" + name;
 }
 
 inline std::string read_bytes(const std::string& path) {
@@ -65,6 +72,13 @@ inline std::string idx_of_bytes(const std::vector<std::uint32_t>& shape) {
     bytes += static_cast<char>(i);
   }
   return bytes;
+}
+
+/// All examples.
+inline actswap::Example all_of(const actswap::Dataset& data) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(data.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  return data.get(indices);
 }
 
 /// Expects `call` to throw E with all of `parts` in a message of one short line.

@@ -12,6 +12,7 @@ using actswap::DataOptions;
 using actswap::FileError;
 using actswap::load_data;
 using actswap::UsageError;
+using data_test::all_of;
 using data_test::expect_error;
 using data_test::idx_of_bytes;
 using data_test::model_file;
@@ -34,17 +35,17 @@ const auto kY = torch::arange(10) % 3;
 TEST_F(LoadData, ScalesImagesAndGivesThemAChannel) {
   const auto spec = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({3}));
   const auto data = load_data(spec, {"x"});
-  ASSERT_EQ(data->inputs().size(), 1U);
+  ASSERT_EQ(all_of(*data).inputs.size(), 1U);
   const auto expected = torch::arange(12).reshape({3, 1, 2, 2}).to(torch::kFloat32) / 255;
-  EXPECT_TRUE(torch::equal(data->inputs()[0], expected));
-  EXPECT_EQ(data->target().scalar_type(), torch::kInt64);
-  EXPECT_TRUE(torch::equal(data->target(), torch::arange(3)));
+  EXPECT_TRUE(torch::equal(all_of(*data).inputs[0], expected));
+  EXPECT_EQ(all_of(*data).target().scalar_type(), torch::kInt64);
+  EXPECT_TRUE(torch::equal(all_of(*data).target(), torch::arange(3)));
 
   const auto normal = load_data(spec, {"x"}, {.mean = {0.5}, .deviation = {0.25}});
-  EXPECT_TRUE(torch::allclose(normal->inputs()[0], (expected - 0.5) / 0.25));
+  EXPECT_TRUE(torch::allclose(all_of(*normal).inputs[0], (expected - 0.5) / 0.25));
   const auto unlabelled = load_data(path("i.idx"), {"x"});
-  EXPECT_FALSE(unlabelled->target().defined());
-  EXPECT_TRUE(torch::equal(unlabelled->inputs()[0], expected));
+  EXPECT_FALSE(all_of(*unlabelled).target().defined());
+  EXPECT_TRUE(torch::equal(all_of(*unlabelled).inputs[0], expected));
 }
 
 TEST_F(LoadData, NormalisesFloatsPerChannelAndLeavesIntegers) {
@@ -55,22 +56,22 @@ TEST_F(LoadData, NormalisesFloatsPerChannelAndLeavesIntegers) {
       load_data(file, {"images", "tokens"}, {.mean = {0.1, 0.2, 0.3}, .deviation = {1, 2, 4}});
   const auto mean = torch::tensor({0.1, 0.2, 0.3}, torch::kFloat64).reshape({1, 3, 1, 1});
   const auto deviation = torch::tensor({1.0, 2.0, 4.0}, torch::kFloat64).reshape({1, 3, 1, 1});
-  EXPECT_EQ(data->inputs()[0].scalar_type(), torch::kFloat64);
-  EXPECT_TRUE(torch::allclose(data->inputs()[0], (images - mean) / deviation));
-  EXPECT_TRUE(torch::equal(data->inputs()[1], tokens));
-  EXPECT_EQ(data->target().scalar_type(), torch::kFloat32);
+  EXPECT_EQ(all_of(*data).inputs[0].scalar_type(), torch::kFloat64);
+  EXPECT_TRUE(torch::allclose(all_of(*data).inputs[0], (images - mean) / deviation));
+  EXPECT_TRUE(torch::equal(all_of(*data).inputs[1], tokens));
+  EXPECT_EQ(all_of(*data).target().scalar_type(), torch::kFloat32);
 }
 
 TEST_F(LoadData, ReadsEachKindOfTensorFile) {
   for (const auto* name : {"data_dict.pt", "data_tuple.pt"}) {
     const auto data = load_data(model_file(name), {"input"});
-    EXPECT_TRUE(torch::equal(data->inputs()[0], kX)) << name;
-    EXPECT_TRUE(torch::equal(data->target(), kY)) << name;
+    EXPECT_TRUE(torch::equal(all_of(*data).inputs[0], kX)) << name;
+    EXPECT_TRUE(torch::equal(all_of(*data).target(), kY)) << name;
     EXPECT_EQ(data->size(), 10);
   }
   const auto alone = load_data(model_file("data_tensor.pt"), {"input"});
-  EXPECT_TRUE(torch::equal(alone->inputs()[0], kX));
-  EXPECT_FALSE(alone->target().defined());
+  EXPECT_TRUE(torch::equal(all_of(*alone).inputs[0], kX));
+  EXPECT_FALSE(all_of(*alone).target().defined());
 }
 
 TEST_F(LoadData, MatchesArgumentsByNameBeforeOrder) {
@@ -81,12 +82,12 @@ TEST_F(LoadData, MatchesArgumentsByNameBeforeOrder) {
   const auto check = [&](const std::vector<std::string>& arguments, const DataOptions& options,
                          const std::vector<torch::Tensor>& inputs, const torch::Tensor& target) {
     const auto data = load_data(file, arguments, options);
-    ASSERT_EQ(data->inputs().size(), inputs.size());
+    ASSERT_EQ(all_of(*data).inputs.size(), inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      EXPECT_TRUE(torch::equal(data->inputs()[i], inputs[i])) << i;
+      EXPECT_TRUE(torch::equal(all_of(*data).inputs[i], inputs[i])) << i;
     }
-    ASSERT_EQ(data->target().defined(), target.defined());
-    EXPECT_TRUE(!target.defined() || torch::equal(data->target(), target));
+    ASSERT_EQ(all_of(*data).target().defined(), target.defined());
+    EXPECT_TRUE(!target.defined() || torch::equal(all_of(*data).target(), target));
   };
   check({"c", "b"}, {}, {c, b}, a);
   check({"c", "b", "missing"}, {}, {c, b}, a);
@@ -111,12 +112,12 @@ TEST_F(LoadData, SeveralTargetsKeepTheirOrder) {
   const auto file = save({{"a", a}, {"b", b}, {"c", c}});
   const auto check = [&](const DataOptions& options, const std::vector<torch::Tensor>& targets) {
     const auto data = load_data(file, {"c"}, options);
-    ASSERT_EQ(data->targets().size(), targets.size());
+    ASSERT_EQ(all_of(*data).targets.size(), targets.size());
     const std::vector<std::int64_t> indices = {2, 0};
     const auto example = data->get(indices);
     ASSERT_EQ(example.targets.size(), targets.size());
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      EXPECT_TRUE(torch::equal(data->targets()[i], targets[i])) << i;
+      EXPECT_TRUE(torch::equal(all_of(*data).targets[i], targets[i])) << i;
       EXPECT_TRUE(
           torch::equal(example.targets[i], targets[i].index_select(0, torch::tensor({2, 0}))));
     }
@@ -145,8 +146,8 @@ TEST_F(LoadData, RefusesSizesThatDiffer) {
 TEST_F(LoadData, TakesTheFirstExamples) {
   const auto data = load_data(model_file("data_dict.pt"), {"x"}, {.limit = 4});
   EXPECT_EQ(data->size(), 4);
-  EXPECT_TRUE(torch::equal(data->inputs()[0], kX.slice(0, 0, 4)));
-  EXPECT_TRUE(torch::equal(data->target(), kY.slice(0, 0, 4)));
+  EXPECT_TRUE(torch::equal(all_of(*data).inputs[0], kX.slice(0, 0, 4)));
+  EXPECT_TRUE(torch::equal(all_of(*data).target(), kY.slice(0, 0, 4)));
   EXPECT_EQ(load_data(model_file("data_dict.pt"), {"x"}, {.limit = 99})->size(), 10);
 }
 
@@ -163,8 +164,62 @@ TEST_F(LoadData, RefusesOptionsThatMakeNoSense) {
   refuse({.limit = -1}, "--limit");
   refuse({.mean = {1}, .inputs = {"y"}, .targets = {"x"}}, "integer inputs only");
   const auto idx = write("i.idx", idx_of_bytes({3, 2, 2}));
-  expect_error<UsageError>([&] { load_data(idx, {"x"}, {.targets = {"y"}}); }, {"no names"});
-  expect_error<UsageError>([&] { load_data(idx + ",", {"x"}); }, {"two paths"});
+  expect_error<FileError>([&] { load_data(idx, {"x"}, {.targets = {"y"}}); }, {"'y'", "holds i"});
+  expect_error<UsageError>([&] { load_data(idx + ",", {"x"}); }, {"paths with commas"});
+  refuse({.images = {.resize = {32}}}, "--resize");
+  refuse({.images = {.interpolation = actswap::Interpolation::bicubic}}, "--interpolation");
+}
+
+// Files of one tensor each: by the model's arguments, otherwise in order.
+TEST_F(LoadData, ReadsSeveralFilesByTheirNames) {
+  const auto ids = write("ids.idx", idx_of_bytes({3, 2}));
+  const auto mask = write("mask.idx", idx_of_bytes({3}));
+  const auto labels = write("labels.idx", idx_of_bytes({3, 1}));
+  const auto sizes = [](const std::vector<torch::Tensor>& tensors) {
+    std::vector<std::int64_t> found;
+    for (const auto& tensor : tensors) {
+      found.push_back(tensor.dim());
+    }
+    return found;
+  };
+  const auto spec = labels + "," + mask + "," + ids;
+  const auto named = all_of(*load_data(spec, {"ids", "mask"}));
+  EXPECT_EQ(sizes(named.inputs), std::vector<std::int64_t>({2, 1}));
+  ASSERT_EQ(named.targets.size(), 1U);
+  EXPECT_EQ(named.targets[0].dim(), 2);
+  const auto two = all_of(*load_data(ids + "," + mask, {"ids", "mask"}));
+  EXPECT_EQ(two.inputs.size(), 2U);
+  EXPECT_TRUE(two.targets.empty());
+  const auto pair = all_of(*load_data(ids + "," + mask, {"a", "b"}));
+  EXPECT_EQ(pair.inputs.size(), 1U);
+  EXPECT_EQ(pair.targets.size(), 1U);
+}
+
+// {0..2}: the examples follow each other, and come in any order.
+TEST_F(LoadData, ReadsShardsOneAfterTheOther) {
+  for (const int shard : {8, 9, 10}) {
+    const auto name = std::string(shard < 10 ? "0" : "") + std::to_string(shard);
+    const auto bytes = torch::jit::pickle_save(
+        c10::ivalue::Tuple::create({torch::full({shard, 2}, shard), torch::arange(shard)}));
+    write("part-" + name + ".pt", {bytes.begin(), bytes.end()});
+  }
+  const auto data = load_data(path("part-{08..10}.pt"), {"x"});
+  EXPECT_EQ(data->size(), 27);
+  const std::vector<std::int64_t> indices = {26, 0, 8, 7, 16};
+  const auto some = data->get(indices);
+  EXPECT_TRUE(torch::equal(some.inputs[0].select(1, 0), torch::tensor({10, 8, 9, 8, 9})));
+  EXPECT_TRUE(torch::equal(some.target(), torch::tensor({9, 0, 0, 7, 8})));
+  expect_error<FileError>([&] { load_data(path("part-{08..11}.pt"), {"x"}); }, {"part-11.pt"});
+  expect_error<UsageError>([&] { load_data(path("part-{3..1}.pt"), {"x"}); }, {"{3..1}"});
+}
+
+TEST_F(LoadData, SaysHowItReads) {
+  const auto spec = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({3}));
+  EXPECT_EQ(load_data(spec, {"x"})->description(),
+            "3 examples; input 'i' 1 x 2 x 2 (uint8 / 255, not normalised); target 'l' (Long)");
+  EXPECT_EQ(load_data(spec, {"x"}, {.mean = {0.5}, .deviation = {0.25}})->description(),
+            "3 examples; input 'i' 1 x 2 x 2 (uint8 / 255, less 0.5, divided by 0.25); target 'l' "
+            "(Long)");
 }
 
 TEST_F(LoadData, NamesTheFileThatIsWrong) {

@@ -52,7 +52,7 @@ TEST_F(TensorsFile, RefusesOtherContent) {
   const auto number = save("number.pt", 3);
   expect_error<FileError>([&] { read_tensors(number); }, {number, "holds a Int"});
   const auto mixed = save("mixed.pt", c10::ivalue::Tuple::create({kX, 3}));
-  expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1' is a Int"});
+  expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1', it is a Int"});
 }
 
 // What Python writes of a sparse tensor calls torch.Size, which LibTorch does not know.
@@ -77,8 +77,10 @@ TEST_F(TensorsFile, RefusesWhatIsNoArchive) {
   expect_error<FileError>([&] { read_tensors(text); }, {text, "no zip archive"});
   const auto empty = write("empty.pt", "");
   expect_error<FileError>([&] { read_tensors(empty); }, {empty, "it is empty"});
-  const auto legacy = write("legacy.pt", "\x80\x02\x8a\x0al\xfc\x9c");
+  const auto legacy = write("legacy.pt", "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.");
   expect_error<FileError>([&] { read_tensors(legacy); }, {legacy, "old format"});
+  const auto pickle = write("data.pkl", "\x80\x04\x95\x0f]");
+  expect_error<FileError>([&] { read_tensors(pickle); }, {pickle, "pickle", "torch.save("});
   expect_error<FileError>([&] { read_tensors(path("missing.pt")); }, {"no such file"});
   expect_error<FileError>([&] { read_tensors(path("")); }, {"no regular file"});
 }
@@ -122,6 +124,35 @@ TEST_F(TensorsFile, RefusesADamagedArchive) {
     } catch (const FileError&) {
     }
   }
+}
+
+// What Python's torch.save writes of a list of pairs (make_files.py).
+TEST_F(TensorsFile, AListOfPairsIsTwoTensors) {
+  const auto tensors = read_tensors(data_test::stored_file("pairs.pt"));
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_TRUE(torch::equal(tensors[0].second, kX));
+  EXPECT_TRUE(torch::equal(tensors[1].second, kY));
+  auto rows = c10::impl::GenericList(c10::AnyType::get());
+  rows.push_back(c10::ivalue::Tuple::create({kX, 3}));
+  rows.push_back(c10::ivalue::Tuple::create({kY, 3}));
+  const auto shapes = save("shapes.pt", rows);
+  expect_error<FileError>([&] { read_tensors(shapes); }, {shapes, "example 1", "one shape"});
+}
+
+TEST_F(TensorsFile, SaysHowToSaveATensorDataset) {
+  expect_error<FileError>([&] { read_tensors(data_test::stored_file("tensor_dataset.pt")); },
+                          {"tensor_dataset.pt", "torch.save(dataset.tensors, FILE)"});
+}
+
+// Rows are read from the file; what else a dict holds is left out, and the description says so.
+TEST_F(TensorsFile, ReadsTensorsBesideOtherValues) {
+  const auto data = actswap::load_data(data_test::stored_file("mixed.pt"), {"x"});
+  const auto example = data_test::all_of(*data);
+  EXPECT_TRUE(torch::equal(example.inputs[0], kX));
+  ASSERT_EQ(example.targets.size(), 1U);
+  EXPECT_TRUE(torch::equal(example.target(), kY));
+  EXPECT_NE(data->description().find("'step' is left out: it is a Int"), std::string::npos)
+      << data->description();
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
+#include <actswap/report/function_totals.h>
 #include <actswap/report/latency.h>
+#include <actswap/report/plan_table.h>
 #include <actswap/report/run.h>
 
 #include <gtest/gtest.h>
@@ -185,6 +187,41 @@ TEST(Report, InspectionHasCostsWhereTheyWereMeasured) {
   }
   EXPECT_GT(share, 0.0);
   EXPECT_LT(share, 1.0);
+}
+
+TEST(Report, FunctionsAreSummedUp) {
+  const auto made = plan(load(test_model("scripted_module.pt")),
+                         {.keep = {"cells.0*"}, .rules = {{"stem*", "relu6"}}});
+  std::map<std::string, SiteCost> costs;
+  costs["stem.2/forward/0"] = {.calls = 1, .milliseconds = 2.0, .share = 0.25};
+  costs["cells.0.act/forward/0"] = {.calls = 3, .milliseconds = 1.0, .share = 0.125};
+  const auto totals = function_totals(made, costs);
+  ASSERT_EQ(totals.size(), 1U);
+  EXPECT_EQ(totals[0].function, "mish");
+  EXPECT_EQ(totals[0].sites, 3U);
+  EXPECT_EQ(totals[0].swapped, 2U);
+  EXPECT_EQ(totals[0].targets, (std::map<std::string, std::size_t>{{"relu", 1}, {"relu6", 1}}));
+  EXPECT_EQ(totals[0].calls, 4);
+  EXPECT_EQ(totals[0].milliseconds, 3.0);
+  EXPECT_EQ(totals[0].share, 0.375);
+  const auto model = load(test_model("scripted_module.pt"));
+  EXPECT_NE(plan_table(model, made, costs).find(" 3.000   37.5 %  relu (1), relu6 (1)\n"),
+            std::string::npos)
+      << plan_table(model, made, costs);
+  const auto json =
+      nlohmann::json::parse(inspection_json(model, made, costs)).at("functions").at(0);
+  EXPECT_EQ(json.at("milliseconds"), 3.0);
+  EXPECT_EQ(json.at("targets"), nlohmann::json({{"relu", 1}, {"relu6", 1}}));
+}
+
+TEST(Report, TheFunctionThatCostsMostStandsFirst) {
+  const auto model = load(test_model("all_modules.pt"));
+  const auto made = plan(model, {});
+  std::map<std::string, SiteCost> costs;
+  for (const auto& planned : made.sites) {
+    costs[planned.site.id].milliseconds = planned.site.activation.to_string() == "tanh" ? 2.0 : 1.0;
+  }
+  EXPECT_EQ(function_totals(made, costs).front().function, "tanh");
 }
 
 }  // namespace

@@ -52,6 +52,57 @@ TEST_F(Files, AModelThatIsNone) {
   expect_file_errors(cases);
 }
 
+// What is told by its first bytes: as much of each as there is in a real file.
+TEST_F(Files, AModelOfAnotherProgram) {
+  const std::string zeros(300, '\0');
+  const std::pair<std::string, std::string> bad[] = {
+      {std::string("\x08\x0a\x12\x07pytorch\x1a\x05", 13) + zeros, "an ONNX model"},
+      {std::string("\x60\0\0\0\0\0\0\0{\"w\":{\"dtype\"", 20), "a safetensors file"},
+      {"GGUF" + zeros, "a GGUF file"},
+      {"\x89HDF\r\n\x1a\n" + zeros, "an HDF5 file"},
+      {std::string("\x1c\0\0\0TFL3", 8) + zeros, "a TensorFlow Lite model"},
+      {std::string("\x80\x04\x95", 3) + zeros, "a Python pickle"},
+      {"\x93NUMPY" + zeros, "an array of NumPy"},
+      {"\x1f\x8b" + zeros, "compressed with gzip"},
+      {"x" + std::string(256, '\0') + "ustar" + zeros, "a tar archive"}};
+  std::vector<Case> cases;
+  for (const auto& [bytes, kind] : bad) {
+    const auto name = "model" + std::to_string(cases.size());
+    write(name, bytes);
+    cases.push_back({{"inspect", name}, {name, "is " + kind, "expected a TorchScript file"}});
+  }
+  std::filesystem::create_directory(path("bert"));
+  write("bert/config.json", "{}");
+  std::filesystem::create_directory(path("saved"));
+  write("saved/saved_model.pb", "");
+  cases.push_back({{"inspect", "bert"}, {"a folder of Hugging Face's transformers"}});
+  cases.push_back({{"inspect", "saved"}, {"a SavedModel folder of TensorFlow"}});
+  expect_file_errors(cases);
+}
+
+TEST_F(Files, OperatorsOfAnotherLibrary) {
+  const auto model = model_file("foreign_op.pt");
+  write("text.so", "no library");
+  expect_file_errors({
+      {{"inspect", model}, {"'actswap_test::twice'", "--load-library"}},
+      {{"inspect", model, "--load-library", "missing.so"}, {"missing.so", "No such file"}},
+      {{"inspect", model, "--load-library", "text.so"}, {"text.so"}},
+  });
+  const Words library = {"--load-library", ACTSWAP_TEST_OPERATORS};
+  const auto with = [&](Words words) {
+    words.insert(words.end(), library.begin(), library.end());
+    return words;
+  };
+  const auto outcome = run_here(with({"convert", model, "-o", "relu.pt", "--input", "2x3"}));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "verified           yes"));
+  for (const auto& outcomes :
+       run_all({with({"verify", "relu.pt"}), with({"inspect", model}),
+                with({"bench", model, "--input", "2x3", "--rounds", "1"})})) {
+    EXPECT_EQ(outcomes.code, 0) << outcomes.err;
+  }
+}
+
 TEST_F(Files, EverySubcommandNamesTheMissingModel) {
   const auto model = model_file("scripted_module.pt");
   write_images("data.pt", 4);

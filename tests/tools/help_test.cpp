@@ -125,23 +125,51 @@ TEST_F(Completion, OffersSubcommandsOptionsAndWords) {
   EXPECT_TRUE(contains(offered({"actswap", "convert", "--run-dir", ""}), "compopt -o dirnames"));
 }
 
-// A shell that is not installed cannot read its script; the options are there in any case.
-TEST_F(Completion, EveryShellKnowsEveryOption) {
+class Shell : public Completion, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Shell, ReadsAScriptOfEveryOption) {
+  const std::string shell = GetParam();
   const auto help = run_here({"convert", "--help"}).out;
-  for (const auto& [shell, begin] : std::vector<std::pair<std::string, std::string>>{
-           {"bash", "--"}, {"zsh", "--"}, {"fish", "-l "}}) {
-    const auto script = run_here({"completion", shell}).out;
+  const auto script = run_here({"completion", shell}).out;
+  const std::regex line("[^\\\\]\n  (?:-., |    )--([a-z-]+)");
+  std::size_t count = 0;
+  for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
+    EXPECT_TRUE(contains(script, (shell == "fish" ? "-l " : "--") + (*found)[1].str()));
+    ++count;
+  }
+  EXPECT_GT(count, 50U);
+  if (std::system(("command -v " + shell + " > /dev/null").c_str()) != 0) {
+    GTEST_SKIP() << shell << " is not installed";
+  }
+  write("script", script);
+  EXPECT_EQ(std::system((shell + " -n '" + path("script") + "'").c_str()), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shells, Shell, ::testing::Values("bash", "zsh", "fish"));
+
+class ManPages : public InScratch {};
+
+TEST_F(ManPages, EverySubcommandHasOneOfAllItsOptions) {
+  const bool has_groff = std::system("command -v groff > /dev/null") == 0;
+  Words names = {"actswap"};
+  for (const auto& subcommand : kSubcommands) {
+    names.push_back("actswap-" + subcommand);
+    auto help = run_here({subcommand, "--help"}).out;
+    const auto page = read_file(ACTSWAP_MAN_PAGES "/" + names.back() + ".1");
     const std::regex line("[^\\\\]\n  (?:-., |    )--([a-z-]+)");
-    std::size_t count = 0;
     for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
-      EXPECT_TRUE(contains(script, begin + (*found)[1].str())) << shell;
-      ++count;
+      const auto option = "--" + (*found)[1].str();
+      EXPECT_TRUE(contains(page, std::regex_replace(option, std::regex("-"), "\\-"))) << subcommand;
     }
-    EXPECT_GT(count, 50U);
-    write("script." + shell, script);
-    const auto check = "command -v " + shell + " > /dev/null || exit 0; " + shell + " -n '" +
-                       path("script." + shell) + "'";
-    EXPECT_EQ(std::system(check.c_str()), 0) << shell;
+    EXPECT_TRUE(contains(page, ".SH NAME\nactswap\\-" + subcommand + " \\- "));
+  }
+  if (!has_groff) {
+    GTEST_SKIP() << "groff is not installed, which would say what is wrong in a page";
+  }
+  for (const auto& name : names) {
+    const auto command = "test -z \"$(groff -ww -man -Tutf8 -z '" ACTSWAP_MAN_PAGES "/" + name +
+                         ".1' 2>&1 | tee /dev/stderr)\"";
+    EXPECT_EQ(std::system(command.c_str()), 0) << name;
   }
 }
 

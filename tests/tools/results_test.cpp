@@ -98,9 +98,12 @@ TEST_F(Inspect, TableHasALineForEachSite) {
   EXPECT_TRUE(contains(outcome.out, "traced model, 531 parameters, 2 sites, 2 would be swapped"));
   EXPECT_TRUE(contains(outcome.out, "batch norm or dropout is fixed in the graph"));
   const auto lines = lines_of(outcome.out);
-  ASSERT_EQ(lines.size(), 5U) << outcome.out;
-  for (const std::size_t i : {3U, 4U}) {
-    EXPECT_TRUE(contains(lines[i], i == 3 ? " mish " : " silu "));
+  // The model, its mode; functions with all of them together; sites.
+  ASSERT_EQ(lines.size(), 11U) << outcome.out;
+  EXPECT_TRUE(std::regex_match(lines[4], std::regex("mish +1 +1  relu"))) << lines[4];
+  EXPECT_TRUE(std::regex_match(lines[6], std::regex("all +2 +2  relu"))) << lines[6];
+  for (const std::size_t i : {9U, 10U}) {
+    EXPECT_TRUE(contains(lines[i], i == 9 ? " mish " : " silu "));
     EXPECT_TRUE(contains(lines[i], " relu "));
     EXPECT_TRUE(contains(lines[i], "selected"));
   }

@@ -382,5 +382,14 @@ TEST_F(Streams, ActivationsAreTheTable) {
   }
 }
 
+TEST_F(Streams, ActivationsAreDrawn) {
+  const auto outcome = run_here({"activations", "silu", "relu", "--plot", "swap.svg"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(lines_of(outcome.out).size(), 3U) << outcome.out;
+  EXPECT_TRUE(contains(read_file(path("swap.svg")), ">silu</text>"));
+  expect_failure(run_here({"activations", "sliu"}), 2, {"did you mean 'silu'"});
+  expect_failure(run_here({"activations", "--plot", "missing/swap.svg"}), 3, {"missing"});
+}
+
 }  // namespace
 }  // namespace tool_test

@@ -44,7 +44,8 @@ std::string spelling(const OptionText& option, bool aligned) {
 std::string usage(const SubcommandText& subcommand) {
   std::string text = "actswap " + subcommand.name;
   for (const auto& argument : subcommand.arguments) {
-    text += " " + upper(argument.name) + (argument.repeats ? "..." : "");
+    const auto name = upper(argument.name) + (argument.repeats ? "..." : "");
+    text += argument.is_required ? " " + name : " [" + name + "]";
   }
   for (const auto& option : subcommand.options) {
     if (option.is_required) {

@@ -31,9 +31,12 @@ std::string quoted(const std::string& text, const std::string& quote, bool is_fi
   return "'" + result + "'";
 }
 
-// The first sentence is enough for a line.
+// As much as a line has room for.
 std::string brief(const OptionText& option) {
-  return option.help.substr(0, option.help.find_first_of(":;("));
+  constexpr std::size_t kMost = 64;
+  return option.help.size() <= kMost
+             ? option.help
+             : option.help.substr(0, option.help.rfind(' ', kMost - 4)) + " ...";
 }
 
 // The names of an option, as a pattern of `case`.

@@ -66,7 +66,7 @@ std::string page(const CommandText& command, const SubcommandText& subcommand) {
   if (!subcommand.examples.empty()) {
     text += ".SH EXAMPLES\n";
     for (const auto& each : subcommand.examples) {
-      text += ".PP\n.nf\n" + troff(each.command) + "\n.fi\n";
+      text += ".nf\n" + troff(each.command) + "\n.fi\n";
     }
   }
   return text + ".SH \"SEE ALSO\"\n.BR actswap (1)\n";

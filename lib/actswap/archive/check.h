@@ -18,8 +18,9 @@ ACTSWAP_API void check_model(const ZipArchive& archive);
 /// The checksums of what check_model leaves, the tensors. @throws FileError
 ACTSWAP_API void check_model_tensors(const ZipArchive& archive);
 
-/// A file of tensors that torch.save wrote, whole: data.pkl and its tensors.
+/// A file of tensors that torch.save wrote: data.pkl, which fits the other records, and their
+/// checksums, unless `with_checksums` is false: that reads no tensors.
 /// @throws FileError
-ACTSWAP_API void check_tensor_file(const ZipArchive& archive);
+ACTSWAP_API void check_tensor_file(const ZipArchive& archive, bool with_checksums = true);
 
 }  // namespace actswap

@@ -228,7 +228,8 @@ void ZipArchive::read_directory() {
     if (i == 0) {
       folder = record.name.substr(0, record.name.find('/') + 1);
     }
-    if (!folder.empty() && record.name.starts_with(folder)) {
+    // LibTorch refuses an archive without a folder, numpy writes no other.
+    if (record.name.starts_with(folder)) {
       record.name.erase(0, folder.size());
       add_record(std::move(record), header);
     }

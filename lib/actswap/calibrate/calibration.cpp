@@ -3,6 +3,9 @@
 #include <actswap/calibrate/calibrate.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
 
 namespace actswap {
 
@@ -12,28 +15,47 @@ std::string to_string(LayerFit fit) {
 
 namespace {
 
-std::string together(const JointFitResult& joint) {
-  if (joint.error_after < joint.error_before) {
-    return std::to_string(joint.passes) + " passes over all of them together, on " +
-           std::to_string(joint.inputs) + " inputs; ";
+// "1 layer fitted", "3 layers fitted"; nothing of none.
+void add(std::vector<std::string>& parts, std::size_t count, const char* one, const char* more) {
+  if (count > 0) {
+    parts.push_back(std::to_string(count) + " " + (count == 1 ? one : more));
   }
-  return joint.error_before > 0.0 ? "a fit of all of them together gained nothing; " : "";
+}
+
+void add_together(std::vector<std::string>& parts, const JointFitResult& joint) {
+  if (joint.error_after < joint.error_before) {
+    parts.push_back(std::to_string(joint.passes) + " passes over all of them together, on " +
+                    std::to_string(joint.inputs) + " inputs");
+  } else if (joint.error_before > 0.0) {
+    parts.emplace_back("a fit of all of them together gained nothing");
+  }
 }
 
 }  // namespace
 
 std::string summary(const Calibration& calibration) {
-  const auto shifted = std::count_if(calibration.sites.begin(), calibration.sites.end(),
-                                     [](const auto& site) { return !site.producer.empty(); });
-  const auto wide =
-      std::count_if(calibration.layers.begin(), calibration.layers.end(),
-                    [](const auto& layer) { return layer.fit == LayerFit::per_channel; });
-  const auto count = [](auto number) { return std::to_string(number); };
-  return count(shifted) + " of " + count(calibration.sites.size()) +
-         " sites shifted, by the layer before; " + count(calibration.layers.size()) +
-         " layers fitted, " + count(wide) + " of them per channel; " + together(calibration.joint) +
-         count(calibration.batch_norms.size()) + " batch norms estimated anew; " +
-         count(calibration.left_out.size()) + " left out";
+  const auto shifted = static_cast<std::size_t>(std::ranges::count_if(
+      calibration.sites, [](const auto& site) { return !site.producer.empty(); }));
+  const auto wide = static_cast<std::size_t>(std::ranges::count_if(
+      calibration.layers, [](const auto& layer) { return layer.fit == LayerFit::per_channel; }));
+  std::vector<std::string> parts;
+  if (shifted > 0) {
+    parts.push_back(std::to_string(shifted) + " of " + std::to_string(calibration.sites.size()) +
+                    " sites shifted, by the layer before");
+  }
+  add(parts, calibration.layers.size(), "layer fitted", "layers fitted");
+  if (wide > 0) {
+    parts.back() += ", " + std::to_string(wide) + " of them per channel";
+  }
+  add_together(parts, calibration.joint);
+  add(parts, calibration.batch_norms.size(), "batch norm estimated anew",
+      "batch norms estimated anew");
+  add(parts, calibration.left_out.size(), "layer or blend left out", "layers and blends left out");
+  std::string text;
+  for (const auto& part : parts) {
+    text += (text.empty() ? "" : "; ") + part;
+  }
+  return text.empty() ? "nothing to fit" : text;
 }
 
 void CalibrationOptions::validate() const {

@@ -2,8 +2,8 @@
 // dimension as a big-endian uint32, then the elements, big-endian, the last dimension fastest.
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
+#include <actswap/data/format.h>
 #include <actswap/data/gzip.h>
-#include <actswap/data/load.h>
 
 #include <torch/types.h>
 
@@ -158,6 +158,17 @@ torch::Tensor read_idx(const std::string& path) {
   file.expect_end();
   to_native_order(tensor);
   return tensor;
+}
+
+// Plain or gzip; files of other kinds that gzip has compressed are refused by read_idx.
+bool is_idx(const DataSource& source) {
+  return source.begin.starts_with("\x1f\x8b") ||
+         (source.begin.size() >= 2 && source.begin[0] == 0 && source.begin[1] == 0);
+}
+
+Columns read_idx_file(const DataSource& source) {
+  const auto name = std::filesystem::path(source.path).filename().string();
+  return {tensor_column(name.substr(0, name.find('.')), read_idx(source.path))};
 }
 
 }  // namespace actswap

@@ -1,11 +1,21 @@
-// Data sets from files.
+// Data sets from files. docs/formats.md says what each format holds.
 //
-//   images.idx[.gz],labels.idx[.gz]   an idx pair (MNIST's format), images first; gzip by content
-//   images.idx[.gz]                   the same without a target
-//   tensors.pt                        torch.save of a tensor, a tuple or list, or a dict of tensors
+//   DIR                                images DIR/CLASS/*.jpg (.png, .webp), or DIR/*.jpg
+//   data.pt                            torch.save of a tensor, a tuple or list, a dict, a list of
+//                                      pairs
+//   data.npy, .npz, .safetensors       arrays
+//   data.csv                           a column for each field
+//   shard-{000..003}.tar               WebDataset
+//   images.idx[.gz]                    MNIST's format
+//   images.npy,labels.npy              files of one tensor each, named by their stems
 //
-// Inputs of a .pt file are the keys that are the model's leading arguments by name, otherwise its
-// first tensors in order; what is left over are the targets, in order.
+// The format is told by the content. Examples are read as they are needed, so that
+// data may be larger than memory; what is compressed, CSV, and arrays whose first dimension varies
+// fastest are read into memory.
+//
+// Inputs are the tensors that are the model's leading arguments by name, otherwise the first ones
+// in order; what is left over are the targets, in order. Of two files the first holds the input and
+// the second the target.
 //
 // Inputs of uint8 become float32 in [0, 1], N x H x W ones N x 1 x H x W, then (x - mean) /
 // deviation per channel (dimension 1) where normalisation is asked for. Integer targets become
@@ -13,10 +23,12 @@
 #pragma once
 
 #include <actswap/base/export.h>
-#include <actswap/data/dataset.h>
+#include <actswap/data/image_options.h>
+#include <actswap/data/loaded_data.h>
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace actswap {
@@ -29,17 +41,18 @@ struct DataOptions {
   std::vector<std::string> targets = {};  ///< names or indices of the targets; empty: what is left
                                           ///< over
   std::int64_t limit = 0;                 ///< take the first so many examples; 0: all
+  ImageOptions images = {};               ///< of files of images
 };
 
-/// @param spec a path, or two paths with a comma between them (idx images, idx labels)
-/// @param argument_names the model's argument names without self, to match a dict's keys by name
+/// @param spec a path, or several with commas between them; `{000..003}` in one stands for a file
+///   for each number, whose examples follow each other
+/// @param argument_names the model's argument names without self, to match tensors by name
 /// @throws FileError for a file that cannot be read, is truncated, is of another format, or does
-/// not
-///   hold what is asked for; UsageError for options that make no sense and where inputs and target
-///   cannot be told apart without options.
-ACTSWAP_API std::shared_ptr<TensorDataset> load_data(const std::string& spec,
-                                                     const std::vector<std::string>& argument_names,
-                                                     const DataOptions& options = {});
+///   not hold what is asked for; UsageError for options that make no sense and where inputs and
+///   target cannot be told apart without options.
+ACTSWAP_API std::shared_ptr<LoadedData> load_data(const std::string& spec,
+                                                  const std::vector<std::string>& argument_names,
+                                                  const DataOptions& options = {});
 
 /// The tensor in an idx file, plain or gzip: any of its element types, dimensions as stored.
 ACTSWAP_API torch::Tensor read_idx(const std::string& path);

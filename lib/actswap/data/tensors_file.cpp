@@ -2,75 +2,127 @@
 #include <actswap/archive/check.h>
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
-#include <actswap/data/load.h>
+#include <actswap/data/format.h>
+#include <actswap/data/mapped_storages.h>
 
 #include <torch/script.h>
 
+#include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/serialization/import_read.h>
+
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
 namespace actswap {
 
 namespace {
 
-using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
-
 constexpr const char* kExpected =
-    "expected what torch.save writes of a tensor, a tuple or list of tensors, or a dict of tensors";
+    "expected what torch.save writes of a tensor, a tuple or list of tensors, a dict of tensors, "
+    "or "
+    "a list of pairs";
 
 constexpr std::string_view kArchive = "PK\x03\x04";  // how a zip archive begins
 
-std::vector<char> read_bytes(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    throw FileError("Cannot read '" + path + "': there is no such file");
-  }
-  if (!std::filesystem::is_regular_file(path, error)) {
-    throw FileError("Cannot read '" + path + "': " + kExpected + ", but it is no regular file");
-  }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> bytes(
-      static_cast<std::size_t>(file ? std::filesystem::file_size(path, error) : 0));
-  if (!file || error || !file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-    throw FileError("Cannot read '" + path + "': " + std::strerror(errno));
-  }
-  return bytes;
-}
+// The checksums of larger files are not compared, since that reads all of them.
+constexpr std::uint64_t kMostChecked = std::uint64_t{4} << 30;
 
 // LibTorch's own messages are internal assertions with a trace; the content says more.
-std::string found_instead(const std::vector<char>& bytes) {
-  const std::string_view content(bytes.data(), bytes.size());
-  if (content.empty()) {
-    return "it is empty";
-  }
-  if (!content.starts_with(kArchive)) {
-    return content.starts_with("\x80\x02")
-               ? "it is of torch.save's old format; save it again with a newer PyTorch"
-               : "it is no zip archive";
-  }
-  if (content.find("constants.pkl") != std::string_view::npos) {
+std::string found_in(const ZipArchive& archive) {
+  if (archive.find("constants.pkl") != nullptr) {
     return "it is a TorchScript model";
+  }
+  const auto* record = archive.find("data.pkl");
+  const auto content = record == nullptr ? "" : archive.read(*record);
+  if (content.find("torch.utils.data.dataset\n") != std::string::npos) {
+    return "it is a data set of torch.utils.data; save its tensors with Python: "
+           "x, y = zip(*dataset); torch.save({'x': torch.stack(x), 'y': torch.as_tensor(y)}, "
+           "FILE), "
+           "or torch.save(dataset.tensors, FILE) of a TensorDataset";
   }
   return "it is damaged, or holds other Python objects; of a state_dict save dict(state_dict)";
 }
 
-torch::Tensor checked(const c10::IValue& value, const std::string& name, const std::string& path) {
+c10::IValue unpickled(const std::string& path, const ZipArchive& archive,
+                      const std::shared_ptr<MappedFile>& mapped) {
+  if (archive.find("constants.pkl") == nullptr) {
+    try {
+      caffe2::serialize::PyTorchStreamReader reader(path);
+      return torch::jit::readArchiveAndTensors(
+          "data", "", "", std::nullopt, std::nullopt, torch::kCPU, reader,
+          torch::jit::Unpickler::defaultTypeParser, mapped_storages(archive, "data/", mapped));
+    } catch (const std::exception&) {
+      // below
+    }
+  }
+  throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but " +
+                  found_in(archive));
+}
+
+std::string problem_of(const c10::IValue& value) {
   if (!value.isTensor()) {
-    throw FileError("Expected tensors in '" + path + "', but its element '" + name + "' is a " +
-                    value.tagKind());
+    return "it is a " + value.tagKind() + "; expected a tensor";
   }
   const auto& tensor = value.toTensor();
   if (!tensor.defined() || tensor.layout() != torch::kStrided || tensor.is_meta() ||
       tensor.is_quantized()) {
-    throw FileError("Expected dense tensors in '" + path + "', but its element '" + name +
-                    "' is sparse, quantized or without data");
+    return "it is sparse, quantized or without data; expected a dense tensor";
   }
-  return tensor.detach().cpu();
+  return {};
+}
+
+struct Value {
+  std::string name;
+  c10::IValue value;
+};
+
+std::vector<c10::IValue> elements_of(const c10::IValue& value) {
+  return value.isTuple() ? value.toTupleRef().elements().vec() : value.toListRef().vec();
+}
+
+bool is_row(const c10::IValue& value) {
+  return value.isTuple() || value.isList();
+}
+
+// Undefined for what is neither a tensor nor a number.
+torch::Tensor tensor_of(const c10::IValue& value) {
+  return value.isInt()               ? torch::tensor(value.toInt(), torch::kInt64)
+         : value.isBool()            ? torch::tensor(value.toBool(), torch::kBool)
+         : value.isDouble()          ? torch::tensor(value.toDouble(), torch::kFloat32)
+         : problem_of(value).empty() ? value.toTensor().detach().cpu()
+                                     : torch::Tensor();
+}
+
+// A list of examples, each a tuple of tensors and numbers: a tensor for each place in the tuple.
+std::vector<Value> stacked(const std::vector<c10::IValue>& rows, const std::string& path) {
+  const auto width = elements_of(rows[0]).size();
+  std::vector<std::vector<torch::Tensor>> columns(width);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto where = "example " + std::to_string(i) + " of '" + path + "'";
+    const auto values = is_row(rows[i]) ? elements_of(rows[i]) : std::vector<c10::IValue>();
+    if (values.size() != width) {
+      throw FileError("Expected " + std::to_string(width) + " values in " + where +
+                      ", as in example 0");
+    }
+    for (std::size_t k = 0; k < width; ++k) {
+      const auto tensor = tensor_of(values[k]);
+      if (!tensor.defined()) {
+        throw FileError("Expected dense tensors and numbers in " + where + ", but found a " +
+                        values[k].tagKind());
+      }
+      if (!columns[k].empty() && (tensor.sizes() != columns[k][0].sizes() ||
+                                  tensor.scalar_type() != columns[k][0].scalar_type())) {
+        throw FileError("Expected values of one shape and type, but those of " + where +
+                        " differ from those of example 0");
+      }
+      columns[k].push_back(tensor);
+    }
+  }
+  std::vector<Value> values;
+  for (std::size_t k = 0; k < width; ++k) {
+    values.push_back({std::to_string(k), torch::stack(columns[k])});
+  }
+  return values;
 }
 
 std::string key_name(const c10::IValue& key, const std::string& path) {
@@ -84,48 +136,89 @@ std::string key_name(const c10::IValue& key, const std::string& path) {
                   key.tagKind());
 }
 
-NamedTensors named_tensors(const c10::IValue& content, const std::string& path) {
-  NamedTensors tensors;
-  const auto add = [&](const std::string& name, const c10::IValue& value) {
-    tensors.emplace_back(name, checked(value, name, path));
-  };
+std::vector<Value> values_in(const c10::IValue& content, const std::string& path) {
+  std::vector<Value> values;
   if (content.isTensor()) {
-    add("0", content);
-  } else if (content.isTuple() || content.isList()) {
-    const auto values =
-        content.isTuple() ? content.toTupleRef().elements().vec() : content.toListRef().vec();
-    for (const auto& value : values) {
-      add(std::to_string(tensors.size()), value);
-    }
-  } else if (content.isGenericDict()) {
+    return {{"0", content}};
+  }
+  if (content.isGenericDict()) {
     for (const auto& entry : content.toGenericDict()) {
-      add(key_name(entry.key(), path), entry.value());
+      values.push_back({key_name(entry.key(), path), entry.value()});
     }
-  } else {
+    return values;
+  }
+  if (!content.isTuple() && !content.isList()) {
     throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but it holds a " +
                     content.tagKind());
   }
-  return tensors;
+  const auto elements = elements_of(content);
+  if (content.isList() && !elements.empty() && is_row(elements[0])) {
+    return stacked(elements, path);
+  }
+  for (const auto& element : elements) {
+    values.push_back({std::to_string(values.size()), element});
+  }
+  return values;
+}
+
+struct Content {
+  std::shared_ptr<MappedFile> mapped;
+  std::vector<Value> values;
+};
+
+Content read_content(const DataSource& source) {
+  const ZipArchive archive(source.path);
+  check_tensor_file(archive, source.file->size() <= kMostChecked);
+  Content content{std::make_shared<MappedFile>(source.path), {}};
+  content.values = values_in(unpickled(source.path, archive, content.mapped), source.path);
+  return content;
 }
 
 }  // namespace
 
-NamedTensors read_tensors(const std::string& path) {
+bool is_tensors_file(const DataSource& source) {
+  return source.begin.starts_with(kArchive);
+}
+
+// A tensor whose rows lie one after the other in the file is read from there when it is needed.
+Columns read_tensors_file(const DataSource& source) {
+  const auto content = read_content(source);
+  Columns columns;
+  for (const auto& [name, value] : content.values) {
+    if (auto problem = problem_of(value); !problem.empty()) {
+      columns.push_back({name, nullptr, std::move(problem)});
+      continue;
+    }
+    const auto tensor = value.toTensor().detach().cpu();
+    const auto offset = content.mapped->offset_of(tensor.data_ptr());
+    columns.push_back(offset && tensor.is_contiguous()
+                          ? stored_column(name, source.file,
+                                          {*offset, tensor.scalar_type(), tensor.sizes().vec()})
+                          : tensor_column(name, tensor.clone(torch::MemoryFormat::Contiguous)));
+  }
+  return columns;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> read_tensors(const std::string& path) {
   const Reading reading(path);
-  const auto bytes = read_bytes(path);
-  const std::string_view view(bytes.data(), bytes.size());
-  if (view.starts_with(kArchive)) {
-    check_tensor_file(ZipArchive(view, path));
-  }
-  c10::IValue content;
-  try {
-    // torch::load reads only what C++'s torch::save writes.
-    content = torch::jit::pickle_load(bytes);
-  } catch (const std::exception&) {
+  const auto file = std::make_shared<DataFile>(path);
+  const DataSource source{path, file, file->begin(64), {}, {}};
+  if (!is_tensors_file(source)) {
+    const auto found = found_instead(source);
     throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but " +
-                    found_instead(bytes));
+                    (found.empty() ? "it is no zip archive" : found));
   }
-  return named_tensors(content, path);
+  const auto content = read_content(source);
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& [name, value] : content.values) {
+    if (const auto problem = problem_of(value); !problem.empty()) {
+      throw FileError("Expected tensors in '" + path + "', but as to its element '" + name + "', " +
+                      problem);
+    }
+    // A copy: the file may change, or go, while the tensor is there.
+    tensors.emplace_back(name, value.toTensor().detach().cpu().clone());
+  }
+  return tensors;
 }
 
 }  // namespace actswap

@@ -1,5 +1,6 @@
 // Reading a model file, and saying what a file is instead where it is none.
 #include <actswap/archive/check.h>
+#include <actswap/archive/file_kind.h>
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
 #include <actswap/base/sha256.h>
@@ -21,6 +22,8 @@ namespace actswap {
 
 namespace {
 
+constexpr char kExpected[] = "; expected a TorchScript file, as torch.jit.save writes it";
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -33,7 +36,7 @@ void check_is_archive(const std::string& path) {
     throw FileError("There is no file '" + path + "'");
   }
   if (fs::is_directory(status)) {
-    throw FileError("'" + path + "' is a folder; expected a TorchScript file");
+    throw FileError("'" + path + "' is " + folder_kind(path) + kExpected);
   }
   if (status.type() == fs::file_type::none) {
     throw FileError("Cannot read '" + path + "': " + error.message());
@@ -46,12 +49,16 @@ void check_is_archive(const std::string& path) {
   if (!file) {
     throw FileError("Cannot read '" + path + "': permission denied");
   }
-  char magic[4] = {};
-  file.read(magic, sizeof magic);
-  if (file.gcount() == 0) {
-    throw FileError("'" + path + "' is empty; expected a TorchScript file");
+  std::string begin(kFileKindBytes, '\0');
+  file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  begin.resize(static_cast<std::size_t>(file.gcount()));
+  if (begin.empty()) {
+    throw FileError("'" + path + "' is empty" + kExpected);
   }
-  if (file.gcount() < 4 || std::string(magic, 4) != std::string("PK\x03\x04", 4)) {
+  if (const auto kind = file_kind(begin); !kind.empty()) {
+    throw FileError("'" + path + "' is " + kind + kExpected);
+  }
+  if (!begin.starts_with("PK\x03\x04")) {
     throw FileError("'" + path +
                     "' is not a TorchScript file: it is no zip archive (a TorchScript file is what "
                     "torch.jit.save writes)");
@@ -69,7 +76,7 @@ bool has(const ZipArchive& archive, const std::string& record) {
 
 void check_is_torchscript(const std::string& path, const ZipArchive& archive) {
   if (!has(archive, "version") && !has(archive, ".data/version")) {
-    throw FileError("'" + path + "' is a zip archive, but not one of PyTorch");
+    throw FileError("'" + path + "' is a zip archive, but not one of PyTorch" + kExpected);
   }
   if (has(archive, "bytecode.pkl")) {
     throw FileError(
@@ -87,7 +94,15 @@ void check_is_torchscript(const std::string& path, const ZipArchive& archive) {
         "' comes from torch.export, which cannot be rewritten here; save the model with "
         "torch.jit.script(model).save(...) or torch.jit.trace(model, inputs).save(...)");
   }
-  if (has(archive, "data.pkl")) {
+  const auto* pickle = archive.find("data.pkl");
+  if (pickle != nullptr && holds_modules(archive.read(*pickle))) {
+    throw FileError(
+        "'" + path +
+        "' is a module that torch.save pickled: its code is in Python files, not in this one; load "
+        "it in Python and save it with torch.jit.script(model).save(...) or "
+        "torch.jit.trace(model, inputs).save(...)");
+  }
+  if (pickle != nullptr) {
     throw FileError(
         "'" + path +
         "' was written by torch.save and holds tensors only (a state_dict or a tensor), "

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/loaded_data.h>
 #include <actswap/measure/score.h>
 #include <actswap/pipeline/model_outputs.h>
 #include <actswap/run/model_run.h>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kExamples = 64;   // that the model is run on
 constexpr std::int64_t kBatch = 8;       // at a time, and of a loss that is tried
-constexpr std::int64_t kTargets = 1024;  // that are looked at where the data is not in memory
+constexpr std::int64_t kTargets = 1024;  // that are looked at where all are too many
 
 Example examples_of(const Dataset& data, std::int64_t begin, std::int64_t end) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
@@ -30,8 +31,12 @@ Example first_examples(const Dataset& data, std::int64_t count) {
 }
 
 torch::Tensor targets_of(const Dataset& data) {
-  const auto* tensors = dynamic_cast<const TensorDataset*>(&data);
-  return tensors != nullptr ? tensors->target() : first_examples(data, kTargets).target();
+  if (const auto* tensors = dynamic_cast<const TensorDataset*>(&data)) {
+    return tensors->target();
+  }
+  const auto* loaded = dynamic_cast<const LoadedData*>(&data);
+  const auto targets = loaded != nullptr ? loaded->target() : torch::Tensor();
+  return targets.defined() ? targets : first_examples(data, kTargets).target();
 }
 
 bool are_below(const torch::Tensor& targets, std::int64_t classes) {

@@ -1,5 +1,7 @@
 #include <actswap/graph/fixed_mode.h>
 #include <actswap/graph/sites.h>
+#include <actswap/report/formatted.h>
+#include <actswap/report/function_totals.h>
 #include <actswap/report/latency.h>
 #include <actswap/report/plan_table.h>
 
@@ -51,6 +53,43 @@ std::string head(const Model& model, const Plan& plan, const std::optional<Laten
   return text;
 }
 
+// "relu", or "relu (2), hard_mish" where there are several.
+std::string targets_text(const FunctionTotal& total) {
+  std::string text;
+  for (const auto& [target, count] : total.targets) {
+    text += (text.empty() ? "" : ", ") + target;
+    text += total.targets.size() > 1 ? " (" + std::to_string(count) + ")" : "";
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string total_row(const FunctionTotal& total, bool is_timed) {
+  const auto row = cell(total.function, 24) + formatted("%5zu %8zu", total.sites, total.swapped);
+  return row +
+         (is_timed ? formatted(" %9.3f %6.1f %%", total.milliseconds, 100.0 * total.share) : "") +
+         "  " + targets_text(total) + "\n";
+}
+
+// Functions first, so that two hundred sites need not be counted.
+std::string totals_table(const Plan& plan, const SiteCosts& costs) {
+  const bool is_timed = !costs.empty();
+  const auto totals = function_totals(plan, costs);
+  auto text = cell("function", 24) + "sites  swapped" + (is_timed ? "        ms    share" : "") +
+              "  becomes\n";
+  FunctionTotal all{.function = "all"};
+  for (const auto& total : totals) {
+    text += total_row(total, is_timed);
+    all.sites += total.sites;
+    all.swapped += total.swapped;
+    all.milliseconds += total.milliseconds;
+    all.share += total.share;
+    for (const auto& [target, count] : total.targets) {
+      all.targets[target] += count;
+    }
+  }
+  return text + (totals.size() > 1 ? total_row(all, is_timed) : "") + "\n";
+}
+
 }  // namespace
 
 std::string plan_table(const Model& model, const Plan& plan, const SiteCosts& costs,
@@ -64,6 +103,7 @@ std::string plan_table(const Model& model, const Plan& plan, const SiteCosts& co
     }
     return text + (operators.empty() ? " none\n" : "\n");
   }
+  text += "\n" + totals_table(plan, costs);
   text += cell("site", 40) + cell("activation", 16) + cell("form", 9) + cell("becomes", 14) +
           (costs.empty() ? "" : cell("shape", 18) + "       ms    share  ") + "why\n";
   for (const auto& planned : plan.sites) {

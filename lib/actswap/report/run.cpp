@@ -2,6 +2,7 @@
 #include <actswap/measure/sensitivity_plan.h>
 #include <actswap/report/claims.h>
 #include <actswap/report/formatted.h>
+#include <actswap/report/function_totals.h>
 #include <actswap/report/latency.h>
 #include <actswap/report/partial_swap.h>
 #include <actswap/report/partial_swap_json.h>
@@ -43,6 +44,23 @@ Json plan_json(const Plan& plan) {
                      {"reason", planned.reason}});
   }
   return sites;
+}
+
+Json totals_json(const Plan& plan, const std::map<std::string, SiteCost>& costs) {
+  Json functions = Json::array();
+  for (const auto& total : function_totals(plan, costs)) {
+    Json row = {{"function", total.function},
+                {"sites", total.sites},
+                {"swapped", total.swapped},
+                {"targets", total.targets}};
+    if (!costs.empty()) {
+      row["calls"] = total.calls;
+      row["milliseconds"] = total.milliseconds;
+      row["share"] = total.share;
+    }
+    functions.push_back(row);
+  }
+  return functions;
 }
 
 Json evaluation_json(const Evaluation& evaluation) {
@@ -133,6 +151,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
   if (latency) {
     json["latency"] = to_json_object(*latency);
   }
+  json["functions"] = totals_json(plan, costs);
   json["sites"] = plan_json(plan);
   for (auto& site : json["sites"]) {
     if (const auto cost = costs.find(site["id"].get<std::string>()); cost != costs.end()) {

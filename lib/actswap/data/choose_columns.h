@@ -1,0 +1,28 @@
+// Which columns of a file are the model's inputs, and which are targets.
+#pragma once
+
+#include <actswap/data/column.h>
+#include <actswap/data/load.h>
+
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct Parts {
+  Columns inputs;    ///< in the order of the model's arguments
+  Columns targets;   ///< empty: there are none
+  Columns left_out;  ///< with the reason
+};
+
+/// Inputs are the columns that the options name, otherwise those that are the model's leading
+/// arguments by name, otherwise the first ones; targets are those that the options name, otherwise
+/// what is left over. Of fields (CSV) inputs by order are all but the last one, and those that are
+/// not arguments by name are one input, N x fields.
+/// @param path for messages
+/// @throws FileError where there is no such column or it cannot be used; UsageError where inputs
+///   and targets cannot be told apart
+Parts choose_columns(Columns columns, const std::vector<std::string>& arguments,
+                     const DataOptions& options, const std::string& path);
+
+}  // namespace actswap

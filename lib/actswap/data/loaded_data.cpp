@@ -1,0 +1,126 @@
+#include <actswap/base/error.h>
+#include <actswap/data/choose_columns.h>
+#include <actswap/data/loaded_data.h>
+#include <actswap/data/prepare.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+// Before the limit is applied: it would hide that the files do not belong together.
+void check_sizes(const Parts& parts) {
+  for (const auto* columns : {&parts.inputs, &parts.targets}) {
+    for (const auto& [name, column, problem, is_field] : *columns) {
+      if (column->size() != parts.inputs[0].column->size()) {
+        throw FileError("Expected as many examples in '" + name + "' as in '" +
+                        parts.inputs[0].name + "', but got " + std::to_string(column->size()) +
+                        " and " + std::to_string(parts.inputs[0].column->size()));
+      }
+    }
+  }
+}
+
+std::string entry_shape(const torch::Tensor& batch) {
+  std::string text;
+  for (std::int64_t i = 1; i < batch.dim(); ++i) {
+    text += (i == 1 ? "" : " x ") + std::to_string(batch.size(i));
+  }
+  return text;
+}
+
+}  // namespace
+
+LoadedData::LoadedData(Parts parts, const DataOptions& options, const std::string& path)
+    : parts_(std::make_unique<const Parts>(std::move(parts))),
+      options_(std::make_unique<const DataOptions>(options)) {
+  check_sizes(*parts_);
+  size_ = parts_->inputs[0].column->size();
+  if (options.limit > 0) {
+    size_ = std::min(size_, options.limit);
+  }
+  if (size_ > 0) {
+    const std::int64_t first = 0;
+    const auto example = get({&first, 1});
+    const bool normalises = !options.mean.empty() || !options.deviation.empty();
+    if (normalises && std::none_of(example.inputs.begin(), example.inputs.end(),
+                                   [](const auto& input) { return input.is_floating_point(); })) {
+      throw UsageError("Expected an input of floats for --mean and --deviation, but '" + path +
+                       "' has integer inputs only");
+    }
+  }
+  description_ = describe();
+}
+
+LoadedData::~LoadedData() = default;
+
+std::int64_t LoadedData::size() const {
+  return size_;
+}
+
+Example LoadedData::get(std::span<const std::int64_t> indices) const {
+  for (const std::int64_t i : indices) {
+    if (i < 0 || i >= size_) {
+      throw UsageError("Expected indices of examples in [0, " + std::to_string(size_) +
+                       "), but got " + std::to_string(i));
+    }
+  }
+  Example example;
+  for (const auto& input : parts_->inputs) {
+    example.inputs.push_back(prepare_input(input.column->at(indices), *options_));
+  }
+  for (const auto& target : parts_->targets) {
+    example.targets.push_back(prepare_target(target.column->at(indices)));
+  }
+  return example;
+}
+
+torch::Tensor LoadedData::target(std::int64_t most) const {
+  if (parts_->targets.empty() || size_ == 0) {
+    return {};
+  }
+  const auto& column = *parts_->targets[0].column;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(size_, most)));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  const auto numbers = column.at({indices.data(), 1}).numel();
+  if (numbers * size_ > most) {
+    return {};
+  }
+  return prepare_target(column.at(indices));
+}
+
+std::string LoadedData::describe() const {
+  std::string text = std::to_string(size_) + (size_ == 1 ? " example" : " examples");
+  if (size_ == 0) {
+    return text;
+  }
+  const std::int64_t first = 0;
+  for (const auto& input : parts_->inputs) {
+    const auto stored = input.column->at({&first, 1});
+    const auto shape = entry_shape(prepare_input(stored, *options_));
+    const auto kind = input.column->kind();
+    text += "; input '" + input.name + "' " + shape + (shape.empty() ? "(" : " (") + kind +
+            (kind.empty() ? "" : "; ") + describe_input(stored, *options_) + ")";
+  }
+  for (const auto& target : parts_->targets) {
+    const auto stored = prepare_target(target.column->at({&first, 1}));
+    const auto classes = target.column->classes();
+    const auto shape = entry_shape(stored);
+    text += "; target '" + target.name + "' " + shape + (shape.empty() ? "(" : " (") +
+            c10::toString(stored.scalar_type()) +
+            (classes.empty() ? ""
+                             : ", " + std::to_string(classes.size()) +
+                                   " classes: " + classes.front() + " (0) to " + classes.back()) +
+            ")";
+  }
+  for (const auto& column : parts_->left_out) {
+    text += "; '" + column.name + "' is left out" +
+            (column.problem.empty() ? "" : ": " + column.problem);
+  }
+  return text;
+}
+
+}  // namespace actswap

@@ -1,0 +1,48 @@
+// Data from files: what is not in memory is read as it is needed.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/data/dataset.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+struct DataOptions;
+struct Parts;
+
+class ACTSWAP_API LoadedData : public Dataset {
+ public:
+  /// For load_data. @throws FileError where columns differ in the number of examples, or the first
+  /// example cannot be read; UsageError where the options do not fit the inputs
+  LoadedData(Parts parts, const DataOptions& options, const std::string& path);
+  ~LoadedData() override;
+
+  std::int64_t size() const override;
+  /// May be called by several threads.
+  /// @throws FileError for what cannot be read, with the file and the example; UsageError for
+  ///   indices outside of [0, size()) and for images of different sizes
+  Example get(std::span<const std::int64_t> indices) const override;
+
+  /// How the examples are read, in a line: "60000 examples; input 'images' 1 x 28 x 28 (uint8 /
+  /// 255, not normalised); target 'labels' (int64)".
+  const std::string& description() const { return description_; }
+  /// What the inputs were given for mean and deviation.
+  const DataOptions& options() const { return *options_; }
+
+  /// The first target of all examples, read without the inputs; undefined where there is none, or
+  /// where it has more than `most` numbers.
+  torch::Tensor target(std::int64_t most = std::int64_t{1} << 24) const;
+
+ private:
+  std::string describe() const;
+
+  std::unique_ptr<const Parts> parts_;
+  std::unique_ptr<const DataOptions> options_;
+  std::int64_t size_ = 0;
+  std::string description_ = {};
+};
+
+}  // namespace actswap
