@@ -58,7 +58,7 @@ struct Unprunable {
   std::string reason;
 };
 
-/// A weight of a linear or convolution layer.
+/// A parameter: a weight of a linear or convolution layer, or another one.
 struct LayerCost {
   std::string tensor;               ///< path
   std::vector<std::int64_t> sizes;  ///< of all its dimensions, with all units
@@ -84,7 +84,9 @@ struct Units {
   std::vector<UnitGroup> groups;
   std::vector<Unprunable> rest;
   std::vector<LayerCost> layers;
+  std::vector<LayerCost> others;  ///< all other parameters: their uses are 0
   std::vector<CountInCode> counts;
+  double value_multiplications = 0.0;  ///< of products of two values, of one example
 };
 
 /// Finds the units by running the module on the inputs, in eval mode, with labels on the entries of
@@ -103,7 +105,7 @@ ACTSWAP_API Keep keep_all(const Units& units);
 
 struct Cost {
   double multiplications = 0.0;  ///< of one example
-  double parameters = 0.0;       ///< elements of parameters that the units lie in, and of the rest
+  double parameters = 0.0;       ///< elements of all distinct parameters
 };
 /// Of the whole module after such a cut, exactly: layers, and products of two values of units.
 ACTSWAP_API Cost cost(const Units& units, const Keep& keep);
