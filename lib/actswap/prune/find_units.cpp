@@ -84,12 +84,13 @@ class UnitFinder {
     return units;
   }
 
+  // Empty: the number does not change, since units lie in another dimension.
   std::vector<Label> counted(const Count& count) const {
     const auto array = run_.algebra().compressed(count.array);
     std::vector<Label> labels;
-    for (std::int64_t i = count.begin; i < count.end; i += count.stride) {
-      const auto at = std::min(i, array.size(count.dim) - 1);
-      labels.push_back(labels_.root(array.select(count.dim, at).flatten()[0].item<Label>()));
+    for (std::int64_t i = count.begin; depends_on(array, count.dim) && i < count.end;
+         i += count.stride) {
+      labels.push_back(labels_.root(array.select(count.dim, i).flatten()[0].item<Label>()));
     }
     return labels;
   }
@@ -109,6 +110,9 @@ class UnitFinder {
         continue;
       }
       const auto labels = counted(count);
+      if (labels.empty()) {
+        continue;
+      }
       if (!count.place) {
         freeze_labels(labels, "its number is written in code that several modules share");
         continue;
@@ -256,7 +260,8 @@ class UnitFinder {
   void collect_counts() {
     std::set<Place> done;
     for (const auto& count : run_.counts()) {
-      if (count.follows || !count.place || !done.insert(*count.place).second) {
+      const auto labels = counted(count);
+      if (count.follows || !count.place || labels.empty() || !done.insert(*count.place).second) {
         continue;
       }
       CountInCode written{.object = count.place->object,
@@ -265,7 +270,7 @@ class UnitFinder {
                           .input = count.place->input,
                           .element = count.place->element};
       bool changes = false;
-      for (const auto label : counted(count)) {
+      for (const auto label : labels) {
         const auto place = places_.find(label);
         written.counted.push_back(place == places_.end() ? CountInCode::Unit{} : place->second);
         changes = changes || place != places_.end();
