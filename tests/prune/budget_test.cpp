@@ -19,7 +19,7 @@ SizeModel perceptron() {
   const auto inner = [](std::size_t group) {
     return SizedTensor::Dimension{.units = {{group, 1}}};
   };
-  const auto fixed = [](std::int64_t size) { return SizedTensor::Dimension{.fixed = size}; };
+  const auto fixed = [](double size) { return SizedTensor::Dimension{.fixed = size}; };
   return {.tensors = {{.dimensions = {inner(0), fixed(10)}, .multiplications = 1.0},
                       {.dimensions = {inner(0)}},
                       {.dimensions = {inner(1), inner(0)}, .multiplications = 1.0},

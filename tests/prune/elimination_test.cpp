@@ -197,7 +197,7 @@ TEST(Elimination, EliminationWithExchangesIsNeverWorseThanMagnitude) {
     exchanged += found;
     best_of_all += best;
   }
-  EXPECT_LT(exchanged, eliminated);  // exchanges help somewhere
+  EXPECT_LT(exchanged, eliminated);          // exchanges help somewhere
   EXPECT_LT(exchanged, 1.05 * best_of_all);  // a local search
 }
 

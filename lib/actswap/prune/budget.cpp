@@ -40,9 +40,9 @@ double loss_of(const GroupCurve& group, std::int64_t kept) {
 double SizedTensor::elements(const std::vector<std::int64_t>& kept) const {
   double product = 1.0;
   for (const auto& dimension : dimensions) {
-    auto size = static_cast<double>(dimension.fixed);
+    double size = dimension.fixed;
     for (const auto& [group, width] : dimension.units) {
-      size += static_cast<double>(width * kept.at(group));
+      size += width * static_cast<double>(kept.at(group));
     }
     product *= size;
   }
@@ -52,7 +52,7 @@ double SizedTensor::elements(const std::vector<std::int64_t>& kept) const {
 double SizeModel::parameters(const std::vector<std::int64_t>& kept) const {
   double sum = other_parameters;
   for (const auto& tensor : tensors) {
-    sum += tensor.elements(kept);
+    sum += tensor.is_parameter ? tensor.elements(kept) : 0.0;
   }
   return sum;
 }
@@ -121,11 +121,11 @@ void PruneBudget::validate() const {
 std::string to_string(const PruneBudget& budget) {
   switch (budget.kind) {
     case PruneBudget::Kind::multiplications:
-      return shown(100.0 * budget.value) + " % of the multiplications that can be pruned";
+      return "by " + shown(100.0 * budget.value) + " % of the multiplications that can be pruned";
     case PruneBudget::Kind::latency:
-      return shown(budget.value) + " of the latency";
+      return "to " + shown(budget.value) + " of the latency";
     case PruneBudget::Kind::parameters:
-      return shown(budget.value) + " parameters";
+      return "to " + shown(budget.value) + " parameters";
   }
   return "";
 }

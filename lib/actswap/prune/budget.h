@@ -17,15 +17,16 @@ namespace actswap {
 struct SizedTensor {
   struct Units {
     std::size_t group = 0;
-    std::int64_t width = 1;  ///< entries that each unit has in this dimension
+    double width = 1.0;  ///< entries that each unit has in this dimension, in the mean
   };
   struct Dimension {
-    std::int64_t fixed = 0;  ///< entries that belong to no unit
+    double fixed = 0.0;  ///< entries that belong to no unit
     std::vector<Units> units = {};
   };
   std::vector<Dimension> dimensions;
   /// That each of its elements takes part in, for one example; 0: it is not the weight of a layer.
   double multiplications = 0.0;
+  bool is_parameter = true;  ///< otherwise a buffer
 
   /// Number of elements. @param kept units of each group
   double elements(const std::vector<std::int64_t>& kept) const;
@@ -33,9 +34,8 @@ struct SizedTensor {
 
 /// What a model costs, as a function of the units that are kept.
 struct SizeModel {
-  std::vector<SizedTensor> tensors;    ///< those that the units change
-  double other_parameters = 0.0;       ///< elements of all other parameters
-  double other_multiplications = 0.0;  ///< of layers that no unit changes
+  std::vector<SizedTensor> tensors;  ///< those that the units change
+  double other_parameters = 0.0;     ///< elements of all other parameters
 
   double parameters(const std::vector<std::int64_t>& kept) const;
   /// Of the layers that the units change: what can be pruned.
@@ -65,8 +65,8 @@ struct PruneBudget {
   /// @throws UsageError for a value outside its range
   ACTSWAP_API void validate() const;
 };
-/// "half of ..." in words: "50 % of the multiplications that can be pruned", "0.6 x the latency",
-/// "2000000 parameters".
+/// After "prune": "by 50 % of the multiplications that can be pruned", "to 0.6 of the latency", "to
+/// 2000000 parameters".
 ACTSWAP_API std::string to_string(const PruneBudget& budget);
 
 /// One queue over all groups. Dead units go first. Then again and again the group gives a multiple

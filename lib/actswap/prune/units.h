@@ -100,26 +100,27 @@ ACTSWAP_API Units find_units(const torch::jit::Module& module,
                              const std::vector<torch::Tensor>& inputs);
 
 /// For each group of Units, for each unit: whether it stays. At least one of each group does.
-using Keep = std::vector<std::vector<bool>>;
-ACTSWAP_API Keep keep_all(const Units& units);
+using KeptUnits = std::vector<std::vector<bool>>;
+ACTSWAP_API KeptUnits keep_all(const Units& units);
 
 struct Cost {
   double multiplications = 0.0;  ///< of one example
   double parameters = 0.0;       ///< elements of all distinct parameters
 };
 /// Of the whole module after such a cut, exactly: layers, and products of two values of units.
-ACTSWAP_API Cost cost(const Units& units, const Keep& keep);
+ACTSWAP_API Cost cost(const Units& units, const KeptUnits& keep);
 
 /// The module without the units: the same tree, names and classes, smaller tensors, and numbers in
 /// code changed accordingly. Tensors that lose nothing are shared with `module`.
 /// @param module of which find_units found the units; its tensors may have other values since
 /// @throws UsageError where `keep` does not fit `units`, or a group would lose all of its units
 ACTSWAP_API torch::jit::Module cut(const torch::jit::Module& module, const Units& units,
-                                   const Keep& keep);
+                                   const KeptUnits& keep);
 
 /// Sets the columns that read removed units to 0, in place: what the cut module computes, at full
 /// size.
-ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units, const Keep& keep);
+ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
+                         const KeptUnits& keep);
 
 /// Adds to the bias of a layer what it gets from units whose values are the same everywhere:
 /// bias += sum over i of values[i] * (columns of the weight at entries[i], summed over the kernel).
