@@ -19,7 +19,7 @@ namespace jit = torch::jit;
 
 namespace {
 
-void check(const Units& units, const Keep& keep) {
+void check(const Units& units, const KeptUnits& keep) {
   if (keep.size() != units.groups.size()) {
     throw UsageError("Expected a choice for each of " + std::to_string(units.groups.size()) +
                      " groups of units, but got " + std::to_string(keep.size()));
@@ -39,7 +39,7 @@ void check(const Units& units, const Keep& keep) {
 // By tensor and dimension, ascending.
 using Removed = std::map<std::string, std::map<std::int64_t, std::set<std::int64_t>>>;
 
-Removed removed_entries(const Units& units, const Keep& keep) {
+Removed removed_entries(const Units& units, const KeptUnits& keep) {
   Removed removed;
   for (std::size_t i = 0; i < keep.size(); ++i) {
     for (const auto& slice : units.groups[i].slices) {
@@ -109,7 +109,8 @@ struct Change {
   }
 };
 
-std::map<std::string, std::vector<Change>> changes_of_code(const Units& units, const Keep& keep) {
+std::map<std::string, std::vector<Change>> changes_of_code(const Units& units,
+                                                           const KeptUnits& keep) {
   std::map<std::string, std::vector<Change>> changes;
   for (const auto& count : units.counts) {
     Change change{count.method, count.node, count.input, count.element, 0};
@@ -174,8 +175,8 @@ void change_code(const jit::Module& root,
 
 }  // namespace
 
-Keep keep_all(const Units& units) {
-  Keep keep;
+KeptUnits keep_all(const Units& units) {
+  KeptUnits keep;
   keep.reserve(units.groups.size());
   for (const auto& group : units.groups) {
     keep.emplace_back(static_cast<std::size_t>(group.count), true);
@@ -183,7 +184,7 @@ Keep keep_all(const Units& units) {
   return keep;
 }
 
-jit::Module cut(const jit::Module& module, const Units& units, const Keep& keep) {
+jit::Module cut(const jit::Module& module, const Units& units, const KeptUnits& keep) {
   check(units, keep);
   const torch::NoGradGuard without_gradients;
   auto edited = recompile(module);
@@ -201,7 +202,7 @@ jit::Module cut(const jit::Module& module, const Units& units, const Keep& keep)
   return recompile(edited);
 }
 
-void silence(const jit::Module& module, const Units& units, const Keep& keep) {
+void silence(const jit::Module& module, const Units& units, const KeptUnits& keep) {
   check(units, keep);
   const torch::NoGradGuard without_gradients;
   for (std::size_t i = 0; i < keep.size(); ++i) {
@@ -220,7 +221,7 @@ void silence(const jit::Module& module, const Units& units, const Keep& keep) {
   }
 }
 
-Cost cost(const Units& units, const Keep& keep) {
+Cost cost(const Units& units, const KeptUnits& keep) {
   check(units, keep);
   const auto removed = removed_entries(units, keep);
   Cost total{.multiplications = units.value_multiplications};

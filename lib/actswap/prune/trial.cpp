@@ -14,7 +14,7 @@ namespace {
 constexpr double kTolerance = 1e-3;  // of sums in another order
 
 // Every second unit of these groups goes.
-Keep every_second(const Units& units, const std::vector<std::size_t>& groups) {
+KeptUnits every_second(const Units& units, const std::vector<std::size_t>& groups) {
   auto keep = keep_all(units);
   for (const auto group : groups) {
     for (std::size_t i = 0; i < keep[group].size(); i += 2) {
