@@ -255,11 +255,44 @@ TEST(Units, StayWhereTheyCannotBeFollowed) {
        "    return torch.linear(y, self.w1)\n",
        {5, 3},
        {},
+       {"w0: is mixed with the other channels by sum", "w1: " + std::string(kOutput)}},
+      {"BranchThatWrites",
+       {{"w0", {6, 3}}, {"w1", {4, 6}}},
+       "    y = torch.linear(x, self.w0)\n"
+       "    if bool(x.sum() > 1000.0):\n"
+       "        y.add_(1.0)\n"
+       "    return torch.linear(y, self.w1)\n",
+       {5, 3},
+       {},
        {"w0: a branch that depends on the inputs reads it", "w1: " + std::string(kOutput)}},
+      {"TheSameSizeInTwoPlaces",
+       {{"w0", {6, 6}}, {"w1", {4, 6}}},
+       "    sizes = [30, 6]\n"
+       "    y = torch.linear(x.view(sizes), self.w0).view(sizes)\n"
+       "    return torch.linear(y, self.w1)\n",
+       {5, 6, 6},
+       {},
+       {"w0: its number is written in code that runs several times",
+        "w1: " + std::string(kOutput)}},
   };
   for (const auto& each : cases) {
     expect(each);
   }
+}
+
+// Whichever branch an input takes: both are looked at.
+TEST(Units, GoThroughBranches) {
+  const auto module = written("Branches", {{"w0", {6, 3, 3}}, {"w1", {4, 6, 3}}},
+                              "    y = torch.relu(torch.conv1d(x, self.w0))\n"
+                              "    if y.size(2) % 2 == 1:\n"
+                              "        y = torch.constant_pad_nd(y, [0, 1], 0.0)\n"
+                              "    return torch.conv1d(y, self.w1)\n");
+  const std::vector<torch::Tensor> even = {torch::randn({2, 3, 10})};
+  const std::vector<torch::Tensor> odd = {torch::randn({2, 3, 11})};
+  const auto units = find_units(module, even);
+  EXPECT_EQ(summary(units), Strings{"w0 6"});
+  expect_cuts_right(module, units, even);
+  expect_cuts_right(module, units, odd);
 }
 
 }  // namespace

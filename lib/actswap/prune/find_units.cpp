@@ -86,6 +86,9 @@ class UnitFinder {
 
   // Empty: the number does not change, since units lie in another dimension.
   std::vector<Label> counted(const Count& count) const {
+    if (!count.array.defined()) {
+      return {kFixed};
+    }
     const auto array = run_.algebra().compressed(count.array);
     std::vector<Label> labels;
     for (std::int64_t i = count.begin; depends_on(array, count.dim) && i < count.end;

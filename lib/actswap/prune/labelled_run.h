@@ -53,7 +53,7 @@ struct Place {
 struct Count {
   std::optional<Place> place;
   bool follows = false;  ///< computed from sizes: it is right by itself
-  at::Tensor array;      ///< labels
+  at::Tensor array;      ///< labels; undefined: of entries that stay
   std::int64_t dim = 0;
   std::int64_t begin = 0;  ///< the entries that are counted
   std::int64_t end = 0;
@@ -92,8 +92,7 @@ class LabelledRun {
   void give(const at::Tensor& tensor, LabelledShape shape);
   /// What the operator of a call makes of the labels of its tensors, when it moves entries about:
   /// it runs on the labels. Its other inputs are those of the call.
-  /// @param number that it fills new entries with, if any; it is given 0 there
-  void move(const OperatorCall& call, std::optional<std::size_t> fill = {});
+  void move(const OperatorCall& call);
   /// A number in code (an input of the call, or an element of one) that counts entries of a
   /// dimension of what has these labels: those from begin to end, every stride-th.
   void count(const OperatorCall& call, std::size_t input, std::int64_t element,
@@ -149,6 +148,8 @@ class LabelledRun {
   void run_fork(Frame& frame, torch::jit::Node* node);
   void run_operator(Frame& frame, torch::jit::Node* node);
   std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);
+  std::optional<std::vector<c10::IValue>> run_other(Frame& frame, const torch::jit::Block* block);
+  void tie_alternatives(const c10::IValue& taken, const c10::IValue& other);
   void freeze_captured(Frame& frame, const torch::jit::Block* block, const std::string& reason);
   std::optional<Place> place_of(const Frame& frame, const torch::jit::Node* node, std::size_t input,
                                 std::int64_t element);
@@ -172,6 +173,7 @@ class LabelledRun {
   std::vector<ValueCost> value_costs_;
   std::vector<at::Tensor> several_;
   double value_multiplications_ = 0.0;
+  bool is_other_ = false;  // in a branch that the inputs do not take
   double examples_ = 1.0;
 };
 

@@ -1,8 +1,8 @@
 #include <actswap/prune/layer_rules.h>
+#include <actswap/prune/moving_rules.h>
 #include <actswap/prune/operator_rules.h>
 
 #include <algorithm>
-#include <limits>
 #include <set>
 #include <sstream>
 #include <unordered_map>
@@ -14,6 +14,10 @@ namespace {
 using Rule = void (*)(const OperatorCall&, LabelledRun&);
 
 const std::string kOtherStays = "is combined with values whose channels stay";
+
+std::vector<std::int64_t> numbers(const c10::IValue& value) {
+  return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
+}
 
 void elementwise(const OperatorCall& call, LabelledRun& run) {
   LabelledShape result;
@@ -34,64 +38,6 @@ void of_first(const OperatorCall& call, LabelledRun& run) {
 }
 
 void moves(const OperatorCall& call, LabelledRun& run) {
-  run.move(call);
-}
-
-void ties_over(const OperatorCall& call, LabelledRun& run, std::int64_t dim,
-               const std::string& reason) {
-  for (const auto& shapes : call.shapes) {
-    for (const auto& shape : shapes) {
-      for (const auto& array : shape.arrays) {
-        run.algebra().tie_over(array, shape.wrap(dim), reason);
-      }
-    }
-  }
-}
-
-std::vector<std::int64_t> numbers(const c10::IValue& value) {
-  return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
-}
-
-// view, reshape, expand, unflatten: sizes in code follow those of what comes out.
-void reshape(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
-             std::int64_t first_dim) {
-  run.move(call);
-  const auto sizes = numbers(call.inputs.at(sizes_at));
-  const auto output = call.output();
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] >= 0) {
-      run.count_size(call, sizes_at,
-                     call.inputs[sizes_at].isInt() ? -1 : static_cast<std::int64_t>(i), output,
-                     first_dim + static_cast<std::int64_t>(i));
-    }
-  }
-}
-
-void view(const OperatorCall& call, LabelledRun& run) {
-  if (!call.inputs.at(1).isIntList()) {
-    run.move(call);  // as another type, which changes the last dimension
-    ties_over(call, run, -1, "is seen as another type");
-    return;
-  }
-  reshape(call, run, 1, 0);
-}
-
-void expand(const OperatorCall& call, LabelledRun& run) {
-  reshape(call, run, 1, 0);
-}
-
-void unflatten(const OperatorCall& call, LabelledRun& run) {
-  reshape(call, run, 2, call.shape().wrap(call.inputs.at(1).toInt()));
-}
-
-// One entry of a dimension: all others have to stay where they are.
-void select(const OperatorCall& call, LabelledRun& run) {
-  ties_over(call, run, call.inputs.at(1).toInt(), "is picked by its number");
-  run.move(call);
-}
-
-void unbind(const OperatorCall& call, LabelledRun& run) {
-  ties_over(call, run, call.inputs.at(1).toInt(), "is picked by its number");
   run.move(call);
 }
 
@@ -174,182 +120,9 @@ void spatial(const OperatorCall& call, LabelledRun& run) {
   }
 }
 
-// constant_pad_nd(x, pad, value), pad(x, pad, mode, value): entries that come in stay.
-void pads(const OperatorCall& call, LabelledRun& run) {
-  const bool is_general = call.name() == "pad";
-  if (is_general && call.inputs.at(2).toStringRef() != "constant") {
-    const auto pad = call.inputs.at(1).toIntVector();
-    for (std::size_t i = 0; i < pad.size() / 2; ++i) {
-      run.algebra().freeze_along(call.shape(),
-                                 call.shape().dim() - 1 - static_cast<std::int64_t>(i),
-                                 "is mirrored or repeated by pad");
-    }
-    run.move(call);
-    return;
-  }
-  run.move(call, is_general ? 3 : 2);
-}
-
-// cat(list, dim): where it does not lie along the channels, those of all tensors are the same.
-void concatenates(const OperatorCall& call, LabelledRun& run) {
-  const auto& shapes = call.shapes.at(0);
-  const auto dim = call.inputs.at(1).toInt();
-  run.move(call);
-  if (shapes.empty()) {
-    return;
-  }
-  const bool is_stack = call.name() == "stack";
-  const auto& output = call.output();
-  const auto at_dim = dim < 0 ? dim + output.dim() : dim;
-  const bool along =
-      !is_stack && std::any_of(shapes.begin(), shapes.end(), [&](const LabelledShape& shape) {
-        return std::any_of(shape.arrays.begin(), shape.arrays.end(), [&](const at::Tensor& array) {
-          return array.dim() > at_dim && depends_on(array, at_dim);
-        });
-      });
-  if (!along) {
-    auto result = run.shape_of(output);
-    for (auto& array : result.arrays) {
-      array = run.algebra().tie_over(array, at_dim, kOtherStays);
-    }
-    run.algebra().tidy(result);
-    run.give(output, std::move(result));
-  }
-}
-
-// slice(x, dim, start, end, step)
-void slices(const OperatorCall& call, LabelledRun& run) {
-  const auto& shape = call.shape();
-  const auto dim = shape.wrap(call.inputs.at(1).toInt());
-  const auto size = shape.sizes.at(static_cast<std::size_t>(dim));
-  const auto bound = [&](std::size_t input, std::int64_t otherwise) {
-    const auto given = call.inputs.at(input).isNone() ? otherwise : call.inputs[input].toInt();
-    return std::clamp<std::int64_t>(given < 0 ? given + size : given, 0, size);
-  };
-  const auto begin = bound(2, 0);
-  const auto end = bound(3, size);
-  if (begin == 0 && end == size && call.inputs.at(4).toInt() == 1) {
-    run.give(call.output(), shape);
-    return;
-  }
-  if (call.inputs.at(4).toInt() != 1) {
-    run.algebra().freeze_along(shape, dim, "is one of every few that a slice takes");
-  }
-  if (begin > 0) {
-    run.count(call, 2, -1, shape, dim, 0, begin);
-  }
-  if (end < size) {
-    run.count(call, 3, -1, shape, dim, 0, end);
-  }
-  run.move(call);
-}
-
-// narrow(x, dim, start, length)
-void narrows(const OperatorCall& call, LabelledRun& run) {
-  const auto& shape = call.shape();
-  const auto dim = shape.wrap(call.inputs.at(1).toInt());
-  const auto begin = call.inputs.at(2).toInt();
-  if (begin < 0) {
-    run.algebra().freeze_along(shape, dim, "is counted from the end by narrow");
-  } else {
-    run.count(call, 2, -1, shape, dim, 0, begin);
-    run.count(call, 3, -1, shape, dim, begin, begin + call.inputs.at(3).toInt());
-  }
-  run.move(call);
-}
-
-// Parts of a dimension that have to stay equally many: what is at one place of one goes with what
-// is there in the others.
-void tie_parts(const LabelledShape& shape, std::int64_t dim, std::int64_t parts, LabelledRun& run) {
-  const auto size = shape.sizes.at(static_cast<std::size_t>(dim));
-  for (const auto& array : shape.arrays) {
-    if (!depends_on(array, dim)) {
-      continue;
-    }
-    if (parts < 1 || size % parts != 0) {
-      run.algebra().freeze(array, "is split into parts of different sizes");
-      continue;
-    }
-    for (std::int64_t i = 1; i < parts; ++i) {
-      run.algebra().tie(array.narrow(dim, 0, size / parts),
-                        array.narrow(dim, i * (size / parts), size / parts), kOtherStays);
-    }
-  }
-}
-
-// chunk(x, parts, dim)
-void chunks(const OperatorCall& call, LabelledRun& run) {
-  tie_parts(call.shape(), call.shape().wrap(call.inputs.at(2).toInt()), call.inputs.at(1).toInt(),
-            run);
-  run.move(call);
-}
-
-// split(x, size, dim); split_with_sizes(x, sizes, dim), also as split
-void splits(const OperatorCall& call, LabelledRun& run) {
-  const auto& shape = call.shape();
-  const auto dim = shape.wrap(call.inputs.at(2).toInt());
-  if (call.inputs.at(1).isInt()) {
-    const auto part = call.inputs.at(1).toInt();
-    const auto size = shape.sizes.at(static_cast<std::size_t>(dim));
-    tie_parts(shape, dim, size % part == 0 ? size / part : 0, run);
-    run.count(call, 1, -1, shape, dim, 0, part);
-  } else {
-    std::int64_t begin = 0;
-    const auto sizes = call.inputs.at(1).toIntVector();
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      run.count(call, 1, static_cast<std::int64_t>(i), shape, dim, begin, begin + sizes[i]);
-      begin += sizes[i];
-    }
-  }
-  run.move(call);
-}
-
-// channel_shuffle(x, groups): each group is dealt out, and has to stay as large as the others.
-void shuffles(const OperatorCall& call, LabelledRun& run) {
-  tie_parts(call.shape(), 1, call.inputs.at(1).toInt(), run);
-  run.move(call);
-}
-
-// index(x, [i, None, j, ...]), index_select(x, dim, i)
-void looks_up(const OperatorCall& call, LabelledRun& run) {
-  const auto& shape = call.shape();
-  const std::string reason = "is looked up by an index";
-  if (call.name() == "index_select") {
-    run.algebra().freeze_along(shape, shape.wrap(call.inputs.at(1).toInt()), reason);
-  } else {
-    std::int64_t dim = 0;
-    for (const c10::IValue& index : call.inputs.at(1).toListRef()) {
-      const bool is_given = index.isTensor() && index.toTensor().defined();
-      const auto dims =
-          is_given && index.toTensor().scalar_type() == at::kBool ? index.toTensor().dim() : 1;
-      for (std::int64_t i = 0; i < dims; ++i, ++dim) {
-        if (is_given) {
-          run.algebra().freeze_along(shape, dim, reason);
-        }
-      }
-    }
-  }
-  run.move(call);
-}
-
 // max(x, y) is elementwise, max(x, dim) is not.
 void reduces_or_compares(const OperatorCall& call, LabelledRun& run) {
   call.is_tensor(1) ? elementwise(call, run) : reduces(call, run);
-}
-
-// glu(x, dim): the first half times the sigmoid of the second
-void glu(const OperatorCall& call, LabelledRun& run) {
-  const auto& shape = call.shape();
-  const auto dim = shape.wrap(call.inputs.at(1).toInt());
-  tie_parts(shape, dim, 2, run);
-  LabelledShape result;
-  for (const auto& array : shape.arrays) {
-    const auto size = array.size(dim);
-    result.arrays.push_back(
-        run.algebra().compressed(size > 1 ? array.narrow(dim, 0, size / 2) : array));
-  }
-  run.algebra().tidy(result);
-  run.give(call.output(), std::move(result));
 }
 
 void add_names(std::unordered_map<std::string, Rule>& table, Rule rule, const char* names) {
@@ -377,28 +150,28 @@ std::unordered_map<std::string, Rule> make_table() {
             "fill zero");
   add_names(table, moves,
             "permute transpose t numpy_T mT swapaxes swapdims movedim moveaxis unsqueeze squeeze "
-            "flatten pixel_shuffle pixel_unshuffle flip repeat_interleave repeat "
-            "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d "
-            "replication_pad2d replication_pad3d");
-  add_names(table, view, "view reshape _unsafe_view");
-  add_names(table, expand, "expand");
-  add_names(table, unflatten, "unflatten");
-  add_names(table, select, "select");
-  add_names(table, unbind, "unbind");
-  add_names(table, concatenates, "cat concat stack");
-  add_names(table, slices, "slice");
-  add_names(table, narrows, "narrow");
-  add_names(table, chunks, "chunk");
-  add_names(table, splits, "split split_with_sizes");
-  add_names(table, glu, "glu");
-  add_names(table, pads, "constant_pad_nd pad");
+            "flatten pixel_shuffle pixel_unshuffle flip repeat_interleave repeat");
+  add_names(table, view_rule, "view reshape _unsafe_view");
+  add_names(table, expand_rule, "expand");
+  add_names(table, unflatten_rule, "unflatten");
+  add_names(table, select_rule, "select");
+  add_names(table, unbind_rule, "unbind");
+  add_names(table, concatenates_rule, "cat concat stack");
+  add_names(table, slices_rule, "slice");
+  add_names(table, narrows_rule, "narrow");
+  add_names(table, chunks_rule, "chunk");
+  add_names(table, splits_rule, "split split_with_sizes");
+  add_names(table, glu_rule, "glu");
+  add_names(table, pads_rule,
+            "constant_pad_nd pad reflection_pad1d reflection_pad2d reflection_pad3d "
+            "replication_pad1d replication_pad2d replication_pad3d");
   add_names(table, mixes_dim, "softmax _softmax log_softmax cumsum roll softmin");
   add_names(table, reduces,
             "mean sum amax amin var std prod any all logsumexp argmax norm "
             "linalg_vector_norm");
   add_names(table, reduces_or_compares, "max min");
-  add_names(table, looks_up, "index index_select");
-  add_names(table, shuffles, "channel_shuffle");
+  add_names(table, looks_up_rule, "index index_select");
+  add_names(table, shuffles_rule, "channel_shuffle");
   add_names(table, spatial,
             "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d "
             "avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d "
