@@ -35,7 +35,7 @@ json cost_json(const actswap::Cost& cost) {
   return {{"multiplications", cost.multiplications}, {"parameters", cost.parameters}};
 }
 
-actswap::Keep random_keep(const actswap::Units& units, double share, std::uint64_t seed) {
+actswap::KeptUnits random_keep(const actswap::Units& units, double share, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   auto keep = actswap::keep_all(units);
   for (auto& group : keep) {

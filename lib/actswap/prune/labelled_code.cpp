@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 namespace actswap {
@@ -340,6 +341,8 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     }
   }
   const auto name = call.name();
+  frame_ = &frame;
+  count_comparison(frame, call);
   const bool computes = is_of_tensors(node) || node->kind() == c10::prim::CallMethod ||
                         node->kind() == c10::prim::CallFunction;
   call.outputs = execute(node, call.inputs);
@@ -357,7 +360,6 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
     is_sized = is_dynamic = true;
   } else if (computes && !asks_for_form(name)) {
-    frame_ = &frame;
     if (!apply_rule(call, *this) && has_labels) {
       for (const auto& input : call.inputs) {
         freeze_all(input, "its channels cannot be followed through " + name);
@@ -371,6 +373,53 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     const bool is_list = value.isTensorList();
     frame.cells[node->output(i)] = {std::move(value), is_number && !is_list && is_dynamic,
                                     is_number && is_sized};
+  }
+  note_sizes(frame, call);
+}
+
+// Which numbers are sizes of a tensor with labels: x.size(1), x.shape[1], b, c, h, w = x.shape.
+void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
+  const auto* node = call.node;
+  const auto name = call.name();
+  const auto give = [&](std::size_t output, std::shared_ptr<const LabelledShape> shape,
+                        std::int64_t dim) {
+    auto& cell = frame.cells.at(node->output(output));
+    cell.sizes_of = std::move(shape);
+    cell.dim = dim;
+  };
+  if (name == "size" && !call.shape().arrays.empty()) {
+    const auto shape = std::make_shared<const LabelledShape>(call.shape());
+    give(0, shape, call.inputs.size() > 1 ? shape->wrap(call.inputs[1].toInt()) : -1);
+    return;
+  }
+  const auto of_list =
+      node->inputs().empty() ? frame.cells.end() : frame.cells.find(node->input(0));
+  if (of_list == frame.cells.end() || of_list->second.sizes_of == nullptr ||
+      !of_list->second.value.isIntList()) {
+    return;
+  }
+  const auto shape = of_list->second.sizes_of;
+  if (name == "__getitem__") {
+    give(0, shape, shape->wrap(call.inputs[1].toInt()));
+  }
+  for (std::size_t i = 0; name == "ListUnpack" && i < node->outputs().size(); ++i) {
+    give(i, shape, static_cast<std::int64_t>(i));
+  }
+}
+
+// A size with a number that it has to be: the checks of norms and of attention.
+void LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
+  static const std::set<std::string> kNames = {"eq", "ne", "lt", "le", "gt", "ge"};
+  if (!kNames.contains(call.name()) || !call.inputs.at(0).isInt() || !call.inputs.at(1).isInt() ||
+      call.inputs[0].toInt() != call.inputs[1].toInt()) {
+    return;
+  }
+  for (const std::size_t i : {0U, 1U}) {
+    const auto& size = frame.cells.at(call.node->input(i));
+    const auto& number = frame.cells.at(call.node->input(1 - i));
+    if (size.sizes_of != nullptr && size.dim >= 0 && !number.is_sized) {
+      count(call, 1 - i, -1, *size.sizes_of, size.dim, 0, size.value.toInt());
+    }
   }
 }
 

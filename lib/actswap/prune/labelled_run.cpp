@@ -228,7 +228,11 @@ void LabelledRun::note_role(const at::Tensor& array, SliceRole role) {
   const auto label = array.flatten()[0].item<Label>();
   if (label != kFixed) {
     const auto owner = labels_.owner(label);
-    sources_[static_cast<std::size_t>(owner / 64)].roles.emplace(owner % 64, role);
+    auto& roles = sources_[static_cast<std::size_t>(owner / 64)].roles;
+    const auto [known, is_new] = roles.emplace(owner % 64, role);
+    if (!is_new && known->second != role) {
+      algebra_.freeze(array, "is computed and read by the same weight");
+    }
   }
 }
 

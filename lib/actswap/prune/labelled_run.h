@@ -122,6 +122,8 @@ class LabelledRun {
     c10::IValue value;
     bool is_dynamic = false;  // depends on the values or sizes of the inputs
     bool is_sized = false;    // computed from sizes of tensors
+    std::shared_ptr<const LabelledShape> sizes_of = {};  // whose sizes a list holds
+    std::int64_t dim = -1;                               // of which of them a number is
   };
   struct Frame {
     const Frame* caller = nullptr;
@@ -147,6 +149,8 @@ class LabelledRun {
   void run_call(Frame& frame, torch::jit::Node* node);
   void run_fork(Frame& frame, torch::jit::Node* node);
   void run_operator(Frame& frame, torch::jit::Node* node);
+  void note_sizes(Frame& frame, const OperatorCall& call);
+  void count_comparison(const Frame& frame, const OperatorCall& call);
   std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);
   std::optional<std::vector<c10::IValue>> run_other(Frame& frame, const torch::jit::Block* block);
   void tie_alternatives(const c10::IValue& taken, const c10::IValue& other);
