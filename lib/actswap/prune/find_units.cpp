@@ -225,6 +225,9 @@ class UnitFinder {
 
   void collect_rest() {
     for (const auto& source : run_.sources()) {
+      if (source.roles.empty() && source.is_parameter && source.tensor.dim() > 1) {
+        add_unknown(source);
+      }
       for (const auto& [dim, role] : source.roles) {
         const auto first = source.first.at(static_cast<std::size_t>(dim));
         std::int64_t kept = 0;
@@ -241,6 +244,22 @@ class UnitFinder {
                                          : "";
           found_.rest.push_back({module_path(source.path), some + reason});
         }
+      }
+    }
+  }
+
+  // A matrix that an operator without a rule reads.
+  void add_unknown(const SourceTensor& source) {
+    for (const auto first : source.first) {
+      if (first != kFixed && labels_.is_frozen(first)) {
+        const auto& reason = labels_.reason(first);
+        const bool is_said = !found_.rest.empty() &&
+                             found_.rest.back().name == module_path(source.path) &&
+                             found_.rest.back().reason == reason;
+        if (!is_said) {
+          found_.rest.push_back({module_path(source.path), reason});
+        }
+        return;
       }
     }
   }

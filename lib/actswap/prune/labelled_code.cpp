@@ -386,6 +386,9 @@ void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
     auto& cell = frame.cells.at(node->output(output));
     cell.sizes_of = std::move(shape);
     cell.dim = dim;
+    for (const auto& array : cell.sizes_of->arrays) {
+      cell.is_dynamic = cell.is_dynamic && !(dim >= 0 && depends_on(array, dim));
+    }
   };
   if (name == "size" && !call.shape().arrays.empty()) {
     const auto shape = std::make_shared<const LabelledShape>(call.shape());

@@ -41,8 +41,8 @@ struct UnitSlice {
 struct UnitGroup {
   std::string name;  ///< "layer1.0.conv1", or "conv1 and 3 others": the layers that compute it
   std::int64_t count = 0;  ///< of its units, > 1
-  /// In the order in which the model reads the tensors. The same tensor may have several, of
-  /// different dimensions.
+  /// In the order of the module's tensors. The same tensor may have several, of different
+  /// dimensions.
   std::vector<UnitSlice> slices;
   /// For each unit, of one example, with all other units there: layers, and products of two values
   /// (attention).
@@ -127,7 +127,7 @@ ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
 /// Exact for a linear layer, and for a convolution that pads nothing.
 /// @param input a slice of role `input`
 /// @param entries indices in its dimension; values has as many
-/// @return false where the layer has no bias, or one for several layers: nothing is changed
+/// @return false where the layer has no bias of its own: nothing is changed
 ACTSWAP_API bool fold_into_bias(const torch::jit::Module& module, const Units& units,
                                 const UnitSlice& input, const std::vector<std::int64_t>& entries,
                                 const torch::Tensor& values);
