@@ -51,6 +51,9 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
   callbacks.on_calibrated_site = [&](std::size_t done, std::size_t count) {
     display.count("calibrate", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
   };
+  callbacks.on_surveyed_layer = [&](std::size_t done, std::size_t count) {
+    display.count("survey", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
+  };
   callbacks.on_calibration_pass = [&](std::size_t done, std::size_t count) {
     display.count("fit together", static_cast<std::int64_t>(done),
                   static_cast<std::int64_t>(count));
@@ -70,7 +73,8 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
 
 int run(const CommonOptions& common, const CLI::App& subcommand, Options& options) {
   const auto model = load_model(options.model, options.thaws);
-  const auto the_plan = make_plan(model, options.plan);
+  const auto the_plan =
+      options.request.keeps_activations ? keep_activations(model) : make_plan(model, options.plan);
   if (options.is_dry) {
     print_plan(common, model, the_plan);
     return 0;
@@ -246,6 +250,25 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
       ->check(one_of({"fused", "stock"}));
 }
 
+void add_prune_flags(CLI::App& app, ConvertRequest& request) {
+  auto& prune = request.prune;
+  app.add_option("--prune", prune.share,
+                 "Remove units until this share of the multiplications that can be pruned is gone, "
+                 "above 0 and below 1; what remains is fitted to the original");
+  app.add_option_function<std::string>(
+         "--prune-to", [&prune](const std::string& text) { prune.to = PruneBudget::parse(text); },
+         "Remove units down to this share of the latency on --input (0.6x), or this many "
+         "parameters (2M, 500k)")
+      ->type_name("SIZE");
+  app.add_option("--prune-keep", prune.keep,
+                 "Keep all units of the layers that this glob matches, by module path")
+      ->allow_extra_args(false);
+  add_number(app, "--prune-round", prune.round, PruneOptions().round,
+             "Keep a multiple of this many units, which vector units like");
+  app.add_flag("--keep-activations", request.keeps_activations, "Swap no activation: prune alone")
+      ->excludes("--to", "--source", "--only", "--keep", "--site");
+}
+
 void add_gate_flags(CLI::App& app, ConvertRequest& request) {
   begin_group(app, "What is good enough",
               "actswap convert net.pt -o relu.pt --calibrate inputs.pt --min-agreement 0.98");
@@ -287,6 +310,7 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   add_ramp_flags(*subcommand, options->request);
   begin_group(*subcommand, "Files");
   options->exporting.add(*subcommand);
+  add_prune_flags(*subcommand, options->request);
   add_gate_flags(*subcommand, options->request);
 }
 

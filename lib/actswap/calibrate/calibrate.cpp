@@ -5,6 +5,7 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibration_inputs.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
@@ -58,17 +59,28 @@ constexpr std::int64_t kCopiesOfTensors = 13;
 // A training learns from signals that are noisier than what layers lack.
 constexpr double kShareOfRate = 0.4;
 
+// What a module that has lost units is compared with.
+struct Original {
+  const jit::Module& module;
+  const KeptEntries& kept;
+};
+
 class Calibrator {
  public:
-  Calibrator(jit::Module& blended, const Batches& batches, const InputStream* stream,
-             const CalibrationOptions& options, const CalibrationCallbacks& callbacks)
+  /// @param original null: what the module computes with its blends at 0
+  Calibrator(jit::Module& blended, const Original* original, const Batches& batches,
+             const InputStream* stream, const CalibrationOptions& options,
+             const CalibrationCallbacks& callbacks)
       : blended_(blended),
+        original_(original),
         options_(options),
         memory_(share_out(options.memory, bytes_of(batches))),
         callbacks_(callbacks),
-        program_(blended, batches),
+        program_(original == nullptr ? Program(blended, batches)
+                                     : Program(blended, original->module, batches)),
         stream_(program_.is_for_these_inputs() ? nullptr : stream),
-        neighbours_(find_neighbours(program_)),
+        neighbours_(
+            find_neighbours(program_, original == nullptr ? KeptEntries() : original->kept)),
         models_(program_, batches, options.memory, callbacks.should_stop),
         site_fit_(models_, blended, result_.sites),
         layer_fits_(models_, site_fit_, neighbours_.sites,
@@ -77,6 +89,11 @@ class Calibrator {
     for (const auto& batch : batches) {
       result_.inputs += batch.front().size(0);
     }
+    if (original_ != nullptr) {  // blends have their shifts
+      for (auto& layer : neighbours_.layers) {
+        layer.site = -1;
+      }
+    }
   }
 
   Calibration run() {
@@ -84,10 +101,17 @@ class Calibrator {
     result_.left_out = neighbours_.left_out;
     const auto fitted = fitted_tensors();
     const KeptState kept(blended_, fitted);  // a model may count its calls
-    Safeguard safeguard(blended_, models_.inputs().back(), fitted);
-    move_inner_blends();
+    auto safeguard = original_ == nullptr
+                         ? Safeguard(blended_, models_.inputs().back(), fitted)
+                         : Safeguard(blended_, original_->module, models_.inputs().back(), fitted);
+    if (original_ == nullptr) {
+      move_inner_blends();
+    }
     take_all_steps();
     tell();
+    if (callbacks_.on_solved) {
+      callbacks_.on_solved();
+    }
     fit_together();
     give_back_freed_memory();
     re_estimate(neighbours_.norms, program_, models_.inputs(),
@@ -134,7 +158,7 @@ class Calibrator {
 
   void tell() const {
     if (callbacks_.on_site) {
-      callbacks_.on_site(sites_done_, neighbours_.sites.size());
+      callbacks_.on_site(done_, count_);
     }
   }
 
@@ -193,7 +217,7 @@ class Calibrator {
     tell();
     site_fit_.fit(site);
     module_at(blended_, site.path).setattr("t", 1.0);
-    ++sites_done_;
+    ++done_;
   }
 
   void take_all_steps() {
@@ -204,8 +228,13 @@ class Calibrator {
       settled.push_back(step.settled);
     }
     models_.plan(settled, memory_.kept);
+    count_ = original_ == nullptr ? neighbours_.sites.size() : steps.size();
     for (std::size_t i = 0; i < steps.size(); ++i) {
       models_.begin_step(i);
+      if (original_ != nullptr) {
+        tell();
+        ++done_;
+      }
       steps[i].take();
     }
     models_.end_steps();
@@ -237,7 +266,9 @@ class Calibrator {
     std::vector<Step> steps;
     steps.reserve(neighbours_.sites.size() + neighbours_.layers.size() + neighbours_.norms.size());
     for (const auto& site : neighbours_.sites) {
-      steps.push_back(step_of(site));
+      if (original_ == nullptr) {
+        steps.push_back(step_of(site));
+      }
     }
     for (const auto& layer : neighbours_.layers) {
       steps.push_back(step_of(layer));
@@ -284,6 +315,7 @@ class Calibrator {
   }
 
   jit::Module& blended_;
+  const Original* original_;
   const CalibrationOptions& options_;
   MemoryShares memory_;
   const CalibrationCallbacks& callbacks_;
@@ -295,11 +327,13 @@ class Calibrator {
   BothModels models_;
   SiteFit site_fit_;
   LayerFits layer_fits_;
-  std::size_t sites_done_ = 0;
+  std::size_t done_ = 0;   // sites, or where they stay as they are steps
+  std::size_t count_ = 0;  // of these
 };
 
-Calibration calibrate_on(jit::Module& blended, const Batches& batches, const InputStream* stream,
-                         const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
+Calibration calibrate_on(jit::Module& blended, const Original* original, const Batches& batches,
+                         const InputStream* stream, const CalibrationOptions& options,
+                         const CalibrationCallbacks& callbacks) {
   if (batches.empty()) {
     throw UsageError("Expected inputs to calibrate with, but there are none");
   }
@@ -312,7 +346,7 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
   const EvalMode eval(blended);
   const auto begin = Clock::now();
   try {
-    auto result = Calibrator(blended, batches, stream, options, callbacks).run();
+    auto result = Calibrator(blended, original, batches, stream, options, callbacks).run();
     for_each_blend(blended, [](jit::Module& blend) { blend.setattr("t", 1.0); });
     result.seconds = seconds_since(begin);
     return result;
@@ -326,32 +360,12 @@ Calibration calibrate_on(jit::Module& blended, const Batches& batches, const Inp
   }
 }
 
-Batches cut_to_memory(const jit::Module& blended, const Batches& batches,
-                      const CalibrationOptions& options) {
-  return cut_to_fit(blended, batches, share_out(options.memory, bytes_of(batches)).batch);
-}
-
-// The batches that are fitted to, and on from there all of the data but what is held out.
-InputStream inputs_of_passes(const Dataset& data, const CalibrationOptions& options,
-                             const Batches& batches, std::uint64_t seed) {
-  auto order = shuffled_indices(data.size(), seed, 0);
-  std::int64_t fitted = 0;
-  for (std::size_t i = 0; i + batches_held_out(batches.size()) < batches.size(); ++i) {
-    fitted += batches[i].front().size(0);
-  }
-  order.erase(order.begin() + fitted, order.begin() + std::min(options.inputs, data.size()));
-  const auto largest = std::max_element(batches.begin(), batches.end(), [](auto& a, auto& b) {
-    return a.front().size(0) < b.front().size(0);
-  });
-  return {data, std::move(order), std::min(options.batch_size, largest->front().size(0))};
-}
-
 }  // namespace
 
 Calibration calibrate(jit::Module& blended, const Batches& batches,
                       const CalibrationOptions& options, const CalibrationCallbacks& callbacks) {
   options.validate();
-  return calibrate_on(blended, cut_to_memory(blended, batches, options), nullptr, options,
+  return calibrate_on(blended, nullptr, cut_to_memory(blended, batches, options), nullptr, options,
                       callbacks);
 }
 
@@ -359,13 +373,19 @@ Calibration calibrate(Retargeter& swap, const Dataset& data, const CalibrationOp
                       std::uint64_t seed, const CalibrationCallbacks& callbacks) {
   options.validate();
   swap.set_blend(0.0);
-  const auto whole = sample_inputs(data, options.inputs, options.batch_size, seed);
-  const auto batches = cut_to_memory(swap.module(), whole, options);
-  std::optional<InputStream> stream;
-  if (options.draws_each_pass && data.size() > options.inputs) {
-    stream.emplace(inputs_of_passes(data, options, batches, seed));
-  }
-  return calibrate_on(swap.module(), batches, stream ? &*stream : nullptr, options, callbacks);
+  const auto inputs = calibration_inputs(swap.module(), data, options, seed);
+  return calibrate_on(swap.module(), nullptr, inputs.batches,
+                      inputs.stream ? &*inputs.stream : nullptr, options, callbacks);
+}
+
+Calibration refit(jit::Module& pruned, const jit::Module& original, const KeptEntries& kept,
+                  const CalibrationInputs& inputs, const CalibrationOptions& options,
+                  const CalibrationCallbacks& callbacks) {
+  auto reference_module = original;
+  const EvalMode eval(reference_module);
+  const Original reference = {.module = reference_module, .kept = kept};
+  return calibrate_on(pruned, &reference, inputs.batches, inputs.stream ? &*inputs.stream : nullptr,
+                      options, callbacks);
 }
 
 }  // namespace actswap

@@ -39,6 +39,8 @@ namespace actswap {
 
 class Dataset;
 class Retargeter;
+struct CalibrationInputs;
+struct KeptEntries;
 
 struct CalibrationOptions {
   std::int64_t inputs = 1024;    ///< examples of the data that are looked at, > 0
@@ -123,8 +125,10 @@ ACTSWAP_API std::string summary(const Calibration& calibration);
 
 struct CalibrationCallbacks {
   std::function<bool()> should_stop = {};  ///< asked before each batch
-  /// Before each blend, and after the last: how many are done, of how many.
+  /// Before each blend (of a refit each layer), and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
+  /// When all layers are solved for, one after another: the module may be run and measured.
+  std::function<void()> on_solved = {};
   /// Before all layers are fitted together: in how many passes at most, which take about so many
   /// seconds.
   std::function<void(std::int64_t passes, double seconds)> on_joint_fit = {};
@@ -149,5 +153,15 @@ ACTSWAP_API Calibration calibrate(torch::jit::Module& blended,
 ACTSWAP_API Calibration calibrate(Retargeter& swap, const Dataset& data,
                                   const CalibrationOptions& options = {}, std::uint64_t seed = 0,
                                   const CalibrationCallbacks& callbacks = {});
+
+/// Fits a module that units were removed from to the original, as far as it goes: layers and norms
+/// in the order of the program, each to those of the original's outputs that it still has, then all
+/// together. Its blends stay at 1. Taken back where the outputs were nearer to the original's
+/// before.
+/// @param original blended by the same plan, at t = 0
+/// @throws as calibrate
+Calibration refit(torch::jit::Module& pruned, const torch::jit::Module& original,
+                  const KeptEntries& kept, const CalibrationInputs& inputs,
+                  const CalibrationOptions& options, const CalibrationCallbacks& callbacks = {});
 
 }  // namespace actswap

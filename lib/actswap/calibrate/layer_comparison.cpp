@@ -5,8 +5,8 @@
 namespace actswap {
 
 LayerComparison::LayerComparison(const torch::jit::Module& blended,
-                                 const torch::jit::Module& original)
-    : program_(blended, original), errors_(program_, find_neighbours(program_)) {
+                                 const torch::jit::Module& original, const KeptEntries& pruned)
+    : program_(blended, original), errors_(program_, find_neighbours(program_, pruned)) {
   moments_ = errors_.moments();
   const auto* end = program_.graph().return_node();
   moments_.push_back({end->input(0), program_.position(end)});

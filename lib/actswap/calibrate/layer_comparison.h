@@ -14,8 +14,10 @@ namespace actswap {
 class LayerComparison {
  public:
   /// @param original blended by the same plan, at t = 0
+  /// @param pruned what the blended one has of the original's tensors
   /// @throws UsageError where its code is another
-  LayerComparison(const torch::jit::Module& blended, const torch::jit::Module& original);
+  LayerComparison(const torch::jit::Module& blended, const torch::jit::Module& original,
+                  const KeptEntries& pruned = {});
 
   /// Whether there is no layer to compare.
   bool is_empty() const { return moments_.size() == 1; }

@@ -65,7 +65,8 @@ LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours
   for (const auto& layer : neighbours.layers) {
     moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
     compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
-                         .is_standardised = is_read_by_site(layer.compared)});
+                         .is_standardised = is_read_by_site(layer.compared),
+                         .kept = layer.kept_outputs});
   }
 }
 
@@ -76,8 +77,9 @@ torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
   }
   torch::Tensor sum;
   for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto& [channel_dim, is_standardised, kept] = compared_[i];
     const auto part =
-        lacking(values[i], originals[i], compared_[i].channel_dim, compared_[i].is_standardised);
+        lacking(values[i], of_kept(originals[i], kept, channel_dim), channel_dim, is_standardised);
     sum = sum.defined() ? sum + part : part;
   }
   return sum / static_cast<double>(values.size());

@@ -35,6 +35,7 @@ class LayerErrors {
   struct Compared {
     std::int64_t channel_dim = 1;
     bool is_standardised = false;
+    torch::Tensor kept;  // of the original's channels; undefined: all
   };
 
   std::vector<Compared> compared_;

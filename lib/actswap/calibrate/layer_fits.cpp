@@ -34,12 +34,40 @@ void change(const Layer& layer, const torch::Tensor& weight, const torch::Tensor
   add_offset(layer, offset);
 }
 
+}  // namespace
+
 std::int64_t rows_for(const Layer& layer) {
   const auto features = features_of(layer);
   return std::max(kRowsPerFeature * features, std::min(kRows, kValues / features));
 }
 
-}  // namespace
+bool has_batch(const Layer& layer, const torch::Tensor& input) {
+  return layer.is_convolution ? input.dim() == layer.weight.dim() : input.dim() > 1;
+}
+
+LayerValues layer_values(BothModels& models, const Layer& layer, std::size_t batch,
+                         const BlendSite* site) {
+  std::vector<Moment> moments = {models.read_by(layer.node, layer.input)};
+  const bool is_compared_elsewhere = layer.compared != layer.output;
+  if (is_compared_elsewhere) {
+    moments.insert(moments.end(), {models.made(layer.output), models.made(layer.compared)});
+  }
+  if (site != nullptr) {
+    moments.push_back(models.read_by(site->call, site->input));
+  }
+  const auto found = models.now(batch, moments);
+  const auto original = models.before(batch, {models.made(layer.compared)})[0];
+  LayerValues values = {.input = found[0],
+                        .original = of_kept(original, layer.kept_outputs, layer.channel_dim())};
+  if (is_compared_elsewhere) {
+    values.output = found[1];
+    values.now = found[2];
+  }
+  if (site != nullptr) {
+    values.site_input = found.back();
+  }
+  return values;
+}
 
 bool LayerFits::is_wide(const Layer& layer) const {
   return features_of(layer) > max_features_;
@@ -79,28 +107,11 @@ void LayerFits::fit(const Layer& layer) {
 // False where the layer cannot be fitted.
 bool LayerFits::draw(const Layer& layer, const BlendSite* site,
                      const std::function<void(LayerRows)>& take) {
-  std::vector<Moment> moments = {models_.read_by(layer.node, layer.input)};
-  const bool is_compared_elsewhere = layer.compared != layer.output;
-  if (is_compared_elsewhere) {
-    moments.insert(moments.end(), {models_.made(layer.output), models_.made(layer.compared)});
-  }
-  if (site != nullptr) {
-    moments.push_back(models_.read_by(site->call, site->input));
-  }
   RowDraw rows(layer, rows_for(layer), models_.batches());
   for (std::size_t i = 0; i < models_.batches(); ++i) {
-    const auto found = models_.now(i, moments);
-    if (!has_batch(layer, found[0])) {
+    const auto values = layer_values(models_, layer, i, site);
+    if (!expect_batch(layer, values.input)) {
       return false;
-    }
-    LayerValues values = {.input = found[0],
-                          .original = models_.before(i, {models_.made(layer.compared)})[0]};
-    if (is_compared_elsewhere) {
-      values.output = found[1];
-      values.now = found[2];
-    }
-    if (site != nullptr) {
-      values.site_input = found.back();
     }
     rows.draw(values, take);
   }
@@ -136,16 +147,18 @@ void LayerFits::refine(const Layer& layer, const BlendSite& site, ShiftRefinemen
 }
 
 void LayerFits::fit_channels(const Layer& layer) {
-  if (!has_batch(layer, models_.now(0, {models_.read_by(layer.node, layer.input)})[0])) {
+  if (!expect_batch(layer, models_.now(0, {models_.read_by(layer.node, layer.input)})[0])) {
     return;
   }
-  ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.is_convolution ? 1 : -1,
+  ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.channel_dim(),
                       layer.takes_offset());
-  add_batches(channels, models_.read_by(layer.node, layer.input));
+  add_batches(channels,
+              {models_.read_by(layer.node, layer.input), layer.kept_inputs, layer.channel_dim()});
   const auto correction = folded(layer, channels.solve());
-  const auto [before, after] = kept_if_nearer(
-      models_.made(layer.compared), [&] { change(layer, correction.weight, correction.offset); },
-      {layer.weight, layer.bias, layer.offset.tensor});
+  const auto [before, after] =
+      kept_if_nearer({models_.made(layer.compared), layer.kept_outputs, layer.channel_dim()},
+                     [&] { change(layer, correction.weight, correction.offset); },
+                     {layer.weight, layer.bias, layer.offset.tensor});
   result_.layers.push_back({.name = layer.name,
                             .fit = LayerFit::per_channel,
                             .error_before = before,
@@ -153,7 +166,7 @@ void LayerFits::fit_channels(const Layer& layer) {
 }
 
 void LayerFits::fit(const BatchNorm& norm) {
-  const auto output = models_.made(norm.output);
+  const Compared output = {models_.made(norm.output), norm.kept_channels, 1};
   ChannelFit channels(norm.weight.numel(), 1, true);
   add_batches(channels, output);
   const auto line = channels.solve();
@@ -170,22 +183,25 @@ std::size_t LayerFits::batches_of_channels() const {
 }
 
 // All but the last, which is held out, where there is more than one.
-void LayerFits::add_batches(ChannelFit& channels, const Moment& moment) {
+void LayerFits::add_batches(ChannelFit& channels, const Compared& compared) {
+  const auto& [moment, kept, channel_dim] = compared;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, batches_of_channels() - 1); ++i) {
-    channels.add(models_.now(i, {moment})[0], models_.before(i, {moment})[0]);
+    channels.add(models_.now(i, {moment})[0],
+                 of_kept(models_.before(i, {moment})[0], kept, channel_dim));
   }
 }
 
 // A change of these tensors, on what is held out.
-LayerFits::Errors LayerFits::kept_if_nearer(const Moment& compared,
+LayerFits::Errors LayerFits::kept_if_nearer(const Compared& compared,
                                             const std::function<void()>& change,
                                             std::vector<torch::Tensor> tensors) {
   const auto error = [&] {
     const auto last = batches_of_channels() - 1;
-    const auto original = models_.before(last, {compared});
-    const auto found = models_.now(last, {compared});
+    const auto& [moment, kept, channel_dim] = compared;
+    const auto original = of_kept(models_.before(last, {moment})[0], kept, channel_dim);
+    const auto found = models_.now(last, {moment});
     return std::sqrt(
-        difference(original[0], found[0]).to(torch::kDouble).square().mean().item<double>());
+        difference(original, found[0]).to(torch::kDouble).square().mean().item<double>());
   };
   std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
   const auto kept = copy_tensors(tensors);
@@ -201,9 +217,8 @@ LayerFits::Errors LayerFits::kept_if_nearer(const Moment& compared,
   return {error_before, error_before};
 }
 
-// A single example without a batch dimension cannot be told from a batch of fewer dimensions.
-bool LayerFits::has_batch(const Layer& layer, const torch::Tensor& input) {
-  const bool has = layer.is_convolution ? input.dim() == layer.weight.dim() : input.dim() > 1;
+bool LayerFits::expect_batch(const Layer& layer, const torch::Tensor& input) {
+  const bool has = has_batch(layer, input);
   if (!has) {
     result_.left_out.push_back(layer.name + ": its input has no batch dimension");
   }

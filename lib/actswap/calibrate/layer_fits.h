@@ -18,6 +18,14 @@
 
 namespace actswap {
 
+/// Rows for a regression: enough for its matrix to be well determined, no more.
+std::int64_t rows_for(const Layer& layer);
+/// A single example without a batch dimension cannot be told from a batch of fewer dimensions.
+bool has_batch(const Layer& layer, const torch::Tensor& input);
+/// What both models compute at the layer. @param site whose input is wanted too; null: none's
+LayerValues layer_values(BothModels& models, const Layer& layer, std::size_t batch,
+                         const BlendSite* site = nullptr);
+
 class LayerFits {
  public:
   /// @param max_features of a layer that is fitted by a regression
@@ -46,15 +54,21 @@ class LayerFits {
     double after;
   };
 
+  struct Compared {
+    Moment moment;
+    torch::Tensor kept;  // of the original's channels; undefined: all
+    std::int64_t channel_dim;
+  };
+
   bool draw(const Layer& layer, const BlendSite* site, const std::function<void(LayerRows)>& take);
   void refine(const Layer& layer, const BlendSite& site, ShiftRefinement& refinement,
               CalibratedLayer& record);
   void fit_channels(const Layer& layer);
   std::size_t batches_of_channels() const;
-  void add_batches(ChannelFit& channels, const Moment& moment);
-  Errors kept_if_nearer(const Moment& compared, const std::function<void()>& change,
+  void add_batches(ChannelFit& channels, const Compared& compared);
+  Errors kept_if_nearer(const Compared& compared, const std::function<void()>& change,
                         std::vector<torch::Tensor> tensors);
-  bool has_batch(const Layer& layer, const torch::Tensor& input);
+  bool expect_batch(const Layer& layer, const torch::Tensor& input);
 
   BothModels& models_;
   SiteFit& sites_;

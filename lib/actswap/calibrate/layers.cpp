@@ -16,11 +16,33 @@ namespace jit = torch::jit;
 
 namespace {
 
+// By the memory of a tensor, which views of it share.
+using Paths = std::map<const void*, std::string>;
+
+Paths paths_of(const jit::Module& module, const KeptEntries& pruned) {
+  Paths paths;
+  const auto add = [&](const std::string& path) {
+    const auto tensor = tensor_at(module, path);
+    if (tensor.defined()) {
+      paths.emplace(tensor.const_data_ptr(), path);
+    }
+  };
+  for (const auto& [entry, kept] : pruned.indices) {
+    add(entry.first);
+  }
+  for (const auto& path : pruned.readers) {
+    add(path);
+  }
+  return paths;
+}
+
 class Analysis {
  public:
-  explicit Analysis(Program& program)
+  Analysis(Program& program, const KeptEntries& pruned)
       : graph_(program.graph()),
         program_(program),
+        pruned_(pruned),
+        paths_(paths_of(program.module(), pruned)),
         tensors_(program),
         forms_(program, tensors_),
         affines_(program, tensors_),
@@ -41,7 +63,7 @@ class Analysis {
     // for.
     std::set<const jit::Value*> changed;
     for (jit::Node* node : graph_.nodes()) {
-      if (!is_blend_call(node) && !reads_any(node, changed)) {
+      if (!is_blend_call(node) && !reads_any(node, changed) && !reads_removed(node)) {
         continue;
       }
       for (const jit::Value* output : node->outputs()) {
@@ -56,7 +78,7 @@ class Analysis {
         found.left_out.push_back(module_of(matrix, node) + ": no fit for this equation of einsum");
       }
       const auto* form = forms_.at(node);
-      if (form == nullptr || !changed.contains(form->input)) {
+      if (form == nullptr || (!changed.contains(form->input) && !reads_removed(node))) {
         continue;
       }
       std::string reason;
@@ -74,6 +96,23 @@ class Analysis {
   }
 
  private:
+  // A layer that reads units which were removed, or are to be.
+  bool reads_removed(const jit::Node* node) const {
+    const auto* form = forms_.at(node);
+    const auto weight = form == nullptr ? torch::Tensor() : forms_.weight_of(*form);
+    return weight.defined() && pruned_.readers.contains(path_of(weight));
+  }
+
+  std::string path_of(const torch::Tensor& tensor) const {
+    const auto found = paths_.find(tensor.const_data_ptr());
+    return found == paths_.end() ? std::string() : found->second;
+  }
+
+  torch::Tensor kept_of(const torch::Tensor& tensor, std::int64_t dim) const {
+    const auto found = pruned_.indices.find({path_of(tensor), dim});
+    return found == pruned_.indices.end() ? torch::Tensor() : found->second;
+  }
+
   // The outermost node that holds it.
   const jit::Node* outermost(const jit::Node* node) const {
     while (node->owningBlock() != graph_.block()) {
@@ -156,6 +195,9 @@ class Analysis {
       return std::nullopt;
     }
     compare_at(layer);
+    const bool is_turned_over = form.has_inputs_first || layer.geometry.is_transposed;
+    layer.kept_outputs = kept_of(layer.weight, is_turned_over ? 1 : 0);
+    layer.kept_inputs = kept_of(layer.weight, is_turned_over ? 0 : 1);
     return layer;
   }
 
@@ -244,6 +286,7 @@ class Analysis {
     }
     norm.eps = eps->toDouble();
     norm.is_behind_layer = is_behind(node, layers);
+    norm.kept_channels = kept_of(norm.weight, 0);
     return norm;
   }
 
@@ -295,6 +338,8 @@ class Analysis {
 
   jit::Graph& graph_;
   const Program& program_;
+  const KeptEntries& pruned_;
+  Paths paths_;
   ProgramTensors tensors_;
   LayerForms forms_;
   Affines affines_;
@@ -312,8 +357,8 @@ void add_offset(const Layer& layer, const torch::Tensor& numbers) {
   }
 }
 
-Neighbourhood find_neighbours(Program& program) {
-  return Analysis(program).run();
+Neighbourhood find_neighbours(Program& program, const KeptEntries& pruned) {
+  return Analysis(program, pruned).run();
 }
 
 }  // namespace actswap

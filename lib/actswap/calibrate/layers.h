@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/calibrate/affines.h>
+#include <actswap/calibrate/kept_entries.h>
 #include <actswap/calibrate/layer_forms.h>
 #include <actswap/calibrate/program.h>
 
@@ -41,6 +42,10 @@ struct Layer {
   /// -1: there is none.
   std::int64_t site = -1;
   torch::Tensor site_scale;  ///< what those affines multiply each channel by; undefined: 1
+  /// Which of the original's outputs, and which of its input channels, the layer has; undefined:
+  /// all.
+  torch::Tensor kept_outputs = {};
+  torch::Tensor kept_inputs = {};
 
   std::int64_t channel_dim() const { return is_convolution ? 1 : -1; }  ///< of its output
   bool takes_offset() const { return bias.defined() || offset.tensor.defined(); }
@@ -85,17 +90,20 @@ struct BatchNorm {
   torch::Tensor running_mean;
   torch::Tensor running_var;
   double eps = 0.0;
-  bool is_behind_layer = false;  ///< one that is fitted, with nothing but affines between
+  bool is_behind_layer = false;      ///< one that is fitted, with nothing but affines between
+  torch::Tensor kept_channels = {};  ///< of the original's, that it has; undefined: all
 };
 
 struct Neighbourhood {
   std::vector<BlendSite> sites;
-  std::vector<Layer> layers;     ///< those that blends reach, through other layers too
-  std::vector<BatchNorm> norms;  ///< those that blends reach
-  std::vector<std::string> left_out =
-      {};  ///< layers that blends reach and that are not fitted: why
+  /// Those that blends or removed units reach, through other layers too.
+  std::vector<Layer> layers;
+  std::vector<BatchNorm> norms;  ///< those that these reach
+  /// Layers that these reach and that are not fitted: why.
+  std::vector<std::string> left_out = {};
 };
 
-Neighbourhood find_neighbours(Program& program);
+/// @param pruned what the fitted module has of the original's tensors
+Neighbourhood find_neighbours(Program& program, const KeptEntries& pruned = {});
 
 }  // namespace actswap

@@ -139,8 +139,13 @@ Program::Program(const jit::Module& blended, const jit::Module& copy, const Flat
   set_up();
 }
 
-Program::Program(const jit::Module& blended, const jit::Module& original)
-    : sides_{Side(blended, flat_forward(blended)), Side(original, flat_forward(original))} {
+Program::Program(const jit::Module& blended, const jit::Module& original, const Batches& batches)
+    : Program(blended, flat(blended, batches), original, flat(original, batches)) {}
+
+Program::Program(const jit::Module& blended, const Flat& flat_blended, const jit::Module& original,
+                 const Flat& flat_original)
+    : sides_{Side(blended, flat_blended.graph), Side(original, flat_original.graph)},
+      is_for_these_inputs_(flat_blended.is_for_these_inputs) {
   set_up();
 }
 

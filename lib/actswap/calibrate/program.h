@@ -44,9 +44,12 @@ class Program {
   ///   none, blends and layers in branches stay there
   /// @throws UsageError where the module does not accept them
   explicit Program(const torch::jit::Module& blended, const Batches& batches = {});
-  /// @param original blended by the same plan; its blends stay where they are
+  /// @param original blended by the same plan; its blends stay where they are. Sizes of tensors,
+  ///   and numbers in code that count them, may be others.
+  /// @param batches as above, for both
   /// @throws UsageError where its code is another
-  Program(const torch::jit::Module& blended, const torch::jit::Module& original);
+  Program(const torch::jit::Module& blended, const torch::jit::Module& original,
+          const Batches& batches = {});
 
   /// Whether branches were taken out that other inputs may not take.
   bool is_for_these_inputs() const { return is_for_these_inputs_; }
@@ -99,6 +102,8 @@ class Program {
   };
 
   Program(const torch::jit::Module& blended, const torch::jit::Module& copy, const Flat& flat);
+  Program(const torch::jit::Module& blended, const Flat& flat_blended,
+          const torch::jit::Module& original, const Flat& flat_original);
   static Flat flat(const torch::jit::Module& blended, const Batches& batches);
   void set_up();
   void pair_up();

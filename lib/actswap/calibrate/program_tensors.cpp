@@ -32,6 +32,26 @@ bool reads_values(const jit::Node* node) {
 
 }  // namespace
 
+torch::Tensor tensor_at(const jit::Module& module, const std::string& path) {
+  auto object = module._ivalue();
+  for (std::size_t begin = 0;;) {
+    const auto end = path.find('.', begin);
+    const auto slot = object->type()->findAttributeSlot(path.substr(begin, end - begin));
+    if (!slot) {
+      return {};
+    }
+    const auto& value = object->getSlot(*slot);
+    if (end == std::string::npos) {
+      return value.isTensor() ? value.toTensor() : torch::Tensor();
+    }
+    if (!value.isObject()) {
+      return {};
+    }
+    object = value.toObject();
+    begin = end + 1;
+  }
+}
+
 std::string attribute_path(const jit::Value* value) {
   std::string path;
   for (; value->node()->kind() == c10::prim::GetAttr; value = value->node()->input(0)) {

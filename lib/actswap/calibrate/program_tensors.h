@@ -43,6 +43,9 @@ class ProgramTensors {
   std::unordered_set<const c10::TensorImpl*> constants_;  // in the code of the module
 };
 
+/// The parameter or buffer at a path like "body.0.conv.weight"; undefined: there is none.
+torch::Tensor tensor_at(const torch::jit::Module& module, const std::string& path);
+
 /// "body.0.conv.weight" of a chain of attributes, wherever it begins.
 std::string attribute_path(const torch::jit::Value* value);
 

@@ -39,6 +39,16 @@ Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inp
   move_all(blended_, 0.0);
 }
 
+Safeguard::Safeguard(jit::Module& blended, const jit::Module& original,
+                     const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted)
+    : blended_(blended),
+      inputs_(inputs),
+      fitted_(std::move(fitted)),
+      before_(copy_tensors(fitted_)),
+      original_outputs_(outputs_of(original, inputs)) {
+  swap_alone_ = error();
+}
+
 double Safeguard::error() {
   const auto outputs = outputs_of(blended_, inputs_);
   double sum = 0.0;

@@ -15,6 +15,10 @@ class Safeguard {
   /// @param fitted the tensors that may be changed
   Safeguard(torch::jit::Module& blended, const std::vector<torch::Tensor>& inputs,
             std::vector<torch::Tensor> fitted);
+  /// For a module whose blends stay at 1: puts the tensors back where the module that it is now is
+  /// nearer to the original.
+  Safeguard(torch::jit::Module& blended, const torch::jit::Module& original,
+            const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted);
   /// With the blends at 1: puts the tensors back where the outputs are farther from the original's
   /// than those of the swap alone, by sum of squares. @return whether it did
   bool undo_harm();

@@ -3,6 +3,7 @@
 #include <actswap/graph/plan.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace actswap {
 
@@ -91,6 +92,15 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 std::size_t Plan::swapped() const {
   return static_cast<std::size_t>(std::count_if(
       sites.begin(), sites.end(), [](const PlannedSite& site) { return site.target.has_value(); }));
+}
+
+Plan keep_activations(const Model& model) {
+  check_has_no_blends(model);
+  Plan plan;
+  for (auto& site : find_sites(model)) {
+    plan.sites.push_back({std::move(site), std::nullopt, "kept by --keep-activations"});
+  }
+  return plan;
 }
 
 Plan plan(const Model& model, const PlanOptions& options) {

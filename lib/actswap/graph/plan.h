@@ -37,6 +37,10 @@ struct ACTSWAP_API Plan {
 /// '*' matches any run of characters, '?' one; anything else itself.
 ACTSWAP_API bool glob_match(std::string_view pattern, std::string_view text);
 
+/// A plan that swaps nothing: units are pruned, and functions stay.
+/// @throws UsageError for a model that has blends in it already
+ACTSWAP_API Plan keep_activations(const Model& model);
+
 /// @throws UsageError for an unknown target or source (with the nearest name), a pattern that
 ///   matches no site, or a model that has blends in it already.
 ACTSWAP_API Plan plan(const Model& model, const PlanOptions& options);

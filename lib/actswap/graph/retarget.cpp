@@ -11,9 +11,10 @@ namespace actswap {
 
 namespace jit = torch::jit;
 
-Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors, BlendCode code)
+Retargeter::Retargeter(const Model& model, const Plan& plan, Tensors tensors, BlendCode code,
+                       bool may_swap_nothing)
     : original_(model), plan_(plan) {
-  if (plan.swapped() == 0) {
+  if (plan.swapped() == 0 && !may_swap_nothing) {
     throw UsageError("The plan swaps nothing: " + std::to_string(plan.sites.size()) +
                      " sites, none selected (actswap inspect says why for each)");
   }
@@ -33,6 +34,11 @@ void Retargeter::observe_blends() {
   const auto edited = recompile(module_);
   insert_blend_observers(edited);
   module_ = recompile(edited);
+  find_blends();
+}
+
+void Retargeter::replace(const jit::Module& module) {
+  module_ = module;
   find_blends();
 }
 

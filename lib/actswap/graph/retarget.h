@@ -33,9 +33,10 @@ enum class Tensors {
 class ACTSWAP_API Retargeter {
  public:
   /// Works on a copy of the model.
-  /// @throws UsageError for a plan that swaps nothing or does not belong to this model.
+  /// @throws UsageError for a plan that does not belong to this model, or swaps nothing unless
+  ///   `may_swap_nothing`
   Retargeter(const Model& model, const Plan& plan, Tensors tensors = Tensors::copied,
-             BlendCode code = BlendCode::fused);
+             BlendCode code = BlendCode::fused, bool may_swap_nothing = false);
 
   /// The blended module: forward, parameters, train, eval, save as with any other.
   torch::jit::Module& module() { return module_; }
@@ -52,6 +53,9 @@ class ACTSWAP_API Retargeter {
   /// the same. Not for a module that is to be saved with its blends: the file would need this
   /// library.
   void observe_blends();
+
+  /// Goes on with another module that has the same blends: one that units were cut from.
+  void replace(const torch::jit::Module& module);
 
   /// The retargeted module: blends gone, target functions in their places, stock operators only.
   /// A copy: this object stays usable.

@@ -30,7 +30,7 @@ ConversionState::ConversionState(const Model& the_model, const Plan& plan,
       is_measurable(options.is_measurable()),
       swap(model, plan,
            options.train_data || options.calibration_data ? Tensors::copied : Tensors::shared,
-           options.blend_code) {
+           options.blend_code, options.keeps_activations) {
   run.model_path = model.path;
   run.output = options.output;
   run.run_directory = options.run_directory;

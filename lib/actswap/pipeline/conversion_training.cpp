@@ -239,7 +239,8 @@ torch::jit::Module ConversionTraining::original_for(const Loss& loss, Tensors te
     return tensors == Tensors::copied ? reload(state_.model.module)
                                       : recompile(state_.model.module);
   }
-  Retargeter blended(state_.model, state_.run.plan, tensors, BlendCode::stock);
+  Retargeter blended(state_.model, state_.run.plan, tensors, BlendCode::stock,
+                     state_.options.keeps_activations);
   if (loss.has(Signal::sites)) {
     blended.observe_blends();
   }

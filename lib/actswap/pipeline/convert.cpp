@@ -7,6 +7,7 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/conversion_pruning.h>
 #include <actswap/pipeline/conversion_state.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
@@ -20,12 +21,6 @@
 namespace actswap {
 
 namespace {
-
-std::string time_of_passes(std::int64_t passes, double seconds) {
-  return "fitting all layers together: at most " + std::to_string(passes) +
-         (passes == 1 ? " pass" : " passes") + ", about " +
-         std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
-}
 
 // Relative to the largest output.
 constexpr double kTolerance = 1e-5;
@@ -55,7 +50,9 @@ class Conversion {
       state_.run.original = state_.measure(state_.original);
       check_gate_can_pass();
       state_.swap.set_blend(1.0);
-      state_.run.swap_alone = state_.measure(state_.swap.module());
+      if (!state_.options.keeps_activations) {
+        state_.run.swap_alone = state_.measure(state_.swap.module());
+      }
     }
     retarget();
   }
@@ -106,8 +103,14 @@ class Conversion {
   }
 
   void retarget() {
-    if (state_.options.calibration_data) {
+    if (state_.options.calibration_data && !state_.options.keeps_activations) {
       calibrate_retargeted();
+    }
+    if (state_.options.prune) {
+      prune_retargeted(state_);
+    }
+    if (state_.options.calibration_data) {
+      prepare_training();
     }
     if (state_.run.trained) {
       training_.train_retargeted();
@@ -193,8 +196,7 @@ class Conversion {
                                double seconds) { state_.message(time_of_passes(passes, seconds)); },
         .on_pass = state_.callbacks.on_calibration_pass};
     state_.swap.set_blend(0.0);
-    const bool is_ramp = state_.run.trained && state_.schedule.at(0.0) < 1.0;
-    if (is_ramp) {
+    if (is_ramp()) {
       state_.calibrated_ramp.emplace(state_.swap.module());
     }
     state_.run.calibration = calibrate(state_.swap, data, state_.options.calibration,
@@ -203,19 +205,26 @@ class Conversion {
     for (const auto& reason : state_.run.calibration->left_out) {
       state_.message("not calibrated: " + reason);
     }
-    if (state_.run.trained && state_.options.learning_rate.kind == LearningRate::Kind::calibrated) {
-      state_.run.train.learning_rate =
-          default_learning_rate(state_.run.calibration->learning_rate,
-                                state_.run.train.steps(state_.options.train_data->size()));
-      state_.message("learning rate: " + number(state_.run.train.learning_rate));
-    }
     if (state_.is_measurable) {
       state_.run.calibrated = state_.measure(state_.swap.module());
     }
-    if (is_ramp) {
+    state_.record();
+  }
+
+  bool is_ramp() const { return state_.run.trained && state_.schedule.at(0.0) < 1.0; }
+
+  // By what the last fit has left to be learnt.
+  void prepare_training() {
+    const auto& fit =
+        state_.run.pruning ? state_.run.pruning->pruning.refit : *state_.run.calibration;
+    if (state_.run.trained && state_.options.learning_rate.kind == LearningRate::Kind::calibrated) {
+      state_.run.train.learning_rate = default_learning_rate(
+          fit.learning_rate, state_.run.train.steps(state_.options.train_data->size()));
+      state_.message("learning rate: " + number(state_.run.train.learning_rate));
+    }
+    if (is_ramp()) {
       state_.calibrated_ramp->rewind();
     }
-    state_.record();
   }
 
   // Before the training: where the original's outputs are no numbers, neither is any drop.
@@ -324,7 +333,13 @@ Run convert_planned(const Model& model, const ConvertOptions& options,
 
 Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
             const ConvertCallbacks& callbacks) {
-  expect_swaps(model, plan);
+  if (!request.keeps_activations) {
+    expect_swaps(model, plan);
+  } else if (plan.swapped() > 0) {
+    throw UsageError(
+        "Expected a plan that swaps nothing where activations are kept, but it swaps " +
+        std::to_string(plan.swapped()) + "; take keep_activations(model)");
+  }
   const auto options = resolve(model, request);
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));

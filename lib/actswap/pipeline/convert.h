@@ -21,6 +21,8 @@ struct ConvertCallbacks {
   std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;
   /// So many passes fitted all layers together, of how many at most.
   std::function<void(std::size_t done, std::size_t count)> on_calibration_pass;
+  /// So many layers that read units are surveyed, of how many, before units are removed.
+  std::function<void(std::size_t done, std::size_t count)> on_surveyed_layer;
   std::function<void(const std::string& phase, const Progress&)> on_step;
   std::function<void(const std::string& phase, const EpochRecord&)> on_epoch;
   /// Runs of a model, done and all, while the sensitivity of the sites is measured.

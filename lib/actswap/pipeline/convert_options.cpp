@@ -30,6 +30,21 @@ void ConvertOptions::validate() const {
     throw UsageError("Expected sensitivity_examples > 0, but got " +
                      std::to_string(sensitivity_examples));
   }
+  if (prune && has_ramp(recipe)) {
+    throw UsageError("Expected the recipe calibrated with --prune or --prune-to, but got " +
+                     to_string(recipe) + ": units go at once, they do not fade with t");
+  }
+  if (prune && train_data && train.loss.has(Signal::sites)) {
+    throw UsageError("Expected a loss without sites with --prune or --prune-to, but got " +
+                     to_string(train.loss) +
+                     ": sites of the original have units that the pruned model has not");
+  }
+  if (keeps_activations && (plan_by_sensitivity || budget_ms || min_agreement)) {
+    throw UsageError("Expected no choice of sites with --keep-activations, but got " +
+                     std::string(plan_by_sensitivity ? "--plan-by-sensitivity"
+                                 : budget_ms         ? "--budget-ms"
+                                                     : "--min-agreement"));
+  }
   if (seeds < 1) {
     throw UsageError("Expected seeds > 0, but got " + std::to_string(seeds));
   }
@@ -54,14 +69,18 @@ std::string in_words(const LearningRate& rate) {
 }  // namespace
 
 std::string describe(const ConvertOptions& options) {
+  const auto pruned = options.prune ? "pruned " + to_string(options.prune->budget) : std::string();
   if (!options.train_data) {
-    return options.calibration_data ? "calibrated" : "a plain swap";
+    return options.keeps_activations  ? pruned
+           : options.calibration_data ? "calibrated" + (options.prune ? ", " + pruned : "")
+                                      : "a plain swap";
   }
   const auto& train = options.train;
   const auto rate = in_words(options.learning_rate);
-  return to_string(options.recipe) + ", trained on " + to_string(train.loss) + ", " +
-         number(train.epochs) + (train.epochs == 1.0 ? " epoch" : " epochs") + ", learning rate " +
-         rate + ", " + in_words(options.schedule);
+  return to_string(options.recipe) + (options.prune ? ", " + pruned : "") + ", trained on " +
+         to_string(train.loss) + ", " + number(train.epochs) +
+         (train.epochs == 1.0 ? " epoch" : " epochs") + ", learning rate " + rate + ", " +
+         in_words(options.schedule);
 }
 
 }  // namespace actswap

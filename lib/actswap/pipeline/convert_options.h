@@ -20,8 +20,12 @@ struct ACTSWAP_API ConvertOptions {
   Recipe recipe = Recipe::calibrated;
   std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
   CalibrationOptions calibration;                  ///< of a run with calibration_data
-  std::shared_ptr<Dataset> train_data = {};        ///< empty: no training
-  std::shared_ptr<Dataset> validation_data = {};   ///< empty: no metrics
+  /// Units that go after the calibration, which they need; empty: none.
+  std::optional<PruneOptions> prune = {};
+  /// Nothing is swapped: units go, and what remains is fitted to the original.
+  bool keeps_activations = false;
+  std::shared_ptr<Dataset> train_data = {};       ///< empty: no training
+  std::shared_ptr<Dataset> validation_data = {};  ///< empty: no metrics
   /// Of a run with train_data. Its learning_rate is that of `learning_rate` where that is fixed.
   TrainOptions train;
   LearningRate learning_rate;

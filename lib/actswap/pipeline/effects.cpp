@@ -88,6 +88,8 @@ constexpr Need kCompared = {
       return facts.request.validation_data != nullptr ||
              (facts.request.calibration_data != nullptr && !facts.request.trains());
     }};
+constexpr Need kPruning = {"a size to prune to (--prune, --prune-to)",
+                           [](const Facts& facts) { return facts.request.prune.is_asked_for(); }};
 constexpr Need kAgreement = {"a least agreement (--min-agreement)", [](const Facts& facts) {
                                return facts.request.min_agreement.has_value();
                              }};
@@ -119,6 +121,8 @@ template <auto field>
 constexpr auto kTrain = has<&ConvertRequest::train, field>;
 template <auto field>
 constexpr auto kCalibrate = has<&ConvertRequest::calibration, field>;
+template <auto field>
+constexpr auto kPrune = has<&ConvertRequest::prune, field>;
 template <auto field>
 constexpr auto kRise = has<&ConvertRequest::ramp, field>;
 template <LearningRate::Kind kind>
@@ -156,6 +160,11 @@ const std::vector<Option>& options() {
       {"--calibrate-draw", kCalibrate<&Calibration::draws_each_pass>, {&kCalibration, &kPasses}},
       {"--calibrate-memory", kCalibrate<&Calibration::memory>, {&kCalibration}},
       {"calibration.max_features", kCalibrate<&Calibration::max_features>, {&kCalibration}},
+      {"--prune", kPrune<&PruneRequest::share>, {&kCalibration}},
+      {"--prune-to", kPrune<&PruneRequest::to>, {&kCalibration}},
+      {"--prune-keep", kPrune<&PruneRequest::keep>, {&kPruning}},
+      {"--prune-round", kPrune<&PruneRequest::round>, {&kPruning}},
+      {"--keep-activations", has<&Request::keeps_activations>, {&kPruning}},
       {"--curve", kRise<&Ramp::curve>, {&kTraining, &kRamp}},
       {"--ramp-begin", kRise<&Ramp::begin>, {&kTraining, &kRamp, &kGradual}},
       {"--ramp-end", kRise<&Ramp::end>, {&kTraining, &kRamp}},

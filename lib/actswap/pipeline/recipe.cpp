@@ -212,6 +212,8 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   set(options.self_test, request.self_test);
   options.overwrites_original = request.overwrites_original;
   options.calibration = request.calibration.resolved(trains);
+  options.prune = request.prune.resolved(options.calibration);
+  options.keeps_activations = request.keeps_activations;
   options.train = train_options(request);
   if (trains) {
     options.schedule = make_schedule(request.ramp, recipe, options.train.epochs);

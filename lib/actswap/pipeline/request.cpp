@@ -75,6 +75,22 @@ CalibrationOptions CalibrationRequest::resolved(bool is_trained) const {
   return options;
 }
 
+std::optional<PruneOptions> PruneRequest::resolved(const CalibrationOptions& calibration) const {
+  if (!is_asked_for()) {
+    return std::nullopt;
+  }
+  if (share && to) {
+    throw UsageError("Expected one size to prune to, but got --prune and --prune-to");
+  }
+  PruneOptions options;
+  options.budget = to.value_or(PruneBudget{.value = share.value_or(0.0)});
+  options.keep = keep;
+  options.round = round.value_or(options.round);
+  options.calibration = calibration;
+  options.validate();
+  return options;
+}
+
 bool RampRequest::is_described() const {
   return curve || unit || begin || end || hold || order || !site_order.empty() || bound;
 }

@@ -9,6 +9,7 @@
 #include <actswap/graph/blend.h>
 #include <actswap/measure/agreement_measure.h>
 #include <actswap/pipeline/site_order.h>
+#include <actswap/prune/prune.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/learning_rate.h>
 #include <actswap/train/trainer.h>
@@ -96,6 +97,18 @@ struct ACTSWAP_API RampRequest {
   bool is_described() const;
 };
 
+/// Fewer units; without a share or a size nothing is pruned.
+struct ACTSWAP_API PruneRequest {
+  std::optional<double> share = {};        ///< of the multiplications that can be pruned
+  std::optional<PruneBudget> to = {};      ///< a latency or a number of parameters
+  std::vector<std::string> keep = {};      ///< PruneOptions::keep
+  std::optional<std::int64_t> round = {};  ///< PruneOptions::round
+
+  bool is_asked_for() const { return share || to; }
+  /// None where nothing is asked for. @throws UsageError for a value outside its range
+  std::optional<PruneOptions> resolved(const CalibrationOptions& calibration) const;
+};
+
 struct ACTSWAP_API ConvertRequest {
   std::string output = {};  ///< the file to write
   /// Where run.json goes; "": no record is written. Default: OUTPUT.run for a conversion that
@@ -115,6 +128,8 @@ struct ACTSWAP_API ConvertRequest {
   CalibrationRequest calibration = {};
   TrainRequest train = {};
   RampRequest ramp = {};
+  PruneRequest prune = {};
+  bool keeps_activations = false;            ///< ConvertOptions::keeps_activations
   std::optional<BlendCode> blend_code = {};  ///< of the blends while they train; default: fused
   std::optional<std::uint64_t> seed = {};    ///< default: 0
   std::optional<std::int64_t> seeds = {};    ///< ConvertOptions::seeds

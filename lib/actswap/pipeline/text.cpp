@@ -19,4 +19,10 @@ std::string in_words(const Schedule& schedule) {
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
 
+std::string time_of_passes(std::int64_t passes, double seconds) {
+  return "fitting all layers together: at most " + std::to_string(passes) +
+         (passes == 1 ? " pass" : " passes") + ", about " +
+         std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
+}
+
 }  // namespace actswap

@@ -3,6 +3,7 @@
 
 #include <actswap/schedule/schedule.h>
 
+#include <cstdint>
 #include <string>
 
 namespace actswap {
@@ -12,5 +13,8 @@ std::string number(double value);
 
 /// "linear from 0 to 0.3 epochs", "t = 1 from the start".
 std::string in_words(const Schedule& schedule);
+
+/// What a joint fit is going to take, for the log.
+std::string time_of_passes(std::int64_t passes, double seconds);
 
 }  // namespace actswap

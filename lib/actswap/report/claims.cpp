@@ -62,18 +62,6 @@ Json comparison_json(const Reference& reference) {
   return json;
 }
 
-Json agreement_json(const Agreement& agreement) {
-  return {
-      {"relative_error", agreement.relative_error},
-      {"mean_cosine", agreement.mean_cosine},
-      {"same_prediction", agreement.same_prediction ? Json(*agreement.same_prediction) : Json()}};
-}
-
-Json judgement_json(const Judgement& judgement) {
-  return {{"value", judgement.evaluation ? Json(judgement.evaluation->value) : Json()},
-          {"agreement", agreement_json(judgement.agreement)}};
-}
-
 bool is_percent(const Evaluation& evaluation) {
   return evaluation.metric == "accuracy";
 }
@@ -109,6 +97,23 @@ void add_agreement(const Run& run, Rows& rows) {
 }
 
 }  // namespace
+
+Json agreement_json(const Agreement& agreement) {
+  return {
+      {"relative_error", agreement.relative_error},
+      {"mean_cosine", agreement.mean_cosine},
+      {"same_prediction", agreement.same_prediction ? Json(*agreement.same_prediction) : Json()}};
+}
+
+Json judgement_json(const Judgement& judgement) {
+  return {{"value", judgement.evaluation ? Json(judgement.evaluation->value) : Json()},
+          {"agreement", agreement_json(judgement.agreement)}};
+}
+
+std::string metric_text(const Evaluation& evaluation) {
+  return evaluation.metric == "accuracy" ? formatted("%.2f %%", evaluation.value)
+                                         : formatted("%.6g", evaluation.value);
+}
 
 void add_claims(Json& json, const Run& run) {
   if (run.agreement) {

@@ -6,6 +6,8 @@
 #include <actswap/report/latency.h>
 #include <actswap/report/partial_swap.h>
 #include <actswap/report/partial_swap_json.h>
+#include <actswap/report/pruning.h>
+#include <actswap/report/pruning_json.h>
 #include <actswap/report/run.h>
 #include <actswap/report/run_parts_json.h>
 #include <actswap/report/sensitivity_json.h>
@@ -88,11 +90,6 @@ Json options_json(const RunOptions& options) {
 
 Json value_of(const std::optional<Evaluation>& evaluation) {
   return evaluation ? Json(evaluation->value) : Json();
-}
-
-std::string metric_text(const Evaluation& evaluation) {
-  return evaluation.metric == "accuracy" ? formatted("%.2f %%", evaluation.value)
-                                         : formatted("%.6g", evaluation.value);
 }
 
 // Those that the plan before would have swapped.
@@ -195,6 +192,9 @@ std::string to_json(const Run& run) {
   if (run.calibration) {
     json["calibration"] = calibration_json(*run.calibration, run.options.calibration);
   }
+  if (run.pruning) {
+    json["pruning"] = pruning_json(*run.pruning, run.options.calibration);
+  }
   json["recipe"] = run.recipe;
   json["options"] = options_json(run.options);
   json["trained"] = run.trained;
@@ -248,7 +248,7 @@ std::string summary_table(const Run& run) {
                   (prediction.latency_ms ? formatted(", %.3f ms", *prediction.latency_ms) : ""));
   }
   table.row("parameters", std::to_string(run.parameters));
-  if (run.trained || run.calibration) {
+  if (run.trained || run.calibration || run.pruning) {
     table.row("recipe", run.recipe);
   }
   if (run.original) {
@@ -260,6 +260,14 @@ std::string summary_table(const Run& run) {
     if (run.calibrated) {
       table.row(name + ", after calibration", metric_text(*run.calibrated));
     }
+  }
+  if (run.pruning) {
+    for (const auto& [label, value] : pruning_rows(*run.pruning)) {
+      table.row(label, value);
+    }
+  }
+  if (run.original) {
+    const auto& name = run.original->metric;
     if (run.trained && run.retargeted) {
       table.row(name + ", after training", metric_text(*run.retargeted));
     }
@@ -298,7 +306,8 @@ std::string summary_table(const Run& run) {
   }
   table.row("self-test", self_test_text(run.verification));
   table.row("written", run.output);
-  return (run.partial ? partial_swap_table(*run.partial) + "\n" : "") + table.text();
+  return (run.partial ? partial_swap_table(*run.partial) + "\n" : "") +
+         (run.pruning ? pruning_table(run.pruning->pruning) + "\n" : "") + table.text();
 }
 
 }  // namespace actswap

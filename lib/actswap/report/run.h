@@ -8,10 +8,12 @@
 #include <actswap/graph/plan.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/comparison.h>
+#include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/prune/prune.h>
 #include <actswap/train/learning_rate.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
@@ -37,6 +39,15 @@ struct RunOptions {
   std::optional<double> min_agreement = {};
 };
 
+/// Units that were removed, and how good the model was: before, when the layers were solved for
+/// anew, and after the fit of all of them together. Empty where there is no data to measure on.
+struct PruneRecord {
+  Pruning pruning;
+  std::optional<Judgement> swapped = {};
+  std::optional<Judgement> pruned = {};
+  std::optional<Judgement> refitted = {};
+};
+
 struct Run {
   std::string model_path = {};
   std::string model_sha256;
@@ -47,6 +58,7 @@ struct Run {
   std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
   std::optional<PartialSwap> partial = {};      ///< the search that the plan was made by
   std::optional<Calibration> calibration = {};
+  std::optional<PruneRecord> pruning = {};
   std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;
   TrainOptions train;

@@ -61,7 +61,7 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   teacher_->eval();
   teachers_state_.emplace(*teacher_);
   if (options.loss.has(Signal::layers)) {
-    layers_.emplace(module, *teacher_);
+    layers_.emplace(module, *teacher_, options.kept);
   }
 }
 

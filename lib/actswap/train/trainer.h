@@ -3,6 +3,7 @@
 
 #include <actswap/base/error.h>
 #include <actswap/base/export.h>
+#include <actswap/calibrate/kept_entries.h>
 #include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
@@ -62,7 +63,8 @@ struct ACTSWAP_API TrainOptions {
   /// Batch norms go by their running statistics, which stay as they are: after a calibration, which
   /// was made with them. Otherwise by each batch's, which the running ones follow.
   bool keeps_statistics = false;
-  std::uint64_t seed = 0;          ///< of shuffling, of dropout and of the augmentation
+  KeptEntries kept = {};   ///< what the module has of the original's tensors, for Signal::layers
+  std::uint64_t seed = 0;  ///< of shuffling, of dropout and of the augmentation
   Augmentation augmentation = {};  ///< of the training images
 
   // What follows needs TrainCallbacks::check.

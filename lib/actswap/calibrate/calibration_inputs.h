@@ -1,0 +1,30 @@
+// The inputs that a calibration looks at.
+#pragma once
+
+#include <actswap/calibrate/batch_memory.h>
+#include <actswap/data/sample.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace actswap {
+
+class Dataset;
+struct CalibrationOptions;
+
+struct CalibrationInputs {
+  Batches batches;                    ///< small enough to run within the memory granted
+  std::optional<InputStream> stream;  ///< of others in each pass of the joint fit, where asked for
+};
+
+/// As many examples of the data as the options say, drawn by the seed.
+CalibrationInputs calibration_inputs(const torch::jit::Module& module, const Dataset& data,
+                                     const CalibrationOptions& options, std::uint64_t seed);
+
+/// Batches, cut to fit into the memory granted.
+Batches cut_to_memory(const torch::jit::Module& module, const Batches& batches,
+                      const CalibrationOptions& options);
+
+}  // namespace actswap

@@ -1,0 +1,327 @@
+#include <actswap/base/error.h>
+#include <actswap/graph/kept_state.h>
+#include <actswap/graph/reload.h>
+#include <actswap/prune/labelled_run.h>
+#include <actswap/prune/trial.h>
+#include <actswap/prune/units.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+std::string module_path(const std::string& tensor) {
+  const auto dot = tensor.rfind('.');
+  return dot == std::string::npos ? tensor : tensor.substr(0, dot);
+}
+
+// Of a tensor, of a dimension.
+using Side = std::pair<std::size_t, std::int64_t>;
+
+class UnitFinder {
+ public:
+  explicit UnitFinder(LabelledRun& run) : run_(run), labels_(run.labels()) {}
+
+  Units find() {
+    choose_dimensions();
+    freeze_unwritable_counts();
+    collect_units();
+    collect_groups();
+    collect_rest();
+    collect_costs();
+    collect_counts();
+    return std::move(found_);
+  }
+
+ private:
+  struct Unit {
+    std::map<Side, std::vector<std::int64_t>> entries;
+    double value_multiplications = 0.0;
+  };
+
+  SliceRole role_of(const Side& side) const {
+    const auto& roles = run_.sources()[side.first].roles;
+    const auto found = roles.find(side.second);
+    return found == roles.end() ? SliceRole::along : found->second;
+  }
+
+  // Where labels of a tensor depend on several dimensions (the heads of attention and what each
+  // has), cutting leaves a tensor only if they are tied along all of these but one. That is the one
+  // that leaves most units.
+  void choose_dimensions() {
+    for (auto& array : run_.several()) {
+      array = run_.algebra().compressed(array);
+      std::int64_t best = -1;
+      std::int64_t most = -1;
+      for (std::int64_t d = 0; only_dim(array) < 0 && d < array.dim(); ++d) {
+        const auto units = array.size(d) > 1 ? units_along(array, d) : -1;
+        if (units > most) {
+          best = d;
+          most = units;
+        }
+      }
+      if (best >= 0) {
+        run_.algebra().tie_to(array, best, "is one of several dimensions that channels make up");
+      }
+    }
+  }
+
+  std::int64_t units_along(const at::Tensor& array, std::int64_t dim) const {
+    std::int64_t units = 0;
+    for (std::int64_t i = 0; i < array.size(dim); ++i) {
+      const auto entries = array.select(dim, i).flatten();
+      bool is_free = true;
+      for (std::int64_t j = 0; is_free && j < entries.numel(); ++j) {
+        is_free = !labels_.is_frozen(entries[j].item<Label>());
+      }
+      units += is_free ? 1 : 0;
+    }
+    return units;
+  }
+
+  // Empty: the number does not change, since units lie in another dimension.
+  std::vector<Label> counted(const Count& count) const {
+    if (!count.array.defined()) {
+      return {kFixed};
+    }
+    const auto array = run_.algebra().compressed(count.array);
+    std::vector<Label> labels;
+    for (std::int64_t i = count.begin; depends_on(array, count.dim) && i < count.end;
+         i += count.stride) {
+      labels.push_back(labels_.root(array.select(count.dim, i).flatten()[0].item<Label>()));
+    }
+    return labels;
+  }
+
+  void freeze_labels(const std::vector<Label>& labels, const std::string& reason) {
+    for (const auto label : labels) {
+      if (label != kFixed) {
+        labels_.freeze(label, reason);
+      }
+    }
+  }
+
+  void freeze_unwritable_counts() {
+    std::map<Place, std::vector<Label>> places;
+    for (const auto& count : run_.counts()) {
+      if (count.follows) {
+        continue;
+      }
+      const auto labels = counted(count);
+      if (labels.empty()) {
+        continue;
+      }
+      if (!count.place) {
+        freeze_labels(labels, "its number is written in code that several modules share");
+        continue;
+      }
+      const auto [known, is_new] = places.emplace(*count.place, labels);
+      if (!is_new && known->second != labels) {
+        for (const auto& each : {known->second, labels}) {
+          freeze_labels(each, "its number is written in code that runs several times");
+        }
+      }
+    }
+  }
+
+  void collect_units() {
+    const auto& sources = run_.sources();
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      for (std::size_t d = 0; d < sources[i].first.size(); ++d) {
+        const auto dim = static_cast<std::int64_t>(d);
+        const auto count = sources[i].first[d] == kFixed ? 0 : sources[i].tensor.size(dim);
+        for (std::int64_t j = 0; j < count; ++j) {
+          const auto root = labels_.root(sources[i].first[d] + j);
+          if (!labels_.is_frozen(root)) {
+            units_[root].entries[{i, dim}].push_back(j);
+          }
+        }
+      }
+    }
+    for (const auto& cost : run_.value_costs()) {
+      const auto unit = units_.find(labels_.root(cost.label));
+      if (unit != units_.end()) {
+        unit->second.value_multiplications += cost.multiplications;
+      }
+    }
+  }
+
+  void collect_groups() {
+    std::map<std::vector<Side>, std::vector<Label>> groups;
+    std::vector<std::vector<Side>> order;
+    for (const auto& [root, unit] : units_) {
+      std::vector<Side> sides;
+      bool is_read = false;
+      bool is_computed = false;
+      for (const auto& [side, entries] : unit.entries) {
+        sides.push_back(side);
+        is_read = is_read || role_of(side) == SliceRole::input;
+        is_computed = is_computed || role_of(side) == SliceRole::output;
+      }
+      if (!is_read) {
+        if (is_computed) {
+          labels_.freeze(root, "no layer reads it");
+        }
+        continue;
+      }
+      if (!is_computed) {
+        continue;
+      }
+      if (!groups.contains(sides)) {
+        order.push_back(sides);
+      }
+      groups[sides].push_back(root);
+    }
+    for (const auto& sides : order) {
+      const auto& roots = groups[sides];
+      if (roots.size() < 2) {
+        labels_.freeze(roots[0], "its channels can only be removed all together");
+        continue;
+      }
+      add_group(sides, roots);
+    }
+  }
+
+  void add_group(const std::vector<Side>& sides, const std::vector<Label>& roots) {
+    UnitGroup group{.count = static_cast<std::int64_t>(roots.size())};
+    std::vector<std::string> layers;
+    for (const auto& side : sides) {
+      const auto& source = run_.sources()[side.first];
+      UnitSlice slice{.layer = module_path(source.path),
+                      .tensor = source.path,
+                      .dim = side.second,
+                      .role = role_of(side)};
+      for (const auto root : roots) {
+        slice.entries.push_back(units_[root].entries.at(side));
+      }
+      if (slice.role == SliceRole::output &&
+          std::find(layers.begin(), layers.end(), slice.layer) == layers.end()) {
+        layers.push_back(slice.layer);
+      }
+      const double share = static_cast<double>(slice.entries[0].size()) /
+                           static_cast<double>(source.tensor.size(side.second));
+      const auto entries = share * static_cast<double>(source.tensor.numel());
+      group.multiplications += source.uses * entries;
+      group.parameters += source.is_parameter ? entries : 0.0;
+      group.slices.push_back(std::move(slice));
+    }
+    group.value_multiplications = units_[roots[0]].value_multiplications;
+    group.multiplications += group.value_multiplications;
+    const auto others = layers.size() - 1;
+    group.name = layers[0] + (others == 0   ? ""
+                              : others == 1 ? " and " + layers[1]
+                                            : " and " + std::to_string(others) + " others");
+    for (std::size_t i = 0; i < roots.size(); ++i) {
+      places_[roots[i]] = {static_cast<std::int64_t>(found_.groups.size()),
+                           static_cast<std::int64_t>(i)};
+    }
+    found_.groups.push_back(std::move(group));
+  }
+
+  void collect_rest() {
+    for (const auto& source : run_.sources()) {
+      if (source.roles.empty() && source.is_parameter && source.tensor.dim() > 1) {
+        add_unknown(source);
+      }
+      for (const auto& [dim, role] : source.roles) {
+        const auto first = source.first.at(static_cast<std::size_t>(dim));
+        std::int64_t kept = 0;
+        std::string reason = "has one channel";
+        const auto count = first == kFixed ? 0 : source.tensor.size(dim);
+        for (std::int64_t i = 0; i < count; ++i) {
+          if (labels_.is_frozen(first + i)) {
+            reason = kept++ == 0 ? labels_.reason(first + i) : reason;
+          }
+        }
+        if (role == SliceRole::output && (kept > 0 || count == 0)) {
+          const auto some = kept < count ? std::to_string(kept) + " of its " +
+                                               std::to_string(count) + " channels stay: "
+                                         : "";
+          found_.rest.push_back({module_path(source.path), some + reason});
+        }
+      }
+    }
+  }
+
+  // A matrix that an operator without a rule reads.
+  void add_unknown(const SourceTensor& source) {
+    for (const auto first : source.first) {
+      if (first != kFixed && labels_.is_frozen(first)) {
+        const auto& reason = labels_.reason(first);
+        const bool is_said = !found_.rest.empty() &&
+                             found_.rest.back().name == module_path(source.path) &&
+                             found_.rest.back().reason == reason;
+        if (!is_said) {
+          found_.rest.push_back({module_path(source.path), reason});
+        }
+        return;
+      }
+    }
+  }
+
+  void collect_costs() {
+    for (const auto& source : run_.sources()) {
+      const LayerCost cost{source.path, source.tensor.sizes().vec(), source.uses};
+      if (source.uses > 0.0) {
+        found_.layers.push_back(cost);
+      } else if (source.is_parameter) {
+        found_.others.push_back(cost);
+      }
+    }
+    for (const auto& cost : run_.value_costs()) {
+      found_.value_multiplications += cost.multiplications;
+    }
+    found_.value_multiplications += run_.value_multiplications();
+  }
+
+  void collect_counts() {
+    std::set<Place> done;
+    for (const auto& count : run_.counts()) {
+      const auto labels = counted(count);
+      if (count.follows || !count.place || labels.empty() || !done.insert(*count.place).second) {
+        continue;
+      }
+      CountInCode written{.object = count.place->object,
+                          .method = count.place->method,
+                          .node = count.place->node,
+                          .input = count.place->input,
+                          .element = count.place->element};
+      bool changes = false;
+      for (const auto label : labels) {
+        const auto place = places_.find(label);
+        written.counted.push_back(place == places_.end() ? CountInCode::Unit{} : place->second);
+        changes = changes || place != places_.end();
+      }
+      if (changes) {
+        found_.counts.push_back(std::move(written));
+      }
+    }
+  }
+
+  LabelledRun& run_;
+  Labels& labels_;
+  std::map<Label, Unit> units_;
+  std::map<Label, CountInCode::Unit> places_;
+  Units found_;
+};
+
+}  // namespace
+
+Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  auto copy = recompile(module);
+  copy.eval();
+  const KeptState kept(copy);
+  LabelledRun run(copy);
+  run.run(inputs);
+  auto units = UnitFinder(run).find();
+  kept.restore();
+  confirm(module, units, inputs);
+  return units;
+}
+
+}  // namespace actswap

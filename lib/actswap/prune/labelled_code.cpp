@@ -1,0 +1,465 @@
+// The part of LabelledRun that runs code.
+#include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
+#include <actswap/graph/input_layout.h>
+#include <actswap/graph/walk.h>
+#include <actswap/prune/labelled_run.h>
+#include <actswap/prune/operator_rules.h>
+#include <actswap/prune/tensors_in.h>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+bool holds_tensors(const c10::TypePtr& type) {
+  if (const auto optional = type->cast<c10::OptionalType>()) {
+    return holds_tensors(optional->getElementType());
+  }
+  if (const auto list = type->cast<c10::ListType>()) {
+    return holds_tensors(list->getElementType());
+  }
+  return type->kind() == c10::TypeKind::TensorType;
+}
+
+// Whether it computes with tensors; otherwise it puts them into lists and the like.
+bool is_of_tensors(const jit::Node* node) {
+  const auto* schema = node->maybeSchema();
+  return schema != nullptr &&
+         std::any_of(schema->arguments().begin(), schema->arguments().end(),
+                     [](const c10::Argument& argument) { return holds_tensors(argument.type()); });
+}
+
+bool is_whole_number(const c10::IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 0 &&
+         !value.toTensor().is_floating_point();
+}
+
+bool raises(const jit::Block* block) {
+  return std::any_of(block->nodes().begin(), block->nodes().end(), [](const jit::Node* node) {
+    return node->kind() == c10::prim::RaiseException;
+  });
+}
+
+// To tensors, lists or attributes, or by code that is not looked at.
+bool writes(const jit::Block* block) {
+  return std::any_of(block->nodes().begin(), block->nodes().end(), [](const jit::Node* node) {
+    const auto* schema = node->maybeSchema();
+    return (schema != nullptr && schema->is_mutable()) || node->kind() == c10::prim::SetAttr ||
+           node->kind() == c10::prim::fork || node->kind() == c10::prim::Loop ||
+           std::any_of(node->blocks().begin(), node->blocks().end(),
+                       [](const jit::Block* nested) { return writes(nested); });
+  });
+}
+
+}  // namespace
+
+void LabelledRun::run(const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard without_gradients;
+  std::vector<Cell> arguments = {{module_._ivalue()}};
+  const InputLayout layout(module_);
+  auto& method = jit::toGraphFunction(module_.get_method("forward").function());
+  const auto& declared = method.getSchema().arguments();
+  for (const auto& value : layout.packed(inputs)) {
+    arguments.push_back({value, !value.isTensor()});
+  }
+  for (std::size_t i = arguments.size(); i < declared.size(); ++i) {
+    if (declared[i].default_value()) {
+      arguments.push_back({*declared[i].default_value()});
+    }
+  }
+  if (arguments.size() != declared.size()) {
+    throw UsageError("Expected " + std::to_string(layout.places().size()) +
+                     " inputs of the model, but got " + std::to_string(inputs.size()));
+  }
+  if (!inputs.empty() && inputs[0].dim() > 0) {
+    examples_ = static_cast<double>(std::max<std::int64_t>(inputs[0].size(0), 1));
+  }
+  const std::string root;
+  Frame frame{.graph = method.graph().get(),
+              .method_graph = method.graph().get(),
+              .object = &root,
+              .method = "forward"};
+  for (const auto& output : run_graph(frame, arguments)) {
+    freeze_all(output.value, "is an output of the model");
+  }
+}
+
+std::vector<LabelledRun::Cell> LabelledRun::run_graph(Frame& frame,
+                                                      const std::vector<Cell>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    frame.cells[frame.graph->inputs().at(i)] = arguments[i];
+  }
+  run_block(frame, frame.graph->block());
+  std::vector<Cell> outputs;
+  for (const jit::Value* output : frame.graph->outputs()) {
+    outputs.push_back(frame.cells.at(output));
+  }
+  return outputs;
+}
+
+void LabelledRun::run_block(Frame& frame, const jit::Block* block) {
+  for (const jit::Node* node : block->nodes()) {
+    run_node(frame, const_cast<jit::Node*>(node));
+  }
+}
+
+void LabelledRun::run_node(Frame& frame, jit::Node* node) {
+  const auto value_of = [&](std::size_t i) -> const c10::IValue& {
+    return frame.cells.at(node->input(i)).value;
+  };
+  if (node->kind() == c10::prim::Constant) {
+    if (const auto value = jit::toIValue(node->output())) {
+      frame.cells[node->output()] = {*value};
+    }
+  } else if (node->kind() == c10::prim::GetAttr) {
+    frame.cells[node->output()] = {value_of(0).toObject()->getAttr(node->s(c10::attr::name))};
+  } else if (node->kind() == c10::prim::SetAttr) {
+    freeze_all(value_of(1), "is stored in an attribute");
+    value_of(0).toObject()->setAttr(node->s(c10::attr::name), value_of(1));
+  } else if (node->kind() == c10::prim::If) {
+    run_if(frame, node);
+  } else if (node->kind() == c10::prim::Loop) {
+    run_loop(frame, node);
+  } else if (node->kind() == c10::prim::CallMethod || node->kind() == c10::prim::CallFunction) {
+    run_call(frame, node);
+  } else if (node->kind() == c10::prim::fork) {
+    run_fork(frame, node);
+  } else {
+    run_operator(frame, node);
+  }
+}
+
+void LabelledRun::run_if(Frame& frame, jit::Node* node) {
+  const auto condition = frame.cells.at(node->input());
+  const bool is_true = condition.value.toBool();
+  const jit::Block* taken = node->blocks()[is_true ? 0 : 1];
+  const jit::Block* other = node->blocks()[is_true ? 1 : 0];
+  run_block(frame, taken);
+  const bool may_differ = condition.is_dynamic && !raises(other);
+  const auto others = may_differ ? run_other(frame, other) : std::nullopt;
+  for (std::size_t i = 0; i < node->outputs().size(); ++i) {
+    auto cell = frame.cells.at(taken->outputs()[i]);
+    cell.is_dynamic = cell.is_dynamic || condition.is_dynamic;
+    cell.is_sized = cell.is_sized || condition.is_sized;
+    if (others) {
+      tie_alternatives(cell.value, others->at(i));
+    } else if (may_differ) {
+      freeze_all(cell.value, "comes from a branch that depends on the inputs");
+    }
+    frame.cells[node->output(i)] = std::move(cell);
+  }
+}
+
+// The branch that these inputs do not take: its code ties labels as well. What it gives; none where
+// it cannot run on them: all that it reads is frozen.
+std::optional<std::vector<c10::IValue>> LabelledRun::run_other(Frame& frame,
+                                                               const jit::Block* block) {
+  const auto before = frame.cells;
+  const bool was_other = std::exchange(is_other_, true);
+  std::optional<std::vector<c10::IValue>> values;
+  try {
+    TORCH_CHECK(!writes(block), "not twice");
+    run_block(frame, block);
+    values.emplace();
+    for (const jit::Value* output : block->outputs()) {
+      values->push_back(frame.cells.at(output).value);
+    }
+  } catch (const std::exception&) {
+    values.reset();
+    freeze_captured(frame, block, "a branch that depends on the inputs reads it");
+  }
+  frame.cells = before;
+  is_other_ = was_other;
+  return values;
+}
+
+// Of two branches.
+void LabelledRun::tie_alternatives(const c10::IValue& taken, const c10::IValue& other) {
+  const std::string reason = "comes from a branch that depends on the inputs";
+  const auto first = shapes_in(taken);
+  const auto second = shapes_in(other);
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i >= first.size() || i >= second.size()) {
+      algebra_.freeze(i < first.size() ? first[i] : second[i], reason);
+      continue;
+    }
+    const auto tie_to_others = [&](const LabelledShape& a, const LabelledShape& b) {
+      for (const auto& array : a.arrays) {
+        const auto fits =
+            std::find_if(b.arrays.begin(), b.arrays.end(),
+                         [&](const at::Tensor& each) { return each.sizes() == array.sizes(); });
+        if (fits == b.arrays.end()) {
+          algebra_.freeze(array, reason);
+        } else {
+          algebra_.tie(array, *fits, reason);
+        }
+      }
+    };
+    tie_to_others(first[i], second[i]);
+    tie_to_others(second[i], first[i]);
+  }
+}
+
+void LabelledRun::run_loop(Frame& frame, jit::Node* node) {
+  const jit::Block* body = node->blocks()[0];
+  const auto limit = frame.cells.at(node->input(0));
+  auto condition = frame.cells.at(node->input(1));
+  bool is_dynamic = limit.is_dynamic;
+  std::vector<Cell> carried;
+  for (std::size_t i = 2; i < node->inputs().size(); ++i) {
+    carried.push_back(frame.cells.at(node->input(i)));
+  }
+  for (std::int64_t trip = 0; trip < limit.value.toInt() && condition.value.toBool(); ++trip) {
+    is_dynamic = is_dynamic || condition.is_dynamic;
+    frame.cells[body->inputs()[0]] = {trip, false, false};
+    for (std::size_t i = 0; i < carried.size(); ++i) {
+      frame.cells[body->inputs()[i + 1]] = carried[i];
+    }
+    run_block(frame, body);
+    condition = frame.cells.at(body->outputs()[0]);
+    for (std::size_t i = 0; i < carried.size(); ++i) {
+      carried[i] = frame.cells.at(body->outputs()[i + 1]);
+    }
+  }
+  is_dynamic = is_dynamic || condition.is_dynamic;
+  if (is_dynamic) {
+    freeze_captured(frame, body, "a loop that depends on the inputs reads it");
+  }
+  for (std::size_t i = 0; i < carried.size(); ++i) {
+    if (is_dynamic) {
+      freeze_all(carried[i].value, "comes from a loop that depends on the inputs");
+      carried[i].is_dynamic = carried[i].is_sized = true;
+    }
+    frame.cells[node->output(i)] = carried[i];
+  }
+}
+
+void LabelledRun::run_call(Frame& frame, jit::Node* node) {
+  const bool is_method = node->kind() == c10::prim::CallMethod;
+  jit::Function* function = nullptr;
+  Frame inner{.caller = &frame, .call = node, .first_argument = is_method ? 0U : 1U};
+  if (is_method) {
+    const auto object = frame.cells.at(node->input(0)).value.toObject();
+    inner.method = node->s(c10::attr::name);
+    function = object->type()->findMethod(inner.method);
+    const auto path = paths_.find(object.get());
+    inner.object = path == paths_.end() ? nullptr : &path->second;
+  } else {
+    function = node->input(0)->type()->expectRef<c10::FunctionType>().function();
+  }
+  auto* code = function == nullptr ? nullptr : jit::tryToGraphFunction(*function);
+  if (code == nullptr) {
+    run_operator(frame, node);
+    return;
+  }
+  inner.graph = inner.method_graph = code->graph().get();
+  std::vector<Cell> arguments;
+  for (std::size_t i = inner.first_argument; i < node->inputs().size(); ++i) {
+    arguments.push_back(frame.cells.at(node->input(i)));
+  }
+  const auto outputs = run_graph(inner, arguments);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    frame.cells[node->output(i)] = outputs[i];
+  }
+}
+
+// At once, in the place of the fork.
+void LabelledRun::run_fork(Frame& frame, jit::Node* node) {
+  const auto graph = forked_graph(node);
+  Frame inner{.caller = &frame,
+              .call = node,
+              .graph = graph.get(),
+              .method_graph = frame.method_graph,
+              .object = frame.object,
+              .method = frame.method};
+  std::vector<Cell> arguments;
+  for (const jit::Value* input : node->inputs()) {
+    arguments.push_back(frame.cells.at(input));
+  }
+  const auto outputs = run_graph(inner, arguments);
+  const auto future = c10::make_intrusive<c10::ivalue::Future>(graph->outputs().at(0)->type());
+  future->markCompleted(outputs.at(0).value);
+  frame.cells[node->output()] = {future, outputs[0].is_dynamic, outputs[0].is_sized};
+}
+
+std::vector<c10::IValue> LabelledRun::execute(jit::Node* node, std::vector<c10::IValue> inputs) {
+  auto& code = codes_[node];
+  if (code == nullptr) {
+    auto graph = std::make_shared<jit::Graph>();
+    std::vector<jit::Value*> given;
+    for (const jit::Value* input : node->inputs()) {
+      given.push_back(graph->addInput()->setType(input->type()));
+    }
+    jit::Node* copy = graph->createClone(node, [&](jit::Value* value) {
+      const auto found = std::find(node->inputs().begin(), node->inputs().end(), value);
+      return given.at(static_cast<std::size_t>(found - node->inputs().begin()));
+    });
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      copy->replaceInput(i, given[i]);
+    }
+    graph->appendNode(copy);
+    for (jit::Value* output : copy->outputs()) {
+      graph->registerOutput(output);
+    }
+    code = std::make_unique<jit::Code>(graph, "actswap_labels");
+  }
+  jit::Stack stack = std::move(inputs);
+  try {
+    jit::InterpreterState(*code).run(stack);
+  } catch (const std::exception& error) {
+    throw UsageError("The model does not accept the inputs: " + libtorch_cause(error.what()));
+  }
+  return stack;
+}
+
+void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
+  OperatorCall call{.node = node};
+  bool is_dynamic = false;
+  bool is_sized = false;
+  bool has_labels = false;
+  bool has_values = false;  // tensors that are no numbers of the code
+  for (const jit::Value* input : node->inputs()) {
+    const auto& cell = frame.cells.at(input);
+    call.inputs.push_back(cell.value);
+    is_dynamic = is_dynamic || cell.is_dynamic;
+    is_sized = is_sized || cell.is_sized;
+    const bool is_tensors = cell.value.isTensor() || cell.value.isTensorList();
+    call.shapes.push_back(is_tensors ? shapes_in(cell.value) : std::vector<LabelledShape>());
+    has_values = has_values || (is_tensors && !is_whole_number(cell.value));
+    for (const auto& shape : call.shapes.back()) {
+      has_labels = has_labels || !shape.arrays.empty();
+    }
+  }
+  const auto name = call.name();
+  frame_ = &frame;
+  count_comparison(frame, call);
+  const bool computes = is_of_tensors(node) || node->kind() == c10::prim::CallMethod ||
+                        node->kind() == c10::prim::CallFunction;
+  call.outputs = execute(node, call.inputs);
+  if (name == "size") {
+    // That of a dimension with labels follows from the weights.
+    const auto& shape = call.shape();
+    const bool of_weights =
+        shape.is_weight ||
+        (call.inputs.size() > 1 &&
+         std::any_of(shape.arrays.begin(), shape.arrays.end(), [&](const at::Tensor& array) {
+           return depends_on(array, shape.wrap(call.inputs[1].toInt()));
+         }));
+    is_sized = true;
+    is_dynamic = is_dynamic || !of_weights;
+  } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
+    is_sized = is_dynamic = true;
+  } else if (computes && !asks_for_form(name)) {
+    if (!apply_rule(call, *this) && has_labels) {
+      for (const auto& input : call.inputs) {
+        freeze_all(input, "its channels cannot be followed through " + name);
+      }
+    }
+    is_dynamic = is_dynamic || has_values;
+  }
+  for (std::size_t i = 0; i < node->outputs().size(); ++i) {
+    auto value = call.outputs.at(i);
+    const bool is_number = !value.isTensor() || is_whole_number(value);
+    const bool is_list = value.isTensorList();
+    frame.cells[node->output(i)] = {std::move(value), is_number && !is_list && is_dynamic,
+                                    is_number && is_sized};
+  }
+  note_sizes(frame, call);
+}
+
+// Which numbers are sizes of a tensor with labels: x.size(1), x.shape[1], b, c, h, w = x.shape.
+void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
+  const auto* node = call.node;
+  const auto name = call.name();
+  const auto give = [&](std::size_t output, std::shared_ptr<const LabelledShape> shape,
+                        std::int64_t dim) {
+    auto& cell = frame.cells.at(node->output(output));
+    cell.sizes_of = std::move(shape);
+    cell.dim = dim;
+    for (const auto& array : cell.sizes_of->arrays) {
+      cell.is_dynamic = cell.is_dynamic && !(dim >= 0 && depends_on(array, dim));
+    }
+  };
+  if (name == "size" && !call.shape().arrays.empty()) {
+    const auto shape = std::make_shared<const LabelledShape>(call.shape());
+    give(0, shape, call.inputs.size() > 1 ? shape->wrap(call.inputs[1].toInt()) : -1);
+    return;
+  }
+  const auto of_list =
+      node->inputs().empty() ? frame.cells.end() : frame.cells.find(node->input(0));
+  if (of_list == frame.cells.end() || of_list->second.sizes_of == nullptr ||
+      !of_list->second.value.isIntList()) {
+    return;
+  }
+  const auto shape = of_list->second.sizes_of;
+  if (name == "__getitem__") {
+    give(0, shape, shape->wrap(call.inputs[1].toInt()));
+  }
+  for (std::size_t i = 0; name == "ListUnpack" && i < node->outputs().size(); ++i) {
+    give(i, shape, static_cast<std::int64_t>(i));
+  }
+}
+
+// A size with a number that it has to be: the checks of norms and of attention.
+void LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
+  static const std::set<std::string> kNames = {"eq", "ne", "lt", "le", "gt", "ge"};
+  if (!kNames.contains(call.name()) || !call.inputs.at(0).isInt() || !call.inputs.at(1).isInt() ||
+      call.inputs[0].toInt() != call.inputs[1].toInt()) {
+    return;
+  }
+  for (const std::size_t i : {0U, 1U}) {
+    const auto& size = frame.cells.at(call.node->input(i));
+    const auto& number = frame.cells.at(call.node->input(1 - i));
+    if (size.sizes_of != nullptr && size.dim >= 0 && !number.is_sized) {
+      count(call, 1 - i, -1, *size.sizes_of, size.dim, 0, size.value.toInt());
+    }
+  }
+}
+
+// What the code of a block, which did not run or may run more often, reads of what is outside.
+void LabelledRun::freeze_captured(Frame& frame, const jit::Block* block,
+                                  const std::string& reason) {
+  std::unordered_map<const jit::Value*, c10::IValue> inside;
+  const auto value_of = [&](const jit::Value* value) {
+    const auto known = inside.find(value);
+    if (known != inside.end()) {
+      return known->second;
+    }
+    const auto outside = frame.cells.find(value);
+    return outside == frame.cells.end() ? c10::IValue() : outside->second.value;
+  };
+  const std::function<void(const jit::Block*)> visit = [&](const jit::Block* where) {
+    for (const jit::Node* node : where->nodes()) {
+      if (node->kind() == c10::prim::GetAttr) {
+        const auto object = value_of(node->input(0));
+        if (object.isObject()) {
+          inside[node->output()] = object.toObject()->getAttr(node->s(c10::attr::name));
+          continue;
+        }
+      }
+      for (const jit::Value* input : node->inputs()) {
+        freeze_all(value_of(input), reason);
+        freeze_objects(value_of(input), reason);
+      }
+      for (const jit::Block* nested : node->blocks()) {
+        visit(nested);
+      }
+    }
+    for (const jit::Value* output : where->outputs()) {
+      freeze_all(value_of(output), reason);
+    }
+  };
+  visit(block);
+}
+
+}  // namespace actswap

@@ -1,0 +1,184 @@
+// Runs the code of a module node by node, with labels on the entries of its tensors.
+#pragma once
+
+#include <actswap/prune/labels.h>
+#include <actswap/prune/units.h>
+
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/script.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace actswap {
+
+/// One run of an operator on tensors.
+struct OperatorCall {
+  torch::jit::Node* node = nullptr;
+  std::vector<c10::IValue> inputs;
+  std::vector<c10::IValue> outputs;
+  /// Of each input, before the operator ran: one for a tensor, several for a list of tensors.
+  std::vector<std::vector<LabelledShape>> shapes;
+
+  std::string name() const { return node->kind().toUnqualString(); }
+  const LabelledShape& shape(std::size_t input = 0) const { return shapes.at(input).at(0); }
+  bool is_tensor(std::size_t input) const {
+    return input < inputs.size() && inputs[input].isTensor() && inputs[input].toTensor().defined();
+  }
+  at::Tensor output(std::size_t i = 0) const { return outputs.at(i).toTensor(); }
+  /// The place of an argument of this name; none: the operator has none.
+  std::optional<std::size_t> argument(const std::string& name) const;
+};
+
+/// Where a number is written in code.
+struct Place {
+  std::string object = {};  ///< path of the module
+  std::string method = {};
+  std::size_t node = 0;
+  std::size_t input = 0;
+  std::int64_t element = -1;
+  auto operator<=>(const Place&) const = default;
+};
+
+/// A number that has to follow how many entries of a dimension are left.
+struct Count {
+  std::optional<Place> place;
+  bool follows = false;  ///< computed from sizes: it is right by itself
+  at::Tensor array;      ///< labels; undefined: of entries that stay
+  std::int64_t dim = 0;
+  std::int64_t begin = 0;  ///< the entries that are counted
+  std::int64_t end = 0;
+  std::int64_t stride = 1;  ///< every which one
+};
+
+/// A parameter or buffer.
+struct SourceTensor {
+  std::string path;
+  at::Tensor tensor;
+  std::vector<Label> first;  ///< label of the first entry of each dimension; kFixed: of size 1
+  std::map<std::int64_t, SliceRole> roles;  ///< by dimension
+  bool is_parameter = false;
+  double uses = 0.0;  ///< multiplications for each of its entries; 0: no layer's weight
+};
+
+/// What products of two values cost that go with a label.
+struct ValueCost {
+  Label label = kFixed;
+  double multiplications = 0.0;
+};
+
+class LabelledRun {
+ public:
+  /// @param module compiled anew; its tensors stay as they are
+  explicit LabelledRun(const torch::jit::Module& module);
+
+  /// @throws UsageError where the module does not accept the inputs
+  void run(const std::vector<torch::Tensor>& inputs);
+
+  // For the rules of operators.
+
+  Labels& labels() { return labels_; }
+  const LabelAlgebra& algebra() const { return algebra_; }
+  /// Gives a tensor labels. Its sizes are the tensor's own.
+  void give(const at::Tensor& tensor, LabelledShape shape);
+  /// What the operator of a call makes of the labels of its tensors, when it moves entries about:
+  /// it runs on the labels. Its other inputs are those of the call.
+  void move(const OperatorCall& call);
+  /// A number in code (an input of the call, or an element of one) that counts entries of a
+  /// dimension of what has these labels: those from begin to end, every stride-th.
+  void count(const OperatorCall& call, std::size_t input, std::int64_t element,
+             const LabelledShape& shape, std::int64_t dim, std::int64_t begin, std::int64_t end,
+             std::int64_t stride = 1);
+  /// The same for all entries of a dimension of an output.
+  void count_size(const OperatorCall& call, std::size_t input, std::int64_t element,
+                  const at::Tensor& output, std::int64_t dim);
+  LabelledShape shape_of(const at::Tensor& tensor) const;
+  /// A weight of a layer, of which an array holds the labels of outputs or inputs.
+  void note_role(const at::Tensor& array, SliceRole role);
+  void note_uses(const LabelledShape& weight, double uses);
+  void note_values(const at::Tensor& array, double multiplications);
+  double examples() const { return examples_; }
+
+  // What the run has found.
+
+  const std::vector<SourceTensor>& sources() const { return sources_; }
+  std::vector<Count>& counts() { return counts_; }
+  std::vector<ValueCost>& value_costs() { return value_costs_; }
+  double value_multiplications() const { return value_multiplications_; }
+  /// Arrays of tensors that depend on several dimensions, in the order in which they came up.
+  std::vector<at::Tensor>& several() { return several_; }
+
+ private:
+  struct Cell {
+    c10::IValue value;
+    bool is_dynamic = false;  // depends on the values or sizes of the inputs
+    bool is_sized = false;    // computed from sizes of tensors
+    std::shared_ptr<const LabelledShape> sizes_of = {};  // whose sizes a list holds
+    std::int64_t dim = -1;                               // of which of them a number is
+  };
+  struct Frame {
+    const Frame* caller = nullptr;
+    const torch::jit::Node* call = nullptr;
+    std::size_t first_argument = 0;  // of the call's inputs, for the first of the graph
+    const torch::jit::Graph* graph = nullptr;
+    const torch::jit::Graph* method_graph = nullptr;  // the same, but within a fork
+    const std::string* object = nullptr;              // null: code that several share
+    std::string method = {};
+    std::unordered_map<const torch::jit::Value*, Cell> cells = {};
+  };
+
+  void find_sources();
+  std::vector<LabelledShape> shapes_in(const c10::IValue& value) const;
+  void freeze_all(const c10::IValue& value, const std::string& reason);
+  void freeze_objects(const c10::IValue& value, const std::string& reason);
+
+  std::vector<Cell> run_graph(Frame& frame, const std::vector<Cell>& arguments);
+  void run_block(Frame& frame, const torch::jit::Block* block);
+  void run_node(Frame& frame, torch::jit::Node* node);
+  void run_if(Frame& frame, torch::jit::Node* node);
+  void run_loop(Frame& frame, torch::jit::Node* node);
+  void run_call(Frame& frame, torch::jit::Node* node);
+  void run_fork(Frame& frame, torch::jit::Node* node);
+  void run_operator(Frame& frame, torch::jit::Node* node);
+  void note_sizes(Frame& frame, const OperatorCall& call);
+  void count_comparison(const Frame& frame, const OperatorCall& call);
+  std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);
+  std::optional<std::vector<c10::IValue>> run_other(Frame& frame, const torch::jit::Block* block);
+  void tie_alternatives(const c10::IValue& taken, const c10::IValue& other);
+  void freeze_captured(Frame& frame, const torch::jit::Block* block, const std::string& reason);
+  std::optional<Place> place_of(const Frame& frame, const torch::jit::Node* node, std::size_t input,
+                                std::int64_t element);
+  const Cell* cell_of(const Frame& frame, const torch::jit::Node* node, std::size_t input,
+                      std::int64_t element) const;
+
+  torch::jit::Module module_;
+  Labels labels_;
+  LabelAlgebra algebra_{labels_};
+  std::vector<SourceTensor> sources_;
+  std::unordered_map<const c10::TensorImpl*, LabelledShape> shapes_;
+  std::vector<c10::weak_intrusive_ptr<c10::TensorImpl>>
+      kept_;  // no other tensor gets the address of one with labels
+  std::unordered_map<const c10::ivalue::Object*, std::string> paths_;
+  std::unordered_map<const torch::jit::Node*, std::unique_ptr<torch::jit::Code>> codes_;
+  std::unordered_map<const torch::jit::Graph*,
+                     std::unordered_map<const torch::jit::Node*, std::size_t>>
+      numbers_;
+  const Frame* frame_ = nullptr;  // of the operator that runs
+  std::vector<Count> counts_;
+  std::vector<ValueCost> value_costs_;
+  std::vector<at::Tensor> several_;
+  double value_multiplications_ = 0.0;
+  bool is_other_ = false;  // in a branch that the inputs do not take
+  double examples_ = 1.0;
+};
+
+}  // namespace actswap

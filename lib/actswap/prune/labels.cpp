@@ -1,0 +1,270 @@
+#include <actswap/prune/labels.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace actswap {
+
+namespace {
+
+std::vector<Label> entries_of(const at::Tensor& array) {
+  const auto whole = array.contiguous();
+  const auto* data = whole.data_ptr<Label>();
+  return {data, data + whole.numel()};
+}
+
+bool has_label(const at::Tensor& array) {
+  return array.ge(0).any().item<bool>();
+}
+
+at::Tensor with_dimensions(at::Tensor array, std::int64_t dimensions) {
+  while (array.dim() < dimensions) {
+    array = array.unsqueeze(0);
+  }
+  return array;
+}
+
+}  // namespace
+
+Label Labels::fresh(std::int64_t count, std::int64_t owner) {
+  const auto first = static_cast<Label>(entries_.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    entries_.push_back({.parent = first + i, .owner = owner});
+  }
+  return first;
+}
+
+Label Labels::root(Label label) const {
+  if (label == kFixed) {
+    return kFixed;
+  }
+  while (entries_[at(label)].parent != label) {
+    auto& entry = entries_[at(label)];
+    entry.parent = entries_[at(entry.parent)].parent;
+    label = entry.parent;
+  }
+  return label;
+}
+
+void Labels::tie(Label a, Label b, const std::string& reason) {
+  a = root(a);
+  b = root(b);
+  if (a == b) {
+    return;
+  }
+  if (a == kFixed || b == kFixed) {
+    freeze(a == kFixed ? b : a, reason);
+    return;
+  }
+  const auto first = std::min(a, b);
+  const auto second = std::max(a, b);
+  entries_[at(second)].parent = first;
+  if (entries_[at(second)].is_frozen) {
+    freeze(first, entries_[at(second)].reason);
+  }
+}
+
+void Labels::freeze(Label label, const std::string& reason) {
+  auto& entry = entries_[at(root(label))];
+  if (!entry.is_frozen) {
+    entry.is_frozen = true;
+    entry.reason = reason;
+  }
+}
+
+bool Labels::is_frozen(Label label) const {
+  return label == kFixed || entries_[at(root(label))].is_frozen;
+}
+
+const std::string& Labels::reason(Label label) const {
+  return entries_[at(root(label))].reason;
+}
+
+bool depends_on(const at::Tensor& array, std::int64_t dim) {
+  return array.size(dim) > 1;
+}
+
+std::int64_t only_dim(const at::Tensor& array) {
+  std::int64_t found = -1;
+  for (std::int64_t d = 0; d < array.dim(); ++d) {
+    if (array.size(d) > 1) {
+      if (found >= 0) {
+        return -1;
+      }
+      found = d;
+    }
+  }
+  return found;
+}
+
+bool depends_only_on(const at::Tensor& array, std::int64_t dim) {
+  return only_dim(array) == dim;
+}
+
+at::Tensor LabelAlgebra::compressed(const at::Tensor& array) const {
+  auto found = array;
+  auto roots = array.contiguous().clone();
+  auto* data = roots.data_ptr<Label>();
+  for (std::int64_t i = 0; i < roots.numel(); ++i) {
+    data[i] = labels_.root(data[i]);
+  }
+  for (std::int64_t d = 0; d < array.dim(); ++d) {
+    const auto first = roots.narrow(d, 0, 1);
+    if (roots.size(d) > 1 && roots.eq(first).all().item<bool>()) {
+      roots = first;
+      found = found.narrow(d, 0, 1);
+    }
+  }
+  return found.contiguous();
+}
+
+void LabelAlgebra::freeze(const at::Tensor& array, const std::string& reason) const {
+  for (const auto label : entries_of(array)) {
+    if (label != kFixed) {
+      labels_.freeze(label, reason);
+    }
+  }
+}
+
+void LabelAlgebra::freeze(const LabelledShape& shape, const std::string& reason) const {
+  for (const auto& array : shape.arrays) {
+    freeze(array, reason);
+  }
+}
+
+void LabelAlgebra::freeze_along(const LabelledShape& shape, std::int64_t dim,
+                                const std::string& reason) const {
+  for (const auto& array : shape.arrays) {
+    if (depends_on(array, dim)) {
+      freeze(array, reason);
+    }
+  }
+}
+
+void LabelAlgebra::tie(const at::Tensor& a, const at::Tensor& b, const std::string& reason) const {
+  const auto both = at::broadcast_tensors({a, b});
+  const auto first = entries_of(both[0]);
+  const auto second = entries_of(both[1]);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    labels_.tie(first[i], second[i], reason);
+  }
+}
+
+at::Tensor LabelAlgebra::tie_over(const at::Tensor& array, std::int64_t dim,
+                                  const std::string& reason) const {
+  const auto first = array.narrow(dim, 0, 1);
+  if (array.size(dim) > 1) {
+    tie(array, first, reason);
+  }
+  return first.contiguous();
+}
+
+at::Tensor LabelAlgebra::tie_to(const at::Tensor& array, std::int64_t dim,
+                                const std::string& reason) const {
+  auto tied = array;
+  for (std::int64_t d = 0; d < array.dim(); ++d) {
+    tied = d == dim ? tied : tie_over(tied, d, reason);
+  }
+  return tied;
+}
+
+LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape& b,
+                                     const std::string& reason) const {
+  const auto dimensions = std::max(a.dim(), b.dim());
+  const auto aligned = [&](const LabelledShape& shape) {
+    LabelledShape found = shape;
+    found.sizes.insert(found.sizes.begin(), static_cast<std::size_t>(dimensions - shape.dim()), 1);
+    for (auto& array : found.arrays) {
+      array = with_dimensions(array, dimensions);
+    }
+    return found;
+  };
+  const auto first = aligned(a);
+  const auto second = aligned(b);
+  LabelledShape result{.arrays = first.arrays, .is_weight = a.is_weight && b.is_weight};
+  for (std::size_t d = 0; d < first.sizes.size(); ++d) {
+    result.sizes.push_back(first.sizes[d] == 1 ? second.sizes[d] : first.sizes[d]);
+  }
+  const auto overlap = [&](const at::Tensor& x, const at::Tensor& y) {
+    for (std::int64_t d = 0; d < dimensions; ++d) {
+      if (depends_on(x, d) && depends_on(y, d)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  // Labels of one tensor alone: the other has to be broadcast along them.
+  const auto meets_nothing = [&](const at::Tensor& array, const LabelledShape& other) {
+    for (std::int64_t d = 0; d < dimensions; ++d) {
+      if (depends_on(array, d) && other.sizes[static_cast<std::size_t>(d)] != 1) {
+        return false;
+      }
+    }
+    return true;
+  };
+  for (const auto& array : first.arrays) {
+    const bool meets = std::any_of(second.arrays.begin(), second.arrays.end(),
+                                   [&](const at::Tensor& other) { return overlap(array, other); });
+    if (!meets && !meets_nothing(array, second)) {
+      freeze(array, reason);
+    }
+  }
+  for (const auto& array : second.arrays) {
+    bool meets = false;
+    for (const auto& other : first.arrays) {
+      if (overlap(array, other)) {
+        tie(array, other, reason);
+        meets = true;
+      }
+    }
+    if (!meets) {
+      if (!meets_nothing(array, first)) {
+        freeze(array, reason);
+      }
+      result.arrays.push_back(array);
+    }
+  }
+  // What was tied may depend on fewer dimensions now, or, of a broadcast one, on more.
+  for (auto& array : result.arrays) {
+    array = compressed(array);
+  }
+  tidy(result);
+  return result;
+}
+
+LabelledShape LabelAlgebra::moved(const LabelledShape& shape,
+                                  const std::function<at::Tensor(const at::Tensor&)>& move) const {
+  LabelledShape result{.sizes = shape.sizes, .is_weight = shape.is_weight, .source = shape.source};
+  for (const auto& array : shape.arrays) {
+    const auto labels = move(array.expand(shape.sizes).contiguous());
+    result.sizes = labels.sizes().vec();
+    result.arrays.push_back(compressed(labels));
+  }
+  tidy(result);
+  return result;
+}
+
+void LabelAlgebra::tidy(LabelledShape& shape) const {
+  std::vector<at::Tensor> kept;
+  for (const auto& array : shape.arrays) {
+    if (!has_label(array)) {
+      continue;
+    }
+    if (array.numel() == 1) {
+      freeze(array, "nothing would be left of a tensor without it");
+      continue;
+    }
+    for (const auto& other : kept) {
+      for (std::int64_t d = 0; d < array.dim(); ++d) {
+        if (depends_on(array, d) && depends_on(other, d)) {
+          freeze(array, "two kinds of units lie in one dimension of a tensor");
+          freeze(other, "two kinds of units lie in one dimension of a tensor");
+        }
+      }
+    }
+    kept.push_back(array);
+  }
+  shape.arrays = std::move(kept);
+}
+
+}  // namespace actswap

@@ -1,0 +1,101 @@
+// Labels for the entries of tensors: entries with the same label can only be removed together.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+using Label = std::int64_t;
+constexpr Label kFixed = -1;  ///< of an entry that always stays
+
+/// Classes of labels that were tied together, and why the entries of some of them stay.
+class Labels {
+ public:
+  /// New labels, one after the other.
+  /// @return the first
+  Label fresh(std::int64_t count, std::int64_t owner);
+
+  /// The same for all labels that are tied together.
+  Label root(Label label) const;
+  /// Entries with these labels go together. A tie to kFixed freezes.
+  void tie(Label a, Label b, const std::string& reason);
+  /// Entries with this label stay. The first reason counts.
+  void freeze(Label label, const std::string& reason);
+  bool is_frozen(Label label) const;
+  const std::string& reason(Label label) const;
+
+  /// Whoever asked for the label.
+  std::int64_t owner(Label label) const { return entries_[at(label)].owner; }
+  std::int64_t count() const { return static_cast<std::int64_t>(entries_.size()); }
+
+ private:
+  struct Entry {
+    Label parent;
+    std::int64_t owner;
+    bool is_frozen = false;
+    std::string reason = {};
+  };
+  static std::size_t at(Label label) { return static_cast<std::size_t>(label); }
+  mutable std::vector<Entry> entries_;
+};
+
+/// The labels of a tensor's entries, in arrays that can be broadcast to its sizes: an entry goes if
+/// its label in any of them does. A dimension of size 1 means that labels do not depend on it. The
+/// arrays depend on different dimensions.
+struct LabelledShape {
+  std::vector<std::int64_t> sizes = {};
+  std::vector<at::Tensor> arrays = {};  ///< int64, each with as many dimensions as `sizes`
+  bool is_weight = false;               ///< a parameter or buffer, or computed from such alone
+  /// Number of the parameter or buffer whose entries these are, all of them; -1: of none.
+  std::int64_t source = -1;
+
+  std::int64_t dim() const { return static_cast<std::int64_t>(sizes.size()); }
+  /// A dimension counted from the end, if negative.
+  std::int64_t wrap(std::int64_t d) const { return d < 0 ? d + dim() : d; }
+};
+
+bool depends_on(const at::Tensor& array, std::int64_t dim);
+/// On this dimension alone.
+bool depends_only_on(const at::Tensor& array, std::int64_t dim);
+/// The one dimension that an array depends on; -1: none or several.
+std::int64_t only_dim(const at::Tensor& array);
+
+/// What operators make of labels.
+class LabelAlgebra {
+ public:
+  explicit LabelAlgebra(Labels& labels) : labels_(labels) {}
+
+  /// With 1 for each dimension along which labels are equal.
+  at::Tensor compressed(const at::Tensor& array) const;
+  void freeze(const at::Tensor& array, const std::string& reason) const;
+  void freeze(const LabelledShape& shape, const std::string& reason) const;
+  /// Arrays that depend on the dimension.
+  void freeze_along(const LabelledShape& shape, std::int64_t dim, const std::string& reason) const;
+  /// Entry by entry, after broadcasting.
+  void tie(const at::Tensor& a, const at::Tensor& b, const std::string& reason) const;
+  /// Labels no longer depend on the dimension.
+  at::Tensor tie_over(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
+  /// Labels depend on the dimension alone.
+  at::Tensor tie_to(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
+
+  /// The result of an elementwise operator. Where one tensor has labels along a dimension and the
+  /// other has as many entries without, these labels are frozen.
+  LabelledShape combined(const LabelledShape& a, const LabelledShape& b,
+                         const std::string& reason) const;
+  /// The result of an operator that moves entries about.
+  LabelledShape moved(const LabelledShape& shape,
+                      const std::function<at::Tensor(const at::Tensor&)>& move) const;
+  /// Takes out arrays that say nothing, and freezes those that cannot be told apart: that depend on
+  /// a dimension together.
+  void tidy(LabelledShape& shape) const;
+
+ private:
+  Labels& labels_;
+};
+
+}  // namespace actswap

@@ -1,0 +1,257 @@
+#include <actswap/base/error.h>
+#include <actswap/calibrate/calibration_inputs.h>
+#include <actswap/calibrate/memory_shares.h>
+#include <actswap/calibrate/program_tensors.h>
+#include <actswap/calibrate/regression.h>
+#include <actswap/graph/eval_mode.h>
+#include <actswap/graph/plan.h>
+#include <actswap/graph/retarget.h>
+#include <actswap/prune/choice.h>
+#include <actswap/prune/prune.h>
+#include <actswap/prune/survey.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+// Enough to tell which tensors belong together.
+constexpr std::int64_t kExamples = 2;
+
+std::vector<torch::Tensor> few_examples(const Batches& batches) {
+  std::vector<torch::Tensor> few;
+  for (const auto& input : batches.front()) {
+    few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
+  }
+  return few;
+}
+
+bool is_layer_of(const UnitGroup& group, const std::string& glob) {
+  return std::ranges::any_of(group.slices, [&](const UnitSlice& slice) {
+    return slice.role != SliceRole::along && glob_match(glob, slice.layer);
+  });
+}
+
+// Which of the layers read units that go; what all tensors keep.
+KeptEntries kept_entries(const jit::Module& module, const Units& units, const KeptUnits& keep) {
+  std::map<std::pair<std::string, std::int64_t>, torch::Tensor> is_kept;
+  KeptEntries kept;
+  for (std::size_t g = 0; g < units.groups.size(); ++g) {
+    for (const auto& slice : units.groups[g].slices) {
+      const auto size = tensor_at(module, slice.tensor).size(slice.dim);
+      auto [found, is_new] = is_kept.try_emplace({slice.tensor, slice.dim});
+      if (is_new) {
+        found->second = torch::ones({size}, torch::kBool);
+      }
+      for (std::size_t unit = 0; unit < keep[g].size(); ++unit) {
+        if (!keep[g][unit]) {
+          found->second.index_fill_(0, torch::tensor(slice.entries[unit], torch::kLong), false);
+          if (slice.role == SliceRole::input) {
+            kept.readers.insert(slice.tensor);
+          }
+        }
+      }
+    }
+  }
+  for (const auto& [entry, mask] : is_kept) {
+    if (!mask.all().item<bool>()) {
+      kept.indices.emplace(entry, torch::nonzero(mask).squeeze(1));
+    }
+  }
+  return kept;
+}
+
+// The biases of readers take over what units are that never change.
+void fold_constants(const jit::Module& module, const Units& units,
+                    const std::vector<SurveyedGroup>& surveyed, const KeptUnits& keep) {
+  for (std::size_t g = 0; g < units.groups.size(); ++g) {
+    for (const auto& constants : surveyed[g].constants) {
+      const auto& slice = units.groups[g].slices[constants.slice];
+      std::vector<std::int64_t> entries;
+      std::vector<torch::Tensor> values;
+      for (std::size_t i = 0; i < constants.units.size(); ++i) {
+        const auto unit = static_cast<std::size_t>(constants.units[i]);
+        if (!keep[g][unit]) {
+          entries.insert(entries.end(), slice.entries[unit].begin(), slice.entries[unit].end());
+          values.push_back(constants.values[i].flatten());
+        }
+      }
+      if (!entries.empty()) {
+        fold_into_bias(module, units, slice, entries, torch::cat(values));
+      }
+    }
+  }
+}
+
+class Pruner {
+ public:
+  Pruner(Retargeter& swap, const PruneOptions& options, const CalibrationInputs& inputs,
+         const PruneCallbacks& callbacks)
+      : swap_(swap),
+        options_(options),
+        inputs_(inputs),
+        callbacks_(callbacks),
+        original_(swap.original(), swap.plan(), Tensors::shared, BlendCode::stock,
+                  /*may_swap_nothing=*/true),
+        units_(find_units(swap.module(), few_examples(inputs.batches))),
+        is_protected_(protected_groups(units_, options.keep)) {}
+
+  Pruning run() {
+    const auto begin = std::chrono::steady_clock::now();
+    Pruning pruning = {.budget = options_.budget, .stayed = units_.rest};
+    auto surveyed = survey_units();
+    const auto choice = choose(surveyed);
+    note(pruning, surveyed, choice);
+    auto& module = swap_.module();
+    pruning.kept = kept_entries(module, units_, choice.keep);
+    fold_constants(module, units_, surveyed, choice.keep);
+    swap_.replace(cut(module, units_, choice.keep));
+    swap_.set_blend(1.0);
+    surveyed.clear();
+    pruning.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (callbacks_.on_message) {
+      callbacks_.on_message("pruned: " + summary(pruning));
+    }
+    pruning.refit = refit(swap_.module(), original_.module(), pruning.kept, inputs_,
+                          options_.calibration, callbacks_.refit);
+    return pruning;
+  }
+
+ private:
+  std::vector<SurveyedGroup> survey_units() {
+    const torch::NoGradGuard no_grad;
+    const EvalMode eval(original_.module());
+    Program program(swap_.module(), original_.module(), inputs_.batches);
+    KeptEntries readers;
+    std::vector<std::int64_t> least;
+    for (std::size_t g = 0; g < units_.groups.size(); ++g) {
+      const auto& group = units_.groups[g];
+      for (const auto& slice : group.slices) {
+        if (slice.role == SliceRole::input) {
+          readers.readers.insert(slice.tensor);
+        }
+      }
+      least.push_back(is_protected_[g] ? group.count : std::min(options_.round, group.count));
+    }
+    const auto& memory = options_.calibration.memory;
+    const auto shares = share_out(memory, bytes_of(inputs_.batches));
+    BothModels models(program, inputs_.batches, memory, callbacks_.refit.should_stop);
+    return survey(units_, program, find_neighbours(program, readers), models, least,
+                  {.max_features = options_.calibration.max_features,
+                   .memory = shares.regression,
+                   .kept = shares.kept},
+                  callbacks_.on_layer);
+  }
+
+  Choice choose(std::vector<SurveyedGroup>& surveyed) {
+    for (std::size_t g = 0; g < surveyed.size(); ++g) {
+      if (is_protected_[g]) {
+        surveyed[g].obstacle = "kept, as was asked for (--prune-keep)";
+      }
+    }
+    return choose_units(swap_.module(), units_, surveyed, options_);
+  }
+
+  void note(Pruning& pruning, const std::vector<SurveyedGroup>& surveyed, const Choice& choice) {
+    for (std::size_t g = 0; g < surveyed.size(); ++g) {
+      const auto& group = units_.groups[g];
+      const auto& found = surveyed[g];
+      if (!found.obstacle.empty()) {
+        pruning.stayed.push_back({group.name, found.obstacle});
+        continue;
+      }
+      const auto after = std::ranges::count(choice.keep[g], true);
+      const auto gone = group.count - after;
+      const auto dead = std::min(found.dead, gone);
+      pruning.groups.push_back({.name = group.name,
+                                .before = group.count,
+                                .after = after,
+                                .dead = dead,
+                                .constant = std::min(found.constant, gone - dead),
+                                .is_exact = found.is_exact,
+                                .exchanges = choice.exchanges[g],
+                                .loss = choice.loss[g]});
+    }
+    pruning.before = cost(units_, keep_all(units_));
+    pruning.after = cost(units_, choice.keep);
+  }
+
+  Retargeter& swap_;
+  const PruneOptions& options_;
+  const CalibrationInputs& inputs_;
+  const PruneCallbacks& callbacks_;
+  Retargeter original_;
+  Units units_;
+  std::vector<bool> is_protected_;
+};
+
+}  // namespace
+
+void PruneOptions::validate() const {
+  budget.validate();
+  calibration.validate();
+  if (round < 1) {
+    throw UsageError("Expected multiples of 1 unit or more to be kept (--prune-round), but got " +
+                     std::to_string(round));
+  }
+}
+
+std::vector<bool> protected_groups(const Units& units, const std::vector<std::string>& keep) {
+  std::vector<bool> found(units.groups.size(), false);
+  for (const auto& glob : keep) {
+    bool has_matched = std::ranges::any_of(
+        units.rest, [&](const Unprunable& rest) { return glob_match(glob, rest.name); });
+    for (std::size_t g = 0; g < units.groups.size(); ++g) {
+      if (is_layer_of(units.groups[g], glob)) {
+        found[g] = has_matched = true;
+      }
+    }
+    if (!has_matched) {
+      std::string names;
+      for (const auto& group : units.groups) {
+        names += (names.empty() ? "" : ", ") + group.name;
+      }
+      throw UsageError("Expected a layer that matches '" + glob +
+                       "' (--prune-keep), but none does; what can be pruned is in " +
+                       (names.empty() ? "none" : names));
+    }
+  }
+  return found;
+}
+
+std::string summary(const Pruning& pruning) {
+  std::int64_t before = 0;
+  std::int64_t after = 0;
+  for (const auto& group : pruning.groups) {
+    before += group.before;
+    after += group.after;
+  }
+  const auto percent = [](double part, double whole) {
+    return std::to_string(std::llround(100.0 * (1.0 - part / whole))) + " %";
+  };
+  return std::to_string(before - after) + " of " + std::to_string(before) + " units in " +
+         std::to_string(pruning.groups.size()) + " groups, " +
+         percent(pruning.after.multiplications, pruning.before.multiplications) +
+         " of the multiplications, " +
+         percent(pruning.after.parameters, pruning.before.parameters) + " of the parameters";
+}
+
+Pruning prune(Retargeter& swap, const Dataset& data, const PruneOptions& options,
+              std::uint64_t seed, const PruneCallbacks& callbacks) {
+  options.validate();
+  swap.set_blend(1.0);
+  const EvalMode eval(swap.module());
+  const auto inputs = calibration_inputs(swap.module(), data, options.calibration, seed);
+  return Pruner(swap, options, inputs, callbacks).run();
+}
+
+}  // namespace actswap

@@ -1,0 +1,90 @@
+// Fewer units in a retargeted model: what each costs, which ones go, and the fit of what remains.
+//
+//   Retargeter swap(model, plan(model, {}));
+//   calibrate(swap, data);
+//   prune(swap, data, {.budget = {.value = 0.5}});
+//
+// Docs: docs/pruning.md.
+#pragma once
+
+#include <actswap/base/export.h>
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/kept_entries.h>
+#include <actswap/prune/budget.h>
+#include <actswap/prune/units.h>
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+class Dataset;
+class Retargeter;
+
+struct ACTSWAP_API PruneOptions {
+  PruneBudget budget;
+  std::vector<std::string> keep = {};   ///< globs over module paths: layers whose units all stay
+  std::int64_t round = 1;               ///< the units of a group that stay are a multiple; > 0
+  CalibrationOptions calibration = {};  ///< of the fit of what remains, and of the memory
+  /// That a latency is measured on: inputs of forward. Of a budget of that kind.
+  std::vector<torch::Tensor> latency_inputs = {};
+
+  /// @throws UsageError for a value outside its range
+  void validate() const;
+};
+
+struct PrunedGroup {
+  std::string name;         ///< of the layers that compute the units
+  std::int64_t before = 0;  ///< units
+  std::int64_t after = 0;
+  std::int64_t dead = 0;      ///< of those that went: 0 for all inputs
+  std::int64_t constant = 0;  ///< of those that went: another number, which biases took over
+  bool is_exact = false;      ///< chosen by least squares; otherwise by a cheaper score
+  std::int64_t exchanges = 0;
+  /// What the layers that read the units lose, as a share of the variance of what they are to give,
+  /// after least squares; of the cheaper score an estimate.
+  double loss = 0.0;
+};
+
+struct Pruning {
+  PruneBudget budget;
+  std::vector<PrunedGroup> groups;  ///< those whose units could go
+  std::vector<Unprunable> stayed;   ///< layers and tensors whose units stay, and why
+  Cost before;
+  Cost after;
+  Calibration refit;     ///< of what remained
+  KeptEntries kept;      ///< what the module has of the original's tensors
+  double seconds = 0.0;  ///< without the refit
+};
+
+/// In a few words.
+ACTSWAP_API std::string summary(const Pruning& pruning);
+
+struct PruneCallbacks {
+  std::function<void(const std::string&)> on_message = {};
+  /// Before each layer that reads units, and after the last.
+  std::function<void(std::size_t done, std::size_t count)> on_layer = {};
+  CalibrationCallbacks refit = {};  ///< should_stop is asked all along
+};
+
+/// Removes units from a retargeted model whose blends are at t = 1 and fits what remains to the
+/// original. Least squares say what the layers that read a unit lose without it (Elimination), one
+/// queue over all groups which go (choose_counts), and refit solves for the layers anew.
+/// @param swap calibrated, or of a plan that swaps nothing; its module is a smaller one afterwards
+/// @throws UsageError for options outside their range, a glob that matches no layer, a model with
+///   nothing to prune, and a budget that cannot be met: with what can
+/// @throws as calibrate
+ACTSWAP_API Pruning prune(Retargeter& swap, const Dataset& data, const PruneOptions& options,
+                          std::uint64_t seed = 0, const PruneCallbacks& callbacks = {});
+
+/// For each group whether a glob of `keep` matches a layer that computes or reads its units.
+/// @throws UsageError for a glob that matches no layer of the units
+ACTSWAP_API std::vector<bool> protected_groups(const Units& units,
+                                               const std::vector<std::string>& keep);
+
+}  // namespace actswap

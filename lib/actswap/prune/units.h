@@ -1,0 +1,135 @@
+// The units of a model that can be removed, what belongs to each, and removing them.
+//
+// A unit is what can only be removed as a whole: a hidden neuron of an MLP, an inner channel of a
+// block, a channel of a residual stream with all layers that write to it, a head of attention. Of
+// every tensor of the module that has entries for the unit, these entries go. The layers that read
+// the unit then compute what they would compute if its values were 0:
+//
+//   cut(module, keep)(x) == module(x) with the columns of removed units set to 0 (silence)
+//
+// Units with the same tensors form a group: the channels of one convolution, say.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/script.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace actswap {
+
+enum class SliceRole {
+  output,  ///< rows of a layer's weight: they compute the unit
+  input,   ///< columns of a layer's weight: they read the unit
+  along,   ///< biases, norms, depthwise kernels, factors: one or more entries for each unit
+};
+
+/// The entries of one tensor that the units of a group have.
+struct UnitSlice {
+  std::string layer;     ///< path of the module that has the tensor; of the root's, the tensor
+  std::string tensor;    ///< path of the parameter or buffer: "layer1.0.conv1.weight"
+  std::int64_t dim = 0;  ///< of the tensor, along which the units lie
+  SliceRole role = SliceRole::along;
+  /// For each unit the indices in that dimension, ascending: one for a channel, H * W behind a
+  /// flatten, one for each dimension of a head.
+  std::vector<std::vector<std::int64_t>> entries;
+};
+
+struct UnitGroup {
+  std::string name;  ///< "layer1.0.conv1", or "conv1 and 3 others": the layers that compute it
+  std::int64_t count = 0;  ///< of its units, > 1
+  /// In the order of the module's tensors. The same tensor may have several, of different
+  /// dimensions.
+  std::vector<UnitSlice> slices;
+  /// For each unit, of one example, with all other units there: layers, and products of two values
+  /// (attention).
+  double multiplications = 0.0;
+  /// Of products of two values alone (those of layers follow from LayerCost), for each unit.
+  double value_multiplications = 0.0;
+  double parameters = 0.0;  ///< for each unit, with all other units there
+};
+
+/// A layer, or a tensor whose entries stay, and why.
+struct Unprunable {
+  std::string name;
+  std::string reason;
+};
+
+/// A parameter: a weight of a linear or convolution layer, or another one.
+struct LayerCost {
+  std::string tensor;               ///< path
+  std::vector<std::int64_t> sizes;  ///< of all its dimensions, with all units
+  double uses = 0.0;                ///< multiplications of one example for each of its entries
+};
+
+/// A number in the code of a method that counts units: the size in a view, the groups of a
+/// convolution, the parts of a split.
+struct CountInCode {
+  struct Unit {
+    std::int64_t group = -1;  ///< -1: an entry that stays
+    std::int64_t unit = 0;
+  };
+  std::string object;  ///< path of the module whose class has the method
+  std::string method;
+  std::size_t node = 0;       ///< by its place among all nodes of the method (for_each_node)
+  std::size_t input = 0;      ///< of the node
+  std::int64_t element = -1;  ///< of a list; -1: the input is the number
+  std::vector<Unit> counted;  ///< the number is how many of these are there
+};
+
+struct Units {
+  std::vector<UnitGroup> groups;
+  std::vector<Unprunable> rest;
+  std::vector<LayerCost> layers;
+  std::vector<LayerCost> others;  ///< all other parameters: their uses are 0
+  std::vector<CountInCode> counts;
+  double value_multiplications = 0.0;  ///< of products of two values, of one example
+};
+
+/// Finds the units by running the module on the inputs, in eval mode, with labels on the entries of
+/// its tensors: operators that keep channels apart pass labels on, sums and products of two tensors
+/// tie their labels together, layers end and begin them. What any other operator gets stays as it
+/// is. A trial on the inputs then confirms each group.
+/// @param module plain or with blends (t as it is); it is not changed
+/// @param inputs of forward; one or two examples are enough
+/// @throws UsageError where the module does not accept the inputs
+ACTSWAP_API Units find_units(const torch::jit::Module& module,
+                             const std::vector<torch::Tensor>& inputs);
+
+/// For each group of Units, for each unit: whether it stays. At least one of each group does.
+using KeptUnits = std::vector<std::vector<bool>>;
+ACTSWAP_API KeptUnits keep_all(const Units& units);
+
+struct Cost {
+  double multiplications = 0.0;  ///< of one example
+  double parameters = 0.0;       ///< elements of all distinct parameters
+};
+/// Of the whole module after such a cut, exactly: layers, and products of two values of units.
+ACTSWAP_API Cost cost(const Units& units, const KeptUnits& keep);
+
+/// The module without the units: the same tree, names and classes, smaller tensors, and numbers in
+/// code changed accordingly. Tensors that lose nothing are shared with `module`.
+/// @param module of which find_units found the units; its tensors may have other values since
+/// @throws UsageError where `keep` does not fit `units`, or a group would lose all of its units
+ACTSWAP_API torch::jit::Module cut(const torch::jit::Module& module, const Units& units,
+                                   const KeptUnits& keep);
+
+/// Sets the columns that read removed units to 0, in place: what the cut module computes, at full
+/// size.
+ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
+                         const KeptUnits& keep);
+
+/// Adds to the bias of a layer what it gets from units whose values are the same everywhere:
+/// bias += sum over i of values[i] * (columns of the weight at entries[i], summed over the kernel).
+/// Exact for a linear layer, and for a convolution that pads nothing.
+/// @param input a slice of role `input`
+/// @param entries indices in its dimension; values has as many
+/// @return false where the layer has no bias of its own: nothing is changed
+ACTSWAP_API bool fold_into_bias(const torch::jit::Module& module, const Units& units,
+                                const UnitSlice& input, const std::vector<std::int64_t>& entries,
+                                const torch::Tensor& values);
+
+}  // namespace actswap
