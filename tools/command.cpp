@@ -1,6 +1,7 @@
 #include "command.h"
 #include "config_file.h"
 #include "log/log.h"
+#include "resume.h"
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
@@ -77,7 +78,7 @@ int run_action(const Action& action) {
     log_error(error.what());
     return static_cast<int>(error.kind());
   } catch (const Interrupted& interrupted) {
-    log_error(std::string(interrupted.what()) + "; no model was written");
+    log_error(std::string("No model was written: ") + interrupted.what());
     return 128 + stop_signal();
   } catch (const c10::Error& error) {
     return report_libtorch(error.what_without_backtrace());
@@ -107,13 +108,15 @@ int run(int argc, char** argv) {
   register_eval(app, common, action);
   register_bench(app, common, action);
   register_sensitivity(app, common, action);
+  register_runs(app, common, action);
   register_verify(app, common, action);
   for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
     check_numbers(*subcommand);
   }
   try {
-    auto arguments = with_config_file(app, {argv + 1, argv + argc});
+    auto arguments = with_resumed_run(with_config_file(app, {argv + 1, argv + argc}));
     check_subcommand(app, arguments);
+    common.arguments.assign(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const Error& error) {

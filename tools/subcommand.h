@@ -24,6 +24,7 @@ struct CommonOptions {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  std::vector<std::string> arguments = {};  ///< those after the subcommand's name
 };
 
 /// Adds a subcommand; `action` becomes its run where it was chosen.
@@ -59,6 +60,7 @@ void register_collapse(CLI::App& app, CommonOptions& common, Action& action);
 void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
+void register_runs(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 
 /// From now on the subcommand asks stop_signal() and ends in order after the first signal. It is

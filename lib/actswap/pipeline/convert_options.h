@@ -12,8 +12,12 @@
 namespace actswap {
 
 struct ACTSWAP_API ConvertOptions {
-  std::string output = {};         ///< the file to write
-  std::string run_directory = {};  ///< where run.json goes; empty: no record is written
+  std::string output = {};              ///< the file to write
+  std::string run_directory = {};       ///< where run.json goes; empty: no record is written
+  CheckpointInterval checkpoint_every;  ///< of a run with a record
+  bool resumes = false;                 ///< ConvertRequest::resumes
+  Invocation invocation = {};
+  std::vector<std::string> data_files = {};  ///< ConvertRequest::data_files
   Recipe recipe = Recipe::calibrated;
   std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
   CalibrationOptions calibration;                  ///< of a run with calibration_data
