@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,8 +89,7 @@ def survive(options, case, folder, kills, seconds, draw):
         finish(call(words, folder))
     found = digest(folder / "killed.pt")
     (folder / "killed.pt").unlink()
-    for file in (folder / "killed.pt.run").iterdir():
-        file.unlink()
+    shutil.rmtree(folder / "killed.pt.run")
     return done, found
 
 
