@@ -2,6 +2,7 @@
 #include "config_file.h"
 #include "describe.h"
 #include "log/log.h"
+#include "resume.h"
 #include "subcommand.h"
 #include "text/answer.h"
 #include "text/help.h"
@@ -64,7 +65,7 @@ int run_action(const Action& action) {
     log_error(error.what());
     return static_cast<int>(error.kind());
   } catch (const Interrupted& interrupted) {
-    log_error(std::string(interrupted.what()) + "; no model was written");
+    log_error(std::string("No model was written: ") + interrupted.what());
     return 128 + stop_signal();
   } catch (const c10::Error& error) {
     return report_libtorch(error.what_without_backtrace());
@@ -97,6 +98,7 @@ struct Definitions {
     register_eval(app, common, action);
     register_bench(app, common, action);
     register_sensitivity(app, common, action);
+    register_runs(app, common, action);
     register_verify(app, common, action);
     register_doctor(app, common, action);
     register_completion(app);
@@ -112,8 +114,9 @@ UsageError usage_error(const CLI::ParseError& error, const std::string& subcomma
 }
 
 void parse(Definitions& definitions, const std::vector<std::string>& words) {
-  auto arguments = with_config_file(definitions.app, words);
+  auto arguments = with_resumed_run(with_config_file(definitions.app, words));
   allow_dry_run(definitions.app, arguments);
+  definitions.common.arguments.assign(arguments.begin() + 1, arguments.end());
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
     definitions.app.parse(std::move(arguments));

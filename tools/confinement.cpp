@@ -67,6 +67,9 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
         run.outputs.folders.push_back(value + ".run");  // the default of --run-dir
       } else if (option->check_lname("run-dir")) {
         run.outputs.folders.push_back(value);
+      } else if (option->check_lname("resume")) {
+        run.inputs.push_back(value);
+        run.outputs.folders.push_back(value);
       } else if (names_files(*option)) {
         run.inputs.push_back(input_in(value));
       }

@@ -12,6 +12,7 @@
 #include <actswap/pipeline/convert_options.h>
 
 #include <cstdio>
+#include <filesystem>
 
 namespace actswap::tool {
 
@@ -28,6 +29,7 @@ struct Options {
   bool thaws = false;
   bool is_dry = false;
   bool keeps_best = false;
+  std::string resume;
   ExportFlags exporting;
   ConvertRequest request;
 };
@@ -43,6 +45,39 @@ void load_all_data(Options& options, const Model& model) {
   load_from("--train", options.train, options.request.train_data);
   load_from("--val", options.validation, options.request.validation_data);
   options.request.probe_inputs = make_inputs(options.inputs, model.module);
+}
+
+// Whatever a value names that is a file: "images.idx,labels.idx", "module:focal.pt".
+std::vector<std::string> files_of(const Options& options) {
+  std::vector<std::string> files;
+  auto values = options.inputs;
+  values.insert(values.end(), {options.calibrate, options.train, options.validation});
+  if (options.request.train.loss) {
+    for (const auto& term : options.request.train.loss->terms) {
+      values.push_back(term.path);
+    }
+  }
+  for (const auto& value : values) {
+    for (const auto& part : CLI::detail::split(value, ',')) {
+      std::error_code ignored;
+      if (!part.empty() && std::filesystem::exists(part, ignored)) {
+        files.push_back(part);
+      }
+    }
+  }
+  return files;
+}
+
+// What the record holds, so that --resume needs nothing else.
+void note_invocation(const CommonOptions& common, Options& options) {
+  auto& request = options.request;
+  request.data_files = files_of(options);
+  request.invocation = {.arguments = common.arguments,
+                        .directory = std::filesystem::current_path().string()};
+  request.resumes = !options.resume.empty();
+  if (request.resumes) {
+    request.run_directory = options.resume;
+  }
 }
 
 ConvertCallbacks shown_on(ProgressDisplay& display) {
@@ -93,6 +128,7 @@ int run(const CommonOptions& common, const CLI::App& subcommand, Options& option
   options.request.self_test = parse_self_test(options.exporting.self_test);
   options.request.overwrites_original = options.exporting.force;
   options.request.configuration = as_config_file(subcommand);
+  note_invocation(common, options);
   catch_signals(!options.train.empty());
   ProgressDisplay display(common.quiet);
   const auto run = convert(model, the_plan, options.request, shown_on(display));
@@ -134,6 +170,17 @@ void add_data_and_files(CLI::App& app, Options& options) {
   app.add_option("--run-dir", request.run_directory,
                  "Write run.json and config.toml, which repeats the run, into this folder "
                  "(default: OUTPUT.run with --train or --calibrate)")
+      ->type_name("FOLDER");
+  app.add_option_function<std::string>(
+         "--checkpoint-every",
+         [&request](const std::string& text) {
+           request.checkpoint_every = CheckpointInterval::parse(text);
+         },
+         "Write a checkpoint into the run's folder this often, 10min or 500steps, and at the end "
+         "of each phase; 0: there alone")
+      ->default_str(to_string(CheckpointInterval()));
+  app.add_option("--resume", options.resume,
+                 "Go on with the run in this folder, which needs no other option")
       ->type_name("FOLDER");
   app.add_flag("--thaw", options.thaws,
                "Make the constant weights of a frozen model parameters, to train them");
@@ -220,6 +267,9 @@ void add_training_flags(CLI::App& app, Options& options) {
                "Export the best check at t = 1, not the last step (on the same validation data its "
                "figure is then too good; a training without labels after a calibration keeps its "
                "best check on training data held out by itself)");
+  add_number(app, "--retries", train.retries, 3,
+             "Where the training diverges go back to its last good state, and on at half the rate; "
+             "this many times");
   add_number(app, "--patience", train.patience, defaults.patience,
              "End after this many checks at t = 1 in a row without a better one; 0: never");
 }

@@ -28,6 +28,7 @@ struct CommonOptions {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  std::vector<std::string> arguments = {};  ///< those after the subcommand's name
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
   ConfineFlags confinement = {};            ///< likewise
 };
@@ -69,6 +70,7 @@ void register_collapse(CLI::App& app, CommonOptions& common, Action& action);
 void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
+void register_runs(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 void register_doctor(CLI::App& app, CommonOptions& common, Action& action);
 /// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.

@@ -95,6 +95,22 @@ TEST(OutputBroker, WritesNothingElse) {
   EXPECT_FALSE(fs::exists(scratch / "other.pt"));
 }
 
+TEST(OutputBroker, RemovesWhatWasDeclared) {
+  const ScratchFolder scratch;
+  write_text_atomically(scratch / "run", "a file");
+  ::mkdir((scratch / "folder").c_str(), 0700);
+  write_text_atomically(scratch / "folder/checkpoint", "old");
+  EXPECT_EQ(brokered([&](int) {
+              declare_outputs({.folders = {scratch / "folder"}});
+              const bool is_removed = remove_file(scratch / "folder/checkpoint");
+              const bool is_there = remove_file(scratch / "folder/none");
+              return is_removed && !is_there ? failing([&] { remove_file(scratch / "run"); }) : 1;
+            }),
+            3);
+  EXPECT_FALSE(fs::exists(scratch / "folder/checkpoint"));
+  EXPECT_TRUE(fs::exists(scratch / "run"));
+}
+
 TEST(OutputBroker, SaysWhatCannotBeWritten) {
   const ScratchFolder scratch;
   EXPECT_EQ(brokered([&](int) {

@@ -165,6 +165,14 @@ void make_folder(const std::string& path) {
   }
 }
 
+bool remove_file(const std::string& path) {
+  if (writes_through_broker()) {
+    return remove_through_broker(path);
+  }
+  std::error_code ignored;
+  return fs::remove(path, ignored);
+}
+
 void move_into_place(const std::string& temporary, const std::string& path) {
   const auto target = checked_target(path);
   try {

@@ -34,6 +34,10 @@ ACTSWAP_API void write_atomically(const std::string& path,
 /// does that with the first file. @throws FileError
 ACTSWAP_API void make_folder(const std::string& path);
 
+/// Removes a file that write_atomically wrote. @returns false where there is none, or it cannot be
+/// removed
+ACTSWAP_API bool remove_file(const std::string& path);
+
 /// The end of write_atomically: flushes the file `temporary` and renames it to `path`, which may be
 /// a link.
 /// @throws FileError where that fails

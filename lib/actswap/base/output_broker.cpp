@@ -27,7 +27,9 @@ using Fields = std::vector<std::string>;
 constexpr std::size_t kLongest = 1 << 16;
 const std::string kDeclare = "declare";
 const std::string kCommit = "commit";
+const std::string kRemove = "remove";
 const std::string kDone = "done";
+const std::string kNothing = "nothing";
 const std::string kFailed = "failed";
 
 bool send(int socket, const Fields& fields) {
@@ -138,6 +140,9 @@ OutputBroker::Fields OutputBroker::answer_to(const Fields& request) {
   if (request.front() == kCommit && request.size() == 3) {
     return commit(request);
   }
+  if (request.front() == kRemove && request.size() == 2) {
+    return remove(request);
+  }
   throw FileError(
       "Cannot write: the process that supervises this one was asked for something that it does not "
       "do");
@@ -202,6 +207,18 @@ OutputBroker::Fields OutputBroker::commit(const Fields& request) {
   return {kDone};
 }
 
+OutputBroker::Fields OutputBroker::remove(const Fields& request) {
+  const fs::path path = request[1];
+  if (target_of(path) == nullptr || path.lexically_normal() != path || !path.has_filename()) {
+    throw FileError("Cannot remove '" + path.string() +
+                    "': it is none of the outputs that this run declared");
+  }
+  std::error_code error;
+  return {fs::is_regular_file(fs::symlink_status(path, error)) && fs::remove(path, error)
+              ? kDone
+              : kNothing};
+}
+
 void connect_to_broker(int socket) {
   process_state().broker = socket;
 }
@@ -255,6 +272,11 @@ void write_through_broker(const std::string& path,
   write(temporary.string());
   const std::lock_guard lock(worker().mutex);
   ask({kCommit, target, temporary.filename().string()});
+}
+
+bool remove_through_broker(const std::string& path) {
+  const std::lock_guard lock(worker().mutex);
+  return ask({kRemove, declared_path(path, false)}).front() == kDone;
 }
 
 }  // namespace actswap

@@ -47,6 +47,7 @@ class OutputBroker {
   Fields answer_to(const Fields& request);
   Fields declare(const Fields& request);
   Fields commit(const Fields& request);
+  Fields remove(const Fields& request);
   const std::string& scratch_in(const std::filesystem::path& folder);
   const Target* target_of(const std::filesystem::path& path) const;
 
@@ -76,5 +77,9 @@ bool writes_through_broker();
 /// @throws FileError where `path` was not declared, or writing or moving fails
 void write_through_broker(const std::string& path,
                           const std::function<void(const std::string&)>& write);
+
+/// remove_file, for a process that declared its outputs. @throws FileError where `path` was not
+/// declared
+bool remove_through_broker(const std::string& path);
 
 }  // namespace actswap

@@ -5,6 +5,7 @@
 #include <actswap/calibrate/batch_norm.h>
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibration_fields.h>
 #include <actswap/calibrate/calibration_inputs.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/calibrate/layer_fits.h>
@@ -107,6 +108,10 @@ class Calibrator {
     if (original_ == nullptr) {
       move_inner_blends();
     }
+    if (!callbacks_.resume.is_empty()) {
+      take_up(callbacks_.resume, fitted);
+    }
+    fitted_ = fitted;
     take_all_steps();
     tell();
     if (callbacks_.on_solved) {
@@ -195,7 +200,17 @@ class Calibrator {
                 callbacks_.on_pass(static_cast<std::size_t>(done),
                                    static_cast<std::size_t>(passes));
               }
-            }};
+            },
+        .saves_now = callbacks_.saves_now,
+        .save =
+            [this](const State& joint) {
+              if (callbacks_.save) {
+                State whole = state();
+                whole.set_part("joint", joint);
+                callbacks_.save(whole);
+              }
+            },
+        .resume = joint_};
     auto& joint = result_.joint = JointFit(tensors, error).run(limits, callbacks);
     if (!joint.reason.empty()) {
       result_.left_out.push_back("all layers together: " + joint.reason);
@@ -211,13 +226,79 @@ class Calibrator {
     std::size_t position;  // of the last value that is looked at
     BothModels::Settled settled;
     std::function<void()> take;
+    std::vector<torch::Tensor> changed;  // undefined ones among them
+    const BlendSite* site = nullptr;     // that moves
   };
+
+  // Between two steps.
+  State state() const {
+    State state;
+    FieldWriter fields(state);
+    fields("steps", steps_done_);
+    fields("result", result_);
+    fields("tensors", fitted_);
+    fields("site_fit", site_fit_);
+    fields("seconds", seconds_since(begin_));
+    return state;
+  }
+
+  void take_up(const State& state, const std::vector<torch::Tensor>& fitted) {
+    FieldReader fields(state);
+    fields("steps", steps_done_);
+    fields("result", result_);
+    fields("site_fit", site_fit_);
+    std::vector<torch::Tensor> tensors;
+    fields("tensors", tensors);
+    for (std::size_t i = 0; i < fitted.size(); ++i) {
+      fitted[i].copy_(tensors.at(i));
+    }
+    double seconds = 0.0;
+    fields("seconds", seconds);
+    begin_ -= std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    joint_ = state.part("joint");
+  }
+
+  // A step that is interrupted has not been.
+  void take(const Step& step) {
+    if (!callbacks_.save) {
+      step.take();
+      return;
+    }
+    auto tensors = step.changed;
+    std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    const auto before = copy_tensors(tensors);
+    const State others = state_of_steps();
+    try {
+      step.take();
+    } catch (const Interrupted&) {
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        tensors[i].copy_(before[i]);
+      }
+      FieldReader fields(others);
+      fields("result", result_);
+      fields("site_fit", site_fit_);
+      callbacks_.save(state());
+      throw;
+    }
+  }
+
+  State state_of_steps() const {
+    State state;
+    FieldWriter fields(state);
+    fields("result", result_);
+    fields("site_fit", site_fit_);
+    return state.copy();
+  }
+
+  void move(const BlendSite& site) {
+    module_at(blended_, site.path).setattr("t", 1.0);
+    ++done_;
+  }
 
   void fit(const BlendSite& site) {
     tell();
     site_fit_.fit(site);
-    module_at(blended_, site.path).setattr("t", 1.0);
-    ++done_;
+    move(site);
   }
 
   void take_all_steps() {
@@ -231,11 +312,19 @@ class Calibrator {
     count_ = original_ == nullptr ? neighbours_.sites.size() : steps.size();
     for (std::size_t i = 0; i < steps.size(); ++i) {
       models_.begin_step(i);
-      if (original_ != nullptr) {
-        tell();
-        ++done_;
+      if (i >= steps_done_) {
+        if (original_ != nullptr) {
+          tell();
+          ++done_;
+        }
+        take(steps[i]);
+        ++steps_done_;
+        if (callbacks_.saves_now && callbacks_.saves_now()) {
+          callbacks_.save(state());
+        }
+      } else if (steps[i].site != nullptr) {
+        move(*steps[i].site);
       }
-      steps[i].take();
     }
     models_.end_steps();
   }
@@ -243,7 +332,11 @@ class Calibrator {
   Step step_of(const BlendSite& site) {
     const auto at = program_.position(site.call);
     const auto* first = site.producer_node == nullptr ? site.call : site.producer_node;
-    return {at, {program_.position(first), at}, [this, &site] { fit(site); }};
+    return {.position = at,
+            .settled = {program_.position(first), at},
+            .take = [this, &site] { fit(site); },
+            .changed = {site.bias, site.weight},
+            .site = &site};
   }
 
   Step step_of(const Layer& layer) {
@@ -253,12 +346,22 @@ class Calibrator {
     const auto fitted = shifted == nullptr ? node : program_.position(shifted->producer_node);
     // Per channel it is the layer's input that is compared.
     const auto original = layer_fits_.is_wide(layer) ? node : at;
-    return {at, {fitted, original}, [this, &layer] { layer_fits_.fit(layer); }};
+    Step step = {.position = at,
+                 .settled = {fitted, original},
+                 .take = [this, &layer] { layer_fits_.fit(layer); },
+                 .changed = {layer.weight, layer.bias, layer.offset.tensor}};
+    if (shifted != nullptr) {
+      step.changed.insert(step.changed.end(), {shifted->bias, shifted->weight});
+    }
+    return step;
   }
 
   Step step_of(const BatchNorm& norm) {
     const auto at = program_.position(norm.node);
-    return {at, {at, at}, [this, &norm] { layer_fits_.fit(norm); }};
+    return {.position = at,
+            .settled = {at, at},
+            .take = [this, &norm] { layer_fits_.fit(norm); },
+            .changed = {norm.weight, norm.bias}};
   }
 
   // In the order of the program.
@@ -329,6 +432,9 @@ class Calibrator {
   LayerFits layer_fits_;
   std::size_t done_ = 0;   // sites, or where they stay as they are steps
   std::size_t count_ = 0;  // of these
+  std::vector<torch::Tensor> fitted_;
+  State joint_;  // of a joint fit that is resumed
+  std::size_t steps_done_ = 0;
 };
 
 Calibration calibrate_on(jit::Module& blended, const Original* original, const Batches& batches,

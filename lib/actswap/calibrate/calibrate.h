@@ -25,6 +25,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/checkpoint/state.h>
 
 #include <torch/script.h>
 
@@ -134,6 +135,15 @@ struct CalibrationCallbacks {
   std::function<void(std::int64_t passes, double seconds)> on_joint_fit = {};
   /// Before each of these passes, and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_pass = {};
+  /// Asked between two steps, and between two passes: whether `save` is to be called.
+  std::function<bool()> saves_now = {};
+  /// All that the calibration is: `resume` takes it up again, and it goes on to the same tensors,
+  /// bit for bit. Called before Interrupted as well. It refers to live tensors; copy or write it
+  /// before returning.
+  std::function<void(const State&)> save = {};
+  /// Empty: it begins. Otherwise module, inputs and options are those of the calibration that saved
+  /// it, as they were before it.
+  State resume = {};
 };
 
 /// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.

@@ -25,9 +25,11 @@ void CalibratedRamp::rewind() {
   const torch::NoGradGuard no_grad;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!torch::equal(tensors_[i], before_[i])) {
-      Changed changed{.tensor = tensors_[i],
+      Changed changed{.number = i,
+                      .tensor = tensors_[i],
                       .change = widened(tensors_[i]) - widened(before_[i]),
                       .is_buffer = i >= parameters_,
+                      .is_followed = true,
                       .before = {},
                       .left = {},
                       .added = {}};
@@ -50,11 +52,12 @@ void CalibratedRamp::move(double t) {
   if (t == t_) {
     return;
   }
-  std::erase_if(changed_, [](const Changed& changed) {
-    return changed.is_buffer && !torch::equal(changed.tensor, changed.left);
-  });
   for (auto& changed : changed_) {
-    move(changed, t_, t);
+    changed.is_followed =
+        changed.is_followed && (!changed.is_buffer || torch::equal(changed.tensor, changed.left));
+    if (changed.is_followed) {
+      move(changed, t_, t);
+    }
   }
   t_ = t;
 }

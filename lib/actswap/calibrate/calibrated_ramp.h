@@ -18,6 +18,7 @@
 #include <torch/script.h>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -31,11 +32,26 @@ class ACTSWAP_API CalibratedRamp {
   /// Adds what the calibration changed for the way from the last t to this one.
   void move(double t);
 
+  /// Of a ramp that was rewound after the same calibration, and of tensors that hold what they held
+  /// when these were written.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("t", t_);
+    for (auto& changed : changed_) {
+      const auto name = std::to_string(changed.number);
+      fields(name + "/followed", changed.is_followed);
+      fields(name + "/left", changed.left);
+      fields(name + "/added", changed.added);
+    }
+  }
+
  private:
   struct Changed {
+    std::size_t number;  // in tensors_
     torch::Tensor tensor;
     torch::Tensor change;  // in float32 or more
     bool is_buffer;
+    bool is_followed;      // otherwise training writes to this buffer, and nobody else does
     torch::Tensor before;  // of a buffer
     torch::Tensor left;    // of a buffer: as it was after the last move
     // Of a parameter of less than float32, in which small moves are lost: what has been added.

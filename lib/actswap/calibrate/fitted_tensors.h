@@ -6,6 +6,8 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -24,9 +26,30 @@ class FittedTensors {
     std::vector<torch::Tensor> means;
     std::vector<torch::Tensor> squares;
     torch::Tensor steps;
+
+    template <typename Fields>
+    void visit_fields(Fields& fields) {
+      fields("tensors", tensors);
+      fields("means", means);
+      fields("squares", squares);
+      fields("steps", steps);
+    }
   };
   State state() const;
   void restore(const State& state);
+
+  /// All that a step depends on, of the same neighbourhood. (The tensors themselves have others
+  /// that refer to them: restore() gives them their values.)
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    auto now = state();
+    fields("state", now);
+    restore(now);
+    for (std::size_t i = 0; i < stepped_.size(); ++i) {
+      fields("stepped/" + std::to_string(i), stepped_[i]);
+    }
+    fields("loss_scale", loss_scale_);
+  }
 
   /// Of gradients: 1 but for half.
   LossScale& loss_scale() { return loss_scale_; }

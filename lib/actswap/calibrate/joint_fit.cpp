@@ -1,3 +1,4 @@
+#include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/joint_fit.h>
@@ -129,14 +130,14 @@ bool JointFit::walk(std::int64_t steps, double rate) {
 }
 
 // On the inputs held out, after a few steps from the start; infinity where they blow up.
-double JointFit::error_of_trial(double rate, const State& start) {
+double JointFit::error_of_trial(double rate, const Tensors& start) {
   tensors_.restore(start);
   const double error = walk(steps_of_a_trial(), rate) ? error_.held_out() : kInfinity;
   return std::isfinite(error) ? error : kInfinity;
 }
 
 // 0: none of them is harmless.
-double JointFit::find_rate(double error_before, const State& start) {
+double JointFit::find_rate(double error_before, const Tensors& start) {
   const auto is_harmless = [&](double rate) {
     return error_of_trial(rate, start) <= kHarmless * error_before;
   };
@@ -154,47 +155,64 @@ double JointFit::find_rate(double error_before, const State& start) {
   return rate > kLeastRate ? rate : 0.0;
 }
 
-void JointFit::fit(JointFitResult& result, State& best, double deadline) {
+void JointFit::save(const Place& place) const {
+  if (callbacks_.save) {
+    State state = state_of(place);
+    FieldWriter{state}("tensors", tensors_);
+    callbacks_.save(state);
+  }
+}
+
+JointFit::Step JointFit::step_or_save(const Place& place) {
+  try {
+    return step(place.number, /*of_stream=*/true);
+  } catch (const Interrupted&) {  // before anything moves
+    save(place);
+    throw;
+  }
+}
+
+void JointFit::cut(Place& place) {
+  tensors_.restore(place.best);
+  place.rate *= kCut;
+  ++place.cuts;
+  place.checks_without_gain = 0;
+}
+
+void JointFit::fit(Place& place, double deadline) {
+  auto& result = place.result;
   const auto steps_of_a_pass = error_.steps_of_a_pass();
   const auto steps = result.planned * steps_of_a_pass;
-  double rate = result.rate;
-  double largest = 0.0;  // error of a batch, in the pass before
-  double largest_now = 0.0;
-  int cuts = 0;
   const auto patience = std::max(kPatience, result.planned / 4);
-  std::int64_t checks_without_gain = 0;
-  const auto cut = [&] {
-    tensors_.restore(best);
-    rate *= kCut;
-    ++cuts;
-    checks_without_gain = 0;
-  };
-  for (std::int64_t number = 0; number < steps && cuts <= kMostCuts; ++number) {
-    if (number % steps_of_a_pass == 0) {
-      callbacks_.on_pass(number / steps_of_a_pass, result.planned);
-      largest = largest_now;
-      largest_now = 0.0;
+  for (; place.number < steps && place.cuts <= kMostCuts; ++place.number) {
+    if (callbacks_.saves_now && callbacks_.saves_now()) {
+      save(place);
     }
-    const auto found = step(number, /*of_stream=*/true);
-    const bool has_burst = largest > 0.0 && found.error > kBurst * largest;
+    if (place.number % steps_of_a_pass == 0) {
+      callbacks_.on_pass(place.number / steps_of_a_pass, result.planned);
+      place.largest = place.largest_now;
+      place.largest_now = 0.0;
+    }
+    const auto found = step_or_save(place);
+    const bool has_burst = place.largest > 0.0 && found.error > kBurst * place.largest;
     if (!std::isfinite(found.error) || has_burst || !all_finite(found.gradients)) {
-      cut();
+      cut(place);
     } else {
-      largest_now = std::max(largest_now, found.error);
-      tensors_.move(found.gradients, rate * share_at(number, steps));
+      place.largest_now = std::max(place.largest_now, found.error);
+      tensors_.move(found.gradients, place.rate * share_at(place.number, steps));
     }
     const bool is_late = now() > deadline;
-    if ((number + 1) % steps_of_a_pass != 0 && !is_late) {
+    if ((place.number + 1) % steps_of_a_pass != 0 && !is_late) {
       continue;
     }
-    result.passes = number / steps_of_a_pass + 1;
+    result.passes = place.number / steps_of_a_pass + 1;
     const double error = error_.held_out();
     if (error < result.error_after) {
       result.error_after = error;
-      best = tensors_.state();
-      checks_without_gain = 0;
-    } else if (!(error <= kRise * result.error_after) || ++checks_without_gain == patience) {
-      cut();
+      place.best = tensors_.state();
+      place.checks_without_gain = 0;
+    } else if (!(error <= kRise * result.error_after) || ++place.checks_without_gain == patience) {
+      cut(place);
     }
     if (is_late) {
       break;
@@ -203,47 +221,76 @@ void JointFit::fit(JointFitResult& result, State& best, double deadline) {
   callbacks_.on_pass(result.planned, result.planned);
 }
 
-JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbacks& callbacks) {
-  callbacks_ = callbacks;
-  const double begin = now();
-  const auto untouched = tensors_.state();
-  JointFitResult result{.error_before = error_.held_out()};
-  result.error_after = result.error_before;
+// The rate, and how many passes. With a reason, or no rate, there will be none.
+JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time) {
+  Place place;
+  auto& result = place.result;
+  result.error_before = result.error_after = error_.held_out();
   if (!std::isfinite(result.error_before)) {
-    return {.reason = "what the layers give is not finite"};
+    result = {.reason = "what the layers give is not finite"};
+    return place;
   }
-  try {
-    if (!walk(steps_of_a_trial(), 0.0)) {
-      return {.reason = "a gradient is not finite"};
-    }
-    const auto seconds_of = [&](double steps) {
-      return steps * trial_seconds_ / static_cast<double>(trial_steps_);
-    };
-    const auto left = [&] { return kShareOfTime * (begin + limits.seconds - now()); };
-    const double pass = static_cast<double>(error_.steps_of_a_pass());
-    const double trials = kUsualTrials * static_cast<double>(steps_of_a_trial());
-    if (!limits.passes && left() < seconds_of(trials + pass)) {
-      return {.reason = "one pass and the trials before it take about " +
+  if (!walk(steps_of_a_trial(), 0.0)) {
+    result = {.reason = "a gradient is not finite"};
+    return place;
+  }
+  const auto seconds_of = [&](double steps) {
+    return steps * trial_seconds_ / static_cast<double>(trial_steps_);
+  };
+  const auto left = [&] { return kShareOfTime * (begin_time + limits.seconds - now()); };
+  const double pass = static_cast<double>(error_.steps_of_a_pass());
+  const double trials = kUsualTrials * static_cast<double>(steps_of_a_trial());
+  if (!limits.passes && left() < seconds_of(trials + pass)) {
+    result = {.reason = "one pass and the trials before it take about " +
                         std::to_string(std::llround(std::ceil(seconds_of(trials + pass)))) +
                         " s, and the time is up (--calibrate-minutes)"};
+    return place;
+  }
+  const auto start = tensors_.state();
+  result.rate = place.rate = find_rate(result.error_before, start);
+  if (result.rate == 0.0) {
+    return place;
+  }
+  result.planned = limits.passes.value_or(std::clamp(
+      static_cast<std::int64_t>(left() / seconds_of(pass)), std::int64_t{1}, limits.most_passes));
+  callbacks_.on_plan(result.planned, seconds_of(pass * static_cast<double>(result.planned)));
+  place.best = start;
+  return place;
+}
+
+JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbacks& callbacks) {
+  callbacks_ = callbacks;
+  const double begin_time = now();
+  const auto untouched = tensors_.state();
+  Place place;
+  bool is_begun = false;
+  try {
+    if (callbacks.resume.is_empty()) {
+      place = begin(limits, begin_time);
+    } else {
+      actswap::restore(place, callbacks.resume);
+      actswap::restore(tensors_, callbacks.resume.part("tensors"));
     }
-    const auto start = tensors_.state();
-    result.rate = find_rate(result.error_before, start);
-    if (result.rate == 0.0) {
-      return result;
+    if (!place.result.reason.empty() || place.result.rate == 0.0) {
+      return place.result;
     }
-    result.planned = limits.passes.value_or(std::clamp(
-        static_cast<std::int64_t>(left() / seconds_of(pass)), std::int64_t{1}, limits.most_passes));
-    callbacks_.on_plan(result.planned, seconds_of(pass * static_cast<double>(result.planned)));
-    auto best = start;
-    fit(result, best, limits.passes ? kInfinity : begin + limits.seconds);
-    tensors_.restore(best);
+    is_begun = true;
+    fit(place, limits.passes ? kInfinity : begin_time + limits.seconds);
+    tensors_.restore(place.best);
+  } catch (const Interrupted&) {
+    if (!is_begun) {
+      tensors_.restore(untouched);
+      if (callbacks_.save) {
+        callbacks_.save({});
+      }
+    }
+    throw;
   } catch (const NoGradient& problem) {
     tensors_.restore(untouched);
     return {.reason = "the model does not have a gradient: " + problem.cause};
   }
-  result.inputs = error_.inputs_of(result.passes * error_.steps_of_a_pass());
-  return result;
+  place.result.inputs = error_.inputs_of(place.result.passes * error_.steps_of_a_pass());
+  return place.result;
 }
 
 }  // namespace actswap

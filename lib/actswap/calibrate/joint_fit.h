@@ -1,7 +1,7 @@
 // The end of a calibration: all that was fitted step after step is fitted once more together.
 #pragma once
 
-#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibration_fields.h>
 #include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
 
@@ -27,6 +27,12 @@ struct JointFitCallbacks {
   std::function<void(std::int64_t passes, double seconds)> on_plan;
   /// Before each pass and after the last: how many are done.
   std::function<void(std::int64_t done, std::int64_t passes)> on_pass;
+  /// Whether `save` is to be called now.
+  std::function<bool()> saves_now = {};
+  /// How far it is, between two steps and before Interrupted; empty before the passes: it then
+  /// begins again from where it began. The tensors are part of it.
+  std::function<void(const State&)> save = {};
+  State resume = {};
 };
 
 /// A step of a calibration takes what the ones before it gave as it is, and a layer before an
@@ -46,7 +52,7 @@ class JointFit {
   JointFitResult run(const JointFitLimits& limits, const JointFitCallbacks& callbacks);
 
  private:
-  using State = FittedTensors::State;
+  using Tensors = FittedTensors::State;
   struct Step {
     double error = 0.0;
     std::vector<torch::Tensor> gradients;
@@ -56,9 +62,37 @@ class JointFit {
   std::vector<torch::Tensor> gradients_of(const torch::Tensor& error);
   std::int64_t steps_of_a_trial() const;
   bool walk(std::int64_t steps, double rate);
-  double error_of_trial(double rate, const State& start);
-  double find_rate(double error_before, const State& start);
-  void fit(JointFitResult& result, State& best, double deadline);
+  double error_of_trial(double rate, const Tensors& start);
+  double find_rate(double error_before, const Tensors& start);
+  /// Where the passes are.
+  struct Place {
+    JointFitResult result;
+    Tensors best;
+    std::int64_t number = 0;  ///< of the next step
+    double rate = 0.0;
+    double largest = 0.0;  ///< error of a batch, in the pass before
+    double largest_now = 0.0;
+    int cuts = 0;
+    std::int64_t checks_without_gain = 0;
+
+    template <typename Fields>
+    void visit_fields(Fields& fields) {
+      fields("result", result);
+      fields("best", best);
+      fields("number", number);
+      fields("rate", rate);
+      fields("largest", largest);
+      fields("largest_now", largest_now);
+      fields("cuts", cuts);
+      fields("checks_without_gain", checks_without_gain);
+    }
+  };
+
+  Place begin(const JointFitLimits& limits, double begin_time);
+  void fit(Place& place, double deadline);
+  Step step_or_save(const Place& place);
+  void save(const Place& place) const;
+  void cut(Place& place);
 
   FittedTensors& tensors_;
   JointError& error_;

@@ -31,6 +31,12 @@ class SiteFit {
   /// To what the record says of a site that was fitted.
   void add_shift(const BlendSite& site, const torch::Tensor& shift);
 
+  /// Of a fit of the same sites.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("shifts", shifts_);
+  }
+
   /// The function that the site's blend moves to.
   std::function<torch::Tensor(const torch::Tensor&)> target_of(const BlendSite& site) const;
 

@@ -27,10 +27,10 @@ namespace {
 // that made a step of training 1.5 times as long.
 class Prefetcher {
  public:
-  Prefetcher(std::int64_t batches, std::function<Example(std::int64_t)> make)
+  Prefetcher(std::int64_t first, std::int64_t end, std::function<Example(std::int64_t)> make)
       : threads_(at::get_num_threads()),
         make_(std::move(make)),
-        thread_([this, batches](const std::stop_token& stop) { run(stop, batches); }) {
+        thread_([this, first, end](const std::stop_token& stop) { run(stop, first, end); }) {
     if (threads_ > 1) {
       // What a thread sets is what threads begin with from now on, too; that is set back.
       is_alone_.wait();
@@ -52,7 +52,7 @@ class Prefetcher {
   }
 
  private:
-  void run(const std::stop_token& stop, std::int64_t batches) {
+  void run(const std::stop_token& stop, std::int64_t first, std::int64_t end) {
     if (threads_ > 1) {
       at::get_num_threads();  // a thread's first call takes over what threads begin with
       at::set_num_threads(1);
@@ -60,7 +60,7 @@ class Prefetcher {
     }
     const torch::NoGradGuard no_grad;  // the mode is each thread's own; data has no gradient
     try {
-      for (std::int64_t batch = 0; batch < batches && !stop.stop_requested(); ++batch) {
+      for (std::int64_t batch = first; batch < end && !stop.stop_requested(); ++batch) {
         Example example = make_(batch);
         std::unique_lock lock(mutex_);
         ready_ = std::move(example);
@@ -120,7 +120,8 @@ std::int64_t Loader::batches_per_epoch() const {
 }
 
 void Loader::for_each(std::int64_t epoch,
-                      const std::function<void(std::int64_t, const Example&)>& body) const {
+                      const std::function<void(std::int64_t, const Example&)>& body,
+                      std::int64_t first) const {
   const auto order = order_of(dataset_, options_, epoch);
   const std::int64_t batches = batches_per_epoch();
   const EvenBatches even(dataset_.size(), options_.batch_size);
@@ -128,14 +129,14 @@ void Loader::for_each(std::int64_t epoch,
     return static_cast<std::size_t>(options_.drop_last ? batch * options_.batch_size
                                                        : even.begin(batch));
   };
-  Prefetcher prefetcher(batches, [&](std::int64_t batch) {
+  Prefetcher prefetcher(first, batches, [&](std::int64_t batch) {
     const auto begin = begin_of(batch);
     auto example = dataset_.get({order.data() + begin, begin_of(batch + 1) - begin});
     return options_.augmentation.changes_anything()
                ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch)
                : example;
   });
-  for (std::int64_t batch = 0; batch < batches; ++batch) {
+  for (std::int64_t batch = first; batch < batches; ++batch) {
     body(batch, prefetcher.next());
   }
 }

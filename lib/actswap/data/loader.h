@@ -25,10 +25,11 @@ class ACTSWAP_API Loader {
   /// < 1.
   Loader(const Dataset& dataset, const LoaderOptions& options);
   std::int64_t batches_per_epoch() const;
-  /// Calls `body(batch_index, example)` for each batch of the epoch; the next batch is prepared
-  /// meanwhile. Exceptions of the body or the data set pass through, and the thread ends first.
-  void for_each(std::int64_t epoch,
-                const std::function<void(std::int64_t, const Example&)>& body) const;
+  /// Calls `body(batch_index, example)` for each batch of the epoch from the batch `first` on; the
+  /// next batch is prepared meanwhile. Exceptions of the body or the data set pass through, and the
+  /// thread ends first.
+  void for_each(std::int64_t epoch, const std::function<void(std::int64_t, const Example&)>& body,
+                std::int64_t first = 0) const;
 
  private:
   const Dataset& dataset_;

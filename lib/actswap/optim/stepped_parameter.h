@@ -30,6 +30,12 @@ class ACTSWAP_API SteppedParameter {
   /// Gives the parameter what was stepped.
   void write_back();
 
+  /// Of a parameter that holds what it held when these were written.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("copy", copy_);
+  }
+
  private:
   torch::Tensor seen_as_real() const;
 
@@ -51,6 +57,12 @@ class ACTSWAP_API LossScale {
   bool shrink();
   /// After a step.
   void note_step();
+
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("value", value_);
+    fields("steps", steps_);
+  }
 
  private:
   static constexpr double kFirst = 65536.0;

@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/layer_comparison.h>
 #include <actswap/measure/judge.h>
+#include <actswap/pipeline/conversion_fields.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/rate_search.h>
@@ -20,19 +21,53 @@ TrainCallbacks ConversionTraining::callbacks_of(const std::string& name,
   const auto phase = state_.options.seeds > 1
                          ? name + ", seed " + std::to_string(state_.options.train.seed)
                          : name;
-  if (state_.callbacks.on_step) {
-    training.on_step = [this, phase](const Progress& progress) {
+  training.on_step = [this, phase](const Progress& progress) {
+    state_.progress.log.step(progress);
+    if (state_.callbacks.on_step) {
       state_.callbacks.on_step(phase, progress);
-    };
+    }
+  };
+  training.on_check = [this](const CheckRecord& found) { state_.progress.log.check(found); };
+  training.on_retry = [this, &epochs](const Retry& retry) { note(retry, epochs); };
+  auto& checkpoints = state_.progress.checkpoints;
+  const auto key = state_.phase(name);
+  training.saves_at = [&checkpoints](SavePoint point) { return checkpoints.is_due(point); };
+  training.save = [&checkpoints, key](const State& state) { checkpoints.save(key, state); };
+  training.resume = checkpoints.unfinished(key);
+  if (!training.resume.is_empty()) {
+    TrainingPlace place;
+    FieldReader{training.resume}("place", place);
+    epochs = place.epochs;
+    state_.message(phase + ": goes on after step " + std::to_string(place.step));
   }
   training.on_epoch = [this, phase, &epochs](const EpochRecord& epoch) {
     epochs.push_back(epoch);
+    state_.progress.log.epoch(epoch);
     state_.record();
     if (state_.callbacks.on_epoch) {
       state_.callbacks.on_epoch(phase, epoch);
     }
   };
   return training;
+}
+
+TrainCallbacks ConversionTraining::callbacks_of_retargeted(const std::function<Check()>& check) {
+  auto training = callbacks_of("retarget", state_.run.epochs, check);
+  if (state_.calibrated_ramp) {
+    training.state_of_blends = [this] { return state_of(*state_.calibrated_ramp); };
+    training.restore_blends = [this](const State& state) {
+      restore(*state_.calibrated_ramp, state);
+    };
+  }
+  return training;
+}
+
+void ConversionTraining::note(const Retry& retry, std::vector<EpochRecord>& epochs) {
+  std::erase_if(epochs, [&](const EpochRecord& epoch) { return epoch.step > retry.back_to; });
+  state_.progress.log.retry(retry);
+  state_.message("warning: the training diverged at step " + std::to_string(retry.step) + ": " +
+                 retry.reason + "; it goes back to step " + std::to_string(retry.back_to) +
+                 " and on at half the rate, " + number(retry.learning_rate));
 }
 
 // One t for all, or one for each site in their order. What a calibration changed follows the
@@ -79,12 +114,13 @@ std::vector<Schedule> ConversionTraining::plan_ramps() {
     state_.run.site_order = state_.options.site_order;
   }
   if (state_.run.site_order.empty() && state_.options.order != SiteOrder::together) {
-    state_.message("ordering the sites: " + to_string(state_.options.order));
-    const auto& data =
-        state_.options.validation_data ? state_.options.validation_data : state_.options.train_data;
-    state_.run.site_order =
-        order_sites(state_.options.order, state_.model, state_.run.plan, state_.probe_inputs,
-                    data.get(), state_.callbacks.should_stop);
+    state_.run.site_order = state_.remembered<std::vector<std::string>>("order", [this] {
+      state_.message("ordering the sites: " + to_string(state_.options.order));
+      const auto& data = state_.options.validation_data ? state_.options.validation_data
+                                                        : state_.options.train_data;
+      return order_sites(state_.options.order, state_.model, state_.run.plan, state_.probe_inputs,
+                         data.get(), state_.callbacks.should_stop);
+    });
   }
   if (state_.run.site_order.empty()) {
     return {state_.schedule};
@@ -115,20 +151,25 @@ void ConversionTraining::warn_of_a_long_ramp() const {
   }
 }
 
-void ConversionTraining::sweep_rates_from(
-    const std::vector<Schedule>& ramps,
-    const std::function<void(const std::vector<double>&)>& move) {
-  state_.message("learning rate: short trainings with each");
-  note(sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
-                   *state_.options.train_data, ramps, move, state_.run.train,
-                   state_.callbacks.should_stop));
+void ConversionTraining::sweep_rates_from(const std::vector<Schedule>& ramps) {
+  const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
+  state_.begin_phase("rate");
+  note(state_.remembered<RateSweep>("rate", [&] {
+    state_.message("learning rate: short trainings with each");
+    return sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
+                       *state_.options.train_data, ramps, move, state_.run.train,
+                       state_.callbacks.should_stop);
+  }));
 }
 
 void ConversionTraining::search_rate_on(const HeldOut& data) {
-  state_.message("learning rate: a line search, in shares of each parameter's size");
-  note(search_rate(
-      state_.swap.module(), teacher_for(state_.run.train.loss), data,
-      [this](double t) { move_to({t}); }, state_.run.train, state_.callbacks.should_stop));
+  state_.begin_phase("rate");
+  note(state_.remembered<RateSweep>("rate", [&] {
+    state_.message("learning rate: a line search, in shares of each parameter's size");
+    return search_rate(
+        state_.swap.module(), teacher_for(state_.run.train.loss), data,
+        [this](double t) { move_to({t}); }, state_.run.train, state_.callbacks.should_stop);
+  }));
 }
 
 void ConversionTraining::note(const RateSweep& rates) {
@@ -166,26 +207,57 @@ void ConversionTraining::train_retargeted() {
   if (state_.options.train.loss.has(Signal::sites)) {
     state_.swap.observe_blends();
   }
-  const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
   move_to(std::vector<double>(ramps.size(), state_.schedule.at(0.0)));
   if (state_.options.learning_rate.kind == LearningRate::Kind::swept && !state_.run.rate_sweep) {
-    sweep_rates_from(ramps, move);
+    sweep_rates_from(ramps);
   }
   if (state_.options.held_out > 0) {
     train_with_held_out(ramps);
+  } else {
+    train_on_all(ramps);
+  }
+}
+
+// Of a run that is resumed behind it.
+bool ConversionTraining::take_up_finished() {
+  const auto known = state_.progress.checkpoints.finished(state_.phase("training"));
+  if (known) {
+    FieldReader fields(*known);
+    fields("epochs", state_.run.epochs);
+    fields("effect", state_.run.training_effect);
+    restore_module(state_.swap.module(), known->part("module"));
+  }
+  return known.has_value();
+}
+
+void ConversionTraining::finish_training() {
+  State state;
+  FieldWriter fields(state);
+  fields("epochs", state_.run.epochs);
+  fields("effect", state_.run.training_effect);
+  fields("module", state_of_module(state_.swap.module()));
+  state_.progress.checkpoints.forget(state_.phase("calibrated module"));
+  state_.progress.checkpoints.finish(state_.phase("training"), state);
+}
+
+void ConversionTraining::train_on_all(const std::vector<Schedule>& ramps) {
+  if (take_up_finished()) {
     return;
   }
+  state_.begin_phase("retarget");
   std::optional<TrainingSafeguard> safeguard;
   if (state_.run.calibration && !state_.calibrated_ramp) {
     safeguard.emplace(state_.swap.module(), teacher_for(state_.run.train.loss),
                       *state_.options.train_data, state_.run.train);
   }
-  train(state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data, ramps,
-        move, state_.run.train,
-        callbacks_of("retarget", state_.run.epochs, check_of(state_.swap.module())));
+  train(
+      state_.swap.module(), teacher_for(state_.run.train.loss), *state_.options.train_data, ramps,
+      [this](const std::vector<double>& blends) { move_to(blends); }, state_.run.train,
+      callbacks_of_retargeted(check_of(state_.swap.module())));
   if (safeguard) {
     note(safeguard->undo_harm());
   }
+  finish_training();
 }
 
 // What was found by itself does no harm: where a rate that the search found diverges in the end,
@@ -199,6 +271,10 @@ void ConversionTraining::train_with_held_out(const std::vector<Schedule>& ramps)
   if (is_searched && !state_.run.rate_sweep) {
     search_rate_on(data);
   }
+  if (take_up_finished()) {
+    return;
+  }
+  state_.begin_phase("retarget");
   BatchLoss judge(module, teacher_for(loss), state_.run.train);
   const auto check_held_out = [&] {
     const double found = judge.mean(data.judged);
@@ -210,15 +286,15 @@ void ConversionTraining::train_with_held_out(const std::vector<Schedule>& ramps)
     train(
         module, teacher_for(loss), data.learnt, ramps,
         [this](const std::vector<double>& blends) { move_to(blends); }, state_.run.train,
-        callbacks_of("retarget", state_.run.epochs, check));
+        callbacks_of_retargeted(check));
+    note(safeguard.undo_harm());
   } catch (const Diverged& how) {
     if (!is_searched) {
       throw;
     }
     note(safeguard.undo(how));
-    return;
   }
-  note(safeguard.undo_harm());
+  finish_training();
 }
 
 void ConversionTraining::note(const TrainingEffect& effect) {
@@ -252,6 +328,7 @@ std::optional<torch::jit::Module> ConversionTraining::teacher_for(const Loss& lo
 }
 
 std::optional<torch::jit::Module> ConversionTraining::train_control() {
+  state_.begin_phase("control");
   state_.message("training the control: the original with the same budget, data and seed");
   auto options = state_.run.train;
   options.bound = {};                                   // there is nothing to wait for
@@ -262,6 +339,14 @@ std::optional<torch::jit::Module> ConversionTraining::train_control() {
     options.check_every = 0.0;
   }
   auto control = original_for(options.loss, Tensors::copied);
+  auto& checkpoints = state_.progress.checkpoints;
+  if (const auto known = checkpoints.finished(state_.phase("controlled"))) {
+    FieldReader fields(*known);
+    fields("epochs", state_.run.control_epochs);
+    fields("diverged", state_.run.control_diverged);
+    restore_module(control, known->part("module"));
+    return state_.run.control_diverged.empty() ? std::optional(control) : std::nullopt;
+  }
   try {
     train(
         control, teacher_for(options.loss), *state_.options.train_data, state_.options.schedule,
@@ -271,9 +356,14 @@ std::optional<torch::jit::Module> ConversionTraining::train_control() {
     state_.run.control_diverged = how.what();
     state_.message("the control, which is not what is exported, diverged: " +
                    state_.run.control_diverged);
-    return std::nullopt;
   }
-  return control;
+  State state;
+  FieldWriter fields(state);
+  fields("epochs", state_.run.control_epochs);
+  fields("diverged", state_.run.control_diverged);
+  fields("module", state_of_module(control));
+  checkpoints.finish(state_.phase("controlled"), state);
+  return state_.run.control_diverged.empty() ? std::optional(control) : std::nullopt;
 }
 
 }  // namespace actswap

@@ -28,16 +28,20 @@ class ConversionTraining {
  private:
   TrainCallbacks callbacks_of(const std::string& name, std::vector<EpochRecord>& epochs,
                               const std::function<Check()>& check);
+  TrainCallbacks callbacks_of_retargeted(const std::function<Check()>& check);
   void move_to(const std::vector<double>& blends);
   std::function<Check()> check_of(torch::jit::Module& module);
   Check check(torch::jit::Module& module);
+  void train_on_all(const std::vector<Schedule>& ramps);
   void train_with_held_out(const std::vector<Schedule>& ramps);
+  bool take_up_finished();
+  void finish_training();
   std::vector<Schedule> plan_ramps();
   void warn_of_a_long_ramp() const;
-  void sweep_rates_from(const std::vector<Schedule>& ramps,
-                        const std::function<void(const std::vector<double>&)>& move);
+  void sweep_rates_from(const std::vector<Schedule>& ramps);
   void search_rate_on(const HeldOut& data);
   void note(const RateSweep& rates);
+  void note(const Retry& retry, std::vector<EpochRecord>& epochs);
   void note(const TrainingEffect& effect);
   torch::jit::Module original_for(const Loss& loss, Tensors tensors) const;
   std::optional<torch::jit::Module> teacher_for(const Loss& loss) const;

@@ -7,12 +7,14 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/conversion_fields.h>
 #include <actswap/pipeline/conversion_pruning.h>
 #include <actswap/pipeline/conversion_state.h>
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/expect_swaps.h>
 #include <actswap/pipeline/recipe.h>
+#include <actswap/pipeline/recorded.h>
 #include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
@@ -28,8 +30,8 @@ constexpr double kTolerance = 1e-5;
 class Conversion {
  public:
   Conversion(const Model& model, const Plan& plan, const ConvertOptions& options,
-             const ConvertCallbacks& callbacks)
-      : state_(model, plan, options, callbacks), training_(state_) {}
+             const ConvertCallbacks& callbacks, RunProgress progress, Run& run)
+      : state_(model, plan, options, callbacks, progress, run), training_(state_) {}
 
   /// What the plan was made from.
   void note(const ChosenPlan& chosen) {
@@ -46,12 +48,13 @@ class Conversion {
     training_.check_layers();
     state_.original = recompile(state_.model.module);
     if (state_.is_measurable) {
+      state_.begin_phase("measure");
       state_.message("measuring the original and the swap alone");
-      state_.run.original = state_.measure(state_.original);
+      state_.run.original = measured("original", state_.original);
       check_gate_can_pass();
       state_.swap.set_blend(1.0);
       if (!state_.options.keeps_activations) {
-        state_.run.swap_alone = state_.measure(state_.swap.module());
+        state_.run.swap_alone = measured("swap_alone", state_.swap.module());
       }
     }
     retarget();
@@ -84,9 +87,9 @@ class Conversion {
     {
       const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
       state_.check_interruption();
+      state_.begin_phase("export");
       write();
     }
-    state_.record();
     return state_.run;
   }
 
@@ -129,6 +132,12 @@ class Conversion {
     state_.record();
   }
 
+  Evaluation measured(const std::string& name, torch::jit::Module& module) {
+    auto found = state_.remembered<Evaluation>(name, [&] { return state_.measure(module); });
+    state_.progress.log.metric(name, found);
+    return found;
+  }
+
   // In one pass: beside the original, whose outputs the others are compared with.
   void judge_results() {
     std::vector<Variant> variants = {{state_.original}, {state_.swap.module()}};
@@ -147,6 +156,12 @@ class Conversion {
     if (control_) {
       state_.run.control = judgements[2].evaluation;
       state_.run.control_agreement = judgements[2].agreement;
+    }
+    for (const auto& [name, evaluation] : {std::pair("retargeted", &state_.run.retargeted),
+                                           std::pair("control", &state_.run.control)}) {
+      if (*evaluation) {
+        state_.progress.log.metric(name, **evaluation);
+      }
     }
   }
 
@@ -184,29 +199,68 @@ class Conversion {
     }
   }
 
-  void calibrate_retargeted() {
+  // Of a run that is resumed behind it: what it gave, and where the training is to come the module.
+  bool take_up_calibration() {
+    const auto& checkpoints = state_.progress.checkpoints;
+    const auto known = checkpoints.finished(state_.phase("calibration"));
+    if (known) {
+      restore(state_.run.calibration.emplace(), *known);
+    }
+    if (const auto module = checkpoints.finished(state_.phase("calibrated module"))) {
+      restore_module(state_.swap.module(), *module);
+    }
+    return known.has_value();
+  }
+
+  void run_calibration() {
     const auto& data = *state_.options.calibration_data;
+    state_.begin_phase("calibrate");
     state_.message("calibrating on " +
                    std::to_string(std::min(state_.options.calibration.inputs, data.size())) +
                    " inputs");
+    auto& checkpoints = state_.progress.checkpoints;
+    const auto key = state_.phase("calibrate");
     const CalibrationCallbacks callbacks = {
         .should_stop = state_.callbacks.should_stop,
-        .on_site = state_.callbacks.on_calibrated_site,
+        .on_site =
+            [this](std::size_t done, std::size_t count) {
+              state_.progress.log.count("sites", done, count);
+              if (state_.callbacks.on_calibrated_site) {
+                state_.callbacks.on_calibrated_site(done, count);
+              }
+            },
         .on_joint_fit = [this](std::int64_t passes,
                                double seconds) { state_.message(time_of_passes(passes, seconds)); },
-        .on_pass = state_.callbacks.on_calibration_pass};
-    state_.swap.set_blend(0.0);
-    if (is_ramp()) {
-      state_.calibrated_ramp.emplace(state_.swap.module());
-    }
+        .on_pass =
+            [this](std::size_t done, std::size_t count) {
+              state_.progress.log.count("passes", done, count);
+              if (state_.callbacks.on_calibration_pass) {
+                state_.callbacks.on_calibration_pass(done, count);
+              }
+            },
+        .saves_now = [&checkpoints] { return checkpoints.is_due(SavePoint::step); },
+        .save = [&checkpoints, key](const State& state) { checkpoints.save(key, state); },
+        .resume = checkpoints.unfinished(key)};
     state_.run.calibration = calibrate(state_.swap, data, state_.options.calibration,
                                        state_.options.train.seed, callbacks);
     state_.message("calibrated: " + summary(*state_.run.calibration));
     for (const auto& reason : state_.run.calibration->left_out) {
       state_.message("not calibrated: " + reason);
     }
+    checkpoints.finish(state_.phase("calibrated module"), state_of_module(state_.swap.module()));
+    checkpoints.finish(state_.phase("calibration"), state_of(*state_.run.calibration));
+  }
+
+  void calibrate_retargeted() {
+    state_.swap.set_blend(0.0);
+    if (is_ramp()) {
+      state_.calibrated_ramp.emplace(state_.swap.module());
+    }
+    if (!take_up_calibration()) {
+      run_calibration();
+    }
     if (state_.is_measurable) {
-      state_.run.calibrated = state_.measure(state_.swap.module());
+      state_.run.calibrated = measured("calibrated", state_.swap.module());
     }
     state_.record();
   }
@@ -313,20 +367,50 @@ class Conversion {
 };
 
 Run convert_planned(const Model& model, const ConvertOptions& options,
-                    const ConvertCallbacks& callbacks, const ChosenPlan& chosen) {
+                    const ConvertCallbacks& callbacks, const ChosenPlan& chosen,
+                    RunProgress progress, Run& run) {
   const auto& plan = chosen.plan;
-  Conversion conversion(model, plan, options, callbacks);
+  const Run begun = run;
+  Conversion conversion(model, plan, options, callbacks, progress, run);
   conversion.note(chosen);
   conversion.prepare();
   for (std::int64_t i = 1; i < options.seeds; ++i) {
-    conversion.state().message("again with seed " +
-                               std::to_string(options.train.seed + static_cast<std::uint64_t>(i)));
     ConvertOptions other = options;
     other.train.seed += static_cast<std::uint64_t>(i);
     other.run_directory.clear();  // one record, of the first
-    conversion.add(Conversion(model, plan, other, callbacks).repeat(conversion.state().run));
+    const auto seed = std::to_string(other.train.seed);
+    const auto key = "result of seed " + seed;
+    SeedResult result;
+    if (const auto known = progress.checkpoints.finished(key)) {
+      restore(result, *known);
+    } else {
+      conversion.state().message("again with seed " + seed);
+      Run of_seed = begun;
+      of_seed.run_directory.clear();
+      result = Conversion(model, plan, other, callbacks, progress, of_seed).repeat(run);
+      progress.checkpoints.forget("seed " + seed);
+      progress.checkpoints.finish(key, state_of(result));
+    }
+    conversion.add(std::move(result));
   }
   return conversion.finish();
+}
+
+// Of a run that is resumed behind it, what was chosen.
+ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
+                       const ConvertCallbacks& callbacks, RunProgress progress) {
+  if (!options.plan_by_sensitivity && !options.budget_ms && !options.min_agreement) {
+    return {.plan = plan, .sensitivity = {}};
+  }
+  if (const auto known = progress.checkpoints.finished("plan")) {
+    ChosenPlan chosen{.plan = plan, .sensitivity = {}};
+    restore(chosen, *known);
+    return chosen;
+  }
+  progress.log.phase("plan");
+  auto chosen = choose_plan(model, plan, options, callbacks);
+  progress.checkpoints.finish("plan", state_of(chosen));
+  return chosen;
 }
 
 }  // namespace
@@ -352,10 +436,10 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   if (!options.overwrites_original) {
     check_not_overwritten(options.output, model.path);
   }
-  const bool is_chosen = options.plan_by_sensitivity || options.budget_ms || options.min_agreement;
-  const auto chosen = is_chosen ? choose_plan(model, plan, options, callbacks)
-                                : ChosenPlan{.plan = plan, .sensitivity = {}};
-  return convert_planned(model, options, callbacks, chosen);
+  return recorded(model, plan, options, callbacks, [&](RunProgress progress, Run& run) {
+    const auto chosen = chosen_plan(model, plan, options, callbacks, progress);
+    return convert_planned(model, options, callbacks, chosen, progress, run);
+  });
 }
 
 }  // namespace actswap

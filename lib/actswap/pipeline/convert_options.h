@@ -17,6 +17,10 @@ struct ACTSWAP_API ConvertOptions {
   /// The section [convert] of a file for `actswap convert --config` that repeats the conversion,
   /// for config.toml beside run.json; empty: none is written.
   std::string configuration = {};
+  CheckpointInterval checkpoint_every;  ///< of a run with a record
+  bool resumes = false;                 ///< ConvertRequest::resumes
+  Invocation invocation = {};
+  std::vector<std::string> data_files = {};  ///< ConvertRequest::data_files
   Recipe recipe = Recipe::calibrated;
   std::shared_ptr<Dataset> calibration_data = {};  ///< empty: no calibration; needs no target
   CalibrationOptions calibration;                  ///< of a run with calibration_data

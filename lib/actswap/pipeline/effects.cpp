@@ -94,6 +94,13 @@ constexpr Need kAgreement = {"a least agreement (--min-agreement)", [](const Fac
                                return facts.request.min_agreement.has_value();
                              }};
 
+constexpr Need kRecord = {
+    "a record of the run (--run-dir, or data to calibrate or train on)", [](const Facts& facts) {
+      const auto& request = facts.request;
+      return request.run_directory ? !request.run_directory->empty()
+                                   : request.calibration_data || request.trains();
+    }};
+
 template <typename T>
 bool is_given(const std::optional<T>& value) {
   return value.has_value();
@@ -191,6 +198,9 @@ const std::vector<Option>& options() {
       {"--check-every", kTrain<&Train::check_every>, {&kTraining, &kValidation}},
       {"--keep-best", kTrain<&Train::keep>, {&kTraining, &kValidation}},
       {"--patience", kTrain<&Train::patience>, {&kTraining, &kValidation}},
+      {"--retries", kTrain<&Train::retries>, {&kTraining}},
+      {"--checkpoint-every", has<&Request::checkpoint_every>, {&kRecord}},
+      {"--resume", has<&Request::resumes>, {&kRecord}},
       {"--control", has<&Request::control>, {&kTraining, &kValidation}},
       {"--seed", has<&Request::seed>, {&kData}},
       {"--seeds", has<&Request::seeds>, {&kData, &kValidation}},

@@ -19,6 +19,8 @@ constexpr double kRampShare = 0.3;
 // One run of the model for each site, each on so many examples.
 constexpr std::int64_t kAgreementExamples = 64;
 
+constexpr std::int64_t kRetries = 3;
+
 template <typename T>
 void set(T& value, const std::optional<T>& asked) {
   value = asked.value_or(value);
@@ -92,6 +94,7 @@ TrainOptions train_options(const ConvertRequest& request) {
   set(options.check_every, asked.check_every);
   set(options.keep, asked.keep);
   set(options.patience, asked.patience);
+  options.retries = asked.retries.value_or(kRetries);
   set(options.seed, request.seed);
   options.bound = request.ramp.bound;
   return options;
@@ -207,6 +210,10 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.run_directory =
       request.run_directory.value_or(has_data ? request.output + ".run" : std::string());
   options.configuration = request.configuration;
+  set(options.checkpoint_every, request.checkpoint_every);
+  options.resumes = request.resumes;
+  options.invocation = request.invocation;
+  options.data_files = request.data_files;
   options.validation_data = request.validation_data;
   options.probe_inputs = request.probe_inputs;
   set(options.self_test, request.self_test);

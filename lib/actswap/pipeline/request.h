@@ -8,8 +8,10 @@
 #include <actswap/export/self_test.h>
 #include <actswap/graph/blend.h>
 #include <actswap/measure/agreement_measure.h>
+#include <actswap/pipeline/checkpoint_interval.h>
 #include <actswap/pipeline/site_order.h>
 #include <actswap/prune/prune.h>
+#include <actswap/report/run_status.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/learning_rate.h>
 #include <actswap/train/trainer.h>
@@ -80,6 +82,7 @@ struct TrainRequest {
   /// checks are asked for (ConvertOptions::held_out).
   std::optional<Keep> keep = {};
   std::optional<std::int64_t> patience = {};
+  std::optional<std::int64_t> retries = {};  ///< default: 3
 };
 
 /// A ramp of t. Where any of it is given and no recipe, the recipe is one with a ramp.
@@ -115,6 +118,14 @@ struct ACTSWAP_API ConvertRequest {
   /// calibrates or trains, otherwise none.
   std::optional<std::string> run_directory = {};
   std::string configuration = {};  ///< ConvertOptions::configuration
+  /// A run with a record writes checkpoints into its folder. Default: every 10 minutes.
+  std::optional<CheckpointInterval> checkpoint_every = {};
+  /// Goes on where the run in run_directory was, to the same bytes. Model, data, options and
+  /// version have to be the same.
+  bool resumes = false;
+  Invocation invocation = {};  ///< for the record
+  /// Files that the data comes from: their sizes and times have to be the same on a resume.
+  std::vector<std::string> data_files = {};
 
   std::shared_ptr<Dataset> calibration_data = {};  ///< needs no target; default: train_data
   std::shared_ptr<Dataset> train_data = {};        ///< empty: no training

@@ -167,6 +167,14 @@ std::string to_json(const Run& run) {
   json["schema"] = 1;
   json["actswap"] = ACTSWAP_VERSION;
   json["libtorch"] = TORCH_VERSION;
+  json["status"] = to_string(run.state.status);
+  json["status_reason"] = run.state.reason;
+  json["begun"] = run.state.begun;
+  json["updated"] = run.state.updated;
+  json["process"] = {{"pid", run.state.process}, {"host", run.state.host}};
+  json["invocation"] = {{"arguments", run.invocation.arguments},
+                        {"directory", run.invocation.directory}};
+  json["options_sha256"] = run.options_sha256;
   json["model"] = {{"path", run.model_path}, {"sha256", run.model_sha256}};
   json["output"] = run.output;
   json["run_dir"] = run.run_directory;

@@ -14,6 +14,7 @@
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
 #include <actswap/prune/prune.h>
+#include <actswap/report/run_status.h>
 #include <actswap/train/learning_rate.h>
 #include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
@@ -49,6 +50,9 @@ struct PruneRecord {
 };
 
 struct Run {
+  RunState state;
+  Invocation invocation;
+  std::string options_sha256 = {};  ///< of all that a resumed run has to have in common with this
   std::string model_path = {};
   std::string model_sha256;
   std::string output = {};

@@ -29,8 +29,11 @@ class RandomNumbers {
 class RandomPosition {
  public:
   RandomPosition();
+  /// One that was saved.
+  explicit RandomPosition(const torch::Tensor& state) : state_(state) {}
   /// Goes back there.
   void take_up() const;
+  const torch::Tensor& state() const { return state_; }
 
  private:
   torch::Tensor state_;

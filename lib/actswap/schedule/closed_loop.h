@@ -48,6 +48,15 @@ class ACTSWAP_API ClosedLoop {
   /// bound). Says what the ramp does from here on.
   RampState check(double drop);
 
+  /// What a loop of the same options has to be given to go on.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("now", now_);
+    fields("position", position_);
+    fields("last_within", last_within_);
+    fields("waits", waits_);
+  }
+
  private:
   double least_position() const;
 

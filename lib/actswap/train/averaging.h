@@ -25,6 +25,12 @@ class Averaging {
   /// The average so far, to be written into the module (ModuleTensors::write).
   const std::vector<torch::Tensor>& values() const { return average_; }
 
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("updates", updates_);
+    fields("average", average_);
+  }
+
  private:
   ModuleTensors tensors_;
   double decay_;

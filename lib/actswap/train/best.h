@@ -22,6 +22,13 @@ class Best {
   /// Weights of the best; empty where none was kept.
   const std::vector<torch::Tensor>& values() const { return values_; }
 
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("drop", drop_);
+    fields("without_improvement", without_improvement_);
+    fields("values", values_);
+  }
+
  private:
   bool keeps_;
   double drop_ = std::numeric_limits<double>::infinity();

@@ -14,6 +14,8 @@ constexpr std::int64_t kFewestExamples = 64;
 constexpr std::int64_t kShare = 16;  // of what the training sees
 constexpr double kExplosion = 10.0;
 constexpr double kGrowth = 100.0;
+// Steps in a row; a peak passes.
+constexpr std::int64_t kMostAbove = 20;
 // Parameters that are all 0 at the start may grow to something.
 constexpr double kLeastSize = 1e-2;
 
@@ -60,11 +62,14 @@ double DivergenceCheck::size_of_parameters() const {
   return std::sqrt(squares / std::max(1.0, count));
 }
 
-void DivergenceCheck::note(std::int64_t step, double loss) {
+bool DivergenceCheck::note(std::int64_t step, double loss) {
   const double limit = kExplosion * std::max(start_, of_zeros_);
-  if (!first_above_ && is_comparable_ && has_scale_ && limit > 0.0 && loss > limit) {
+  const bool is_above = is_comparable_ && has_scale_ && limit > 0.0 && loss > limit;
+  if (is_above && !first_above_) {
     first_above_ = step;
   }
+  above_ = is_above ? above_ + 1 : 0;
+  return above_ >= kMostAbove;
 }
 
 bool DivergenceCheck::is_diverged(double loss, double untrained) const {

@@ -31,13 +31,23 @@ class DivergenceCheck {
   DivergenceCheck(BatchLoss& loss, const Dataset& data, const TrainOptions& options,
                   const std::vector<torch::Tensor>& parameters);
 
-  /// Of each step the loss of its batch, from step 1.
-  void note(std::int64_t step, double loss);
+  /// Of each step the loss of its batch, from step 1. @return whether it has exploded: the losses
+  /// of 20 steps in a row were above 10 times the worst of the first two losses above
+  bool note(std::int64_t step, double loss);
+  /// Whether the last one was above that.
+  bool is_above() const { return above_ > 0; }
 
   /// In words what is wrong with the model as it is: at the end. None where nothing is.
   /// @param swap_loss asked only where it matters: runs `measure` on the swap without training
   std::optional<std::string> verdict(
       const std::function<double(const std::function<double()>& measure)>& swap_loss);
+
+  /// Of a check that was made of the same model at its start.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("first_above", first_above_);
+    fields("above", above_);
+  }
 
  private:
   double size_of_parameters() const;
@@ -52,6 +62,7 @@ class DivergenceCheck {
   double of_zeros_ = 0.0;
   double size_ = 0.0;  // root mean square of the parameters
   std::optional<std::int64_t> first_above_;
+  std::int64_t above_ = 0;  // steps in a row
 };
 
 }  // namespace actswap

@@ -16,6 +16,8 @@ ModuleTensors::ModuleTensors(const torch::jit::Module& module) {
       if (value.isTensor() && value.toTensor().defined() &&
           known.insert(value.toTensor().unsafeGetTensorImpl()).second) {
         slots_.emplace_back(object, i);
+      } else if (value.isScalar() || value.isBool() || value.isString()) {
+        number_slots_.emplace_back(object, i);
       }
     }
   }
@@ -30,6 +32,22 @@ std::vector<torch::Tensor> ModuleTensors::now() const {
                                                                      : torch::Tensor());
   }
   return tensors;
+}
+
+std::vector<c10::IValue> ModuleTensors::numbers() const {
+  std::vector<c10::IValue> values;
+  values.reserve(number_slots_.size());
+  for (const auto& [object, slot] : number_slots_) {
+    values.push_back(object->getSlot(slot));
+  }
+  return values;
+}
+
+void ModuleTensors::write_numbers(const std::vector<c10::IValue>& values) const {
+  for (std::size_t i = 0; i < number_slots_.size(); ++i) {
+    const auto& [object, slot] = number_slots_[i];
+    object->setSlot(slot, values.at(i));
+  }
 }
 
 std::vector<torch::Tensor> ModuleTensors::copies() const {

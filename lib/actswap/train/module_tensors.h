@@ -23,8 +23,13 @@ class ModuleTensors {
   /// same objects, so that optimizers and tied modules see it.
   void write(const std::vector<torch::Tensor>& values) const;
 
+  /// The numbers, bools and texts in attributes: counters, modes, the t of blends.
+  std::vector<c10::IValue> numbers() const;
+  void write_numbers(const std::vector<c10::IValue>& values) const;
+
  private:
   std::vector<std::pair<torch::jit::ObjectPtr, std::size_t>> slots_;
+  std::vector<std::pair<torch::jit::ObjectPtr, std::size_t>> number_slots_;
 };
 
 }  // namespace actswap

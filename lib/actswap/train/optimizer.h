@@ -7,6 +7,8 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -21,6 +23,21 @@ class Optimizer {
   /// @param scale what the gradients were taken with
   /// @return false, and nothing has moved, where the scale is used and a gradient is not finite
   bool step(double rate, const LossScale& scale);
+
+  /// Of an optimizer that was made of the same options and parameters.
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    std::size_t number = 0;
+    for (auto& group : groups_) {
+      for (auto& member : group.members) {
+        const auto name = std::to_string(number++);
+        fields(name, member.parameter);
+        fields(name + "/mean", member.mean);
+        fields(name + "/square", member.square);
+        fields(name + "/steps", member.steps);
+      }
+    }
+  }
 
  private:
   struct Member {

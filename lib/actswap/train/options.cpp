@@ -83,6 +83,7 @@ void TrainOptions::validate() const {
   expect(check_every >= 0.0 && check_every <= kMostEpochs, "check_every >= 0 and <= 1e9",
          check_every);
   expect(patience >= 0, "patience >= 0", patience);
+  expect(retries >= 0, "retries >= 0", retries);
   expect(!bound || not_negative(*bound), "bound >= 0", bound.value_or(0.0));
   expect(class_dim != 0, "class_dim other than 0, the examples", class_dim);
 }

@@ -51,6 +51,7 @@ class Search {
     options_.check_every = 0.0;
     options_.keep = Keep::last;
     options_.patience = 0;
+    options_.retries = 0;
     options_.bound = {};
   }
 

@@ -124,6 +124,7 @@ class Sweep {
     options.check_every = 0.0;
     options.keep = Keep::last;
     options.patience = 0;
+    options.retries = 0;
     options.bound = {};
     double loss = std::numeric_limits<double>::infinity();
     try {

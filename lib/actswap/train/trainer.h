@@ -4,6 +4,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/export.h>
 #include <actswap/calibrate/kept_entries.h>
+#include <actswap/checkpoint/state.h>
 #include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
 #include <actswap/schedule/schedule.h>
@@ -66,6 +67,10 @@ struct ACTSWAP_API TrainOptions {
   KeptEntries kept = {};   ///< what the module has of the original's tensors, for Signal::layers
   std::uint64_t seed = 0;  ///< of shuffling, of dropout and of the augmentation
   Augmentation augmentation = {};  ///< of the training images
+  /// Where a loss, a gradient or the parameters stop being finite, or the loss explodes, the
+  /// training goes back to its last good state (one of 20 along the way) and on from there at half
+  /// the rate; so many times; >= 0.
+  std::int64_t retries = 0;
 
   // What follows needs TrainCallbacks::check.
   /// Epochs from one check to the next, fractions allowed; >= 0; 0: a twentieth of the training
@@ -127,10 +132,39 @@ struct EpochRecord {
   std::vector<CheckRecord> checks = {};
 };
 
+/// A training that exploded and goes on from its last good state, at half the rate.
+struct Retry {
+  std::int64_t step = 0;       ///< that it failed at
+  std::int64_t back_to = 0;    ///< steps done in the good state
+  double learning_rate = 0.0;  ///< the peak from here on
+  std::string reason = {};
+};
+
+/// Where in a training its state may be saved.
+enum class SavePoint {
+  step,     ///< before a step
+  epoch,    ///< at the end of an epoch
+  stopped,  ///< before it ends with Interrupted
+};
+
 struct TrainCallbacks {
   std::function<void(const Progress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
   std::function<bool()> should_stop;  ///< asked before each step; true ends with Interrupted
+  std::function<void(const Retry&)> on_retry;
+  std::function<void(const CheckRecord&)> on_check;
+  /// Whether `save` is to be called now.
+  std::function<bool(SavePoint)> saves_at;
+  /// All that the training is: `resume` takes it up again, and the training goes on to the same
+  /// parameters, bit for bit. It refers to live tensors; copy or write it before returning.
+  std::function<void(const State&)> save;
+  /// Empty: it begins. Otherwise module, teacher, data, schedules and options are those of the
+  /// training that saved it, as they were before its first step.
+  State resume = {};
+  /// What the caller's set_blend keeps beside the module (CalibratedRamp): saved and restored along
+  /// with the rest, on a retry too.
+  std::function<State()> state_of_blends;
+  std::function<void(const State&)> restore_blends;
   /// Measures the module as it is. At t = 1 that is with the average of the weights, if there is to
   /// be one.
   std::function<Check()> check;
