@@ -28,6 +28,7 @@ struct CommonOptions {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  std::string log_file = {};
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
   ConfineFlags confinement = {};            ///< likewise
 };
@@ -70,6 +71,7 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action);
 void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+void register_report(CLI::App& app, CommonOptions& common, Action& action);
 void register_doctor(CLI::App& app, CommonOptions& common, Action& action);
 /// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.
 void register_completion(CLI::App& app);

@@ -1,6 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/pipeline/conversion_state.h>
+#include <actswap/report/event_file.h>
+#include <actswap/report/html_report.h>
 
 #include <filesystem>
 
@@ -79,6 +81,14 @@ void ConversionState::record() {
   write_text_atomically(run.run_directory + "/run.json", to_json(run) + "\n");
   if (!options.configuration.empty()) {
     write_text_atomically(run.run_directory + "/config.toml", repeated_configuration(options, run));
+  }
+}
+
+void ConversionState::record_end() {
+  record();
+  if (!run.run_directory.empty()) {
+    write_event_file(run.run_directory);
+    write_report(run.run_directory);
   }
 }
 

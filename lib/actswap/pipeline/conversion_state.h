@@ -28,6 +28,10 @@ struct ConversionState {
   /// Writes what is known, as the run goes on, so that it outlives an interruption.
   /// @throws FileError
   void record();
+  /// The same at the end of the run, whatever it is, with report.html and the events for
+  /// TensorBoard.
+  /// @throws FileError
+  void record_end();
 
   const ConvertOptions& options;
   const ConvertCallbacks& callbacks;

@@ -12,7 +12,9 @@
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/expect_swaps.h>
+#include <actswap/pipeline/phases.h>
 #include <actswap/pipeline/recipe.h>
+#include <actswap/pipeline/site_history.h>
 #include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
@@ -45,6 +47,7 @@ class Conversion {
     check_insertion();
     training_.check_layers();
     state_.original = recompile(state_.model.module);
+    note_sites();
     if (state_.is_measurable) {
       state_.message("measuring the original and the swap alone");
       state_.run.original = state_.measure(state_.original);
@@ -86,7 +89,7 @@ class Conversion {
       state_.check_interruption();
       write();
     }
-    state_.record();
+    state_.record_end();
     return state_.run;
   }
 
@@ -127,6 +130,13 @@ class Conversion {
       judge_results();
     }
     state_.record();
+  }
+
+  // For the record alone, so not where none is written.
+  void note_sites() {
+    if (is_probe_given_ && !state_.probe_inputs.empty() && !state_.run.run_directory.empty()) {
+      sites_.emplace(state_.model, collapsed(state_.swap.module()), state_.probe_inputs);
+    }
   }
 
   // In one pass: beside the original, whose outputs the others are compared with.
@@ -253,7 +263,7 @@ class Conversion {
     if (found >= least) {
       return;
     }
-    state_.record();
+    state_.record_end();
     throw Error(ErrorKind::accuracy, "Expected a " + to_string(state_.options.agreement) + " of " +
                                          number(least) + " or more with the original, but got " +
                                          number(found) + "; '" + state_.run.output +
@@ -265,14 +275,14 @@ class Conversion {
       return;
     }
     if (!is_number(*state_.run.retargeted)) {
-      state_.record();
+      state_.record_end();
       fail_for_no_number("converted model");
     }
     const double fall = drop(*state_.run.original, *state_.run.retargeted);
     if (fall <= *state_.options.max_drop) {
       return;
     }
-    state_.record();
+    state_.record_end();
     throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " fell by " +
                                          number(fall) + " (from " +
                                          number(state_.run.original->value) + " to " +
@@ -299,14 +309,20 @@ class Conversion {
     if (is_probe_given_) {
       LatencyOptions latency;
       latency.rounds = 10;
-      state_.run.latency = measure_latency({state_.model.module, collapsed(state_.swap.module())},
-                                           exporting.probe_inputs, RuntimeSetting::plain, latency);
+      const auto exported = collapsed(state_.swap.module());
+      state_.run.latency = measure_latency({state_.model.module, exported}, exporting.probe_inputs,
+                                           RuntimeSetting::plain, latency);
+      state_.run.machine = this_machine();
+      if (sites_) {
+        state_.run.sites = sites_->records(exported);
+      }
     }
   }
 
   ConversionState state_;
   ConversionTraining training_;
   std::optional<torch::jit::Module> control_;
+  std::optional<SiteHistory> sites_;
   bool is_probe_given_ = true;  // otherwise it was found in the file, or guessed
   bool is_probe_data_ = true;
   std::string probe_origin_;
@@ -341,6 +357,9 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
         std::to_string(plan.swapped()) + "; take keep_activations(model)");
   }
   const auto options = resolve(model, request);
+  if (callbacks.on_phases) {
+    callbacks.on_phases(phases_of(options));
+  }
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));
   }
