@@ -100,6 +100,7 @@ struct Definitions {
     register_sensitivity(app, common, action);
     register_runs(app, common, action);
     register_verify(app, common, action);
+    register_report(app, common, action);
     register_doctor(app, common, action);
     register_completion(app);
     for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
@@ -134,12 +135,12 @@ int run(int argc, char** argv) {
   }
   try {
     parse(definitions, words);
+    set_up_log(level_of(definitions.common), definitions.common.log_file);
   } catch (const Error& error) {
     set_up_log(level_of(definitions.common));
     log_error(error.what());
     return static_cast<int>(error.kind());
   }
-  set_up_log(level_of(definitions.common));
   // Results alone go to stdout, and not what a model prints while it runs.
   torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
   return run_action(definitions.action);

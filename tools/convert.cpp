@@ -82,6 +82,7 @@ void note_invocation(const CommonOptions& common, Options& options) {
 
 ConvertCallbacks shown_on(ProgressDisplay& display) {
   ConvertCallbacks callbacks;
+  callbacks.on_phases = [&](const std::vector<RunPhase>& phases) { display.plan(phases); };
   callbacks.on_message = [&](const std::string& text) { display.message(text); };
   callbacks.on_calibrated_site = [&](std::size_t done, std::size_t count) {
     display.count("calibrate", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));

@@ -6,6 +6,9 @@
 #include <actswap/export/find_probe.h>
 #include <actswap/graph/plan.h>
 #include <actswap/measure/input_spec.h>
+#include <actswap/measure/payoff.h>
+#include <actswap/pipeline/expect_swaps.h>
+#include <actswap/report/payoff.h>
 #include <actswap/report/pruning.h>
 
 #include <cstdio>
@@ -19,7 +22,18 @@ struct Options {
   std::vector<std::string> inputs;
   PlanFlags plan;
   bool shows_units = false;
+  bool pays = false;
+  LatencyOptions latency;
 };
+
+void print_payoff(const CommonOptions& common, const Model& model, const Plan& plan,
+                  const std::vector<torch::Tensor>& inputs, const LatencyOptions& latency) {
+  expect_swaps(model, plan);
+  const auto payoffs = measure_payoff(model, plan, inputs, latency);
+  const auto text =
+      common.json ? payoff_json(model, plan, payoffs) + "\n" : payoff_table(plan, payoffs);
+  std::fputs(text.c_str(), stdout);
+}
 
 // By a run on the inputs that are given, or on those that the model seems to take.
 int print_units(const CommonOptions& common, const Options& options, const Model& model) {
@@ -49,6 +63,10 @@ int run(const CommonOptions& common, const Options& options) {
     return 0;
   }
   const auto inputs = make_inputs(options.inputs, model.module);
+  if (options.pays) {
+    print_payoff(common, model, the_plan, inputs, options.latency);
+    return 0;
+  }
   print_plan(common, model, the_plan, measure_sites(model, inputs),
              measure_latency({model.module}, inputs, RuntimeSetting::plain).front());
   return 0;
@@ -60,7 +78,8 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* subcommand = add_subcommand(app, common, action, "inspect",
                                     "List the sites of a model and what would become of each",
-                                    [&common, options] { return run(common, *options); });
+                                    [&common, options] { return run(common, *options); },
+                                    {{{"--pays"}, {"--input"}}, {{"--rounds"}, {"--pays"}}});
   subcommand->add_option("model", options->model, "TorchScript file")
       ->type_name("FILE")
       ->required();
@@ -72,6 +91,12 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
           "argument")
       ->type_name("SPEC")
       ->allow_extra_args(false);
+  subcommand->add_flag("--pays", options->pays,
+                       "Say whether the swap saves time: swap without training, and time both on "
+                       "--input, as they are, frozen and optimized");
+  subcommand
+      ->add_option("--rounds", options->latency.rounds, "For --pays: time each this many times")
+      ->type_name("N");
   options->plan.add(*subcommand);
   subcommand->add_flag("--prune", options->shows_units,
                        "List the units that convert --prune can remove, layer by layer, and why "

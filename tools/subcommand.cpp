@@ -47,6 +47,10 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
   auto* verbose = subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
   subcommand->add_flag("-q,--quiet", common.quiet, "Log errors only, show no progress")
       ->excludes(verbose);
+  subcommand
+      ->add_option("--log-file", common.log_file,
+                   "Write the log into this file too: every line, with its time")
+      ->type_name("FILE");
   subcommand->callback([&action, &common, run = std::move(run), subcommand, dependences] {
     check_dependences(*subcommand, dependences);
     action = [&common, run, subcommand] {

@@ -29,6 +29,7 @@ struct CommonOptions {
   bool verbose = false;
   bool quiet = false;
   std::vector<std::string> arguments = {};  ///< those after the subcommand's name
+  std::string log_file = {};
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
   ConfineFlags confinement = {};            ///< likewise
 };
@@ -72,6 +73,7 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action);
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action);
 void register_runs(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
+void register_report(CLI::App& app, CommonOptions& common, Action& action);
 void register_doctor(CLI::App& app, CommonOptions& common, Action& action);
 /// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.
 void register_completion(CLI::App& app);

@@ -7,8 +7,8 @@
 namespace tool_test {
 namespace {
 
-const Words kSubcommands = {"activations", "inspect", "convert",     "blend",  "collapse",
-                            "eval",        "bench",   "sensitivity", "verify", "completion"};
+const Words kSubcommands = {"activations", "inspect",     "convert", "blend",  "collapse",  "eval",
+                            "bench",       "sensitivity", "verify",  "report", "completion"};
 
 class AtOnce : public InScratch {
  protected:

@@ -1,5 +1,5 @@
-// The command's log, on stderr. A library of its own that sees nothing of LibTorch: LibTorch brings
-// headers of another fmt than the one spdlog is built with.
+// The command's log, on stderr and in a file where one is asked for. A library of its own that sees
+// nothing of LibTorch: LibTorch brings headers of another fmt than the one spdlog is built with.
 #pragma once
 
 #include <string>
@@ -8,12 +8,16 @@ namespace actswap::tool {
 
 enum class LogLevel { error, info, debug };
 
-/// Before the first line.
-void set_up_log(LogLevel level);
+/// Before the first line. Colours are for terminals, and only where NO_COLOR is not set.
+/// @param file gets every line, whatever the level, with its time; empty: there is none
+/// @throws FileError where the file cannot be written
+void set_up_log(LogLevel level, const std::string& file = "");
 
 void log_debug(const std::string& text);
 void log_info(const std::string& text);
 void log_warning(const std::string& text);
 void log_error(const std::string& text);
+/// To the file alone, for what stderr shows in another way.
+void log_to_file(const std::string& text);
 
 }  // namespace actswap::tool

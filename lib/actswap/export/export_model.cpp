@@ -5,6 +5,7 @@
 #include <actswap/export/export_model.h>
 #include <actswap/export/find_probe.h>
 #include <actswap/export/mapped_load.h>
+#include <actswap/export/output_name.h>
 #include <actswap/export/provenance.h>
 #include <actswap/export/save_module.h>
 #include <actswap/graph/blend.h>
@@ -84,6 +85,7 @@ std::string why_no_probe(const Export& made) {
 
 // Writes the module, in eval mode, loads what was written and compares it with what is expected.
 ExportResult write_verified(Export made, const std::string& path, const ExportOptions& options) {
+  check_output_name(path);
   if (!options.overwrites_original) {
     check_not_overwritten(path, made.original.path);
   }

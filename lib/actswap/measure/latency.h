@@ -28,6 +28,9 @@ struct Latency {
   /// Median over the rounds of this model's time divided by the first model's in the same round.
   double ratio_to_first = 1.0;
   MedianInterval ratio_interval = {1.0, 1.0};
+  std::vector<double> runs_ms = {};  ///< of each timed run, in their order
+  /// The share of the time of all models' runs in which the calling thread had a processor.
+  double processor_share = 1.0;
   /// Why no figure of this measurement can be trusted; empty: there is no reason to doubt it.
   std::string doubt = {};
 };

@@ -65,9 +65,11 @@ std::vector<Latency> summarise(const std::vector<TimedRuns>& models) {
                          .minimum_ms = *std::min_element(times.begin(), times.end()),
                          .interval_ms = median_interval(times),
                          .ratio_to_first = median(paired),
-                         .ratio_interval = median_interval(paired)});
+                         .ratio_interval = median_interval(paired),
+                         .runs_ms = times});
   }
   for (auto& latency : latencies) {
+    latency.processor_share = share_with_processor(models);
     latency.doubt = doubt(models, latencies);
   }
   return latencies;

@@ -13,8 +13,10 @@
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/expect_swaps.h>
+#include <actswap/pipeline/phases.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/recorded.h>
+#include <actswap/pipeline/site_history.h>
 #include <actswap/pipeline/training_defaults.h>
 
 #include <algorithm>
@@ -47,6 +49,7 @@ class Conversion {
     check_insertion();
     training_.check_layers();
     state_.original = recompile(state_.model.module);
+    note_sites();
     if (state_.is_measurable) {
       state_.begin_phase("measure");
       state_.message("measuring the original and the swap alone");
@@ -136,6 +139,13 @@ class Conversion {
     auto found = state_.remembered<Evaluation>(name, [&] { return state_.measure(module); });
     state_.progress.log.metric(name, found);
     return found;
+  }
+
+  // For the record alone, so not where none is written.
+  void note_sites() {
+    if (is_probe_given_ && !state_.probe_inputs.empty() && !state_.run.run_directory.empty()) {
+      sites_.emplace(state_.model, collapsed(state_.swap.module()), state_.probe_inputs);
+    }
   }
 
   // In one pass: beside the original, whose outputs the others are compared with.
@@ -353,14 +363,20 @@ class Conversion {
     if (is_probe_given_) {
       LatencyOptions latency;
       latency.rounds = 10;
-      state_.run.latency = measure_latency({state_.model.module, collapsed(state_.swap.module())},
-                                           exporting.probe_inputs, RuntimeSetting::plain, latency);
+      const auto exported = collapsed(state_.swap.module());
+      state_.run.latency = measure_latency({state_.model.module, exported}, exporting.probe_inputs,
+                                           RuntimeSetting::plain, latency);
+      state_.run.machine = this_machine();
+      if (sites_) {
+        state_.run.sites = sites_->records(exported);
+      }
     }
   }
 
   ConversionState state_;
   ConversionTraining training_;
   std::optional<torch::jit::Module> control_;
+  std::optional<SiteHistory> sites_;
   bool is_probe_given_ = true;  // otherwise it was found in the file, or guessed
   bool is_probe_data_ = true;
   std::string probe_origin_;
@@ -425,6 +441,9 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
         std::to_string(plan.swapped()) + "; take keep_activations(model)");
   }
   const auto options = resolve(model, request);
+  if (callbacks.on_phases) {
+    callbacks.on_phases(phases_of(options));
+  }
   if (callbacks.on_message) {
     callbacks.on_message("recipe: " + describe(options));
   }

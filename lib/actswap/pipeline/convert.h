@@ -7,15 +7,19 @@
 #include <actswap/base/export.h>
 #include <actswap/graph/plan.h>
 #include <actswap/pipeline/request.h>
+#include <actswap/pipeline/time_left.h>
 #include <actswap/report/run.h>
 
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace actswap {
 
 struct ConvertCallbacks {
+  /// What will report progress, once at the beginning.
+  std::function<void(const std::vector<RunPhase>&)> on_phases = {};
   std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
   /// So many sites are calibrated, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;

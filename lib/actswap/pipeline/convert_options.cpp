@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/export/output_name.h>
 #include <actswap/pipeline/convert_options.h>
 #include <actswap/pipeline/run_directory.h>
 #include <actswap/pipeline/text.h>
@@ -7,6 +8,7 @@
 namespace actswap {
 
 void ConvertOptions::validate() const {
+  check_output_name(output);
   check_writable(output);
   check_run_directory(run_directory, output);
   if (max_drop && !(*max_drop >= 0.0)) {

@@ -1,6 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/pipeline/recorded.h>
 #include <actswap/pipeline/run_directory.h>
+#include <actswap/report/event_file.h>
+#include <actswap/report/html_report.h>
 
 #include <utility>
 
@@ -90,7 +92,16 @@ class Recorder {
   void finish() {
     end_of_log(RunStatus::done, "");
     checkpoints_.remove();
+    write_end_of_record();
+  }
+
+  // With the page of the run, and its events for TensorBoard.
+  void write_end_of_record() {
     write_record(run_, checkpoints_.seconds());
+    if (!run_.run_directory.empty()) {
+      write_event_file(run_.run_directory);
+      write_report(run_.run_directory);
+    }
   }
 
   void end_of_log(RunStatus status, const std::string& reason) {
@@ -104,7 +115,7 @@ class Recorder {
   void end(RunStatus status, const std::string& reason) {
     try {
       end_of_log(status, reason);
-      write_record(run_, checkpoints_.seconds());
+      write_end_of_record();
     } catch (const FileError&) {
       run_.state.reason = reason;
     }

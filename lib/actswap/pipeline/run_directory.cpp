@@ -1,9 +1,11 @@
 #include <actswap/base/error.h>
 #include <actswap/base/output_broker.h>
 #include <actswap/pipeline/run_directory.h>
+#include <actswap/report/event_file.h>
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +17,10 @@ namespace actswap {
 namespace fs = std::filesystem;
 
 namespace {
+
+// What a run writes there.
+constexpr std::array kRecordFiles = {"run.json", "config.toml", "metrics.jsonl", "report.html",
+                                     kEventFile};
 
 // Links resolved as far as there is something; no name ends in a separator.
 fs::path canonical(const std::string& path) {
@@ -75,17 +81,18 @@ void check_run_directory(const std::string& directory, const std::string& output
     throw UsageError("Expected a run directory (--run-dir) outside of the output '" + output +
                      "', but got '" + directory + "'");
   }
-  const auto record = folder / "run.json";
-  if (file == record) {
-    throw UsageError("Expected an output other than the record of the run, but both are '" +
-                     output + "'");
+  for (const auto* const name : kRecordFiles) {
+    const auto record = folder / name;
+    if (file == record) {
+      throw UsageError("Expected an output other than the record of the run, but both are '" +
+                       output + "'");
+    }
+    std::error_code ignored;
+    if (fs::is_directory(record, ignored)) {
+      fail(directory, "'" + record.string() + "' is a folder; expected none or a file");
+    }
   }
-  const auto existing = nearest(directory);
-  expect_writable(existing, directory);
-  std::error_code ignored;
-  if (fs::is_directory(record, ignored)) {
-    fail(directory, "'" + record.string() + "' is a folder; expected none or a file");
-  }
+  expect_writable(nearest(directory), directory);
 }
 
 }  // namespace actswap

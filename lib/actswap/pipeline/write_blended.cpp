@@ -1,5 +1,6 @@
 #include <actswap/base/files.h>
 #include <actswap/base/same_file.h>
+#include <actswap/export/output_name.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/pipeline/expect_swaps.h>
@@ -10,6 +11,7 @@ namespace actswap {
 BlendedFile write_blended(const Model& model, const Plan& plan, const BlendRequest& request,
                           const CalibrationCallbacks& callbacks) {
   expect_swaps(model, plan);
+  check_output_name(request.output);
   check_writable(request.output);
   if (!request.exporting.overwrites_original) {
     check_not_overwritten(request.output, model.path);  // before a calibration, which takes long

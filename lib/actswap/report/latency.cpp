@@ -33,6 +33,8 @@ nlohmann::ordered_json to_json_object(const Latency& latency) {
           {"minimum_ms", latency.minimum_ms},
           {"ratio_to_first", latency.ratio_to_first},
           {"ratio_interval", ends(latency.ratio_interval)},
+          {"runs_ms", latency.runs_ms},
+          {"processor_share", latency.processor_share},
           {"doubt", latency.doubt}};
 }
 

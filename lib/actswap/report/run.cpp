@@ -152,11 +152,7 @@ std::string inspection_json(const Model& model, const Plan& plan,
   json["sites"] = plan_json(plan);
   for (auto& site : json["sites"]) {
     if (const auto cost = costs.find(site["id"].get<std::string>()); cost != costs.end()) {
-      site["shape"] = cost->second.shape;
-      site["dtype"] = cost->second.dtype;
-      site["calls"] = cost->second.calls;
-      site["milliseconds"] = cost->second.milliseconds;
-      site["share"] = cost->second.share;
+      site.update(site_record_json({.cost = cost->second}));
     }
   }
   return json_text(json);
@@ -237,8 +233,17 @@ std::string to_json(const Run& run) {
                        {"original", to_json_object(run.latency[0])},
                        {"exported", to_json_object(run.latency[1])}};
   }
+  if (run.machine) {
+    json["machine"] = machine_json(*run.machine);
+  }
   json["seconds"] = run.seconds;
   json["sites"] = plan_json(run.plan);
+  for (auto& site : json["sites"]) {
+    if (const auto found = run.sites.find(site["id"].get<std::string>());
+        found != run.sites.end()) {
+      site.update(site_record_json(found->second));
+    }
+  }
   return json_text(json);
 }
 

@@ -10,9 +10,11 @@
 #include <actswap/measure/comparison.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/machine.h>
 #include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/site_cost.h>
+#include <actswap/measure/site_values.h>
 #include <actswap/prune/prune.h>
 #include <actswap/report/run_status.h>
 #include <actswap/train/learning_rate.h>
@@ -86,7 +88,9 @@ struct Run {
   /// Where several seeds were asked for; the first is that of the exported model.
   std::vector<SeedResult> seeds = {};
   ExportResult verification;
-  std::vector<Latency> latency = {};  ///< original, exported; empty where no input is known
+  std::vector<Latency> latency = {};    ///< original, exported; empty where no input is known
+  std::optional<Machine> machine = {};  ///< as it was when the latency was measured
+  std::map<std::string, SiteRecord> sites = {};  ///< by id, of those that the inputs reach
   double seconds = 0.0;
 };
 

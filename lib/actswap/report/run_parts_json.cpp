@@ -111,6 +111,33 @@ nlohmann::ordered_json calibration_json(const Calibration& calibration,
           {"options", options_json(options)}};
 }
 
+nlohmann::ordered_json site_record_json(const SiteRecord& site) {
+  Json json = Json::object();
+  if (site.cost) {
+    json["shape"] = site.cost->shape;
+    json["dtype"] = site.cost->dtype;
+    json["calls"] = site.cost->calls;
+    json["milliseconds"] = site.cost->milliseconds;
+    json["share"] = site.cost->share;
+  }
+  if (site.inputs) {
+    json["inputs"] = {
+        {"low", site.inputs->low}, {"high", site.inputs->high}, {"counts", site.inputs->counts}};
+  }
+  if (site.error_of_swap || site.error_of_export) {
+    json["error"] = {{"swap", optional_json(site.error_of_swap)},
+                     {"exported", optional_json(site.error_of_export)}};
+  }
+  return json;
+}
+
+nlohmann::ordered_json machine_json(const Machine& machine) {
+  return {{"processor", machine.processor},
+          {"processors", machine.processors},
+          {"threads", machine.threads},
+          {"load", machine.load < 0.0 ? Json() : Json(machine.load)}};
+}
+
 nlohmann::ordered_json training_json(const Run& run) {
   Json json = {{"epochs", run.train.epochs},
                {"batch_size", run.train.batch_size},

@@ -1,0 +1,22 @@
+// The machine that something was measured on.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <string>
+
+namespace actswap {
+
+struct Machine {
+  std::string processor = {};  ///< its name; empty where the system does not say
+  unsigned processors = 0;     ///< online
+  int threads = 0;             ///< that LibTorch runs a kernel on
+  /// Processes that ran or waited for a processor, on average over the last minute; negative where
+  /// the system does not say.
+  double load = -1.0;
+};
+
+/// As it is now.
+ACTSWAP_API Machine this_machine();
+
+}  // namespace actswap

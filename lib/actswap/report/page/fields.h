@@ -1,0 +1,29 @@
+// What a record of a run may hold, and may not: everything that is missing or of another type is
+// none. Records come from other versions too, and from strangers.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace actswap::page {
+
+using Json = nlohmann::ordered_json;
+using Path = std::initializer_list<std::string_view>;
+
+/// What lies there, from object to object; null where nothing does.
+const Json& field(const Json& json, Path path);
+
+/// Finite numbers alone.
+std::optional<double> number(const Json& json, Path path = {});
+std::string text(const Json& json, Path path = {});  ///< empty: none
+bool is_true(const Json& json, Path path = {});
+/// An array; an empty one where there is none.
+const Json& list(const Json& json, Path path = {});
+/// Its finite numbers.
+std::vector<double> numbers(const Json& json, Path path = {});
+
+}  // namespace actswap::page
