@@ -74,9 +74,12 @@ void register_bench(CLI::App& app, CommonOptions& common, Action& action) {
       ->type_name("SPEC")
       ->allow_extra_args(false)
       ->required();
-  subcommand->add_option("--rounds", options->latency.rounds, "Time each model this many times");
-  subcommand->add_option("--warmup", options->latency.warmup,
-                         "Run each model this many times before that");
+  subcommand->add_option("--rounds", options->latency.rounds, "Time each model this many times")
+      ->check(at_least(1));
+  subcommand
+      ->add_option("--warmup", options->latency.warmup,
+                   "Run each model this many times before that")
+      ->check(at_least(0));
 }
 
 }  // namespace actswap::tool

@@ -202,7 +202,8 @@ void add_recipe_flags(CLI::App& app, ConvertRequest& request) {
              "this seed");
   add_number(app, "--seeds", request.seeds, 1,
              "Calibrate and train this many times, with --seed and those after it, and say how "
-             "sure the difference is; the first is exported");
+             "sure the difference is; the first is exported")
+      ->check(at_least(1));
   app.add_flag("--control", request.control,
                "Train the original on as well, with the same budget, and compare");
 }
@@ -214,10 +215,12 @@ void add_training_flags(CLI::App& app, Options& options) {
               "actswap convert net.pt -o relu.pt --train train.pt --epochs 3 --loss distil --lr "
               "0.001");
   add_number(app, "--epochs", train.epochs, defaults.epochs,
-             "Train for this many epochs, fractions too; 0: a plain swap");
+             "Train for this many epochs, fractions too; 0: a plain swap")
+      ->check(at_least(0));
   app.add_option("--batch", train.batch_size,
                  "Train on this many examples a step (default: 64; without labels fewer, 8 at "
-                 "least, where the training would take less than 128 steps)");
+                 "least, where the training would take less than 128 steps)")
+      ->check(at_least(1));
   add_word(app, "--augment", train.augmentation, parse_augmentation, "none",
            "Change the training images at random, for labels of whole images: flip, crop=4 "
            "(pixels), flip+crop=4; none");
@@ -230,7 +233,8 @@ void add_training_flags(CLI::App& app, Options& options) {
       "which the log says), with the recipe calibrated 3*layers, and where the training data has "
       "classes min(1, steps / 400)*cross-entropy");
   add_number(app, "--temperature", train.temperature, defaults.temperature,
-             "Soften the classes that distil and outputs compare by this temperature");
+             "Soften the classes that distil and outputs compare by this temperature")
+      ->check(above(0));
   app.add_option("--class-dim", train.class_dim,
                  "Find the classes in this dimension of the outputs, for distil, outputs and "
                  "cross-entropy (default: where the labels fit, otherwise as the values tell; for "
@@ -245,16 +249,21 @@ void add_training_flags(CLI::App& app, Options& options) {
       "has left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe "
       "calibrated and adamw search where no labels are learnt, otherwise calibrated; in all other "
       "cases 0.0003)");
-  add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd");
+  add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd")
+      ->check(from_to_below(0, 1));
   add_number(app, "--weight-decay", train.weight_decay, defaults.weight_decay,
-             "Decay tensors of two and more dimensions by this");
+             "Decay tensors of two and more dimensions by this")
+      ->check(at_least(0));
   add_number(app, "--clip", train.clip_norm, defaults.clip_norm,
-             "Clip gradients to this norm; 0: do not");
+             "Clip gradients to this norm; 0: do not")
+      ->check(at_least(0));
   add_number(app, "--warmup", train.warmup, defaults.warmup,
-             "Let the rate rise for this share of the steps");
+             "Let the rate rise for this share of the steps")
+      ->check(from_to_below(0, 1));
   add_number(app, "--average", train.average, defaults.average,
              "Export an average of the weights with this decay, counted from t = 1 on; 0: the last "
-             "weights");
+             "weights")
+      ->check(from_to_below(0, 1));
   add_word(app, "--batch-norm", train.keeps_statistics, is_word("running"), "auto",
            "batch: train by the statistics of each batch; running: by those that the model keeps, "
            "which then stay; auto: running with the recipe calibrated, unless 400 steps or more "
@@ -263,7 +272,8 @@ void add_training_flags(CLI::App& app, Options& options) {
   add_number(app, "--check-every", train.check_every, defaults.check_every,
              "Check the model on the validation data each time so many epochs are done (fractions "
              "too); 0: a twentieth of the training where --keep-best, --patience or --bound need "
-             "checks, otherwise never");
+             "checks, otherwise never")
+      ->check(at_least(0));
   app.add_flag("--keep-best", options.keeps_best,
                "Export the best check at t = 1, not the last step (on the same validation data its "
                "figure is then too good; a training without labels after a calibration keeps its "
@@ -272,7 +282,8 @@ void add_training_flags(CLI::App& app, Options& options) {
              "Where the training diverges go back to its last good state, and on at half the rate; "
              "this many times");
   add_number(app, "--patience", train.patience, defaults.patience,
-             "End after this many checks at t = 1 in a row without a better one; 0: never");
+             "End after this many checks at t = 1 in a row without a better one; 0: never")
+      ->check(at_least(0));
 }
 
 void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
@@ -282,10 +293,12 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
               "--ramp-end 2");
   add_word(app, "--curve", ramp.curve, parse_curve, "linear",
            "Let t rise by this curve: linear, cosine, cubic, step");
-  add_number(app, "--ramp-begin", ramp.begin, 0.0, "Let t leave 0 here");
-  app.add_option("--ramp-end", ramp.end, "Let t reach 1 here (default: 0.3 of the epochs)");
+  add_number(app, "--ramp-begin", ramp.begin, 0.0, "Let t leave 0 here")->check(at_least(0));
+  app.add_option("--ramp-end", ramp.end, "Let t reach 1 here (default: 0.3 of the epochs)")
+      ->check(at_least(0));
   add_number(app, "--hold", ramp.hold, 0.0,
-             "Keep t at 1 for this long at least; with --bound half of the training unless given");
+             "Keep t at 1 for this long at least; with --bound half of the training unless given")
+      ->check(at_least(0));
   add_word(app, "--ramp-unit", ramp.unit, parse_schedule_unit, "epochs",
            "Give these three in epochs or steps")
       ->check(one_of({"epochs", "steps"}));
@@ -294,7 +307,8 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
            "whose swap costs least first)");
   app.add_option("--bound", ramp.bound,
                  "Let the ramp wait, or go back, while the validation metric is worse than the "
-                 "original's by more than this (without labels: the relative error)");
+                 "original's by more than this (without labels: the relative error)")
+      ->check(at_least(0));
   add_word(app, "--blend-code", request.blend_code, parse_blend_code, "fused",
            "Train blends that are fused, in one pass over memory where there is a kernel; or "
            "stock, of LibTorch's operators, as blended files have them")
@@ -329,7 +343,8 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
   app.add_flag("--plan-by-sensitivity", request.plan_by_sensitivity,
                "With --max-drop: keep the sites whose swaps would cost more than that");
   app.add_option("--budget-ms", request.budget_ms,
-                 "Swap no more sites than it takes for this latency on --input");
+                 "Swap no more sites than it takes for this latency on --input")
+      ->check(above(0));
   app.add_option("--min-agreement", request.min_agreement,
                  "Keep as few sites on the old function as it takes for this agreement with the "
                  "original; where no swap reaches it, write nothing (exit code 5)")
@@ -340,7 +355,8 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
   add_number(app, "--sensitivity-examples", request.sensitivity_examples,
              ConvertOptions().sensitivity_examples,
              "For these plans: measure the swap of each site on this many examples of --val (with "
-             "--min-agreement 64 unless given)");
+             "--min-agreement 64 unless given)")
+      ->check(at_least(1));
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ void add_data_flags(CLI::App& app, DataOptions& options) {
       ->type_name("NAME")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_option("--limit", options.limit, "Take the first examples only, this many; 0: all");
+  app.add_option("--limit", options.limit, "Take the first examples only, this many; 0: all")
+      ->check(at_least(0));
   add_image_flags(app, options.images);
 }
 

@@ -59,7 +59,8 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
                    "shard-{000..003}.tar, or images,labels")
       ->type_name("DATA")
       ->required();
-  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
+  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time")
+      ->check(at_least(1));
   add_data_flags(*subcommand, options->data_options);
 }
 

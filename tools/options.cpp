@@ -10,7 +10,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <limits>
+#include <functional>
+#include <sstream>
+#include <string>
 
 namespace actswap::tool {
 
@@ -28,14 +30,13 @@ std::string text_of(double number) {
 }
 
 // Others than numbers are refused by check_numbers.
-CLI::Validator in_range(const std::string& range, double least, double most) {
+CLI::Validator in_range(const std::string& range, const std::function<bool(double)>& is_inside) {
   const auto check = [=](const std::string& text) {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
-    const bool is_number = end != text.c_str() && *end == '\0';
-    return !is_number || (value >= least && value <= most)
-               ? std::string()
-               : "expected " + range + ", but got '" + text + "'";
+    const bool is_number = end != text.c_str() && *end == '\0' && std::isfinite(value);
+    return !is_number || is_inside(value) ? std::string()
+                                          : "expected " + range + ", but got '" + text + "'";
   };
   return CLI::Validator(check, range);
 }
@@ -68,11 +69,21 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
 }
 
 CLI::Validator at_least(double least) {
-  return in_range(text_of(least) + " or more", least, std::numeric_limits<double>::infinity());
+  return in_range(text_of(least) + " or more", [=](double value) { return value >= least; });
+}
+
+CLI::Validator above(double bound) {
+  return in_range("above " + text_of(bound), [=](double value) { return value > bound; });
 }
 
 CLI::Validator between(double least, double most) {
-  return in_range(text_of(least) + " to " + text_of(most), least, most);
+  return in_range(text_of(least) + " to " + text_of(most),
+                  [=](double value) { return value >= least && value <= most; });
+}
+
+CLI::Validator from_to_below(double least, double bound) {
+  return in_range(text_of(least) + " or more and below " + text_of(bound),
+                  [=](double value) { return value >= least && value < bound; });
 }
 
 CLI::Validator size_in_bytes() {
@@ -120,7 +131,7 @@ void check_numbers(CLI::App& subcommand) {
     if (type.starts_with("UINT")) {
       check_number<std::uint64_t>(*option, "a whole number from 0 to 18446744073709551615");
     } else if (type.starts_with("INT")) {
-      check_number<std::int64_t>(*option, "a whole number of at most 63 bits");
+      check_number<std::int64_t>(*option, "a whole number below 2^63");
     } else if (type.starts_with("FLOAT")) {
       check_number<double>(*option, "a finite number");
     }

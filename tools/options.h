@@ -49,7 +49,10 @@ inline auto is_word(const std::string& word) {
 CLI::Validator one_of(const std::vector<std::string>& words);
 /// Numbers that an option takes.
 CLI::Validator at_least(double least);
+CLI::Validator above(double bound);
 CLI::Validator between(double least, double most);
+/// Numbers below `bound`, from `least` on.
+CLI::Validator from_to_below(double least, double bound);
 /// "500MB" (of 1000 bytes each step), "4GiB" (of 1024) or a number of bytes, as that number.
 CLI::Validator size_in_bytes();
 

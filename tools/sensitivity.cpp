@@ -81,7 +81,8 @@ void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) 
   add_calibration_size_flags(*subcommand, options->calibration);
   subcommand->add_option("--seed", options->request.seed,
                          "Choose the inputs to calibrate on by this seed");
-  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time");
+  subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time")
+      ->check(at_least(1));
   subcommand
       ->add_option("--input", options->inputs,
                    "Time the model on this input, like 8x3x224x224 (default: the first eight "

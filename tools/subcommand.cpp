@@ -85,14 +85,14 @@ void PlanFlags::add(CLI::App& app) {
       ->type_name("NAME,...")
       ->allow_extra_args(false);
   app.add_option("--only", options.only,
-                 "Swap only the sites that this glob matches, by id or module path")
-      ->type_name("GLOB")
+                 "Swap only the sites that this pattern matches, by id or module path")
+      ->type_name("PATTERN")
       ->allow_extra_args(false);
-  app.add_option("--keep", options.keep, "Leave the sites that this glob matches as they are")
-      ->type_name("GLOB")
+  app.add_option("--keep", options.keep, "Leave the sites that this pattern matches as they are")
+      ->type_name("PATTERN")
       ->allow_extra_args(false);
-  app.add_option("--site", rules, "Give the sites that this glob matches another target")
-      ->type_name("GLOB=NAME")
+  app.add_option("--site", rules, "Give the sites that this pattern matches another target")
+      ->type_name("PATTERN=TARGET")
       ->allow_extra_args(false);
 }
 
@@ -116,9 +116,11 @@ PlanOptions PlanFlags::resolved() const {
 void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request) {
   const CalibrationOptions defaults;
   add_number(app, "--calibrate-inputs", request.inputs, defaults.inputs,
-             "Calibrate on this many inputs of the data");
+             "Calibrate on this many inputs of the data")
+      ->check(at_least(1));
   add_number(app, "--calibrate-batch", request.batch_size, defaults.batch_size,
-             "Run this many of them at a time, or fewer where they take too much memory");
+             "Run this many of them at a time, or fewer where they take too much memory")
+      ->check(at_least(1));
   app.add_option("--calibrate-memory", request.memory,
                  "Take no more memory than this beside the model and the data, 500MB or 4GiB; with "
                  "less, fewer of the inputs are looked at (default: 2GB)")
@@ -130,11 +132,13 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
   add_calibration_size_flags(app, request);
   app.add_option("--calibrate-passes", request.passes,
                  "Fit all layers together in this many passes over the inputs; 0: do not (default: "
-                 "20, or as many as 3 minutes have room for)");
+                 "20, or as many as 3 minutes have room for)")
+      ->check(at_least(0));
   app.add_option(
-      "--calibrate-minutes", request.minutes,
-      "Fit all layers together until the calibration has taken so long, or gains no more; "
-      "0: do not");
+         "--calibrate-minutes", request.minutes,
+         "Fit all layers together until the calibration has taken so long, or gains no more; "
+         "0: do not")
+      ->check(at_least(0));
   add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
            "once: all passes go over the same inputs; each-pass: each pass takes others of the "
            "data; auto: each-pass where a training follows, otherwise once")

@@ -182,6 +182,39 @@ TEST_F(Usage, ValuesThatMakeNoSense) {
   EXPECT_EQ(files(), (Words{"data.pt", "empty.pt"}));
 }
 
+// The help says each range, and the command keeps to it, in the same words.
+TEST_F(Usage, NumbersOutsideOfTheRangeInTheHelp) {
+  const auto model = model_file("scripted_module.pt");
+  const std::regex option("[^\\\\]\n  (?:-., |    )(--[a-z-]+) (?:NUMBER|N)\\s");
+  const std::map<std::string, std::string> outside = {{"0 or more", "-1"},
+                                                      {"1 or more", "0"},
+                                                      {"above 0", "0"},
+                                                      {"0 to 1", "1.5"},
+                                                      {"0 or more and below 1", "1"}};
+  std::vector<Case> cases;
+  for (const Words& begin :
+       {Words{"convert", model, "-o", "out.pt"}, Words{"bench", model, "--input", "2x3x8x8"},
+        Words{"eval", model, "--data", "data.pt"},
+        Words{"sensitivity", model, "--val", "data.pt"}}) {
+    const auto help = run_here({begin[0], "--help"}).out;
+    for (std::sregex_iterator found(help.begin(), help.end(), option), end; found != end; ++found) {
+      const auto name = (*found)[1].str();
+      const auto rest = std::regex_replace(
+          help.substr(static_cast<std::size_t>(found->position()) + 4), std::regex("\\s+"), " ");
+      const auto text = rest.substr(0, rest.find(" --", 8));
+      for (const auto& [range, value] : outside) {
+        if (contains(text, "[" + range + ";") || contains(text, "[" + range + "]")) {
+          Words words = begin;
+          words.insert(words.end(), {name, value});
+          cases.push_back({words, {name + ": expected " + range + ", but got '" + value + "'"}});
+        }
+      }
+    }
+  }
+  EXPECT_GT(cases.size(), 25U);
+  expect_failures(2, cases);
+}
+
 // Whoever gives an option expects something of it. tests/pipeline/recipe_test.cpp has each need of
 // convert's; here is that the command looks.
 TEST_F(Usage, OptionsWithoutEffectAreRefused) {
@@ -240,6 +273,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--blend-code", "stock"},
                                                     {"--agreement", "cosine"},
                                                     {"--inputs", "x"},
+                                                    {"--interpolation", "bicubic"},
                                                     {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;
   const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]+)\\S*)?");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <sstream>
+#include <vector>
 
 namespace actswap::tool {
 
@@ -34,34 +35,38 @@ std::string entry(const std::string& name, const std::string& help, int width, i
   return text + spaces(column - length(text)) + wrapped(help, width, indent, column) + "\n";
 }
 
-// A command is broken before an option, as a shell reads it.
-std::string example(const std::string& command, int width) {
+// "--mean 0.5": an option and its words, which stay together where a line has room for them.
+std::vector<std::string> pieces_of(const std::string& command, int width) {
   std::istringstream words(command);
-  std::string text = "    ";
-  int used = 4;
-  bool is_first = true;
-  std::string piece;
-  const auto flush = [&] {
-    if (piece.empty()) {
-      return;
-    }
-    if (!is_first && used + 1 + length(piece) + 2 > width) {
-      text += " \\\n      " + piece;
-      used = 6 + length(piece);
-    } else {
-      text += (is_first ? "" : " ") + piece;
-      used += length(piece) + (is_first ? 0 : 1);
-    }
-    is_first = false;
-    piece.clear();
-  };
+  std::vector<std::string> pieces;
   for (std::string word; words >> word;) {
-    if (word.starts_with('-')) {
-      flush();
+    const bool has_room = !pieces.empty() && length(pieces.back()) + 1 + length(word) <= width;
+    if (has_room && !word.starts_with('-')) {
+      pieces.back() += " " + word;
+    } else {
+      pieces.push_back(word);
     }
-    piece += (piece.empty() ? "" : " ") + word;
   }
-  flush();
+  return pieces;
+}
+
+// Lines that a shell reads as one.
+std::string example(const std::string& command, int width) {
+  constexpr int kIndent = 6;
+  constexpr int kEnd = 2;  // " \\"
+  std::string text = spaces(kIndent - 2);
+  int used = kIndent - 2;
+  bool begins = true;
+  for (const auto& piece : pieces_of(command, width - kIndent - kEnd)) {
+    if (!begins && used + 1 + length(piece) + kEnd > width) {
+      text += " \\\n" + spaces(kIndent);
+      used = kIndent;
+      begins = true;
+    }
+    text += (begins ? "" : " ") + piece;
+    used += length(piece) + (begins ? 0 : 1);
+    begins = false;
+  }
   return text + "\n";
 }
 
