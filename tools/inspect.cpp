@@ -47,7 +47,7 @@ int print_units(const CommonOptions& common, const Options& options, const Model
         "model; give one (--input)");
   }
   const auto units = find_units(model.module, inputs);
-  const auto text = common.json ? units_json(units) + "\n" : units_table(units);
+  const auto text = common.json ? units_json(model, units) + "\n" : units_table(units);
   std::fputs(text.c_str(), stdout);
   return 0;
 }

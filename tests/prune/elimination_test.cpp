@@ -212,6 +212,16 @@ TEST(Elimination, ManyUnitsGoInFewStepsAtNearlyTheSameLoss) {
               kRounding);
 }
 
+// What is left of the loss is rounding: exchanges would go on for ever.
+TEST(Elimination, ExchangesNothingWhereNothingIsLost) {
+  auto rows = correlated_rows(12, 9);
+  rows.x.narrow(1, 0, 6).zero_();
+  Elimination elimination(12, {rows.reader(1)});
+  elimination.eliminate(6);
+  EXPECT_EQ(elimination.kept(), (std::vector<std::int64_t>{6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(elimination.exchange(), 0);
+}
+
 TEST(Elimination, RefusesValuesThatAreNotFinite) {
   auto reader = correlated_rows(4, 8).reader(1);
   reader.xy[1][1] = std::nan("");

@@ -151,7 +151,7 @@ bool is_seen_by_code(const jit::Module& root, const std::string& path) {
 // behind an interface gets a second name, at the root.
 void define_set_blend(jit::Module root, const std::map<std::string, std::string>& paths,
                       BlendNames& names) {
-  if (has_own_set_blend(root)) {
+  if (paths.empty() || has_own_set_blend(root)) {
     return;
   }
   std::set<std::string> distinct;  // one blend may be the site of two methods

@@ -17,10 +17,13 @@ namespace {
 constexpr std::int64_t kSteps = 128;
 // Kept units that an exchange is tried with before it is given up.
 constexpr std::size_t kAttempts = 32;
-// Floating-point operations of a search for exchanges: seconds.
+// Floating-point operations of a search for exchanges: seconds. A move takes as long as so many at
+// least.
 constexpr double kWork = 5e10;
-// Relative: a smaller gain is rounding.
-constexpr double kLeastGain = 1e-9;
+constexpr double kLeastWork = 1e7;
+// An exchange is worth a share of the loss, or it may go on with rounding for ever.
+constexpr double kLeastGain = 1e-4;
+constexpr double kLeastLoss = 1e-9;
 
 torch::Tensor index_of(const std::vector<std::int64_t>& numbers) {
   return torch::tensor(numbers, torch::kLong);
@@ -210,9 +213,9 @@ std::int64_t Elimination::exchange() {
     work += 2.0 * features * features *
             static_cast<double>(std::max<std::int64_t>(8, tableau.reader.features.size(1)));
   }
-  auto moves = static_cast<std::int64_t>(kWork / std::max(1.0, work));
+  auto moves = static_cast<std::int64_t>(kWork / std::max(kLeastWork, work));
   std::int64_t exchanges = 0;
-  for (bool has_gained = true; has_gained && moves > 0;) {
+  for (bool has_gained = true; has_gained && moves > 0 && loss_ > kLeastLoss;) {
     has_gained = false;
     auto candidates = in_order_of(prices(), true);
     candidates.resize(std::min(candidates.size(), kAttempts));

@@ -1,9 +1,10 @@
-#include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/reload.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/trial.h>
 #include <actswap/prune/units.h>
+#include <actswap/run/model_run.h>
 
 #include <algorithm>
 #include <map>
@@ -225,8 +226,8 @@ class UnitFinder {
 
   void collect_rest() {
     for (const auto& source : run_.sources()) {
-      if (source.roles.empty() && source.is_parameter && source.tensor.dim() > 1) {
-        add_unknown(source);
+      if (source.roles.empty() && source.is_parameter && !source.unknown.empty()) {
+        add_once(module_path(source.path), source.unknown);
       }
       for (const auto& [dim, role] : source.roles) {
         const auto first = source.first.at(static_cast<std::size_t>(dim));
@@ -248,19 +249,11 @@ class UnitFinder {
     }
   }
 
-  // A matrix that an operator without a rule reads.
-  void add_unknown(const SourceTensor& source) {
-    for (const auto first : source.first) {
-      if (first != kFixed && labels_.is_frozen(first)) {
-        const auto& reason = labels_.reason(first);
-        const bool is_said = !found_.rest.empty() &&
-                             found_.rest.back().name == module_path(source.path) &&
-                             found_.rest.back().reason == reason;
-        if (!is_said) {
-          found_.rest.push_back({module_path(source.path), reason});
-        }
-        return;
-      }
+  // The parameters of one layer next to each other may stay for one reason.
+  void add_once(const std::string& layer, const std::string& reason) {
+    auto& rest = found_.rest;
+    if (rest.empty() || rest.back().name != layer || rest.back().reason != reason) {
+      rest.push_back({layer, reason});
     }
   }
 
@@ -310,6 +303,21 @@ class UnitFinder {
   Units found_;
 };
 
+// Code that cannot be run node by node.
+Units unfollowed(const LabelledRun& run, const std::string& cause) {
+  Units units;
+  for (const auto& source : run.sources()) {
+    if (source.is_parameter) {
+      units.others.push_back({source.path, source.tensor.sizes().vec()});
+      if (source.tensor.dim() > 1) {
+        units.rest.push_back(
+            {module_path(source.path), "the code of the model cannot be followed: " + cause});
+      }
+    }
+  }
+  return units;
+}
+
 }  // namespace
 
 Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
@@ -317,7 +325,13 @@ Units find_units(const torch::jit::Module& module, const std::vector<torch::Tens
   copy.eval();
   const KeptState kept(copy);
   LabelledRun run(copy);
-  run.run(inputs);
+  try {
+    run.run(inputs);
+  } catch (const std::exception& error) {
+    kept.restore();
+    ModelRun(copy, {.optimizes_graphs = false})(inputs);  // throws where the model does not run
+    return unfollowed(run, libtorch_cause(error.what()));
+  }
   auto units = UnitFinder(run).find();
   kept.restore();
   confirm(module, units, inputs);

@@ -134,6 +134,8 @@ void LabelledRun::run_node(Frame& frame, jit::Node* node) {
     run_call(frame, node);
   } else if (node->kind() == c10::prim::fork) {
     run_fork(frame, node);
+  } else if (node->kind() == c10::prim::Enter || node->kind() == c10::prim::Exit) {
+    frame.cells[node->output()] = {};  // no_grad, autocast: nothing for labels
   } else {
     run_operator(frame, node);
   }
@@ -360,9 +362,15 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
     is_sized = is_dynamic = true;
   } else if (computes && !asks_for_form(name)) {
-    if (!apply_rule(call, *this) && has_labels) {
+    if (!follows_rule(call) && has_labels) {
+      const auto reason = "its channels cannot be followed through " + name;
       for (const auto& input : call.inputs) {
-        freeze_all(input, "its channels cannot be followed through " + name);
+        for (const auto& shape : shapes_in(input)) {
+          algebra_.freeze(shape, reason);
+          if (shape.source >= 0) {
+            sources_[static_cast<std::size_t>(shape.source)].unknown = reason;
+          }
+        }
       }
     }
     is_dynamic = is_dynamic || has_values;
@@ -375,6 +383,15 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
                                     is_number && is_sized};
   }
   note_sizes(frame, call);
+}
+
+// An unusual use of an operator may not fit its rule.
+bool LabelledRun::follows_rule(const OperatorCall& call) {
+  try {
+    return apply_rule(call, *this);
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 // Which numbers are sizes of a tensor with labels: x.size(1), x.shape[1], b, c, h, w = x.shape.

@@ -67,7 +67,8 @@ struct SourceTensor {
   std::vector<Label> first;  ///< label of the first entry of each dimension; kFixed: of size 1
   std::map<std::int64_t, SliceRole> roles;  ///< by dimension
   bool is_parameter = false;
-  double uses = 0.0;  ///< multiplications for each of its entries; 0: no layer's weight
+  std::string unknown = {};  ///< why it stays, where an operator without a rule reads it
+  double uses = 0.0;         ///< multiplications for each of its entries; 0: no layer's weight
 };
 
 /// What products of two values cost that go with a label.
@@ -149,6 +150,7 @@ class LabelledRun {
   void run_call(Frame& frame, torch::jit::Node* node);
   void run_fork(Frame& frame, torch::jit::Node* node);
   void run_operator(Frame& frame, torch::jit::Node* node);
+  bool follows_rule(const OperatorCall& call);
   void note_sizes(Frame& frame, const OperatorCall& call);
   void count_comparison(const Frame& frame, const OperatorCall& call);
   std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);

@@ -106,7 +106,10 @@ class Pruner {
 
   Pruning run() {
     const auto begin = std::chrono::steady_clock::now();
-    Pruning pruning = {.budget = options_.budget, .stayed = units_.rest};
+    Pruning pruning = {.budget = options_.budget,
+                       .keep = options_.keep,
+                       .round = options_.round,
+                       .stayed = units_.rest};
     auto surveyed = survey_units();
     const auto choice = choose(surveyed);
     note(pruning, surveyed, choice);

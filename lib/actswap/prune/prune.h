@@ -53,6 +53,8 @@ struct PrunedGroup {
 
 struct Pruning {
   PruneBudget budget;
+  std::vector<std::string> keep = {};  ///< as asked for, like the next
+  std::int64_t round = 1;
   std::vector<PrunedGroup> groups;  ///< those whose units could go
   std::vector<Unprunable> stayed;   ///< layers and tensors whose units stay, and why
   Cost before;

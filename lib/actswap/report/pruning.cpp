@@ -96,7 +96,9 @@ std::string units_table(const Units& units) {
          stayed_text(units.rest);
 }
 
-nlohmann::ordered_json units_json_object(const Units& units) {
+namespace {
+
+Json units_json_object(const Units& units) {
   Json groups = Json::array();
   for (const auto& group : units.groups) {
     groups.push_back({{"name", group.name},
@@ -107,8 +109,12 @@ nlohmann::ordered_json units_json_object(const Units& units) {
   return {{"groups", groups}, {"stay", stayed_json(units.rest)}};
 }
 
-std::string units_json(const Units& units) {
-  return json_text(units_json_object(units));
+}  // namespace
+
+std::string units_json(const Model& model, const Units& units) {
+  Json json = {{"schema", 1}, {"model", {{"path", model.path}, {"sha256", model.sha256()}}}};
+  json.update(units_json_object(units));
+  return json_text(json);
 }
 
 std::string pruning_table(const Pruning& pruning) {
@@ -156,6 +162,8 @@ nlohmann::ordered_json pruning_json(const PruneRecord& record, const Calibration
   }
   Json json = {
       {"budget", {{"kind", kind_of(pruning.budget)}, {"value", pruning.budget.value}}},
+      {"keep", pruning.keep},
+      {"round", pruning.round},
       {"multiplications", cost_json(pruning.before.multiplications, pruning.after.multiplications)},
       {"parameters", cost_json(pruning.before.parameters, pruning.after.parameters)},
       {"seconds", pruning.seconds},

@@ -15,7 +15,7 @@ namespace actswap {
 /// there are, what they cost; then what stays, and why.
 ACTSWAP_API std::string units_table(const Units& units);
 /// The same as JSON: see docs/formats.md.
-ACTSWAP_API std::string units_json(const Units& units);
+ACTSWAP_API std::string units_json(const Model& model, const Units& units);
 
 /// A line for each group of units, under a line of heads: units before and after, what the layers
 /// that read them lose.

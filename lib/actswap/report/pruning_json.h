@@ -7,7 +7,6 @@
 
 namespace actswap {
 
-nlohmann::ordered_json units_json_object(const Units& units);
 nlohmann::ordered_json pruning_json(const PruneRecord& record, const CalibrationOptions& options);
 
 }  // namespace actswap
