@@ -93,6 +93,10 @@ RecordedRun full_run() {
            {"fit", "regression"},
            {"error_before", 0.5},
            {"error_after", 0.125}}}}}},
+      {"pruning",
+       {{"multiplications", {{"before", 2000}, {"after", 1000}}},
+        {"groups", {{{"name", "conv1"}, {"before", 16}, {"after", 9}, {"loss", 0.0125}}}},
+        {"after_pruning", {{"value", 89.5}}}}},
       {"latency", {{"original", latency(4.0, 1.0)}, {"exported", latency(2.0, 0.5)}}},
       {"machine", {{"processor", "Some CPU"}, {"processors", 2}, {"threads", 2}, {"load", 1.5}}},
       {"sites",
@@ -144,10 +148,10 @@ TEST(HtmlReport, ABetterLossIsALowerOne) {
 
 TEST(HtmlReport, HasItsSectionsInOrder) {
   const auto html = html_report({full_run()});
-  EXPECT_EQ(
-      headings(html),
-      std::vector<std::string>({"Verdict", "Step by step", "Training", "Sites", "Layers", "Classes",
-                                "Latency", "What was verified", "How to repeat it", "Glossary"}));
+  EXPECT_EQ(headings(html),
+            std::vector<std::string>({"Verdict", "Step by step", "Training", "Sites", "Layers",
+                                      "Pruning", "Classes", "Latency", "What was verified",
+                                      "How to repeat it", "Glossary"}));
   expect_well_formed(html);
   // A site with its functions, its share and its errors; a kept one with the reason.
   EXPECT_TRUE(contains(html, "12.5 % of the time; error 0.25 → 0.0625")) << html;
@@ -155,6 +159,9 @@ TEST(HtmlReport, HasItsSectionsInOrder) {
   EXPECT_TRUE(contains(html, "kept by --keep head.*"));
   EXPECT_TRUE(
       contains(html, "<th scope=\"row\">conv1</th><td>regression</td><td>0.5</td><td>0.125"));
+  EXPECT_TRUE(contains(html, "<th scope=\"row\">pruning</th><td>89.50 %</td><td>−1.50</td>"))
+      << html;
+  EXPECT_TRUE(contains(html, "<td>16</td><td>9</td><td>1.25 %</td>"));
   // The class that fell most comes first; one without examples is left out.
   EXPECT_LT(html.find("<th scope=\"row\">1</th><td>92.00 %</td><td>88.00 %</td><td>−4.00</td>"),
             html.find("<th scope=\"row\">0</th><td>90.00 %</td><td>91.00 %</td><td>+1.00</td>"));

@@ -48,6 +48,7 @@ std::map<std::string, SiteValues> sample_sites(const Model& model,
   };
   observer.after = [&](std::size_t site, const torch::Tensor& output) {
     add(output, samples[site].outputs);
+    samples[site].elements += padded(output).numel();
   };
   observed.run(inputs, observer);
   std::map<std::string, SiteValues> found;

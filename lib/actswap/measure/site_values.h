@@ -16,6 +16,7 @@ namespace actswap {
 /// Some thousand values of a site, from places that depend on the shapes alone: models that differ
 /// only in their functions and parameters are sampled at the same places.
 struct SiteValues {
+  std::int64_t elements = 0;  ///< of all outputs: a site of fewer channels is sampled elsewhere
   std::vector<float> inputs = {};
   std::vector<float> outputs = {};
 };

@@ -6,10 +6,11 @@
 
 namespace actswap {
 
-namespace {
-
 // How many passes fit all layers together depends on the time, so that number is repeated.
 std::string repeated_configuration(const ConvertOptions& options, const Run& run) {
+  if (options.configuration.empty()) {
+    return "";
+  }
   const bool by_time = run.calibration && !options.calibration.passes &&
                        !options.calibration.minutes && run.calibration->joint.planned > 0;
   return options.configuration + (by_time
@@ -17,8 +18,6 @@ std::string repeated_configuration(const ConvertOptions& options, const Run& run
                                             std::to_string(run.calibration->joint.planned) + "\n"
                                       : "");
 }
-
-}  // namespace
 
 Run begun_run(const Model& model, const Plan& plan, const ConvertOptions& options) {
   Run run;

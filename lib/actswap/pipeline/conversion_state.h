@@ -29,6 +29,8 @@ struct RunProgress {
 Run begun_run(const Model& model, const Plan& plan, const ConvertOptions& options);
 /// Writes run.json into the run's folder, if it has one. @throws FileError
 void write_record(Run& run, double seconds);
+/// The text of config.toml; empty: none is written.
+std::string repeated_configuration(const ConvertOptions& options, const Run& run);
 
 struct ConversionState {
   /// @param run its record (begun_run)

@@ -98,10 +98,14 @@ class Recorder {
   // With the page of the run, and its events for TensorBoard.
   void write_end_of_record() {
     write_record(run_, checkpoints_.seconds());
-    if (!run_.run_directory.empty()) {
-      write_event_file(run_.run_directory);
-      write_report(run_.run_directory);
+    if (run_.run_directory.empty()) {
+      return;
     }
+    // Not from the folder: a confined process cannot read what it has written.
+    const auto recorded = parse_run(run_.run_directory, to_json(run_), log_.text(),
+                                    repeated_configuration(options_, run_));
+    write_event_file(recorded);
+    write_report(recorded);
   }
 
   void end_of_log(RunStatus status, const std::string& reason) {

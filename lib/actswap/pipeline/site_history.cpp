@@ -14,11 +14,14 @@ Samples sample(const torch::jit::Module& module, const std::vector<torch::Tensor
   return sample_sites(model, inputs);
 }
 
-// Another model may have no such site: one that the new function's own code does not show.
+// Another model may have no such site: one that the new function's own code does not show. Or it
+// may have fewer channels there.
 std::optional<double> error(const Samples& model, const std::string& id,
-                            const std::vector<float>& expected) {
+                            const SiteValues& expected) {
   const auto found = model.find(id);
-  return found == model.end() ? std::nullopt : relative_variance(found->second.outputs, expected);
+  return found == model.end() || found->second.elements != expected.elements
+             ? std::nullopt
+             : relative_variance(found->second.outputs, expected.outputs);
 }
 
 }  // namespace
@@ -40,8 +43,8 @@ std::map<std::string, SiteRecord> SiteHistory::records(const torch::jit::Module&
   for (const auto& [id, values] : before_) {
     auto& record = found[id];
     record.inputs = histogram(values.inputs);
-    record.error_of_swap = error(swapped_, id, values.outputs);
-    record.error_of_export = error(after, id, values.outputs);
+    record.error_of_swap = error(swapped_, id, values);
+    record.error_of_export = error(after, id, values);
   }
   return found;
 }

@@ -1,10 +1,10 @@
 #include <actswap/base/files.h>
 #include <actswap/report/event_file.h>
 #include <actswap/report/page/fields.h>
+#include <actswap/report/page/steps.h>
 #include <actswap/report/run_curves.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <string_view>
@@ -88,9 +88,6 @@ std::string of_hparams(const std::string& tag, const std::string& content) {
                bytes_field(5, bytes_field(1, bytes_field(1, tag) + bytes_field(9, metadata))));
 }
 
-constexpr std::array<std::string_view, 6> kModels = {"original", "swap_alone", "calibrated",
-                                                     "pruned",   "retargeted", "control"};
-
 // google.protobuf.Value: number_value = 2, string_value = 3, bool_value = 4. Empty for what is
 // neither.
 std::string option_value(const Json& value) {
@@ -153,10 +150,8 @@ std::string event_file(const RecordedRun& run) {
       file += scalar(curve.phase + "/" + curve.quantity, point.step, point.value, point.time);
     }
   }
-  for (const auto model : kModels) {
-    if (const auto value = number(run.record, {model})) {
-      file += scalar("metric/" + std::string(model), 0.0, *value, time);
-    }
+  for (const auto& step : page::measured_steps(run.record)) {
+    file += scalar("metric/" + step.name, 0.0, step.value, time);
   }
   for (const auto& layer : list(run.record, {"calibration", "layers"})) {
     file += before_and_after("layer_error/" + text(layer, {"name"}),

@@ -38,6 +38,9 @@ constexpr std::array kSections = {
         "What the output of each fitted layer lacks against the original's, as a root mean square "
         "on inputs held out.",
         page::layers},
+    Section{"pruning", "Pruning",
+            "What was cut, and the variance of the readers' outputs that this lost.",
+            page::pruning},
     Section{"classes", "Classes", "The accuracy in each class. An average can hide one that fell.",
             page::classes},
     Section{"latency", "Latency",

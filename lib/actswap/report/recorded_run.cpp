@@ -83,8 +83,8 @@ RecordedRun read_run(const std::string& path) {
   const auto folder = is_folder ? fs::path(path) : fs::path(path).parent_path();
   const auto record = is_folder ? folder / "run.json" : fs::path(path);
   if (!fs::is_regular_file(record, error)) {
-    throw FileError("Expected the folder of a run, with a run.json in it, but '" +
-                    record.string() + "' is no file");
+    throw FileError("Expected the folder of a run, with a run.json in it, but '" + record.string() +
+                    "' is no file");
   }
   return parse_run(folder.string(), read_text(record), read_if_there(folder / "metrics.jsonl"),
                    read_if_there(folder / "config.toml"));

@@ -17,7 +17,8 @@ struct RecordedRun {
   std::string configuration = {};                    ///< config.toml; empty: there is none
 };
 
-/// A run from the texts of its files. A last line of metrics.jsonl that is not complete is left out.
+/// A run from the texts of its files. A last line of metrics.jsonl that is not complete is left
+/// out.
 /// @throws FileError where one is damaged, or run.json is of another schema
 ACTSWAP_API RecordedRun parse_run(const std::string& folder, const std::string& record,
                                   const std::string& metrics = "",

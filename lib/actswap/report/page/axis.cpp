@@ -44,6 +44,12 @@ std::vector<double> powers(double low, double high, const std::vector<double>& f
 
 std::string number_text(double value) {
   auto text = formatted("%.4g", value == 0.0 ? 0.0 : value);
+  // "1e-07" is 1e-7 to people.
+  if (const auto zero = text.find("e-0"); zero != std::string::npos) {
+    text.erase(zero + 2, 1);
+  } else if (const auto plus = text.find("e+"); plus != std::string::npos) {
+    text.erase(plus + 1, text[plus + 2] == '0' ? 2 : 1);
+  }
   for (auto at = text.find('-'); at != std::string::npos; at = text.find('-', at + 1)) {
     text.replace(at, 1, "−");
   }

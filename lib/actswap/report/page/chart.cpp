@@ -9,8 +9,6 @@ namespace actswap::page {
 
 namespace {
 
-constexpr double kLeft = 50.0;
-constexpr double kRight = kWidth - 10.0;
 constexpr double kTop = 10.0;
 constexpr double kBottom = kHeight - 34.0;
 constexpr std::size_t kMostPoints = 300;

@@ -19,6 +19,9 @@ struct Series {
 /// Width and height of all charts, in pixels as CSS has them; they shrink with the page.
 constexpr double kWidth = 340.0;
 constexpr double kHeight = 190.0;
+/// Where the x axis begins and ends.
+constexpr double kLeft = 54.0;
+constexpr double kRight = kWidth - 10.0;
 
 /// A drawing of that size that says in words what it shows.
 std::string svg(const std::string& label, const std::string& content, double height = kHeight);

@@ -4,6 +4,7 @@
 #include <actswap/report/page/fields.h>
 #include <actswap/report/page/html.h>
 #include <actswap/report/page/sections.h>
+#include <actswap/report/page/steps.h>
 
 #include <algorithm>
 #include <array>
@@ -12,21 +13,6 @@
 namespace actswap::page {
 
 namespace {
-
-// The steps of a conversion, by the names that its record has for them.
-struct Step {
-  std::string_view key;
-  std::string_view title;
-  std::string_view about;
-};
-constexpr std::array kSteps = {
-    Step{"original", "original", "the model before anything"},
-    Step{"swap_alone", "swap", "new functions, old parameters"},
-    Step{"calibrated", "calibration", "layers fitted to the original without labels"},
-    Step{"pruned", "pruning", "channels cut"},
-    Step{"retargeted", "training", "what is exported"},
-    Step{"control", "control", "the original trained on with the same budget"},
-};
 
 bool is_percent(const Json& record) {
   return text(record, {"metric"}) == "accuracy";
@@ -139,52 +125,34 @@ std::string state(const Json& record) {
          ". Figures are those of what it has done.";
 }
 
-struct Measured {
-  std::string_view title;
-  double value;
-};
-
-// Without a training or a calibration, what is exported has another name.
-std::vector<Measured> measured_steps(const Json& record) {
-  std::vector<Measured> found;
-  for (const auto& step : kSteps) {
-    const auto value = number(record, {step.key});
-    if (!value) {
-      continue;
-    }
-    const bool is_exported = step.key == "retargeted";
-    found.push_back(
-        {is_exported && !is_true(record, {"trained"}) ? "exported" : step.title, *value});
-  }
-  return found;
-}
-
-std::string staircase_drawing(const Json& record, const std::vector<Measured>& steps) {
-  constexpr double kBottom = kHeight - 24.0;
+std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep>& steps) {
+  constexpr double kBottom = kHeight - 34.0;
+  constexpr std::size_t kFew = 5;  // whose names stand side by side
   Axis y(kBottom - 8.0, 26.0);
   for (const auto& step : steps) {
     y.include(step.value);
   }
   y.pad(0.12);
-  const double width = (kWidth - 60.0) / static_cast<double>(steps.size());
-  auto content = y_grid(y) + svg_line(50.0, kBottom, kWidth - 10.0, kBottom, "axis");
+  const double width = (kRight - kLeft) / static_cast<double>(steps.size());
+  auto content = y_grid(y) + svg_line(kLeft, kBottom, kRight, kBottom, "axis");
   Points stair;
   std::string values;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const double left = 50.0 + static_cast<double>(i) * width;
+    const double left = kLeft + static_cast<double>(i) * width;
     const double at = y.at(steps[i].value);
     const double middle = left + 0.5 * width;
     // The control is no step on the way.
-    if (steps[i].title == "control") {
+    if (steps[i].name == "control") {
       content += svg_line(left, at, left + width, at, "line s1 middle");
     } else {
       stair.insert(stair.end(), {{left, at}, {left + width, at}});
     }
+    const bool is_lower = steps.size() > kFew && i % 2 == 1;
     values += svg_text(middle, at - 6.0,
                        is_percent(record) ? formatted("%.2f", steps[i].value)
                                           : number_text(steps[i].value),
                        "middle", "value") +
-              svg_text(middle, kHeight - 8.0, std::string(steps[i].title), "middle");
+              svg_text(middle, kBottom + (is_lower ? 29.0 : 15.0), steps[i].title, "middle");
   }
   return svg("The metric after each step", content + svg_path(stair, "s0") + values);
 }
@@ -261,21 +229,13 @@ std::string staircase(const RecordedRun& run) {
   if (steps.size() < 2) {
     return "";
   }
+  const auto original = number(record, {"original"});
   std::vector<Row> rows;
-  for (const auto& step : kSteps) {
-    const auto value = number(record, {step.key});
-    if (!value) {
-      continue;
-    }
-    const auto loss = number(record, {"evaluations", step.key, "mean_loss"});
-    const auto& original = number(record, {"original"});
+  for (const auto& step : steps) {
     rows.push_back(
-        {std::string(step.title), metric_text(record, *value),
-         original && step.key != "original" ? signed_text(record, *value - *original) : "",
-         loss ? number_text(*loss) : "", std::string(step.about)});
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i][0] = steps[i].title;
+        {step.title, metric_text(record, step.value),
+         original && step.name != "original" ? signed_text(record, step.value - *original) : "",
+         step.mean_loss ? number_text(*step.mean_loss) : "", step.about});
   }
   const auto metric = escaped(text(record, {"metric"}));
   return figure(staircase_drawing(record, steps), element("b", metric)) +
@@ -337,7 +297,11 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
       Figure{"original", [](const Json& record) { return value_of(record, "original"); }},
       Figure{"swap", [](const Json& record) { return value_of(record, "swap_alone"); }},
       Figure{"calibration", [](const Json& record) { return value_of(record, "calibrated"); }},
-      Figure{"pruning", [](const Json& record) { return value_of(record, "pruned"); }},
+      Figure{"pruning",
+             [](const Json& record) {
+               const auto value = number(record, {"pruning", "after_pruning", "value"});
+               return value ? metric_text(record, *value) : "";
+             }},
       Figure{"exported", [](const Json& record) { return value_of(record, "retargeted"); }},
       Figure{"control", [](const Json& record) { return value_of(record, "control"); }},
       Figure{"exported − original",

@@ -16,6 +16,7 @@ std::string staircase(const RecordedRun& run);  ///< original, swap, calibration
 std::string curves(const RecordedRun& run);     ///< loss, t, rate, checks
 std::string sites(const RecordedRun& run);      ///< functions over their inputs, time, errors
 std::string layers(const RecordedRun& run);     ///< errors before and after the calibration
+std::string pruning(const RecordedRun& run);    ///< what was cut, and what that costs
 std::string classes(const RecordedRun& run);
 std::string latency(const RecordedRun& run);  ///< each timed run, and the machine's load
 std::string verification(const RecordedRun& run);

@@ -79,7 +79,7 @@ std::string drawing(const Json& site) {
     return "";
   }
   constexpr double kBottom = kSiteHeight - 22.0;
-  Axis x(50.0, kWidth - 10.0);
+  Axis x(kLeft, kRight);
   x.include(*low);
   x.include(*high);
   Axis y(kBottom - 4.0, 8.0);
@@ -97,7 +97,7 @@ std::string drawing(const Json& site) {
   }
   y.pad(0.03);
   auto content = bars(counts, x, kBottom) + y_grid(y) +
-                 svg_line(50.0, kBottom, kWidth - 10.0, kBottom, "axis") + x_ticks(x, kBottom);
+                 svg_line(kLeft, kBottom, kRight, kBottom, "axis") + x_ticks(x, kBottom);
   for (auto& [css_class, points] : lines) {
     for (auto& [at, value] : points) {
       at = x.at(at);
