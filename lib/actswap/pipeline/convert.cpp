@@ -358,6 +358,9 @@ class Conversion {
                               {"loss", to_string(state_.options.train.loss)},
                               {"seed", std::to_string(state_.options.train.seed)}};
     }
+    if (state_.run.pruning) {
+      exporting.provenance["pruned"] = summary(state_.run.pruning->pruning);
+    }
     state_.message("collapsing, verifying, writing");
     state_.run.verification = export_model(state_.swap, state_.run.output, exporting);
     if (is_probe_given_) {
