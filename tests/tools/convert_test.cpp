@@ -252,14 +252,15 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
   };
   EXPECT_TRUE(contains(
       message({"--lr", "fast"}),
-      "Expected as learning rate search, calibrated, auto or a number > 0, but got 'fast'"));
+      "Expected as learning rate search, calibrated, auto or a number above 0, but got 'fast'"));
   EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
                        "Expected batch norms to keep their statistics"));
-  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number > 0, but got '-1'"));
+  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number above 0, but got '-1'"));
   EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
   EXPECT_TRUE(contains(message({"--keep-best"}), "has no effect without validation data"));
   EXPECT_TRUE(contains(message({"--order", "random"}), "but got 'random'"));
-  EXPECT_TRUE(contains(message({"--average", "1"}), "Expected average in [0, 1), but got 1"));
+  EXPECT_TRUE(contains(message({"--average", "1"}),
+                       "--average: expected 0 or more and below 1, but got '1'"));
 }
 
 TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
