@@ -23,7 +23,8 @@ void add_image_flags(CLI::App& app, ImageOptions& options) {
          "--interpolation",
          [&options](const std::string& text) { options.interpolation = parse_interpolation(text); },
          "Resize by bilinear or bicubic, both with antialiasing")
-      ->default_str("bilinear");
+      ->default_str("bilinear")
+      ->check(one_of({"bilinear", "bicubic"}));
   app.add_flag("--grey", options.grey, "Read images as one channel of grey");
 }
 

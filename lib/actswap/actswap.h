@@ -24,6 +24,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/normalisation.h>
 #include <actswap/measure/partial_swap.h>
 #include <actswap/measure/sensitivity.h>
 #include <actswap/measure/sensitivity_plan.h>

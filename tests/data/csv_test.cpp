@@ -23,7 +23,7 @@ TEST_F(Csv, TheLastColumnIsTheTarget) {
   EXPECT_TRUE(torch::equal(example.inputs[0], kX));
   // a "rose", lily\nof the valley, zinnia
   EXPECT_TRUE(torch::equal(example.target(), torch::tensor({2, 0, 1, 2, 0, 1, 2, 0, 1, 2})));
-  EXPECT_NE(data->description().find("input 'width, height, in cm, depth' 3 (Float"),
+  EXPECT_NE(data->description().find("input 'width, height, in cm, depth' 3 (float32"),
             std::string::npos)
       << data->description();
 }

@@ -42,7 +42,7 @@ TEST_F(ImageFolder, GivesEachClassItsNumber) {
   EXPECT_TRUE(torch::equal(example.inputs[0][1][0], example.inputs[0][1][2]));
   EXPECT_EQ(data->description(),
             "5 examples; input 'images' 3 x 29 x 37 (RGB images; uint8 / 255, not normalised); "
-            "target 'classes' (Long, 3 classes: Zebra (0) to dog)");
+            "target 'classes' (int64, 3 classes: Zebra (0) to dog)");
 }
 
 TEST_F(ImageFolder, ReadsAFolderWithoutClasses) {

@@ -2,6 +2,8 @@
 #include <torch/script.h>
 #include <torch/torch.h>
 
+#include <sys/resource.h>
+
 #include <limits>
 
 #include "files.h"
@@ -213,13 +215,49 @@ TEST_F(LoadData, ReadsShardsOneAfterTheOther) {
   expect_error<UsageError>([&] { load_data(path("part-{3..1}.pt"), {"x"}); }, {"{3..1}"});
 }
 
+// WebDataset's sets have more shards than a process may have open files by default.
+TEST_F(LoadData, ReadsMoreShardsThanFilesMayBeOpen) {
+  rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto before = limit;
+  limit.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto bytes = data_test::read_bytes(data_test::stored_file("x.npy"));
+  for (int shard = 0; shard < 100; ++shard) {
+    write("part-" + std::to_string(shard) + ".npy", bytes);
+  }
+  EXPECT_EQ(load_data(path("part-{0..99}.npy"), {"x"})->size(), 1000);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+// A class that one set lacks would give the others other numbers there.
+TEST_F(LoadData, ClassesOfTwoSetsAreTheSame) {
+  const auto table = [&](const std::string& name, const std::vector<std::string>& classes) {
+    std::string text = "x,y\n";
+    for (const auto& kind : classes) {
+      text += "1," + kind + "\n";
+    }
+    return load_data(write(name, text), {"a"});
+  };
+  const auto three = table("three.csv", {"b", "a", "c", "a"});
+  const auto same = table("same.csv", {"c", "b", "a"});
+  const auto two = table("two.csv", {"a", "c"});
+  const auto numbers = table("numbers.csv", {"0", "1"});
+  actswap::check_same_classes(three.get(), same.get(), "training and validation");
+  actswap::check_same_classes(three.get(), numbers.get(), "training and validation");
+  actswap::check_same_classes(three.get(), nullptr, "training and validation");
+  expect_error<UsageError>(
+      [&] { actswap::check_same_classes(three.get(), two.get(), "training and validation"); },
+      {"training and validation", "3 and 2", "'b'"});
+}
+
 TEST_F(LoadData, SaysHowItReads) {
   const auto spec = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({3}));
   EXPECT_EQ(load_data(spec, {"x"})->description(),
-            "3 examples; input 'i' 1 x 2 x 2 (uint8 / 255, not normalised); target 'l' (Long)");
+            "3 examples; input 'i' 1 x 2 x 2 (uint8 / 255, not normalised); target 'l' (int64)");
   EXPECT_EQ(load_data(spec, {"x"}, {.mean = {0.5}, .deviation = {0.25}})->description(),
             "3 examples; input 'i' 1 x 2 x 2 (uint8 / 255, less 0.5, divided by 0.25); target 'l' "
-            "(Long)");
+            "(int64)");
 }
 
 TEST_F(LoadData, NamesTheFileThatIsWrong) {

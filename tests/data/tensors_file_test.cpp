@@ -74,7 +74,7 @@ TEST_F(TensorsFile, SaysThatAFileIsATorchScriptModel) {
 
 TEST_F(TensorsFile, RefusesWhatIsNoArchive) {
   const auto text = write("text.pt", "hello");
-  expect_error<FileError>([&] { read_tensors(text); }, {text, "no zip archive"});
+  expect_error<FileError>([&] { read_tensors(text); }, {text, "expected a folder of images"});
   const auto empty = write("empty.pt", "");
   expect_error<FileError>([&] { read_tensors(empty); }, {empty, "it is empty"});
   const auto legacy = write("legacy.pt", "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.");
@@ -82,7 +82,7 @@ TEST_F(TensorsFile, RefusesWhatIsNoArchive) {
   const auto pickle = write("data.pkl", "\x80\x04\x95\x0f]");
   expect_error<FileError>([&] { read_tensors(pickle); }, {pickle, "pickle", "torch.save("});
   expect_error<FileError>([&] { read_tensors(path("missing.pt")); }, {"no such file"});
-  expect_error<FileError>([&] { read_tensors(path("")); }, {"no regular file"});
+  expect_error<FileError>([&] { read_tensors(path("")); }, {"folder without images"});
 }
 
 TEST_F(TensorsFile, RefusesARecordThatIsTooShort) {
@@ -153,6 +153,15 @@ TEST_F(TensorsFile, ReadsTensorsBesideOtherValues) {
   EXPECT_TRUE(torch::equal(example.target(), kY));
   EXPECT_NE(data->description().find("'step' is left out: it is a Int"), std::string::npos)
       << data->description();
+}
+
+// For --input: every format that holds tensors.
+TEST_F(TensorsFile, ReadsArraysToo) {
+  const auto tensors = read_tensors(data_test::stored_file("data.safetensors"));
+  ASSERT_EQ(tensors.size(), 3U);
+  const auto array = read_tensors(data_test::stored_file("fortran.npy"));
+  ASSERT_EQ(array.size(), 1U);
+  EXPECT_TRUE(torch::equal(array[0].second, kX));
 }
 
 }  // namespace

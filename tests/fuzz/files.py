@@ -22,7 +22,7 @@ import threading
 import time
 from pathlib import Path
 
-from damage import damaged_archive, damaged_idx, idx
+from damage import damaged_archive, damaged_bytes, damaged_idx, idx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_MB = 4096
@@ -53,13 +53,16 @@ class Files:
         self.idx = idx(0x08, shape, bytes(range(256)) * 9)
         self.idx_labels = folder / "labels.idx"
         self.idx_labels.write_bytes(idx(0x08, [12], bytes(i % 4 for i in range(12))))
+        self.arrays = sorted((ROOT / "tests/data/files").glob("*"))
+        self.images = [path for path in sorted((ROOT / "tests/data/images").glob("*")) if path.suffix != ".npz"]
 
 
 def make_run(number: int, seed: int, files: Files, folder: Path) -> tuple:
     """The arguments of a run, the damaged file and a name for its kind."""
     rng = random.Random(f"{seed}/{number}")
     bad, out = folder / "bad.pt", folder / "out" / "out.pt"
-    kind = rng.choices(["inspect", "convert", "collapse", "verify", "against", "data", "eval", "idx"], [4, 6, 3, 3, 1, 4, 2, 2])[0]
+    kinds = {"inspect": 4, "convert": 6, "collapse": 3, "verify": 3, "against": 1, "data": 4, "eval": 2, "idx": 2, "array": 3, "image": 2}
+    kind = rng.choices(list(kinds), list(kinds.values()))[0]
     model = str(files.model)
     quick = ["--calibrate-passes", "1", "-q"]
     if kind in ("inspect", "convert"):
@@ -74,6 +77,15 @@ def make_run(number: int, seed: int, files: Files, folder: Path) -> tuple:
     if kind == "idx":
         bad.write_bytes(damaged_idx(files.idx, rng))
         return ["eval", model, "--data", f"{bad},{files.idx_labels}"], bad, kind
+    if kind == "array":
+        sound = rng.choice(files.arrays)
+        bad.write_bytes(damaged_archive(sound, rng) if sound.suffix in (".npz", ".pt") else damaged_bytes(sound, rng))
+        return ["eval", model, "--data", bad], bad, kind
+    if kind == "image":
+        bad = folder / "images" / "class" / "bad.png"
+        bad.parent.mkdir(parents=True, exist_ok=True)
+        bad.write_bytes(damaged_bytes(rng.choice(files.images), rng))
+        return ["eval", model, "--data", bad.parent.parent, "--resize", "8", "--crop", "8"], bad, kind
     bad.write_bytes(damaged_archive(rng.choice(files.data), rng))
     if kind == "eval":
         return ["eval", model, "--data", bad], bad, kind

@@ -135,6 +135,10 @@ torch::Tensor to_native(torch::Tensor stored, bool is_big_endian, const std::str
   }
 }
 
+std::string type_name(torch::ScalarType type) {
+  return std::string(c10::getDtypeNames(type).first);
+}
+
 void check_memory(std::uint64_t bytes, const std::string& what) {
   const auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                       static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

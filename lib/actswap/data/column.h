@@ -75,6 +75,9 @@ NamedColumn tensor_column(const std::string& name, torch::Tensor tensor);
 /// @throws FileError for a number of 2^63 or more
 torch::Tensor to_native(torch::Tensor stored, bool is_big_endian, const std::string& what);
 
+/// "float32", as PyTorch calls it.
+std::string type_name(torch::ScalarType type);
+
 /// @throws FileError, which calls them `what`, for more bytes than this machine's memory has
 void check_memory(std::uint64_t bytes, const std::string& what);
 /// Room for an array. @throws FileError, which calls the array `what`, where the memory of this

@@ -35,8 +35,9 @@ std::vector<int> parse_image_size(std::string_view text) {
   const auto by = text.find('x');
   if (!read_side(text.substr(0, by), sides) ||
       (by != std::string_view::npos && !read_side(text.substr(by + 1), sides))) {
-    throw UsageError("Expected an image size like 256 or 224x192 (height x width), sides up to " +
-                     std::to_string(kMostSide) + ", but got '" + std::string(text) + "'");
+    throw UsageError(
+        "Expected for --resize and --crop a size like 256 or 224x192 (height x width), up to " +
+        std::to_string(kMostSide) + ", but got '" + std::string(text) + "'");
   }
   return sides;
 }

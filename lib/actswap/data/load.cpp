@@ -38,6 +38,7 @@ Columns read_path(const std::string& path, const std::vector<std::string>& argum
   std::error_code error;
   const auto paths =
       std::filesystem::exists(path, error) ? std::vector<std::string>{path} : expand_ranges(path);
+  allow_open_files(paths.size());
   std::vector<Columns> files;
   for (const auto& file : paths) {
     files.push_back(read_columns(file, arguments, options));

@@ -57,8 +57,9 @@ ACTSWAP_API std::shared_ptr<LoadedData> load_data(const std::string& spec,
 /// The tensor in an idx file, plain or gzip: any of its element types, dimensions as stored.
 ACTSWAP_API torch::Tensor read_idx(const std::string& path);
 
-/// Named tensors in a .pt file that Python's torch.save wrote: a dict keeps its names, a tuple or
-/// list is named "0", "1", ..., a single tensor "0". Order as stored.
+/// The tensors in a file, whole and as they are: of a .pt file a dict keeps its names, a tuple or
+/// list is named "0", "1", ..., a single tensor "0"; .npy, .npz, safetensors and CSV as load_data
+/// has them. Order as stored. @throws FileError
 ACTSWAP_API std::vector<std::pair<std::string, torch::Tensor>> read_tensors(
     const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <actswap/data/prepare.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -110,7 +111,7 @@ std::string LoadedData::describe() const {
     const auto classes = target.column->classes();
     const auto shape = entry_shape(stored);
     text += "; target '" + target.name + "' " + shape + (shape.empty() ? "(" : " (") +
-            c10::toString(stored.scalar_type()) +
+            type_name(stored.scalar_type()) +
             (classes.empty() ? ""
                              : ", " + std::to_string(classes.size()) +
                                    " classes: " + classes.front() + " (0) to " + classes.back()) +
@@ -121,6 +122,30 @@ std::string LoadedData::describe() const {
             (column.problem.empty() ? "" : ": " + column.problem);
   }
   return text;
+}
+
+std::vector<std::string> LoadedData::classes() const {
+  return parts_->targets.empty() ? std::vector<std::string>()
+                                 : parts_->targets[0].column->classes();
+}
+
+void check_same_classes(const Dataset* one, const Dataset* other, const char* what) {
+  const auto* first = dynamic_cast<const LoadedData*>(one);
+  const auto* second = dynamic_cast<const LoadedData*>(other);
+  if (first == nullptr || second == nullptr) {
+    return;
+  }
+  const auto ours = first->classes();
+  const auto theirs = second->classes();
+  if (ours.empty() || theirs.empty() || ours == theirs) {
+    return;
+  }
+  std::vector<std::string> lacking;
+  std::set_symmetric_difference(ours.begin(), ours.end(), theirs.begin(), theirs.end(),
+                                std::back_inserter(lacking));
+  throw UsageError(std::string("Expected the same classes in the ") + what + " data, but got " +
+                   std::to_string(ours.size()) + " and " + std::to_string(theirs.size()) +
+                   (lacking.empty() ? "" : "; only one of them has '" + lacking[0] + "'"));
 }
 
 }  // namespace actswap

@@ -32,6 +32,10 @@ class ACTSWAP_API LoadedData : public Dataset {
   /// What the inputs were given for mean and deviation.
   const DataOptions& options() const { return *options_; }
 
+  /// The names of the classes that the first target numbers, where the files say them (folders,
+  /// text in a table); otherwise empty.
+  std::vector<std::string> classes() const;
+
   /// The first target of all examples, read without the inputs; undefined where there is none, or
   /// where it has more than `most` numbers.
   torch::Tensor target(std::int64_t most = std::int64_t{1} << 24) const;
@@ -44,5 +48,10 @@ class ACTSWAP_API LoadedData : public Dataset {
   std::int64_t size_ = 0;
   std::string description_ = {};
 };
+
+/// Two sets of one conversion number their classes in the same way, as far as their files say.
+/// @param what names them for the message: "training and validation"
+/// @throws UsageError where one has classes that the other lacks: their numbers would differ
+ACTSWAP_API void check_same_classes(const Dataset* one, const Dataset* other, const char* what);
 
 }  // namespace actswap

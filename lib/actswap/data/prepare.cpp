@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/column.h>
 #include <actswap/data/prepare.h>
 
 #include <cmath>
@@ -78,7 +79,7 @@ torch::Tensor prepare_target(const torch::Tensor& target) {
 
 std::string describe_input(const torch::Tensor& stored, const DataOptions& options) {
   const bool is_scaled = stored.scalar_type() == torch::kUInt8;
-  const std::string type = c10::toString(stored.scalar_type());
+  const auto type = type_name(stored.scalar_type());
   if (!is_scaled && !stored.is_floating_point()) {
     return type + " as they are";
   }

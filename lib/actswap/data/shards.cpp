@@ -2,6 +2,8 @@
 #include <actswap/data/parallel.h>
 #include <actswap/data/shards.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <regex>
 #include <utility>
@@ -72,9 +74,9 @@ class ConcatenatedColumn : public Column {
       if (found[p].sizes().slice(1) != parts[0].sizes().slice(1) ||
           found[p].scalar_type() != parts[0].scalar_type()) {
         throw FileError("Expected entries of one shape and type in all files, but some are " +
-                        std::string(c10::toString(parts[0].scalar_type())) + " of shape " +
+                        type_name(parts[0].scalar_type()) + " of shape " +
                         c10::str(parts[0].sizes().slice(1)) + " and others " +
-                        c10::toString(found[p].scalar_type()) + " of shape " +
+                        type_name(found[p].scalar_type()) + " of shape " +
                         c10::str(found[p].sizes().slice(1)));
       }
     }
@@ -119,16 +121,29 @@ std::vector<std::string> expand_ranges(const std::string& path) {
   return paths;
 }
 
+void allow_open_files(std::size_t count) {
+  constexpr rlim_t kOthers = 256;
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count + kOthers) {
+    limit.rlim_cur = std::min<rlim_t>(count + kOthers, limit.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 Columns concatenated(std::vector<Columns> files, const std::vector<std::string>& paths) {
   if (files.size() == 1) {
     return std::move(files[0]);
   }
+  // A single array has the name of its file.
+  const bool are_single =
+      std::all_of(files.begin(), files.end(), [](const Columns& file) { return file.size() == 1; });
   Columns columns;
   for (std::size_t i = 0; i < files[0].size(); ++i) {
     const auto& first = files[0][i];
     std::vector<std::shared_ptr<const Column>> parts;
     for (std::size_t file = 0; file < files.size(); ++file) {
-      if (files[file].size() != files[0].size() || files[file][i].name != first.name) {
+      if (files[file].size() != files[0].size() ||
+          (files[file][i].name != first.name && !are_single)) {
         throw FileError("Expected the same tensors in '" + paths[file] + "' as in '" + paths[0] +
                         "'");
       }

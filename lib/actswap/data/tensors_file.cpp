@@ -11,6 +11,8 @@
 #include <torch/csrc/jit/serialization/import_read.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <numeric>
 #include <string_view>
 
 namespace actswap {
@@ -199,24 +201,46 @@ Columns read_tensors_file(const DataSource& source) {
   return columns;
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> read_tensors(const std::string& path) {
-  const Reading reading(path);
-  const auto file = std::make_shared<DataFile>(path);
-  const DataSource source{path, file, file->begin(64), {}, {}};
-  if (!is_tensors_file(source)) {
-    const auto found = found_instead(source);
-    throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but " +
-                    (found.empty() ? "it is no zip archive" : found));
-  }
+namespace {
+
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+// Scalars too, which no data set holds.
+NamedTensors tensors_of(const DataSource& source) {
   const auto content = read_content(source);
-  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  NamedTensors tensors;
   for (const auto& [name, value] : content.values) {
     if (const auto problem = problem_of(value); !problem.empty()) {
-      throw FileError("Expected tensors in '" + path + "', but as to its element '" + name + "', " +
-                      problem);
+      throw FileError("Expected tensors in '" + source.path + "', but as to its element '" + name +
+                      "', " + problem);
     }
     // A copy: the file may change, or go, while the tensor is there.
     tensors.emplace_back(name, value.toTensor().detach().cpu().clone());
+  }
+  return tensors;
+}
+
+}  // namespace
+
+NamedTensors read_tensors(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    const Reading reading(path);
+    const auto file = std::make_shared<DataFile>(path);
+    const DataSource source{path, file, file->begin(64), {}, {}};
+    if (is_tensors_file(source)) {
+      return tensors_of(source);
+    }
+  }
+  NamedTensors tensors;
+  for (const auto& [name, column, problem, is_field] : read_columns(path, {}, {})) {
+    if (!column || !column->kind().empty()) {
+      throw FileError("Expected tensors in '" + path + "', but as to '" + name + "', " +
+                      (column ? "it holds " + column->kind() : problem));
+    }
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(column->size()));
+    std::iota(indices.begin(), indices.end(), std::int64_t{0});
+    tensors.emplace_back(name, column->at(indices));
   }
   return tensors;
 }

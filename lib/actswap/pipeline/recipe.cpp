@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/loaded_data.h>
 #include <actswap/data/split.h>
 #include <actswap/pipeline/effects.h>
 #include <actswap/pipeline/model_outputs.h>
@@ -192,6 +193,8 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   expect_examples(request.calibration_data, "calibration");
   expect_examples(request.train_data, "training");
   expect_examples(request.validation_data, "validation");
+  check_same_classes(request.train_data.get(), request.validation_data.get(),
+                     "training and validation");
   const auto recipe = choose_recipe(request);
   check_effects(request, recipe);
   const bool trains = request.trains();
