@@ -300,7 +300,8 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
     EXPECT_EQ(epochs[1].at("step"), 6) << key;
     EXPECT_EQ(epochs[1].at("t"), 1.0) << key;
   }
-  EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/run.json"}));
+  EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/metrics.jsonl",
+                            "one.pt.run/run.json"}));
   EXPECT_EQ(Json::parse(read_file(path("one.pt.run/run.json"))), json);
 
   for (const char* key : {"original", "control"}) {
