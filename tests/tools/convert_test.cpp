@@ -302,7 +302,8 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
     EXPECT_EQ(epochs[1].at("t"), 1.0) << key;
   }
   EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/config.toml",
-                            "one.pt.run/run.json"}));
+                            "one.pt.run/events.out.tfevents.actswap", "one.pt.run/metrics.jsonl",
+                            "one.pt.run/report.html", "one.pt.run/run.json"}));
   EXPECT_EQ(Json::parse(read_file(path("one.pt.run/run.json"))), json);
 
   for (const char* key : {"original", "control"}) {
