@@ -153,8 +153,9 @@ void LayerFits::fit_channels(const Layer& layer) {
   if (!expect_batch(layer, now)) {
     return;
   }
-  const auto before = of_kept(models_.before(0, {input.moment})[0], input.kept, input.channel_dim);
-  if (before.sizes() != now.sizes()) {
+  const auto original =
+      of_kept(models_.before(0, {input.moment})[0], input.kept, input.channel_dim);
+  if (original.sizes() != now.sizes()) {
     result_.left_out.push_back(layer.name + ": its input has lost channels in whole groups");
     return;
   }
