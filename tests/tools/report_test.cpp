@@ -1,11 +1,15 @@
 // What a run leaves in its folder for people, and the page of several runs.
 #include "scratch.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 #include <filesystem>
 
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 class Report : public InScratch {
  protected:

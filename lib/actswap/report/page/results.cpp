@@ -313,7 +313,16 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
                const auto same = number(record, {"agreement", "retargeted", "same_prediction"});
                return same ? formatted("%.2f %%", *same) : "";
              }},
-      Figure{"latency", [](const Json& record) { return escaped(about_latency(record)); }},
+      Figure{"time of a forward, of the original’s",
+             [](const Json& record) {
+               const auto ratio = number(record, {"latency", "exported", "ratio_to_first"});
+               const auto interval = numbers(record, {"latency", "exported", "ratio_interval"});
+               const auto doubt = text(record, {"latency", "exported", "doubt"});
+               return !ratio || interval.size() != 2
+                          ? std::string()
+                          : formatted("%.2f (%.2f to %.2f)", *ratio, interval[0], interval[1]) +
+                                (doubt.empty() ? "" : ", doubtful: " + escaped(doubt));
+             }},
       Figure{"verified",
              [](const Json& record) {
                return std::string(is_true(record, {"verified"}) ? "yes" : "no");
@@ -338,7 +347,7 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
       rows.push_back(row);
     }
   }
-  return table(head, rows);
+  return table(head, rows, /*wraps=*/true);
 }
 
 }  // namespace actswap::page
