@@ -3,8 +3,11 @@
 #include "log/log.h"
 #include "options.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <string>
 #include <system_error>
+#include <vector>
 
 namespace actswap::tool {
 
@@ -20,6 +23,17 @@ std::string input_in(const std::string& value) {
   const auto pattern = path.find_first_of("*?[{");
   return pattern == std::string::npos ? path
                                       : fs::path(path.substr(0, pattern)).parent_path().string();
+}
+
+// "images.gz,labels.gz": each of them, and what is called so as a whole.
+std::vector<std::string> inputs_in(const std::string& value) {
+  std::vector<std::string> found = {input_in(value)};
+  for (std::size_t begin = 0; begin < value.size() && value.find(',') != std::string::npos;) {
+    const auto end = std::min(value.find(',', begin), value.size());
+    found.push_back(input_in(value.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return found;
 }
 
 bool names_files(const CLI::Option& option) {
@@ -71,7 +85,8 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
         run.inputs.push_back(value);
         run.outputs.folders.push_back(value);
       } else if (names_files(*option)) {
-        run.inputs.push_back(input_in(value));
+        const auto inputs = inputs_in(value);
+        run.inputs.insert(run.inputs.end(), inputs.begin(), inputs.end());
       }
     }
   }

@@ -186,6 +186,16 @@ TEST(HtmlReport, LeavesOutWhatThereIsNot) {
   EXPECT_TRUE(contains(html, "is not verified: no input is known"));
 }
 
+TEST(HtmlReport, SaysHowTheRunStands) {
+  auto run = full_run();
+  run.record["status"] = "failed";
+  run.record["status_reason"] = "The disk <sda> is full";
+  EXPECT_TRUE(contains(html_report({run}), "This run failed: The disk &lt;sda&gt; is full."));
+  EXPECT_FALSE(contains(html_report({run}), "file was verified"));
+  run.record["status"] = "done";
+  EXPECT_TRUE(contains(html_report({run}), "The exported file was verified"));
+}
+
 TEST(HtmlReport, ADoubtfulLatencyIsNoVerdict) {
   auto run = full_run();
   run.record["latency"]["exported"]["doubt"] = "other programs kept the processors busy";

@@ -1,10 +1,14 @@
 // Whether a swap pays, asked before any training; and the way to ONNX.
 #include "scratch.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 class Pays : public InScratch {
  protected:

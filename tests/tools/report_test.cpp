@@ -1,11 +1,15 @@
 // What a run leaves in its folder for people, and the page of several runs.
 #include "scratch.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdlib>
 #include <filesystem>
 
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 class Report : public InScratch {
  protected:
@@ -78,7 +82,7 @@ TEST_F(Report, IsWrittenWhereTheGateFailsToo) {
                 "--val", "data.pt", "--epochs", "0.2", "--max-drop", "0", "--lr", "1",
                 "--optimizer", "sgd", "--recipe", "hard"});
   if (outcome.code == 5) {
-    EXPECT_TRUE(contains(page(), "is not verified"));
+    EXPECT_TRUE(contains(page(), "This run failed: The accuracy fell by "));
     EXPECT_FALSE(std::filesystem::exists(path("relu.pt")));
   } else {
     EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -21,6 +21,10 @@ std::vector<RunPhase> phases_of(const ConvertOptions& options) {
         add("fit together", "fit together");
       }
     }
+    if (options.prune) {
+      add("survey", "survey");
+      add("fit together", "fit together");
+    }
     if (options.train_data) {
       add("retarget" + seed, "train");
     }

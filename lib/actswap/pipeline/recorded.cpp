@@ -3,6 +3,7 @@
 #include <actswap/pipeline/recorded.h>
 #include <actswap/report/event_file.h>
 #include <actswap/report/html_report.h>
+#include <actswap/report/shell_word.h>
 
 #include <filesystem>
 #include <system_error>
@@ -11,18 +12,6 @@
 namespace actswap {
 
 namespace {
-
-std::string shell_word(const std::string& text) {
-  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                             "_-./+=:@%,") == std::string::npos) {
-    return text;
-  }
-  std::string word = "'";
-  for (const char c : text) {
-    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return word + "'";
-}
 
 // What a pruning does to the module is in no checkpoint yet: such a run begins again.
 std::string folder_of_checkpoints(const ConvertOptions& options) {

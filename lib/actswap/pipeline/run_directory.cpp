@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // What a run writes there.
-constexpr std::array kRecordFiles = {"run.json", "config.toml", "metrics.jsonl", "report.html",
-                                     kEventFile};
+constexpr std::array kRecordFiles = {"run.json",     "config.toml", "metrics.jsonl", "checkpoint-0",
+                                     "checkpoint-1", "report.html", kEventFile};
 
 // Links resolved as far as there is something; no name ends in a separator.
 fs::path canonical(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <actswap/report/page/fields.h>
 #include <actswap/report/page/html.h>
 #include <actswap/report/page/sections.h>
+#include <actswap/report/shell_word.h>
 
 namespace actswap::page {
 
@@ -15,21 +16,6 @@ void add(Terms& terms, const std::string& term, const std::string& what) {
   if (!what.empty()) {
     terms.emplace_back(term, escaped(what));
   }
-}
-
-// For a POSIX shell.
-std::string quoted(const std::string& word) {
-  const bool is_plain = !word.empty() && word.find_first_not_of(
-                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                             "0123456789/._-+:,=@%") == std::string::npos;
-  if (is_plain) {
-    return word;
-  }
-  std::string safe = "'";
-  for (const char c : word) {
-    safe += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return safe + "'";
 }
 
 }  // namespace
@@ -74,13 +60,13 @@ std::string how_to_repeat(const RecordedRun& run) {
   }
   auto html = description_list(terms);
   if (!run.configuration.empty()) {
-    html +=
-        element("p",
-                "The run wrote the options that repeat it, to the same bytes on the same "
-                "machine with the same number of threads:") +
-        "\n" +
-        element("pre", escaped("actswap convert --config " + quoted(run.folder + "/config.toml"))) +
-        "\n" + element("pre", escaped(run.configuration)) + "\n";
+    html += element("p",
+                    "The run wrote the options that repeat it, to the same bytes on the same "
+                    "machine with the same number of threads:") +
+            "\n" +
+            element("pre", escaped("actswap convert --config " +
+                                   shell_word(run.folder + "/config.toml"))) +
+            "\n" + element("pre", escaped(run.configuration)) + "\n";
   }
   return html;
 }

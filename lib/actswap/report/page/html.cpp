@@ -40,7 +40,7 @@ std::string element(std::string_view name, std::string_view content, std::string
   return (html += name) += '>';
 }
 
-std::string table(const Row& head, const std::vector<Row>& rows) {
+std::string table(const Row& head, const std::vector<Row>& rows, bool wraps) {
   if (rows.empty()) {
     return "";
   }
@@ -56,9 +56,9 @@ std::string table(const Row& head, const std::vector<Row>& rows) {
     }
     body += element("tr", line) + "\n";
   }
-  return element("div",
-                 element("table", element("thead", element("tr", cells)) + "\n" +
-                                      element("tbody", "\n" + body)),
+  const auto content =
+      element("thead", element("tr", cells)) + "\n" + element("tbody", "\n" + body);
+  return element("div", element("table", content, wraps ? "class=\"wraps\"" : ""),
                  "class=\"scroll\" tabindex=\"0\"") +
          "\n";
 }

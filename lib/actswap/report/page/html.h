@@ -21,7 +21,8 @@ using Row = std::vector<std::string>;
 
 /// A table that scrolls sideways where it is wider than the page; empty without rows.
 /// @param head the columns' heads, HTML
-std::string table(const Row& head, const std::vector<Row>& rows);
+/// @param wraps long cells take several lines
+std::string table(const Row& head, const std::vector<Row>& rows, bool wraps = false);
 
 /// Terms and what is said of them, both HTML; empty without any.
 std::string description_list(const std::vector<std::pair<std::string, std::string>>& terms);

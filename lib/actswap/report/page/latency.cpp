@@ -72,7 +72,8 @@ std::string machine_text(const Json& record) {
     sentence += formatted("%s%.0f processors", sentence.empty() ? "" : ", ", *processors);
   }
   if (const auto threads = number(machine, {"threads"})) {
-    sentence += formatted("; LibTorch ran %.0f threads", *threads);
+    sentence +=
+        formatted("; LibTorch ran %.0f %s", *threads, *threads == 1.0 ? "thread" : "threads");
   }
   return sentence;
 }

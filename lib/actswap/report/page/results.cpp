@@ -113,16 +113,16 @@ std::string swapped_text(const Json& record) {
   return swapped ? formatted("%.0f of %zu", *swapped, all) : "";
 }
 
-// Where the run stands; empty for one that is done.
-std::string state(const Json& record) {
+// Where the run stands; empty for one that is done, and for records that do not say it.
+std::string standing(const Json& record) {
   const auto status = text(record, {"status"});
-  if (status.empty() || status == "done") {
-    return "";
-  }
-  const auto reason = text(record, {"failure"}).empty() ? text(record, {"status_reason"})
-                                                        : text(record, {"failure"});
-  return "This run is " + status + (reason.empty() ? "" : ": " + reason) +
-         ". Figures are those of what it has done.";
+  const auto reason = text(record, {"status_reason"});
+  const auto because = reason.empty() ? std::string() : ": " + reason;
+  constexpr auto kFigures = " (the figures are those of what it has done)";
+  return status == "running"       ? std::string("This run goes on") + kFigures
+         : status == "interrupted" ? "This run was interrupted" + because + kFigures
+         : status == "failed"      ? "This run failed" + because
+                                   : "";
 }
 
 std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep>& steps) {
@@ -205,21 +205,21 @@ std::string verdict(const RecordedRun& run) {
   for (const auto& part : parts) {
     sentence += part.empty() ? "" : "; " + part;
   }
-  const auto standing = state(record);
-  const bool is_verified = is_true(record, {"verified"});
-  const auto reason = text(record, {"reason"});
-  std::string html = element("p", escaped(sentence) + ".", "class=\"verdict\"") + "\n";
-  if (!standing.empty()) {
-    return element("p", escaped(standing), "class=\"warning\"") + "\n" + html;
+  const auto html = element("p", escaped(sentence) + ".", "class=\"verdict\"") + "\n";
+  if (const auto stands = standing(record); !stands.empty()) {
+    return element("p", escaped(stands) + ".", "class=\"warning\"") + "\n" + html;
   }
+  if (is_true(record, {"verified"})) {
+    return html +
+           "<p>The exported file was verified: it gives the outputs of the model that was "
+           "measured.</p>\n";
+  }
+  const auto reason = text(record, {"reason"});
   return html +
          element("p",
-                 is_verified
-                     ? "The exported file was verified: it gives the outputs of the model that "
-                       "was measured."
-                     : "The exported file is not verified" +
-                           (reason.empty() ? "" : ": " + escaped(reason)) + ".",
-                 is_verified ? "" : "class=\"warning\"") +
+                 "The exported file is not verified" +
+                     (reason.empty() ? "" : ": " + escaped(reason)) + ".",
+                 "class=\"warning\"") +
          "\n";
 }
 
@@ -313,7 +313,16 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
                const auto same = number(record, {"agreement", "retargeted", "same_prediction"});
                return same ? formatted("%.2f %%", *same) : "";
              }},
-      Figure{"latency", [](const Json& record) { return escaped(about_latency(record)); }},
+      Figure{"time of a forward, of the original’s",
+             [](const Json& record) {
+               const auto ratio = number(record, {"latency", "exported", "ratio_to_first"});
+               const auto interval = numbers(record, {"latency", "exported", "ratio_interval"});
+               const auto doubt = text(record, {"latency", "exported", "doubt"});
+               return !ratio || interval.size() != 2
+                          ? std::string()
+                          : formatted("%.2f (%.2f to %.2f)", *ratio, interval[0], interval[1]) +
+                                (doubt.empty() ? "" : ", doubtful: " + escaped(doubt));
+             }},
       Figure{"verified",
              [](const Json& record) {
                return std::string(is_true(record, {"verified"}) ? "yes" : "no");
@@ -338,7 +347,7 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
       rows.push_back(row);
     }
   }
-  return table(head, rows);
+  return table(head, rows, /*wraps=*/true);
 }
 
 }  // namespace actswap::page
