@@ -62,7 +62,7 @@ void register_completion(CLI::App& app) {
   auto* subcommand =
       app.add_subcommand("completion", "Print a script by which a shell completes this command");
   begin_group(*subcommand, kGeneral, "source <(actswap completion bash)");
-  subcommand->add_option("shell", "The shell: bash, zsh or fish")
+  subcommand->add_option("shell", "The shell")
       ->type_name("SHELL")
       ->check(one_of({"bash", "zsh", "fish"}))
       ->required();
