@@ -67,8 +67,8 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
 void register_completion(CLI::App& app) {
   auto* subcommand =
       app.add_subcommand("completion", "Print a script by which a shell completes this command");
-  begin_group(*subcommand, "Options", "source <(actswap completion bash)");
-  subcommand->add_option("shell", "The shell: bash, zsh or fish")
+  begin_group(*subcommand, kGeneral, "source <(actswap completion bash)");
+  subcommand->add_option("shell", "The shell")
       ->type_name("SHELL")
       ->check(one_of({"bash", "zsh", "fish"}))
       ->required();

@@ -149,7 +149,7 @@ TEST_F(Eval, AccuracyAsJsonAndAsALine) {
   const auto outcome =
       run_here({"eval", "model.pt", "--data", "data.pt", "--json", "--batch", "10"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(lines_of(outcome.err), lines_with(outcome.err, "info: --data: "));
   const auto json = Json::parse(outcome.out);
   EXPECT_EQ(json.at("schema"), 1);
   EXPECT_EQ(json.at("metric"), "accuracy");
