@@ -214,20 +214,12 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
       "--help",   "--config", "--json",    "--verbose", "--quiet",     "--output", "--train",
       "--val",    "--input",  "--run-dir", "--dry-run", "--calibrate", "--thaw",   "--to",
       "--source", "--only",   "--keep",    "--site",    "--self-test", "--force"};
-  const std::map<std::string, std::string> words = {{"--recipe", "ramp"},
-                                                    {"--loss", "mse"},
-                                                    {"--augment", "flip"},
-                                                    {"--optimizer", "sgd"},
-                                                    {"--lr", "0.1"},
-                                                    {"--curve", "cubic"},
-                                                    {"--order", "forward"},
-                                                    {"--calibrate-draw", "once"},
-                                                    {"--batch-norm", "running"},
-                                                    {"--ramp-unit", "epochs"},
-                                                    {"--blend-code", "stock"},
-                                                    {"--agreement", "cosine"},
-                                                    {"--inputs", "x"},
-                                                    {"--target", "y"}};
+  const std::map<std::string, std::string> words = {
+      {"--recipe", "ramp"},        {"--loss", "mse"},         {"--augment", "flip"},
+      {"--optimizer", "sgd"},      {"--lr", "0.1"},           {"--curve", "cubic"},
+      {"--order", "forward"},      {"--prune-keep", "head"},  {"--calibrate-draw", "once"},
+      {"--batch-norm", "running"}, {"--ramp-unit", "epochs"}, {"--blend-code", "stock"},
+      {"--agreement", "cosine"},   {"--inputs", "x"},         {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;
   const std::regex line("\n  (?:-.,)?(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
   std::vector<Case> cases;
