@@ -316,6 +316,8 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
 }
 
 void add_prune_flags(CLI::App& app, ConvertRequest& request) {
+  begin_group(app, "Pruning",
+              "actswap convert net.pt -o small.pt --calibrate inputs.pt --prune 0.3");
   auto& prune = request.prune;
   app.add_option("--prune", prune.share,
                  "Remove units until this share of the multiplications that can be pruned is gone, "
@@ -327,9 +329,11 @@ void add_prune_flags(CLI::App& app, ConvertRequest& request) {
       ->type_name("SIZE");
   app.add_option("--prune-keep", prune.keep,
                  "Keep all units of the layers that this glob matches, by module path")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
   add_number(app, "--prune-round", prune.round, PruneOptions().round,
-             "Keep a multiple of this many units, which vector units like");
+             "Keep a multiple of this many units, which vector units like")
+      ->check(at_least(1));
   app.add_flag("--keep-activations", request.keeps_activations, "Swap no activation: prune alone")
       ->excludes("--to", "--source", "--only", "--keep", "--site");
 }

@@ -98,9 +98,11 @@ void register_inspect(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option("--rounds", options->latency.rounds, "For --pays: time each this many times")
       ->type_name("N");
   options->plan.add(*subcommand);
-  subcommand->add_flag("--prune", options->shows_units,
-                       "List the units that convert --prune can remove, layer by layer, and why "
-                       "the rest stays");
+  subcommand
+      ->add_flag("--prune", options->shows_units,
+                 "List the units that convert --prune can remove, layer by layer, and why the rest "
+                 "stays")
+      ->excludes("--to", "--source", "--only", "--keep", "--site");
 }
 
 }  // namespace actswap::tool

@@ -121,6 +121,9 @@ TEST_F(Prune, BadRequestsAreRefused) {
   expect_failure(run_here({"convert", "model.pt", "-o", "out.pt", "--prune", "0.5", "--train",
                            "data.pt", "--recipe", "calibrated-ramp"}),
                  2, {"--prune", "calibrated-ramp"});
+  expect_failure(run_here(convert({"--prune", "0.5", "--keep-activations", "--to", "relu"})), 2,
+                 {"--keep-activations", "--to"});
+  expect_failure(run_here({"inspect", "model.pt", "--prune", "--to", "relu"}), 2, {"--to"});
   EXPECT_FALSE(std::filesystem::exists(path("out.pt")));
 }
 

@@ -269,6 +269,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--lr", "0.1"},
                                                     {"--curve", "cubic"},
                                                     {"--order", "forward"},
+                                                    {"--prune-keep", "head"},
                                                     {"--calibrate-draw", "once"},
                                                     {"--batch-norm", "running"},
                                                     {"--ramp-unit", "epochs"},

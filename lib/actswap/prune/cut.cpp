@@ -122,9 +122,7 @@ std::map<std::string, std::vector<Change>> changes_of_code(const Units& units,
               ? 1
               : 0;
     }
-    if (change.number != static_cast<std::int64_t>(count.counted.size())) {
-      changes[count.object].push_back(std::move(change));
-    }
+    changes[count.object].push_back(std::move(change));
   }
   return changes;
 }
@@ -135,8 +133,13 @@ std::vector<std::int64_t> list_of(const jit::Value* list, const jit::Module& own
     return constant->toIntVector();
   }
   const auto* object =
-      Bindings(owner._ivalue().get(), *const_cast<jit::Graph*>(list->owningGraph()))
-          .object_of(list->node()->input(0));
+      list->node()->kind() == c10::prim::GetAttr
+          ? Bindings(owner._ivalue().get(), *const_cast<jit::Graph*>(list->owningGraph()))
+                .object_of(list->node()->input(0))
+          : nullptr;
+  if (object == nullptr) {
+    throw UsageError("Expected a list of sizes that is written in the code, but it is computed");
+  }
   return object->getAttr(list->node()->s(c10::attr::name)).toIntVector();
 }
 

@@ -88,18 +88,42 @@ class UnitFinder {
     return units;
   }
 
-  // Empty: the number does not change, since units lie in another dimension.
-  std::vector<Label> counted(const Count& count) const {
-    if (!count.array.defined()) {
-      return {kFixed};
-    }
-    const auto array = run_.algebra().compressed(count.array);
+  std::vector<Label> labels_along(const at::Tensor& given, const Count& count) const {
+    const auto array = run_.algebra().compressed(given);
     std::vector<Label> labels;
-    for (std::int64_t i = count.begin; depends_on(array, count.dim) && i < count.end;
-         i += count.stride) {
-      labels.push_back(labels_.root(array.select(count.dim, i).flatten()[0].item<Label>()));
+    for (std::int64_t i = count.begin; i < count.end; i += count.stride) {
+      const auto at = depends_on(array, count.dim) ? i : 0;
+      const auto label = array.select(count.dim, at).flatten()[0].item<Label>();
+      // Units that lie in another dimension take nothing away from this one.
+      labels.push_back(depends_on(array, count.dim) ? labels_.root(label) : kFixed);
     }
     return labels;
+  }
+
+  // The labels of what a number counts.
+  std::vector<Label> counted(const Count& count) const {
+    return count.array.defined()
+               ? labels_along(count.array, count)
+               : std::vector<Label>(
+                     static_cast<std::size_t>((count.end - count.begin) / count.stride), kFixed);
+  }
+
+  // Whether the number is right by itself: it is the size of a dimension with the same labels. One
+  // that depends on the inputs has to be, and a trial will tell.
+  bool follows(const Count& count, const std::vector<Label>& labels) const {
+    if (count.follows || count.size_of == nullptr) {
+      return count.follows;
+    }
+    Count whole = count;
+    whole.dim = count.size_dim;
+    whole.begin = 0;
+    whole.end = count.size_of->sizes.at(static_cast<std::size_t>(count.size_dim));
+    whole.stride = 1;
+    whole.array = at::Tensor();
+    for (const auto& array : count.size_of->arrays) {
+      whole.array = depends_on(array, count.size_dim) ? array : whole.array;
+    }
+    return counted(whole) == labels;
   }
 
   void freeze_labels(const std::vector<Label>& labels, const std::string& reason) {
@@ -113,20 +137,16 @@ class UnitFinder {
   void freeze_unwritable_counts() {
     std::map<Place, std::vector<Label>> places;
     for (const auto& count : run_.counts()) {
-      if (count.follows) {
-        continue;
-      }
       const auto labels = counted(count);
-      if (labels.empty()) {
+      if (follows(count, labels)) {
         continue;
       }
       if (!count.place) {
-        if (std::all_of(labels.begin(), labels.end(),
-                        [&](Label label) { return labels_.is_frozen(label); })) {
-          continue;
+        if (std::any_of(labels.begin(), labels.end(),
+                        [&](Label label) { return !labels_.is_frozen(label); })) {
+          wanted_.insert(count.functions.begin(), count.functions.end());
+          freeze_labels(labels, "its number is written in code that several modules share");
         }
-        wanted_.insert(count.functions.begin(), count.functions.end());
-        freeze_labels(labels, "its number is written in code that several modules share");
         continue;
       }
       const auto [known, is_new] = places.emplace(*count.place, labels);
@@ -286,7 +306,7 @@ class UnitFinder {
     std::set<Place> done;
     for (const auto& count : run_.counts()) {
       const auto labels = counted(count);
-      if (count.follows || !count.place || labels.empty() || !done.insert(*count.place).second) {
+      if (!count.place || follows(count, labels) || !done.insert(*count.place).second) {
         continue;
       }
       CountInCode written{.object = count.place->object,
@@ -300,7 +320,7 @@ class UnitFinder {
         written.counted.push_back(place == places_.end() ? CountInCode::Unit{} : place->second);
         changes = changes || place != places_.end();
       }
-      if (changes) {
+      if (changes || count.is_computed) {  // from sizes that may change, though it may not
         found_.counts.push_back(std::move(written));
       }
     }

@@ -203,11 +203,17 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
   const auto* cell = cell_of(*frame_, call.node, input, element);
   Count found{.place = place_of(*frame_, call.node, input, element),
               .functions = functions_around(*frame_),
-              .follows = cell != nullptr && cell->is_sized,
+              .follows = cell != nullptr &&
+                         (cell->is_dynamic || (cell->is_sized && cell->value.isIntList())),
               .dim = dim,
               .begin = begin,
               .end = end,
-              .stride = stride};
+              .stride = stride,
+              .is_computed = cell != nullptr && cell->is_sized};
+  if (cell != nullptr && cell->dim >= 0) {
+    found.size_of = cell->sizes_of;
+    found.size_dim = cell->dim;
+  }
   for (const auto& array : shape.arrays) {
     if (!depends_on(array, dim)) {
       continue;

@@ -54,12 +54,17 @@ struct Count {
   std::optional<Place> place;
   /// Without a place: functions that would have to be inlined for it to have one.
   std::set<std::string> functions;
-  bool follows = false;  ///< computed from sizes: it is right by itself
+  bool follows = false;  ///< computed from sizes of the inputs: it has to be right by itself
   at::Tensor array;      ///< labels; undefined: of entries that stay
   std::int64_t dim = 0;
   std::int64_t begin = 0;  ///< the entries that are counted
   std::int64_t end = 0;
   std::int64_t stride = 1;  ///< every which one
+  /// Computed from sizes that follow from the weights.
+  bool is_computed = false;
+  /// It is the size of this dimension of a tensor.
+  std::shared_ptr<const LabelledShape> size_of = {};
+  std::int64_t size_dim = -1;
 };
 
 /// A parameter or buffer.
