@@ -88,7 +88,7 @@ TEST_F(Inputs, APlanByAgreementKeepsSomeSites) {
   EXPECT_LE(run.at("agreement").at("retargeted").at("relative_error"), 0.99);
   expect_failure(calls[1], 5, {"No swap meets a 1 - relative error of 1 or more", "sites kept"});
   expect_failure(calls[2], 2, {"--agreement has no effect without", "--min-agreement"});
-  expect_failure(calls[3], 2, {"least agreement above 0, 1 at most, but got 2"});
+  expect_failure(calls[3], 2, {"--min-agreement", "0 to 1", "got '2'"});
 }
 
 }  // namespace
