@@ -116,7 +116,7 @@ TEST_F(Sensitivity, MistakesAreNamed) {
   expect_failure(outcomes[1], 3, {"none.pt"});
   expect_failure(outcomes[2], 2, {"kept by --keep"});
   expect_failure(outcomes[3], 2, {"batch"});
-  expect_failure(outcomes[4], 2, {"batch_size"});
+  expect_failure(outcomes[4], 2, {"--calibrate-batch", "got '0'"});
   expect_failure(outcomes[5], 2, {"[2, 4, 8, 8]"});
 }
 
