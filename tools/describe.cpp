@@ -6,10 +6,13 @@
 
 #include <map>
 #include <sstream>
+#include <string_view>
 
 namespace actswap::tool {
 
 namespace {
+
+constexpr std::string_view kList = ",...";
 
 // What CLI11 calls a value, and what people do.
 std::string value_name(const std::string& type) {
@@ -47,7 +50,10 @@ OptionText describe(const CLI::Option& option) {
   if (option.get_items_expected_max() > 0) {
     read_type(option.get_type_name(), text);
     text.default_value = option.get_default_str() == "[]" ? "" : option.get_default_str();
-    text.is_list = option.get_delimiter() != '\0';
+    // Names with commas inside are split by the subcommand.
+    const bool is_split_later = text.value.ends_with(kList);
+    text.is_list = is_split_later || option.get_delimiter() != '\0';
+    text.value.resize(text.value.size() - (is_split_later ? kList.size() : 0));
     text.repeats = option.get_items_expected_max() > 1 && !text.is_list;
   }
   text.group = option.get_group();

@@ -40,7 +40,7 @@ int main(int argc, char** argv) try {
 
   // Collapses, verifies, saves; throws if the outputs differ.
   const auto result =
-      actswap::export_model(swap, argv[3], {.probe_inputs = {data->inputs()[0].slice(0, 0, 8)}});
+      actswap::export_model(swap, argv[3], {.probe_inputs = actswap::first_inputs(*data)});
   std::printf("%s: largest difference %g\n", argv[3], result.max_abs_diff);
   return 0;
 } catch (const actswap::Error& error) {

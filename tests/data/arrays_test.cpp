@@ -142,11 +142,17 @@ TEST_F(Arrays, AreNoCrashWhenDamaged) {
   }
 }
 
-TEST_F(Arrays, AChangedFileIsNotReadOn) {
-  std::filesystem::copy_file(stored_file("x.npy"), path("x.npy"));
-  const auto data = load_data(path("x.npy"), {"x"});
-  write("x.npy", "shorter");
-  expect_error<FileError>([&] { all_of(*data); }, {"x.npy", "changed"});
+// These are not in memory: what is written to the file meanwhile is noticed.
+TEST_F(Arrays, StayInTheirFiles) {
+  for (const auto* name : {"x.npy", "stored.npz", "data.safetensors", "dict.pt"}) {
+    const auto file = std::string(name).ends_with(".pt") ? data_test::model_file("data_dict.pt")
+                                                         : stored_file(name);
+    std::filesystem::copy_file(file, path(name));
+    const auto data = load_data(path(name), {"x"}, {.inputs = {"x"}});
+    EXPECT_TRUE(torch::equal(all_of(*data).inputs[0], kX)) << name;
+    write(name, "shorter");
+    expect_error<FileError>([&] { all_of(*data); }, {name, "changed"});
+  }
 }
 
 }  // namespace

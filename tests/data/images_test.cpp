@@ -26,7 +26,7 @@ torch::Tensor tensor_of(const Image& image) {
 const std::map<std::string, torch::Tensor>& expected() {
   static const auto all = [] {
     std::map<std::string, torch::Tensor> found;
-    for (const auto& column : actswap::read_columns(file("expected.npz"), {}, {})) {
+    for (const auto& column : actswap::read_columns(file("expected.npz"), {})) {
       std::vector<std::int64_t> rows(static_cast<std::size_t>(column.column->size()));
       std::iota(rows.begin(), rows.end(), 0);
       found[column.name] = column.column->at(rows);

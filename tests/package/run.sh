@@ -56,7 +56,14 @@ case "$version" in
   *"$wanted"*) echo "$version" ;;
   *) fail "expected version $wanted, but got $version" ;;
 esac
-linked="$(env -u LD_LIBRARY_PATH ldd "$prefix"/lib*/actswap/subcommands.so "$prefix"/lib/*/actswap/subcommands.so 2>/dev/null)"
+module="$(find "$prefix" -name subcommands.so)"
+linked="$(env -u LD_LIBRARY_PATH ldd "$module")"
 grep -q "libactswap.*$prefix/" <<< "$linked" || fail "not the installed library: $linked"
 grep "not found" <<< "$linked" && fail "libraries are missing"
 env -u LD_LIBRARY_PATH "$command" verify "$scratch/relu.pt"
+
+# Man pages and completions lie where shells and man look for them.
+for file in share/man/man1/actswap.1 share/man/man1/actswap-convert.1 \
+  share/bash-completion/completions/actswap share/zsh/site-functions/_actswap share/fish/vendor_completions.d/actswap.fish; do
+  [ -s "$prefix/$file" ] || fail "$file is not installed"
+done

@@ -26,7 +26,7 @@ CASES = {
     "without labels": ["--epochs", "2", "--calibrate-passes", "3", "--loss", "outputs"],
     "ramp": ["--recipe", "calibrated-ramp", "--epochs", "2", "--calibrate-passes", "2", "--bound", "5", "--order", "forward", "--optimizer", "sgd"],
     "sweep": ["--recipe", "ramp", "--epochs", "2", "--lr", "auto", "--patience", "3"],
-    "plan": ["--epochs", "1", "--calibrate-passes", "2", "--min-agreement", "0.01"],
+    "plan": ["--epochs", "1", "--calibrate-passes", "2", "--min-agreement", "0.01", "--agreement", "error"],
 }
 MODEL = "dropout_bn.pt"
 
@@ -72,8 +72,7 @@ def next_call(options, case, folder):
 def survive(options, case, folder, kills, seconds, draw):
     """Kills one conversion at most so many times. Gives how often it did, and the export's hash."""
     done = 0
-    while done < kills:
-        words = next_call(options, case, folder)
+    while done < kills and (words := next_call(options, case, folder)) is not None:
         process = call(words, folder)
         try:
             process.wait(draw.uniform(0.0, 1.0) ** 1.5 * seconds)
@@ -83,8 +82,6 @@ def survive(options, case, folder, kills, seconds, draw):
         process.communicate()
         if process.returncode not in (0, -signal.SIGKILL):
             raise SystemExit(f"exit code {process.returncode} of {words}")
-        if process.returncode == 0:
-            break
     if (words := next_call(options, case, folder)) is not None:
         finish(call(words, folder))
     found = digest(folder / "killed.pt")

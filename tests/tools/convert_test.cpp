@@ -252,14 +252,15 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
   };
   EXPECT_TRUE(contains(
       message({"--lr", "fast"}),
-      "Expected as learning rate search, calibrated, auto or a number > 0, but got 'fast'"));
+      "Expected as learning rate search, calibrated, auto or a number above 0, but got 'fast'"));
   EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
                        "Expected batch norms to keep their statistics"));
-  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number > 0, but got '-1'"));
+  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number above 0, but got '-1'"));
   EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
   EXPECT_TRUE(contains(message({"--keep-best"}), "has no effect without validation data"));
   EXPECT_TRUE(contains(message({"--order", "random"}), "but got 'random'"));
-  EXPECT_TRUE(contains(message({"--average", "1"}), "Expected average in [0, 1), but got 1"));
+  EXPECT_TRUE(contains(message({"--average", "1"}),
+                       "--average: expected 0 or more and below 1, but got '1'"));
 }
 
 TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
@@ -301,7 +302,8 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
     EXPECT_EQ(epochs[1].at("t"), 1.0) << key;
   }
   EXPECT_EQ(files(), (Words{"data.pt", "model.pt", "one.pt", "one.pt.run/config.toml",
-                            "one.pt.run/run.json"}));
+                            "one.pt.run/events.out.tfevents.actswap", "one.pt.run/metrics.jsonl",
+                            "one.pt.run/report.html", "one.pt.run/run.json"}));
   EXPECT_EQ(Json::parse(read_file(path("one.pt.run/run.json"))), json);
 
   for (const char* key : {"original", "control"}) {

@@ -60,6 +60,19 @@ TEST_F(AtOnce, HelpVersionAndCompletionLoadNoLibTorch) {
   EXPECT_TRUE(contains(loaded({"inspect", "missing.pt"}), "libtorch_cpu.so"));
 }
 
+// A program without its module still says what it is, and what is missing.
+TEST_F(AtOnce, AMissingModuleIsSaid) {
+  std::filesystem::create_directory(path("bin"));
+  std::filesystem::copy_file(ACTSWAP_COMMAND, path("bin/actswap"));
+  const auto here_code = [&](const std::string& words) {
+    const auto command = "'" + path("bin/actswap") + "' " + words + " > '" + path("out") + "' 2>&1";
+    return WEXITSTATUS(std::system(command.c_str()));
+  };
+  EXPECT_EQ(here_code("--version"), 0);
+  EXPECT_EQ(here_code("inspect net.pt"), 3);
+  EXPECT_TRUE(contains(read_file(path("out")), "LibTorch cannot be loaded: subcommands.so"));
+}
+
 TEST_F(Width, NoLineIsWiderThanTheTerminal) {
   for (const int columns : {0, 40, 64, 80, 200}) {
     for (const auto& subcommand : kSubcommands) {

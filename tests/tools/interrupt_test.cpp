@@ -40,13 +40,17 @@ TEST_F(Interrupt, TrainingEndsInOrder) {
     EXPECT_TRUE(std::regex_search(outcome.err, std::regex("interrupted|stopped"))) << outcome.err;
     EXPECT_TRUE(contains(outcome.err, "of 1000000 steps"));
     EXPECT_EQ(read_file(path("out.pt")), "what was there before");
-    // The record of the run, whole, and no temporary file.
+    EXPECT_TRUE(contains(outcome.err, "to go on: actswap convert --resume out.pt.run"));
+    // The record of the run and its checkpoints, whole, and no temporary file.
     EXPECT_EQ(files(),
-              (Words{"data.pt", "out.pt", "out.pt.run/config.toml", "out.pt.run/run.json"}));
+              (Words{"data.pt", "out.pt", "out.pt.run/checkpoint-0", "out.pt.run/checkpoint-1",
+                     "out.pt.run/config.toml", "out.pt.run/events.out.tfevents.actswap",
+                     "out.pt.run/metrics.jsonl", "out.pt.run/report.html", "out.pt.run/run.json"}));
     const auto json = nlohmann::json::parse(read_file(path("out.pt.run/run.json")), nullptr, false);
     ASSERT_FALSE(json.is_discarded());
     EXPECT_GE(json.at("epochs").size(), 2U);
     EXPECT_EQ(json.at("verified"), false);
+    EXPECT_EQ(json.at("status"), "interrupted");
   }
 }
 

@@ -110,6 +110,8 @@ TEST_F(Usage, NamesTheWordThatIsWrong) {
              {{"convert", model, "-o", "out.pt", "--epochs"}, {"Expected NUMBER after --epochs"}},
              {{"convert", "--mean", "0.4", "0.4", "0.4", model, "-o", "out.pt"},
               {"commas", "--mean 0.4,0.4,0.4"}},
+             {{"convert", "--source", "mish", "silu", model, "-o", "out.pt"},
+              {"commas", "--source mish,silu"}},
              {{"--frobnicate"}, {"--help"}},
              {{"convert", model, "-o", "out.pt", "--frobnicate"}, {"--frobnicate", "--help"}},
              {{"inspect", model, "another.pt"}, {"another.pt"}},

@@ -382,7 +382,7 @@ TEST(Losses, MessagesSayWhatWasFound) {
   contains(message(Signal::cross_entropy, logits, torch::zeros({6})), "float of shape [6]");
   contains(message(Signal::cross_entropy, logits, torch::zeros({6, 1}, torch::kInt64)), "[6, 1]");
   contains(message(Signal::cross_entropy, logits, torch::full({6}, 4, torch::kInt64)),
-           "classes in [0, 4), as many as the model's output has, but found class 4");
+           "classes from 0 to 3, as many as the model's output has, but found class 4");
   contains(message(Signal::cross_entropy, logits, torch::full({6}, -1, torch::kInt64)), "class -1");
   contains(message(Signal::cross_entropy, torch::randn({6}), torch::zeros({6}, torch::kInt64)),
            "logits of shape N x C");

@@ -35,16 +35,21 @@ std::string see_help(const SubcommandText& subcommand) {
                    see_help(subcommand));
 }
 
-// "--mean 0.4 0.4 0.4": the words that follow the value are values too.
-void check_list(const OptionText& option, const std::vector<std::string>& words, std::size_t at) {
+std::string commas_expected(const OptionText& option, const std::string& list) {
+  return "Expected commas between the values of --" + option.name + ": --" + option.name + " " +
+         list;
+}
+
+// "--mean 0.4 0.4 0.4": numbers that follow a number are values too.
+void check_numbers_of_list(const OptionText& option, const std::vector<std::string>& words,
+                           std::size_t at) {
   std::string list = words[at];
   std::size_t end = at + 1;
   for (; end < words.size() && is_number(words[at]) && is_number(words[end]); ++end) {
     list += "," + words[end];
   }
   if (end > at + 1) {
-    throw UsageError("Expected commas between the values of --" + option.name + ": --" +
-                     option.name + " " + list);
+    throw UsageError(commas_expected(option, list));
   }
 }
 
@@ -70,6 +75,7 @@ const SubcommandText& expect_subcommand(const CommandText& command, const std::s
 
 void check_words(const SubcommandText& subcommand, const std::vector<std::string>& words) {
   std::vector<std::string> arguments;
+  std::string suspicion;  // "--inputs x mask": what too many arguments come from
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
     if (word == "--") {
@@ -94,13 +100,18 @@ void check_words(const SubcommandText& subcommand, const std::vector<std::string
       throw UsageError("Expected " + option->value + " after " + word + see_help(subcommand));
     }
     if (option->is_list) {
-      check_list(*option, words, i);
+      check_numbers_of_list(*option, words, i);
+      if (i + 1 < words.size() && !is_option(words[i + 1])) {
+        suspicion = commas_expected(*option, words[i] + "," + words[i + 1]);
+      }
     }
   }
   const bool takes_more = std::ranges::any_of(subcommand.arguments, &OptionText::repeats);
   if (!takes_more && arguments.size() > subcommand.arguments.size()) {
-    throw UsageError("Expected " + usage(subcommand) + ", but got '" +
-                     arguments[subcommand.arguments.size()] + "' as well" + see_help(subcommand));
+    throw UsageError((suspicion.empty() ? "Expected " + usage(subcommand) + ", but got '" +
+                                              arguments[subcommand.arguments.size()] + "' as well"
+                                        : suspicion) +
+                     see_help(subcommand));
   }
 }
 

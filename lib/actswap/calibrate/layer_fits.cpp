@@ -147,13 +147,21 @@ void LayerFits::refine(const Layer& layer, const BlendSite& site, ShiftRefinemen
 }
 
 void LayerFits::fit_channels(const Layer& layer) {
-  if (!expect_batch(layer, models_.now(0, {models_.read_by(layer.node, layer.input)})[0])) {
+  const Compared input = {models_.read_by(layer.node, layer.input), layer.kept_inputs,
+                          layer.channel_dim()};
+  const auto now = models_.now(0, {input.moment})[0];
+  if (!expect_batch(layer, now)) {
+    return;
+  }
+  const auto original =
+      of_kept(models_.before(0, {input.moment})[0], input.kept, input.channel_dim);
+  if (original.sizes() != now.sizes()) {
+    result_.left_out.push_back(layer.name + ": its input has lost channels in whole groups");
     return;
   }
   ChannelFit channels(layer.weight.size(1) * layer.geometry.groups, layer.channel_dim(),
                       layer.takes_offset());
-  add_batches(channels,
-              {models_.read_by(layer.node, layer.input), layer.kept_inputs, layer.channel_dim()});
+  add_batches(channels, input);
   const auto correction = folded(layer, channels.solve());
   const auto [before, after] =
       kept_if_nearer({models_.made(layer.compared), layer.kept_outputs, layer.channel_dim()},

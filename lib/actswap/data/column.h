@@ -21,7 +21,7 @@ class Column {
   /// The entries with these indices (each in [0, size())), stacked along dimension 0.
   /// @throws FileError that names the file, and the entry where one alone is damaged
   virtual torch::Tensor at(std::span<const std::int64_t> indices) const = 0;
-  /// What the entries are, where type and shape alone do not say it: "images"; otherwise empty.
+  /// Of images what is done to them (describe); empty for tensors.
   virtual std::string kind() const { return {}; }
   /// The names of classes, where the entries are their numbers; otherwise empty.
   virtual std::vector<std::string> classes() const { return {}; }

@@ -71,6 +71,17 @@ void DataFile::read(std::uint64_t offset, void* to, std::size_t size) const {
   }
 }
 
+std::vector<std::uint8_t> DataFile::bytes(std::uint64_t offset, std::uint64_t size) const {
+  constexpr std::uint64_t kMost = 1U << 30;
+  if (size > kMost) {
+    throw FileError("Expected 2^30 bytes at most for one example in '" + path_ + "', but got " +
+                    std::to_string(size));
+  }
+  std::vector<std::uint8_t> bytes(size);
+  read(offset, bytes.data(), bytes.size());
+  return bytes;
+}
+
 std::string DataFile::begin(std::size_t size) const {
   std::string bytes(std::min<std::uint64_t>(size, size_), '\0');
   read(0, bytes.data(), bytes.size());

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace actswap {
 
@@ -25,6 +26,8 @@ class DataFile {
   /// @throws FileError where the file has fewer bytes or cannot be read, or where somebody has
   ///   written to it since it was opened
   void read(std::uint64_t offset, void* to, std::size_t size) const;
+  /// What one example's file in it holds. @throws FileError, also for more than 2^30 bytes
+  std::vector<std::uint8_t> bytes(std::uint64_t offset, std::uint64_t size) const;
   /// Up to `size` bytes from the beginning: fewer where the file has no more.
   std::string begin(std::size_t size) const;
 

@@ -31,9 +31,8 @@ constexpr const char* kExpected =
     "torch.save "
     "writes of tensors";
 
-DataSource source_of(const std::string& path, const std::vector<std::string>& arguments,
-                     const DataOptions& options) {
-  DataSource source{path, nullptr, "", arguments, options};
+DataSource source_of(const std::string& path, const DataOptions& options) {
+  DataSource source{path, nullptr, "", options};
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
     source.file = std::make_shared<DataFile>(path);
@@ -44,10 +43,9 @@ DataSource source_of(const std::string& path, const std::vector<std::string>& ar
 
 }  // namespace
 
-Columns read_columns(const std::string& path, const std::vector<std::string>& arguments,
-                     const DataOptions& options) {
+Columns read_columns(const std::string& path, const DataOptions& options) {
   const Reading reading(path);
-  const auto source = source_of(path, arguments, options);
+  const auto source = source_of(path, options);
   const auto* format = std::find_if(kFormats.begin(), kFormats.end(),
                                     [&](const Format& row) { return row.is(source); });
   if (format == kFormats.end()) {

@@ -6,23 +6,20 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace actswap {
 
 /// What a reader is given.
 struct DataSource {
   std::string path;
-  std::shared_ptr<const DataFile> file;       ///< null: a folder
-  std::string begin;                          ///< the file's first 512 bytes, or fewer
-  const std::vector<std::string>& arguments;  ///< the model's
+  std::shared_ptr<const DataFile> file;  ///< null: a folder
+  std::string begin;                     ///< the file's first 512 bytes, or fewer
   const DataOptions& options;
 };
 
 /// Recognises the format by the content and reads it.
 /// @throws FileError, which says what the file is instead where that can be told
-Columns read_columns(const std::string& path, const std::vector<std::string>& arguments,
-                     const DataOptions& options);
+Columns read_columns(const std::string& path, const DataOptions& options);
 
 // The readers; `is_...` recognise by the first bytes. All throw FileError for a file that is
 // damaged.

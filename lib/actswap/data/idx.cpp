@@ -125,12 +125,7 @@ torch::Tensor allocate(const std::vector<std::int64_t>& shape, torch::ScalarType
     throw FileError("'" + path + "' is truncated: its header asks for " + std::to_string(bytes) +
                     " bytes, more than the file can hold");
   }
-  try {
-    return torch::empty(shape, type);
-  } catch (const std::exception&) {
-    throw FileError("Cannot read '" + path + "': its " + std::to_string(bytes) +
-                    " bytes do not fit in memory");
-  }
+  return actswap::allocate(shape, type, "'" + path + "'");
 }
 
 void to_native_order(torch::Tensor& tensor) {

@@ -1,4 +1,4 @@
-// DIR/CLASS/*.jpg, in the order of torchvision's ImageFolder, or DIR/*.jpg.
+// DIR/CLASS/*.jpg, with the classes of torchvision's ImageFolder, or DIR/*.jpg.
 #include <actswap/base/error.h>
 #include <actswap/data/format.h>
 #include <actswap/data/image_column.h>
@@ -19,6 +19,8 @@ namespace {
 constexpr std::array<std::string_view, 10> kEndings = {".jpg", ".jpeg", ".png", ".webp", ".ppm",
                                                        ".bmp", ".pgm",  ".tif", ".tiff", ".gif"};
 constexpr std::size_t kRead = 4;
+
+constexpr std::size_t kMostFolders = 10'000;  // in one class
 
 constexpr std::array<std::string_view, 6> kSplits = {"train", "val",      "valid",
                                                      "test",  "training", "validation"};
@@ -73,9 +75,9 @@ std::vector<std::string> images_below(const fs::path& folder) {
   const auto options = fs::directory_options::follow_directory_symlink;
   for (auto entry = fs::recursive_directory_iterator(folder, options, error);
        !error && entry != fs::end(entry); entry.increment(error)) {
-    if (entry.depth() > 64) {
-      throw FileError("Cannot read the folder '" + folder.string() +
-                      "': folders in it are nested more than 64 deep");
+    if (folders.size() > kMostFolders) {
+      throw FileError("Cannot read the folder '" + folder.string() + "': it holds more than " +
+                      std::to_string(kMostFolders) + " folders; does a link lead back to it?");
     }
     if (is_folder(*entry)) {
       folders.push_back(entry->path());
@@ -97,9 +99,7 @@ std::vector<std::string> images_below(const fs::path& folder) {
 
 std::vector<std::uint8_t> read_whole(const std::string& path) {
   const DataFile file(path);
-  std::vector<std::uint8_t> bytes(file.size());
-  file.read(0, bytes.data(), bytes.size());
-  return bytes;
+  return file.bytes(0, file.size());
 }
 
 NamedColumn images_of(std::vector<std::string> paths, const ImageOptions& options) {
@@ -109,6 +109,25 @@ NamedColumn images_of(std::vector<std::string> paths, const ImageOptions& option
                                   .read = [path](std::int64_t i) { return read_whole(path(i)); },
                                   .name = [path](std::int64_t i) { return "'" + path(i) + "'"; }},
                                  options)};
+}
+
+// The first image of each class, then the second of each: whoever looks at the first examples only
+// sees all classes. Returns the classes of the paths.
+std::vector<std::int64_t> take_turns(std::vector<std::vector<std::string>>& images,
+                                     std::vector<std::string>& paths) {
+  std::vector<std::int64_t> classes;
+  bool is_more = true;
+  for (std::size_t turn = 0; is_more; ++turn) {
+    is_more = false;
+    for (std::size_t number = 0; number < images.size(); ++number) {
+      if (turn < images[number].size()) {
+        classes.push_back(static_cast<std::int64_t>(number));
+        paths.push_back(std::move(images[number][turn]));
+        is_more = true;
+      }
+    }
+  }
+  return classes;
 }
 
 void check_classes(const std::string& path, const std::vector<std::string>& names) {
@@ -141,18 +160,17 @@ Columns read_image_folder(const DataSource& source) {
                     "' stands beside the folder '" + folders[0].string() + "'");
   }
   std::vector<std::string> names;
-  std::vector<std::int64_t> classes;
+  std::vector<std::vector<std::string>> images;  // of each class
   for (const auto& folder : folders) {
-    const auto images = images_below(folder);
-    if (images.empty()) {
+    images.push_back(images_below(folder));
+    names.push_back(folder.filename().string());
+    if (images.back().empty()) {
       throw FileError("Expected images in the folder of each class, but '" + folder.string() +
                       "' holds none");
     }
-    classes.resize(classes.size() + images.size(), static_cast<std::int64_t>(names.size()));
-    names.push_back(folder.filename().string());
-    paths.insert(paths.end(), images.begin(), images.end());
   }
   check_classes(source.path, names);
+  const auto classes = take_turns(images, paths);
   return {
       images_of(std::move(paths), source.options.images),
       {"classes", std::make_shared<TensorColumn>(torch::tensor(classes, torch::kInt64), names)}};

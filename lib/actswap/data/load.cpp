@@ -33,15 +33,14 @@ std::vector<std::string> paths_in(const std::string& spec) {
   return paths;
 }
 
-Columns read_path(const std::string& path, const std::vector<std::string>& arguments,
-                  const DataOptions& options) {
+Columns read_path(const std::string& path, const DataOptions& options) {
   std::error_code error;
   const auto paths =
       std::filesystem::exists(path, error) ? std::vector<std::string>{path} : expand_ranges(path);
   allow_open_files(paths.size());
   std::vector<Columns> files;
   for (const auto& file : paths) {
-    files.push_back(read_columns(file, arguments, options));
+    files.push_back(read_columns(file, options));
   }
   return concatenated(std::move(files), paths);
 }
@@ -52,11 +51,10 @@ std::string stem(const std::string& path) {
 }
 
 // Of several files each holds one tensor, which has the file's name.
-Columns read_each(const std::vector<std::string>& paths, const std::vector<std::string>& arguments,
-                  const DataOptions& options) {
+Columns read_each(const std::vector<std::string>& paths, const DataOptions& options) {
   Columns columns;
   for (const auto& path : paths) {
-    auto file = read_path(path, arguments, options);
+    auto file = read_path(path, options);
     if (file.size() != 1 || !file[0].column) {
       throw FileError("Expected one tensor in '" + path + "', as in each of several files, but " +
                       (file.size() != 1 ? "it holds " + std::to_string(file.size())
@@ -79,9 +77,9 @@ Parts read_parts(const std::string& spec, const std::vector<std::string>& argume
                  const DataOptions& options) {
   const auto paths = paths_in(spec);
   if (paths.size() == 1) {
-    return choose_columns(read_path(spec, arguments, options), arguments, options, spec);
+    return choose_columns(read_path(spec, options), arguments, options, spec);
   }
-  auto columns = read_each(paths, arguments, options);
+  auto columns = read_each(paths, options);
   const auto is_argument = [&](const NamedColumn& column) {
     return std::find(arguments.begin(), arguments.end(), column.name) != arguments.end();
   };

@@ -21,12 +21,6 @@ namespace {
 // Files of one kind, one for each example.
 using Files = std::vector<TarFile>;
 
-std::vector<std::uint8_t> read_bytes(const DataFile& archive, const TarFile& file) {
-  std::vector<std::uint8_t> bytes(file.size);
-  archive.read(file.offset, bytes.data(), bytes.size());
-  return bytes;
-}
-
 std::string name_in(const DataFile& archive, const TarFile& file) {
   return "'" + file.name + "' in '" + archive.path() + "'";
 }
@@ -37,10 +31,12 @@ NamedColumn images(const std::string& name, const DataSource& source, Files file
   const auto at = [shared](std::int64_t i) -> const TarFile& {
     return (*shared)[static_cast<std::size_t>(i)];
   };
-  return {name, image_column({.count = static_cast<std::int64_t>(shared->size()),
-                              .read = [=](std::int64_t i) { return read_bytes(*archive, at(i)); },
-                              .name = [=](std::int64_t i) { return name_in(*archive, at(i)); }},
-                             source.options.images)};
+  return {name,
+          image_column(
+              {.count = static_cast<std::int64_t>(shared->size()),
+               .read = [=](std::int64_t i) { return archive->bytes(at(i).offset, at(i).size); },
+               .name = [=](std::int64_t i) { return name_in(*archive, at(i)); }},
+              source.options.images)};
 }
 
 // Each example's file is an array by itself.
@@ -71,7 +67,8 @@ class ArrayColumn : public Column {
   }
 
   torch::Tensor read(std::int64_t index) const {
-    const auto bytes = read_bytes(*archive_, files_[static_cast<std::size_t>(index)]);
+    const auto& file = files_[static_cast<std::size_t>(index)];
+    const auto bytes = archive_->bytes(file.offset, file.size);
     return npy_tensor({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name(index));
   }
 
@@ -87,7 +84,7 @@ NamedColumn arrays(const std::string& name, const DataSource& source, Files file
 NamedColumn classes(const std::string& name, const DataSource& source, Files files) {
   std::vector<std::int64_t> numbers;
   for (const auto& file : files) {
-    const auto bytes = read_bytes(*source.file, file);
+    const auto bytes = source.file->bytes(file.offset, file.size);
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
       text.remove_suffix(1);

@@ -227,13 +227,13 @@ NamedTensors read_tensors(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) {
     const Reading reading(path);
     const auto file = std::make_shared<DataFile>(path);
-    const DataSource source{path, file, file->begin(64), {}, {}};
+    const DataSource source{path, file, file->begin(64), {}};
     if (is_tensors_file(source)) {
       return tensors_of(source);
     }
   }
   NamedTensors tensors;
-  for (const auto& [name, column, problem, is_field] : read_columns(path, {}, {})) {
+  for (const auto& [name, column, problem, is_field] : read_columns(path, {})) {
     if (!column || !column->kind().empty()) {
       throw FileError("Expected tensors in '" + path + "', but as to '" + name + "', " +
                       (column ? "it holds " + column->kind() : problem));

@@ -13,6 +13,7 @@
 #include <actswap/pipeline/conversion_training.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/expect_swaps.h>
+#include <actswap/pipeline/gates.h>
 #include <actswap/pipeline/phases.h>
 #include <actswap/pipeline/recipe.h>
 #include <actswap/pipeline/recorded.h>
@@ -21,6 +22,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace actswap {
 
@@ -54,7 +56,7 @@ class Conversion {
       state_.begin_phase("measure");
       state_.message("measuring the original and the swap alone");
       state_.run.original = measured("original", state_.original);
-      check_gate_can_pass();
+      expect_gate_can_pass(state_);
       state_.swap.set_blend(1.0);
       if (!state_.options.keeps_activations) {
         state_.run.swap_alone = measured("swap_alone", state_.swap.module());
@@ -83,10 +85,7 @@ class Conversion {
   }
 
   Run finish() {
-    check_gate();
-    if (state_.options.min_agreement) {
-      check_agreement();
-    }
+    expect_gate_passed(state_);
     {
       const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
       state_.check_interruption();
@@ -136,9 +135,11 @@ class Conversion {
   }
 
   Evaluation measured(const std::string& name, torch::jit::Module& module) {
-    auto found = state_.remembered<Evaluation>(name, [&] { return state_.measure(module); });
-    state_.progress.log.metric(name, found);
-    return found;
+    return state_.remembered<Evaluation>(name, [&] {
+      const auto found = state_.measure(module);
+      state_.progress.log.metric(name, found);
+      return found;
+    });
   }
 
   // For the record alone, so not where none is written.
@@ -291,60 +292,6 @@ class Conversion {
     }
   }
 
-  // Before the training: where the original's outputs are no numbers, neither is any drop.
-  void check_gate_can_pass() const {
-    if (state_.options.max_drop && !is_number(*state_.run.original)) {
-      fail_for_no_number("original");
-    }
-  }
-
-  // An accuracy is a number even where the outputs are not: each argmax is some class.
-  static bool is_number(const Evaluation& evaluation) {
-    return std::isfinite(evaluation.value) && std::isfinite(evaluation.mean_loss);
-  }
-
-  [[noreturn]] void fail_for_no_number(const std::string& model) const {
-    throw Error(ErrorKind::accuracy,
-                "The " + state_.run.original->metric + " of the " + model +
-                    " on the validation data is no finite number, so no drop can be "
-                    "accepted (max_drop); '" +
-                    state_.run.output + "' was not written");
-  }
-
-  void check_agreement() {
-    const double least = *state_.options.min_agreement;
-    const double found = value_of(state_.options.agreement, *state_.run.agreement);
-    if (found >= least) {
-      return;
-    }
-    state_.record();
-    throw Error(ErrorKind::accuracy, "Expected a " + to_string(state_.options.agreement) + " of " +
-                                         number(least) + " or more with the original, but got " +
-                                         number(found) + "; '" + state_.run.output +
-                                         "' was not written");
-  }
-
-  void check_gate() {
-    if (!state_.options.max_drop) {
-      return;
-    }
-    if (!is_number(*state_.run.retargeted)) {
-      state_.record();
-      fail_for_no_number("converted model");
-    }
-    const double fall = drop(*state_.run.original, *state_.run.retargeted);
-    if (fall <= *state_.options.max_drop) {
-      return;
-    }
-    state_.record();
-    throw Error(ErrorKind::accuracy, "The " + state_.run.original->metric + " fell by " +
-                                         number(fall) + " (from " +
-                                         number(state_.run.original->value) + " to " +
-                                         number(state_.run.retargeted->value) +
-                                         "), more than the " + number(*state_.options.max_drop) +
-                                         " allowed; '" + state_.run.output + "' was not written");
-  }
-
   void write() {
     ExportOptions exporting;
     exporting.probe_inputs = state_.probe_inputs;
@@ -357,6 +304,9 @@ class Conversion {
       exporting.provenance = {{"schedule", state_.run.schedule},
                               {"loss", to_string(state_.options.train.loss)},
                               {"seed", std::to_string(state_.options.train.seed)}};
+    }
+    if (state_.run.pruning) {
+      exporting.provenance["pruned"] = summary(state_.run.pruning->pruning);
     }
     state_.message("collapsing, verifying, writing");
     state_.run.verification = export_model(state_.swap, state_.run.output, exporting);
@@ -386,7 +336,6 @@ Run convert_planned(const Model& model, const ConvertOptions& options,
                     const ConvertCallbacks& callbacks, const ChosenPlan& chosen,
                     RunProgress progress, Run& run) {
   const auto& plan = chosen.plan;
-  const Run begun = run;
   Conversion conversion(model, plan, options, callbacks, progress, run);
   conversion.note(chosen);
   conversion.prepare();
@@ -401,8 +350,7 @@ Run convert_planned(const Model& model, const ConvertOptions& options,
       restore(result, *known);
     } else {
       conversion.state().message("again with seed " + seed);
-      Run of_seed = begun;
-      of_seed.run_directory.clear();
+      Run of_seed = begun_run(model, plan, other);
       result = Conversion(model, plan, other, callbacks, progress, of_seed).repeat(run);
       progress.checkpoints.forget("seed " + seed);
       progress.checkpoints.finish(key, state_of(result));

@@ -1,10 +1,12 @@
 #include <actswap/base/error.h>
+#include <actswap/pipeline/checkpoint_room.h>
 #include <actswap/pipeline/recorded.h>
-#include <actswap/pipeline/run_directory.h>
 #include <actswap/report/event_file.h>
 #include <actswap/report/html_report.h>
 #include <actswap/report/shell_word.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace actswap {
@@ -25,11 +27,15 @@ class Recorder {
         run_(begun_run(model, plan, options)),
         log_(options.run_directory),
         checkpoints_(folder_of_checkpoints(options), options.checkpoint_every,
-                     facts_of_recorded(model, plan, options), log_) {}
+                     facts_of_recorded(model, plan, options), log_),
+        bytes_of_checkpoint_(checkpoint_bytes(model, options)) {}
 
   Run run(const std::function<Run(RunProgress, Run&)>& convert) {
     begin();
     try {
+      if (!options_.run_directory.empty()) {
+        expect_room(options_.run_directory, bytes_of_checkpoint_);
+      }
       convert({log_, checkpoints_}, run_);
       finish();
       return std::move(run_);
@@ -123,10 +129,12 @@ class Recorder {
   }
 
   std::string where_it_is_whole() const {
-    return checkpoints_.last().empty()
-               ? ""
-               : "; the last checkpoint, '" + checkpoints_.last() +
-                     "', is whole, and the run can go on from there: " + command();
+    std::error_code ignored;
+    if (!std::filesystem::exists(checkpoints_.last(), ignored)) {
+      return "";
+    }
+    return "; the last checkpoint, '" + checkpoints_.last() +
+           "', is whole, and the run can go on from there: " + command();
   }
 
   const ConvertOptions& options_;
@@ -134,6 +142,7 @@ class Recorder {
   Run run_;
   RunLog log_;
   RunCheckpoints checkpoints_;
+  std::int64_t bytes_of_checkpoint_;
 };
 
 }  // namespace

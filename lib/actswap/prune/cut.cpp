@@ -2,6 +2,7 @@
 #include <actswap/graph/reload.h>
 #include <actswap/graph/specialise.h>
 #include <actswap/graph/walk.h>
+#include <actswap/prune/inline_functions.h>
 #include <actswap/prune/units.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
@@ -187,7 +188,7 @@ KeptUnits keep_all(const Units& units) {
 jit::Module cut(const jit::Module& module, const Units& units, const KeptUnits& keep) {
   check(units, keep);
   const torch::NoGradGuard without_gradients;
-  auto edited = recompile(module);
+  auto edited = inline_functions(module, units.inlined);
   const auto changes = changes_of_code(units, keep);
   ObjectLabels labels;
   for (const auto& [path, numbers] : changes) {

@@ -19,7 +19,7 @@ constexpr std::int64_t kSteps = 128;
 constexpr std::size_t kAttempts = 32;
 // Floating-point operations of a search for exchanges: seconds. A move takes as long as so many at
 // least.
-constexpr double kWork = 5e10;
+constexpr double kWork = 2e10;
 constexpr double kLeastWork = 1e7;
 // An exchange is worth a share of the loss, or it may go on with rounding for ever.
 constexpr double kLeastGain = 1e-4;

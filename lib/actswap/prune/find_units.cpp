@@ -1,6 +1,6 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/kept_state.h>
-#include <actswap/graph/reload.h>
+#include <actswap/prune/inline_functions.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/trial.h>
 #include <actswap/prune/units.h>
@@ -38,6 +38,9 @@ class UnitFinder {
     collect_counts();
     return std::move(found_);
   }
+
+  /// Functions that several modules share and in whose code numbers of units are written.
+  const std::set<std::string>& functions() const { return wanted_; }
 
  private:
   struct Unit {
@@ -118,6 +121,11 @@ class UnitFinder {
         continue;
       }
       if (!count.place) {
+        if (std::all_of(labels.begin(), labels.end(),
+                        [&](Label label) { return labels_.is_frozen(label); })) {
+          continue;
+        }
+        wanted_.insert(count.functions.begin(), count.functions.end());
         freeze_labels(labels, "its number is written in code that several modules share");
         continue;
       }
@@ -207,7 +215,7 @@ class UnitFinder {
       const double share = static_cast<double>(slice.entries[0].size()) /
                            static_cast<double>(source.tensor.size(side.second));
       const auto entries = share * static_cast<double>(source.tensor.numel());
-      group.multiplications += source.uses * entries;
+      group.multiplications += source.is_parameter ? source.uses * entries : 0.0;
       group.parameters += source.is_parameter ? entries : 0.0;
       group.slices.push_back(std::move(slice));
     }
@@ -260,9 +268,11 @@ class UnitFinder {
   void collect_costs() {
     for (const auto& source : run_.sources()) {
       const LayerCost cost{source.path, source.tensor.sizes().vec(), source.uses};
-      if (source.uses > 0.0) {
+      if (!source.is_parameter) {
+        found_.value_multiplications += source.uses * static_cast<double>(source.tensor.numel());
+      } else if (source.uses > 0.0) {
         found_.layers.push_back(cost);
-      } else if (source.is_parameter) {
+      } else {
         found_.others.push_back(cost);
       }
     }
@@ -300,6 +310,7 @@ class UnitFinder {
   Labels& labels_;
   std::map<Label, Unit> units_;
   std::map<Label, CountInCode::Unit> places_;
+  std::set<std::string> wanted_;
   Units found_;
 };
 
@@ -321,19 +332,27 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
 }  // namespace
 
 Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
-  auto copy = recompile(module);
-  copy.eval();
-  const KeptState kept(copy);
-  LabelledRun run(copy);
-  try {
-    run.run(inputs);
-  } catch (const std::exception& error) {
-    kept.restore();
-    ModelRun(copy, {.optimizes_graphs = false})(inputs);  // throws where the model does not run
-    return unfollowed(run, libtorch_cause(error.what()));
+  Units units;
+  std::set<std::string> inlined;
+  for (bool is_done = false; !is_done;) {
+    auto copy = inline_functions(module, inlined);
+    copy.eval();
+    const KeptState kept(copy);
+    LabelledRun run(copy);
+    try {
+      run.run(inputs);
+    } catch (const std::exception& error) {
+      kept.restore();
+      ModelRun(copy, {.optimizes_graphs = false})(inputs);  // throws where the model does not run
+      return unfollowed(run, libtorch_cause(error.what()));
+    }
+    UnitFinder finder(run);
+    units = finder.find();
+    units.inlined = inlined;
+    const auto known = inlined.size();
+    inlined.insert(finder.functions().begin(), finder.functions().end());
+    is_done = inlined.size() == known;
   }
-  auto units = UnitFinder(run).find();
-  kept.restore();
   confirm(module, units, inputs);
   return units;
 }

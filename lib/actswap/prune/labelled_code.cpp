@@ -258,6 +258,7 @@ void LabelledRun::run_call(Frame& frame, jit::Node* node) {
     inner.object = path == paths_.end() ? nullptr : &path->second;
   } else {
     function = node->input(0)->type()->expectRef<c10::FunctionType>().function();
+    inner.function = function->qualname().qualifiedName();
   }
   auto* code = function == nullptr ? nullptr : jit::tryToGraphFunction(*function);
   if (code == nullptr) {

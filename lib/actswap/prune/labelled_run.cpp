@@ -202,6 +202,7 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
                         std::int64_t end, std::int64_t stride) {
   const auto* cell = cell_of(*frame_, call.node, input, element);
   Count found{.place = place_of(*frame_, call.node, input, element),
+              .functions = functions_around(*frame_),
               .follows = cell != nullptr && cell->is_sized,
               .dim = dim,
               .begin = begin,
@@ -272,13 +273,24 @@ const LabelledRun::Cell* LabelledRun::cell_of(const Frame& frame, const jit::Nod
   return found == frame.cells.end() ? nullptr : &found->second;
 }
 
+std::set<std::string> LabelledRun::functions_around(const Frame& frame) {
+  std::set<std::string> names;
+  const auto* around = &frame;
+  for (; around != nullptr && !around->function.empty(); around = around->caller) {
+    names.insert(around->function);
+  }
+  return names;
+}
+
 std::optional<Place> LabelledRun::place_of(const Frame& frame, const jit::Node* node,
                                            std::size_t input, std::int64_t element) {
   const jit::Value* value = node->input(input);
   if (element >= 0 && value->node()->kind() == c10::prim::ListConstruct) {
     return place_of(frame, value->node(), static_cast<std::size_t>(element), -1);
   }
-  if (is_of_code(value, frame.graph)) {
+  // A list is written where it is put together. So is a number of a function that reads it once.
+  if (is_of_code(value, frame.graph) &&
+      (element >= 0 || (!frame.function.empty() && value->uses().size() == 1))) {
     return frame.caller == nullptr ? std::nullopt
                                    : place_of(*frame.caller, frame.call,
                                               value->offset() + frame.first_argument, element);

@@ -52,6 +52,8 @@ struct Place {
 /// A number that has to follow how many entries of a dimension are left.
 struct Count {
   std::optional<Place> place;
+  /// Without a place: functions that would have to be inlined for it to have one.
+  std::set<std::string> functions;
   bool follows = false;  ///< computed from sizes: it is right by itself
   at::Tensor array;      ///< labels; undefined: of entries that stay
   std::int64_t dim = 0;
@@ -134,6 +136,7 @@ class LabelledRun {
     const torch::jit::Graph* method_graph = nullptr;  // the same, but within a fork
     const std::string* object = nullptr;              // null: code that several share
     std::string method = {};
+    std::string function = {};  // qualified name, of one that is no method
     std::unordered_map<const torch::jit::Value*, Cell> cells = {};
   };
 
@@ -159,6 +162,7 @@ class LabelledRun {
   void freeze_captured(Frame& frame, const torch::jit::Block* block, const std::string& reason);
   std::optional<Place> place_of(const Frame& frame, const torch::jit::Node* node, std::size_t input,
                                 std::int64_t element);
+  static std::set<std::string> functions_around(const Frame& frame);
   const Cell* cell_of(const Frame& frame, const torch::jit::Node* node, std::size_t input,
                       std::int64_t element) const;
 

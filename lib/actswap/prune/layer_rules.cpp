@@ -59,7 +59,7 @@ void contract(LabelledRun& run, LabelledShape& a, std::int64_t a_dim, LabelledSh
     }
   } else if (first && second) {
     algebra.tie(first->flatten(), second->flatten(), kOtherStays);
-    run.note_role(a.is_weight ? *first : *second, SliceRole::input);
+    run.note_role(b.is_weight ? *second : *first, SliceRole::input);
   } else if (first || second) {
     algebra.freeze(first ? *first : *second, first.has_value() == a.is_weight
                                                  ? "reads values whose channels stay"
@@ -113,8 +113,8 @@ LabelledShape product(LabelledRun& run, LabelledShape a, LabelledShape b) {
     }
   }
   if (a.is_weight || b.is_weight) {
-    const auto& weight = a.is_weight ? a : b;
-    const auto& values = a.is_weight ? b : a;
+    const auto& weight = b.is_weight ? b : a;
+    const auto& values = b.is_weight ? a : b;
     const auto batch = numel(weight) / (weight.sizes.back() * weight.sizes.end()[-2]);
     run.note_uses(weight, static_cast<double>(numel(values)) / static_cast<double>(inner * batch) /
                               run.examples());
@@ -125,11 +125,9 @@ LabelledShape product(LabelledRun& run, LabelledShape a, LabelledShape b) {
     run.note_values(heads ? *heads : at::full({1}, kFixed, at::kLong), all);
   }
   contract(run, a, a.dim() - 1, b, b.dim() - 2);
-  for (const auto* weight : {&a, &b}) {
-    if (weight->is_weight) {
-      for (const auto& array : weight->arrays) {
-        run.note_role(array, SliceRole::output);
-      }
+  if (a.is_weight || b.is_weight) {
+    for (const auto& array : (b.is_weight ? b : a).arrays) {
+      run.note_role(array, SliceRole::output);
     }
   }
   return algebra.combined(a, b, kOtherStays);

@@ -26,12 +26,17 @@ namespace {
 // Enough to tell which tensors belong together.
 constexpr std::int64_t kExamples = 2;
 
-std::vector<torch::Tensor> few_examples(const Batches& batches) {
+// By a few examples, or by a batch where the model takes no fewer: a size may stand in its code.
+Units find_units_on(const jit::Module& module, const std::vector<torch::Tensor>& batch) {
   std::vector<torch::Tensor> few;
-  for (const auto& input : batches.front()) {
+  for (const auto& input : batch) {
     few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
   }
-  return few;
+  try {
+    return find_units(module, few);
+  } catch (const UsageError&) {
+    return find_units(module, batch);
+  }
 }
 
 bool is_layer_of(const UnitGroup& group, const std::string& glob) {
@@ -101,7 +106,7 @@ class Pruner {
         callbacks_(callbacks),
         original_(swap.original(), swap.plan(), Tensors::shared, BlendCode::stock,
                   /*may_swap_nothing=*/true),
-        units_(find_units(swap.module(), few_examples(inputs.batches))),
+        units_(find_units_on(swap.module(), inputs.batches.front())),
         is_protected_(protected_groups(units_, options.keep)) {}
 
   Pruning run() {

@@ -97,7 +97,8 @@ class Survey {
         const auto tensor = tensor_at(program_.module(), slice.tensor);
         const auto layer =
             tensor.defined() ? layer_of.find(tensor.const_data_ptr()) : layer_of.end();
-        if (layer == layer_of.end()) {
+        if (layer == layer_of.end() || layers_[layer->second].geometry.groups != 1 ||
+            layers_[layer->second].weight.size(1) != tensor.size(slice.dim)) {
           found_[g].obstacle = slice.layer + " reads its units and cannot be solved anew";
           continue;
         }

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,9 @@ struct Units {
   std::vector<LayerCost> layers;
   std::vector<LayerCost> others;  ///< all other parameters: their uses are 0
   std::vector<CountInCode> counts;
+  /// Functions that become part of the code that calls them, for `counts` to have a place of their
+  /// own.
+  std::set<std::string> inlined;
   double value_multiplications = 0.0;  ///< of products of two values, of one example
 };
 

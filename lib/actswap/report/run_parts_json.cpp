@@ -159,6 +159,7 @@ nlohmann::ordered_json training_json(const Run& run) {
                {"check_every", run.train.check_every},
                {"keep", to_string(run.train.keep)},
                {"patience", run.train.patience},
+               {"retries", run.train.retries},
                {"bound", optional_json(run.train.bound)},
                {"blend_code", run.options.blend_code == BlendCode::fused ? "fused" : "stock"},
                {"seed", run.train.seed},

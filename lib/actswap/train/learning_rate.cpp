@@ -28,7 +28,7 @@ LearningRate LearningRate::parse(std::string_view text) {
   const auto [read, error] = std::from_chars(text.data(), end, rate.value);
   if (error != std::errc() || read != end || !std::isfinite(rate.value) || rate.value <= 0.0) {
     throw UsageError(
-        "Expected as learning rate search, calibrated, auto or a number > 0, but got '" +
+        "Expected as learning rate search, calibrated, auto or a number above 0, but got '" +
         std::string(whole) + "'");
   }
   return rate;

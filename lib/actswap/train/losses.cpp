@@ -60,8 +60,8 @@ void expect_classes(const torch::Tensor& logits, const torch::Tensor& target) {
   const auto lowest = least.item<std::int64_t>();
   const auto highest = most.item<std::int64_t>();
   if (lowest < 0 || highest >= logits.size(1)) {
-    throw UsageError("Expected classes in [0, " + std::to_string(logits.size(1)) +
-                     "), as many as the model's output has, but found class " +
+    throw UsageError("Expected classes from 0 to " + std::to_string(logits.size(1) - 1) +
+                     ", as many as the model's output has, but found class " +
                      std::to_string(lowest < 0 ? lowest : highest));
   }
 }

@@ -78,9 +78,7 @@ void Training::restore_module(const State& state) {
   if (loop_) {
     fields("loop", *loop_);
   }
-  if (divergence_ && state.has_part("divergence")) {
-    fields("divergence", *divergence_);
-  }
+  fields("divergence", *divergence_);
   torch::Tensor generator;
   fields("generator", generator);
   RandomPosition(generator).take_up();
@@ -91,6 +89,9 @@ void Training::restore_module(const State& state) {
 
 // The module is as it was before the first step: what was measured there is measured again.
 void Training::take_up(const State& state) {
+  if (!state.has_part("divergence")) {
+    return;  // it was saved before the first step
+  }
   begin(move());
   restore_module(state);
   FieldReader fields(state);

@@ -1,0 +1,439 @@
+#include <actswap/base/error.h>
+#include <actswap/base/memory.h>
+#include <actswap/calibrate/batch_memory.h>
+#include <actswap/calibrate/batch_norm.h>
+#include <actswap/calibrate/both_models.h>
+#include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibration_fields.h>
+#include <actswap/calibrate/calibrator.h>
+#include <actswap/calibrate/joint_fit.h>
+#include <actswap/calibrate/layer_fits.h>
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/memory_shares.h>
+#include <actswap/calibrate/program.h>
+#include <actswap/calibrate/program_tensors.h>
+#include <actswap/calibrate/regression.h>
+#include <actswap/calibrate/safeguard.h>
+#include <actswap/calibrate/site_fit.h>
+#include <actswap/calibrate/whole.h>
+#include <actswap/data/sample.h>
+#include <actswap/graph/blend.h>
+#include <actswap/graph/flatten.h>
+#include <actswap/graph/kept_state.h>
+#include <actswap/graph/walk.h>
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <ranges>
+#include <set>
+#include <utility>
+
+namespace actswap {
+
+namespace jit = torch::jit;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Of the joint fit, where neither passes nor minutes are asked for: small networks gain little in
+// more passes, and large ones are worth a few minutes.
+constexpr std::int64_t kPasses = 20;
+constexpr double kSecondsOfPasses = 180.0;
+// With minutes: the fit ends by itself where it gains no more.
+constexpr std::int64_t kMostPasses = 1000;
+// Of the tensors of a joint fit: three states with AdamW's means and squares, one more of these,
+// and gradients.
+constexpr std::int64_t kCopiesOfTensors = 13;
+// A training learns from signals that are noisier than what layers lack.
+constexpr double kShareOfRate = 0.4;
+
+class Calibrator {
+ public:
+  /// @param original null: what the module computes with its blends at 0
+  Calibrator(jit::Module& blended, const Original* original, const Batches& batches,
+             const InputStream* stream, const CalibrationOptions& options,
+             const CalibrationCallbacks& callbacks)
+      : blended_(blended),
+        original_(original),
+        options_(options),
+        memory_(share_out(options.memory, bytes_of(batches))),
+        callbacks_(callbacks),
+        program_(original == nullptr ? Program(blended, batches)
+                                     : Program(blended, original->module, batches)),
+        stream_(program_.is_for_these_inputs() ? nullptr : stream),
+        neighbours_(
+            find_neighbours(program_, original == nullptr ? KeptEntries() : original->kept)),
+        models_(program_, batches, options.memory, callbacks.should_stop),
+        site_fit_(models_, blended, result_.sites),
+        layer_fits_(models_, site_fit_, neighbours_.sites,
+                    std::min(options.max_features, Regression::widest(memory_.regression)),
+                    result_) {
+    for (const auto& batch : batches) {
+      result_.inputs += batch.front().size(0);
+    }
+    if (original_ != nullptr) {  // blends have their shifts
+      for (auto& layer : neighbours_.layers) {
+        layer.site = -1;
+      }
+    }
+  }
+
+  Calibration run() {
+    const torch::NoGradGuard no_grad;
+    result_.left_out = neighbours_.left_out;
+    const auto fitted = fitted_tensors();
+    const KeptState kept(blended_, fitted);  // a model may count its calls
+    auto safeguard = original_ == nullptr
+                         ? Safeguard(blended_, models_.inputs().back(), fitted)
+                         : Safeguard(blended_, original_->module, models_.inputs().back(), fitted);
+    if (original_ == nullptr) {
+      move_inner_blends();
+    }
+    if (!callbacks_.resume.is_empty()) {
+      take_up(callbacks_.resume, fitted);
+    }
+    fitted_ = fitted;
+    take_all_steps();
+    tell();
+    if (callbacks_.on_solved) {
+      callbacks_.on_solved();
+    }
+    fit_together();
+    give_back_freed_memory();
+    re_estimate(neighbours_.norms, program_, models_.inputs(),
+                [this] { models_.check_interruption(); });
+    for (const auto& norm : neighbours_.norms) {
+      result_.batch_norms.push_back(norm.name);
+    }
+    if (safeguard.undo_harm()) {
+      forget_all();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // All that neighbours allow to be changed.
+  std::vector<torch::Tensor> fitted_tensors() const {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& site : neighbours_.sites) {
+      tensors.insert(tensors.end(), {site.bias, site.weight});
+    }
+    for (const auto& layer : neighbours_.layers) {
+      tensors.insert(tensors.end(), {layer.weight, layer.bias, layer.offset.tensor});
+    }
+    for (const auto& norm : neighbours_.norms) {
+      tensors.insert(tensors.end(), {norm.weight, norm.bias, norm.running_mean, norm.running_var});
+    }
+    std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    std::transform(tensors.begin(), tensors.end(), tensors.begin(), whole_of);
+    return tensors;
+  }
+
+  void forget_all() {
+    for (auto& site : result_.sites) {
+      site = {.blend = site.blend};
+    }
+    result_.layers.clear();
+    result_.joint = {};
+    result_.learning_rate = 0.0;
+    result_.batch_norms.clear();
+    result_.left_out.emplace_back(
+        "all of the model: the outputs were nearer to the original's without the calibration, "
+        "which was taken back");
+  }
+
+  void tell() const {
+    if (callbacks_.on_site) {
+      callbacks_.on_site(done_, count_);
+    }
+  }
+
+  JointFitLimits limits() const {
+    if (!options_.minutes) {
+      return {options_.passes, kPasses, kSecondsOfPasses};
+    }
+    return {options_.passes, kMostPasses, 60.0 * *options_.minutes - seconds_since(begin_)};
+  }
+
+  void fit_together() {
+    const auto limits = this->limits();
+    if (options_.passes == 0 || (!options_.passes && !(limits.seconds > 0.0))) {
+      return;
+    }
+    FittedTensors tensors(neighbours_);
+    const auto taken = bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of(tensors.tensors());
+    JointError error(program_, neighbours_, models_.inputs(), stream_, tensors.tensors(),
+                     std::max<std::int64_t>(0, options_.memory - taken));
+    if (tensors.empty() || !error.is_possible()) {
+      return;
+    }
+    const JointFitCallbacks callbacks = {
+        .before_each_batch = [this] { models_.begin_run_within(options_.memory / 4 * 3); },
+        .on_plan =
+            [this](std::int64_t passes, double seconds) {
+              if (callbacks_.on_joint_fit) {
+                callbacks_.on_joint_fit(passes, seconds);
+              }
+            },
+        .on_pass =
+            [this](std::int64_t done, std::int64_t passes) {
+              if (callbacks_.on_pass) {
+                callbacks_.on_pass(static_cast<std::size_t>(done),
+                                   static_cast<std::size_t>(passes));
+              }
+            },
+        .saves_now = callbacks_.saves_now,
+        .save =
+            [this](const State& joint) {
+              if (callbacks_.save) {
+                State whole = state();
+                whole.set_part("joint", joint);
+                callbacks_.save(whole);
+              }
+            },
+        .resume = joint_};
+    auto& joint = result_.joint = JointFit(tensors, error).run(limits, callbacks);
+    if (!joint.reason.empty()) {
+      result_.left_out.push_back("all layers together: " + joint.reason);
+    } else {
+      result_.learning_rate = kShareOfRate * joint.rate *
+                              std::sqrt(joint.error_after / joint.error_before) *
+                              tensors.middle_size();
+    }
+  }
+
+  // Something that is changed, when all before it is done.
+  struct Step {
+    std::size_t position;  // of the last value that is looked at
+    BothModels::Settled settled;
+    std::function<void()> take;
+    std::vector<torch::Tensor> changed;  // undefined ones among them
+    const BlendSite* site = nullptr;     // that moves
+  };
+
+  // Between two steps.
+  State state() const {
+    State state;
+    FieldWriter fields(state);
+    fields("steps", steps_done_);
+    fields("result", result_);
+    fields("tensors", fitted_);
+    fields("site_fit", site_fit_);
+    fields("seconds", seconds_since(begin_));
+    return state;
+  }
+
+  void take_up(const State& state, const std::vector<torch::Tensor>& fitted) {
+    FieldReader fields(state);
+    fields("steps", steps_done_);
+    fields("result", result_);
+    fields("site_fit", site_fit_);
+    std::vector<torch::Tensor> tensors;
+    fields("tensors", tensors);
+    for (std::size_t i = 0; i < fitted.size(); ++i) {
+      fitted[i].copy_(tensors.at(i));
+    }
+    double seconds = 0.0;
+    fields("seconds", seconds);
+    begin_ -= std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    joint_ = state.part("joint");
+  }
+
+  // A step that is interrupted has not been.
+  void take(const Step& step) {
+    if (!callbacks_.save) {
+      step.take();
+      return;
+    }
+    auto tensors = step.changed;
+    std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
+    const auto before = copy_tensors(tensors);
+    const State others = state_of_steps();
+    try {
+      step.take();
+    } catch (const Interrupted&) {
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        tensors[i].copy_(before[i]);
+      }
+      FieldReader fields(others);
+      fields("result", result_);
+      fields("site_fit", site_fit_);
+      callbacks_.save(state());
+      throw;
+    }
+  }
+
+  State state_of_steps() const {
+    State state;
+    FieldWriter fields(state);
+    fields("result", result_);
+    fields("site_fit", site_fit_);
+    return state.copy();
+  }
+
+  void move(const BlendSite& site) {
+    module_at(blended_, site.path).setattr("t", 1.0);
+    ++done_;
+  }
+
+  void fit(const BlendSite& site) {
+    tell();
+    site_fit_.fit(site);
+    move(site);
+  }
+
+  void take_all_steps() {
+    const auto steps = all_steps();
+    std::vector<BothModels::Settled> settled;
+    settled.reserve(steps.size());
+    for (const auto& step : steps) {
+      settled.push_back(step.settled);
+    }
+    models_.plan(settled, memory_.kept);
+    count_ = original_ == nullptr ? neighbours_.sites.size() : steps.size();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      models_.begin_step(i);
+      if (i >= steps_done_) {
+        if (original_ != nullptr) {
+          tell();
+          ++done_;
+        }
+        take(steps[i]);
+        ++steps_done_;
+        if (callbacks_.saves_now && callbacks_.saves_now()) {
+          callbacks_.save(state());
+        }
+      } else if (steps[i].site != nullptr) {
+        move(*steps[i].site);
+      }
+    }
+    models_.end_steps();
+  }
+
+  Step step_of(const BlendSite& site) {
+    const auto at = program_.position(site.call);
+    const auto* first = site.producer_node == nullptr ? site.call : site.producer_node;
+    return {.position = at,
+            .settled = {program_.position(first), at},
+            .take = [this, &site] { fit(site); },
+            .changed = {site.bias, site.weight},
+            .site = &site};
+  }
+
+  Step step_of(const Layer& layer) {
+    const auto at = program_.position(layer.compared->node());
+    const auto node = program_.position(layer.node);
+    const auto* shifted = layer_fits_.site_to_refine(layer);
+    const auto fitted = shifted == nullptr ? node : program_.position(shifted->producer_node);
+    // Per channel it is the layer's input that is compared.
+    const auto original = layer_fits_.is_wide(layer) ? node : at;
+    Step step = {.position = at,
+                 .settled = {fitted, original},
+                 .take = [this, &layer] { layer_fits_.fit(layer); },
+                 .changed = {layer.weight, layer.bias, layer.offset.tensor}};
+    if (shifted != nullptr) {
+      step.changed.insert(step.changed.end(), {shifted->bias, shifted->weight});
+    }
+    return step;
+  }
+
+  Step step_of(const BatchNorm& norm) {
+    const auto at = program_.position(norm.node);
+    return {.position = at,
+            .settled = {at, at},
+            .take = [this, &norm] { layer_fits_.fit(norm); },
+            .changed = {norm.weight, norm.bias}};
+  }
+
+  // In the order of the program.
+  std::vector<Step> all_steps() {
+    std::vector<Step> steps;
+    steps.reserve(neighbours_.sites.size() + neighbours_.layers.size() + neighbours_.norms.size());
+    for (const auto& site : neighbours_.sites) {
+      if (original_ == nullptr) {
+        steps.push_back(step_of(site));
+      }
+    }
+    for (const auto& layer : neighbours_.layers) {
+      steps.push_back(step_of(layer));
+    }
+    for (const auto& norm : neighbours_.norms) {
+      if (!norm.is_behind_layer) {  // what the layer makes up for is not done again
+        steps.push_back(step_of(norm));
+      }
+    }
+    std::stable_sort(steps.begin(), steps.end(),
+                     [](const Step& a, const Step& b) { return a.position < b.position; });
+    // No step may need what an earlier one has settled.
+    const auto end = program_.position(program_.graph().return_node());
+    BothModels::Settled settled = {end, end};
+    for (auto& step : std::views::reverse(steps)) {
+      settled.fitted = step.settled.fitted = std::min(settled.fitted, step.settled.fitted);
+      settled.original = step.settled.original = std::min(settled.original, step.settled.original);
+    }
+    return steps;
+  }
+
+  // Those in a branch, in a loop, in what torch.jit.fork runs, or in a branch that is not taken.
+  void move_inner_blends() {
+    std::set<std::string> outer;
+    for (const auto& site : neighbours_.sites) {
+      outer.insert(site.path);
+    }
+    std::set<std::string> inner;
+    for_each_node(program_.graph().block(), [&](const jit::Node* node) {
+      if (is_blend_call(node)) {
+        inner.insert(attribute_path(node->input(0)));
+      }
+    });
+    for (const auto& entry : distinct_modules(blended_)) {
+      if (is_blend(entry.module.type()) && !outer.contains(entry.path)) {
+        jit::Module(entry.module).setattr("t", 1.0);
+        result_.left_out.push_back(
+            entry.path + (inner.contains(entry.path) || !program_.is_for_these_inputs()
+                              ? ": a blend that does not run in every pass"
+                              : ": a blend in a branch that these inputs do not take; layers that "
+                                "both branches share are fitted in the other"));
+      }
+    }
+  }
+
+  jit::Module& blended_;
+  const Original* original_;
+  const CalibrationOptions& options_;
+  MemoryShares memory_;
+  const CalibrationCallbacks& callbacks_;
+  Clock::time_point begin_ = Clock::now();
+  Calibration result_;
+  Program program_;
+  const InputStream* stream_;
+  Neighbourhood neighbours_;
+  BothModels models_;
+  SiteFit site_fit_;
+  LayerFits layer_fits_;
+  std::size_t done_ = 0;   // sites, or where they stay as they are steps
+  std::size_t count_ = 0;  // of these
+  std::vector<torch::Tensor> fitted_;
+  State joint_;  // of a joint fit that is resumed
+  std::size_t steps_done_ = 0;
+};
+
+}  // namespace
+
+Calibration run_calibration(jit::Module& blended, const Original* original, const Batches& batches,
+                            const InputStream* stream, const CalibrationOptions& options,
+                            const CalibrationCallbacks& callbacks) {
+  return Calibrator(blended, original, batches, stream, options, callbacks).run();
+}
+
+}  // namespace actswap

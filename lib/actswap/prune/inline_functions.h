@@ -1,0 +1,17 @@
+// Calls of functions become part of the code that calls them.
+#pragma once
+
+#include <torch/script.h>
+
+#include <set>
+#include <string>
+
+namespace actswap {
+
+/// The module with the bodies of these functions in the places of their calls: what several modules
+/// share can be changed for one of them. It shares tensors with `module`.
+/// @param functions qualified names: "__torch__.torch.nn.functional.group_norm"
+torch::jit::Module inline_functions(const torch::jit::Module& module,
+                                    const std::set<std::string>& functions);
+
+}  // namespace actswap
