@@ -38,6 +38,9 @@ std::vector<std::string> inputs_in(const std::string& value) {
 
 bool names_files(const CLI::Option& option) {
   const auto type = option.get_type_name();
+  if (option.check_lname("log-file")) {
+    return false;  // it is open by now, and no model is to read it
+  }
   return type == "FILE" || type == "FOLDER" || type == "DATA" || option.check_lname("loss");
 }
 
@@ -79,6 +82,8 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
       if (option->check_lname("output")) {
         run.outputs.files.push_back(value);
         run.outputs.folders.push_back(value + ".run");  // the default of --run-dir
+      } else if (option->check_lname("plot")) {
+        run.outputs.files.push_back(value);
       } else if (option->check_lname("run-dir")) {
         run.outputs.folders.push_back(value);
       } else if (option->check_lname("resume")) {
