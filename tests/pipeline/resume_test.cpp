@@ -170,7 +170,7 @@ TEST(ResumedRun, WhatIsAnotherIsRefusedByName) {
   setting.request = request;
   setting.request.train_data = std::make_shared<TensorDataset>(
       std::vector<torch::Tensor>{torch::zeros({48, 3, 8, 8})}, torch::zeros({48}, torch::kInt64));
-  expect("the training data");
+  expect("data");
   setting.request = request;
   setting.planning.to = "hardswish";
   expect("the target of the site");

@@ -17,6 +17,9 @@ namespace {
 // Two are kept while a third is written.
 constexpr std::int64_t kFiles = 3;
 
+// Names, facts and the lines of the log, to begin with.
+constexpr std::int64_t kOthers = 1 << 14;
+
 struct TrialIsOver {};
 
 // 0, or errno. Where the file system cannot reserve room, nothing is known.
@@ -51,7 +54,7 @@ std::int64_t checkpoint_bytes(const Model& model, const ConvertOptions& options)
     models = (options.calibration_data ? 1 : 0) + of_training * (train.retries > 0 ? 2 : 1) +
              (options.control ? 1 : 0);
   }
-  return models * bytes;
+  return kOthers + models * bytes;
 }
 
 void expect_room(const std::string& folder, std::int64_t bytes_of_checkpoint) {
