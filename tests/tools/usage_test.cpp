@@ -279,7 +279,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--interpolation", "bicubic"},
                                                     {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;
-  const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
+  const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]{2,})\\S*)?");
   std::vector<Case> cases;
   for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
     const auto name = (*found)[1].str();
