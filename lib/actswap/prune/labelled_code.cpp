@@ -50,12 +50,23 @@ bool raises(const jit::Block* block) {
   });
 }
 
-// To tensors, lists or attributes, or by code that is not looked at.
+bool is_new(const jit::Value* value) {
+  static const std::set<std::string> kNames = {"empty",     "new_empty", "empty_like", "zeros",
+                                               "new_zeros", "ones",      "new_ones",   "rand",
+                                               "rand_like", "randn",     "full",       "new_full"};
+  const auto* node = value->node();
+  return kNames.contains(node->kind().toUnqualString()) ||
+         (node->maybeSchema() != nullptr && node->maybeSchema()->is_mutable() &&
+          is_new(node->input(0)));
+}
+
+// To tensors from outside, lists or attributes.
 bool writes(const jit::Block* block) {
   return std::any_of(block->nodes().begin(), block->nodes().end(), [](const jit::Node* node) {
     const auto* schema = node->maybeSchema();
-    return (schema != nullptr && schema->is_mutable()) || node->kind() == c10::prim::SetAttr ||
-           node->kind() == c10::prim::fork || node->kind() == c10::prim::Loop ||
+    return (schema != nullptr && schema->is_mutable() && !is_new(node->input(0))) ||
+           node->kind() == c10::prim::SetAttr || node->kind() == c10::prim::fork ||
+           node->kind() == c10::prim::Loop ||
            std::any_of(node->blocks().begin(), node->blocks().end(),
                        [](const jit::Block* nested) { return writes(nested); });
   });
@@ -122,7 +133,9 @@ void LabelledRun::run_node(Frame& frame, jit::Node* node) {
       frame.cells[node->output()] = {*value};
     }
   } else if (node->kind() == c10::prim::GetAttr) {
-    frame.cells[node->output()] = {value_of(0).toObject()->getAttr(node->s(c10::attr::name))};
+    const auto& name = node->s(c10::attr::name);
+    // The model may be trained without its units, which takes the other branches.
+    frame.cells[node->output()] = {value_of(0).toObject()->getAttr(name), name == "training"};
   } else if (node->kind() == c10::prim::SetAttr) {
     freeze_all(value_of(1), "is stored in an attribute");
     value_of(0).toObject()->setAttr(node->s(c10::attr::name), value_of(1));
@@ -465,9 +478,12 @@ void LabelledRun::freeze_captured(Frame& frame, const jit::Block* block,
           continue;
         }
       }
+      const std::string name = node->kind().toUnqualString();
       for (const jit::Value* input : node->inputs()) {
-        freeze_all(value_of(input), reason);
-        freeze_objects(value_of(input), reason);
+        if (name != "size" && name != "len" && !asks_for_form(name)) {
+          freeze_all(value_of(input), reason);
+          freeze_objects(value_of(input), reason);
+        }
       }
       for (const jit::Block* nested : node->blocks()) {
         visit(nested);
