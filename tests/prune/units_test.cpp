@@ -264,7 +264,7 @@ TEST(Units, StayWhereTheyCannotBeFollowed) {
        "    return torch.linear(y, self.w1)\n",
        {5, 3},
        {},
-       {"w0: a branch that depends on the inputs reads it", "w1: " + std::string(kOutput)}},
+       {"w0: a branch that not every run takes reads it", "w1: " + std::string(kOutput)}},
       {"TheSameSizeInTwoPlaces",
        {{"w0", {6, 6}}, {"w1", {4, 6}}},
        "    sizes = [30, 6]\n"
@@ -293,6 +293,32 @@ TEST(Units, GoThroughBranches) {
   EXPECT_EQ(summary(units), Strings{"w0 6"});
   expect_cuts_right(module, units, even);
   expect_cuts_right(module, units, odd);
+}
+
+// What only training reads loses its units as well.
+TEST(Units, GoThroughTheBranchesOfTheOtherMode) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  torch::jit::Module module(c10::QualifiedName("__torch__.Mode"), unit, true);
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_parameter("w0", torch::randn({6, 3}), false);
+  module.register_parameter("w1", torch::randn({4, 6}), false);
+  module.register_parameter("w2", torch::randn({4, 6}), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    y = torch.relu(torch.linear(x, self.w0))\n"
+      "    z = torch.linear(y, self.w1)\n"
+      "    if self.training:\n"
+      "        noise = torch.empty([1], dtype=x.dtype)\n"
+      "        z = z + torch.linear(y, self.w2) * noise.bernoulli_(0.5)\n"
+      "    return z\n");
+  const auto units = find_units(module, {torch::randn({2, 3})});
+  ASSERT_EQ(summary(units), Strings{"w0 6"});
+  auto keep = keep_all(units);
+  keep[0][2] = false;
+  auto smaller = cut(module, units, keep);
+  EXPECT_EQ(smaller.attr("w2").toTensor().size(1), 5);
+  smaller.train();
+  EXPECT_EQ(outputs_of(smaller, {torch::randn({2, 3})}).at(0).size(1), 4);
 }
 
 }  // namespace
