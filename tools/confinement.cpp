@@ -3,6 +3,8 @@
 #include "log/log.h"
 #include "options.h"
 
+#include <actswap/pipeline/run_directory.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -25,11 +27,13 @@ std::string input_in(const std::string& value) {
                                       : fs::path(path.substr(0, pattern)).parent_path().string();
 }
 
-// "images.gz,labels.gz": each of them, and what is called so as a whole.
+// "images.gz,labels.gz", "ids.npy;1x16": each of them, and what is called so as a whole.
 std::vector<std::string> inputs_in(const std::string& value) {
+  constexpr char kBetween[] = ",;";
   std::vector<std::string> found = {input_in(value)};
-  for (std::size_t begin = 0; begin < value.size() && value.find(',') != std::string::npos;) {
-    const auto end = std::min(value.find(',', begin), value.size());
+  for (std::size_t begin = 0;
+       begin < value.size() && value.find_first_of(kBetween) != std::string::npos;) {
+    const auto end = std::min(value.find_first_of(kBetween, begin), value.size());
     found.push_back(input_in(value.substr(begin, end - begin)));
     begin = end + 1;
   }
@@ -41,7 +45,8 @@ bool names_files(const CLI::Option& option) {
   if (option.check_lname("log-file")) {
     return false;  // it is open by now, and no model is to read it
   }
-  return type == "FILE" || type == "FOLDER" || type == "DATA" || option.check_lname("loss");
+  return type == "FILE" || type == "FOLDER" || type == "DATA" || type == "SPEC" ||
+         option.check_lname("loss");
 }
 
 }  // namespace
@@ -81,7 +86,11 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
       }
       if (option->check_lname("output")) {
         run.outputs.files.push_back(value);
-        run.outputs.folders.push_back(value + ".run");  // the default of --run-dir
+        std::error_code ignored;
+        const auto record = value + ".run";  // the default of --run-dir
+        if (!fs::exists(record, ignored) || fs::is_directory(record, ignored)) {
+          run.outputs.folders.push_back(record);
+        }
       } else if (option->check_lname("plot")) {
         run.outputs.files.push_back(value);
       } else if (option->check_lname("run-dir")) {
@@ -94,6 +103,10 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
         run.inputs.insert(run.inputs.end(), inputs.begin(), inputs.end());
       }
     }
+  }
+  if (const auto* folder = subcommand.get_option_no_throw("--run-dir");
+      folder != nullptr && folder->count() > 0 && !run.outputs.files.empty()) {
+    check_run_directory(folder->results().front(), run.outputs.files.front());
   }
   for (const auto& open : confine_run(run)) {
     log_warning("not confined: " + open + "; see actswap doctor");

@@ -108,7 +108,9 @@ TEST_F(Interrupt, ALongForwardEndsWithTheFirstSignal) {
     expect_failure(outcome, 130, {"error: stopped by signal 2"});
     EXPECT_LT(taken.count(), 5.0) << ::testing::PrintToString(call);
   }
-  EXPECT_EQ(files(), (Words{"data.pt", "endless.pt"}));
+  EXPECT_EQ(files(),
+            (Words{"data.pt", "endless.pt", "out.pt.run/metrics.jsonl", "out.pt.run/run.json"}))
+      << "the record of the run that was begun";
 }
 
 TEST_F(Interrupt, ABenchmarkEnds) {
