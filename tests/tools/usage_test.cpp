@@ -272,6 +272,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--lr", "0.1"},
                                                     {"--curve", "cubic"},
                                                     {"--order", "forward"},
+                                                    {"--checkpoint-every", "10min"},
                                                     {"--prune-keep", "head"},
                                                     {"--calibrate-draw", "once"},
                                                     {"--batch-norm", "running"},
@@ -282,7 +283,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--interpolation", "bicubic"},
                                                     {"--target", "y"}};
   const auto help = run_here({"convert", "--help"}).out;
-  const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]{2,})\\S*)?");
+  const std::regex line("[^\\\\]\n  (?:-., |    )(--[a-z-]+)(?: ([A-Z]+)\\S*)?");
   std::vector<Case> cases;
   for (std::sregex_iterator found(help.begin(), help.end(), line), end; found != end; ++found) {
     const auto name = (*found)[1].str();
