@@ -94,7 +94,7 @@ std::string content_on_one_line(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text;
   for (char c = 0; file.get(c);) {
-    text += c == '\n' ? "\\n" : c == '\t' ? " " : std::string(1, c);
+    text += c == '\n' ? "\\n" : c == '\t' || c == '\r' ? " " : std::string(1, c);
   }
   return text;
 }

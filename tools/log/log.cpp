@@ -6,8 +6,10 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -55,6 +57,17 @@ spdlog::sink_ptr make_file_sink(const std::string& file) {
   }
 }
 
+// Names in it may come from a stranger's file, with characters that steer a terminal.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+      },
+      '?');
+  return text;
+}
+
 }  // namespace
 
 void set_up_log(LogLevel level, const std::string& file) {
@@ -71,20 +84,20 @@ void set_up_log(LogLevel level, const std::string& file) {
 }
 
 void log_debug(const std::string& text) {
-  spdlog::debug("{}", text);
+  spdlog::debug("{}", printable(text));
 }
 void log_info(const std::string& text) {
-  spdlog::info("{}", text);
+  spdlog::info("{}", printable(text));
 }
 void log_warning(const std::string& text) {
-  spdlog::warn("{}", text);
+  spdlog::warn("{}", printable(text));
 }
 void log_error(const std::string& text) {
-  spdlog::error("{}", text);
+  spdlog::error("{}", printable(text));
 }
 void log_to_file(const std::string& text) {
   if (file_log()) {
-    file_log()->info("{}", text);
+    file_log()->info("{}", printable(text));
   }
 }
 
