@@ -33,14 +33,16 @@ TEST_F(Confined, WritesOutputAndRecordAndNothingElse) {
                                  "--to", "relu", "--epochs", "0", "--input", "2x3x8x8", "--run-dir",
                                  "runs/one", "--confine", "require"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(files(), (Words{"out.pt", "runs/one/config.toml", "runs/one/run.json"}));
+  EXPECT_EQ(files(),
+            (Words{"out.pt", "runs/one/config.toml", "runs/one/events.out.tfevents.actswap",
+                   "runs/one/metrics.jsonl", "runs/one/report.html", "runs/one/run.json"}));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("")), {}), 2)
       << "a scratch folder stayed";
 }
 
 TEST_F(Confined, LimitsMemory) {
-  expect_failure(run_here({"inspect", model_file("scripted_module.pt"), "--max-memory", "1MB"}), 3,
-                 {"memory"});
+  expect_failure(run_here({"inspect", model_file("scripted_module.pt"), "--max-memory", "1MB"}), 2,
+                 {"--max-memory", "MB or more", "got 1MB"});
 }
 
 TEST_F(Confine, NeedsASupervisor) {

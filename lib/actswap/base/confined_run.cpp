@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <set>
 #include <string_view>
@@ -72,6 +73,31 @@ std::uint64_t memory_of_the_machine() {
   return (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
 }
 
+// Private memory that this process has taken, in bytes.
+std::uint64_t memory_taken() {
+  std::ifstream status("/proc/self/status");
+  constexpr std::string_view kName = "VmData:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(kName)) {
+      constexpr std::uint64_t kUnit = 1024;
+      return kUnit * std::strtoull(line.c_str() + kName.size(), nullptr, 10);
+    }
+  }
+  return 0;
+}
+
+// A process that cannot even say that its memory is used up would just die.
+void expect_enough(std::uint64_t memory) {
+  constexpr std::uint64_t kMegabyte = 1000000;
+  constexpr std::uint64_t kForMessages = 100 * kMegabyte;
+  if (const auto least = memory_taken() + kForMessages; memory < least) {
+    throw UsageError("Expected a limit of the memory (--max-memory) of " +
+                     std::to_string(least / kMegabyte + 1) +
+                     "MB or more, which LibTorch takes before it reads a model, but got " +
+                     std::to_string(memory / kMegabyte) + "MB");
+  }
+}
+
 std::string joined(const std::vector<std::string>& texts) {
   std::string all;
   for (const auto& text : texts) {
@@ -125,6 +151,9 @@ std::vector<std::string> confine_run(const ConfinedRun& run) {
   }
   if (!is_supervised) {
     return missing;
+  }
+  if (run.memory_bytes) {
+    expect_enough(*run.memory_bytes);
   }
   Confinement keep;
   keep.readable = run.inputs;

@@ -3,8 +3,8 @@
 #include <actswap/archive/file_kind.h>
 #include <actswap/base/activity.h>
 #include <actswap/base/error.h>
-#include <actswap/base/sha256.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/base/sha256.h>
 #include <actswap/graph/classify.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/non_ascii.h>
