@@ -22,7 +22,7 @@ def prepare(outside: Path) -> None:
     (outside / "secret").write_text(SECRET)
 
 
-def script(body: str, names: dict, more: str = "") -> torch.jit.ScriptModule:
+def script(body: str, names: dict) -> torch.jit.ScriptModule:
     """A module with a layer and a SiLU, whose forward does `body` to x before. TorchScript reads it from source text."""
     lines = "\n".join("        " + line for line in body.strip().splitlines())
     source = f"""
@@ -31,7 +31,7 @@ class Hostile(nn.Module):
         super().__init__()
         self.layer = nn.Linear(8, 8)
         self.act = nn.SiLU()
-{more}
+
     def forward(self, x: Tensor) -> Tensor:
 {lines}
         return self.act(self.layer(x))
@@ -75,46 +75,30 @@ FORWARDS = {
     "never ends": "while bool(torch.isfinite(x.sum())):\n    x = x * 1.0",
 }
 
+# Code that runs while the file is read.
+LOADING = """
+class Hostile(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.ones(8, 8)
+
+    @torch.jit.export
+    def __getstate__(self) -> Tuple[Tensor, bool]:
+        return self.weight, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]) -> None:
+        self.weight = state[0]
+        self.training = state[1]
+        {body}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.silu(x @ self.weight)
+"""
+
 WHOLE = {
-    "writes while it is loaded": """
-class Hostile(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.ones(8, 8)
-
-    @torch.jit.export
-    def __getstate__(self) -> Tuple[Tensor, bool]:
-        return self.weight, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: Tuple[Tensor, bool]) -> None:
-        self.weight = state[0]
-        self.training = state[1]
-        torch.save(state[0], "{outside}/new")
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.nn.functional.silu(x @ self.weight)
-""",
-    "never loads": """
-class Hostile(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.ones(8, 8)
-
-    @torch.jit.export
-    def __getstate__(self) -> Tuple[Tensor, bool]:
-        return self.weight, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: Tuple[Tensor, bool]) -> None:
-        self.weight = state[0]
-        self.training = state[1]
-        while bool(self.weight.sum() > 0):
-            self.weight = self.weight * 1.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.nn.functional.silu(x @ self.weight)
-""",
+    "writes while it is loaded": LOADING.replace("{body}", 'torch.save(state[0], "{outside}/new")'),
+    "never loads": LOADING.replace("{body}", "while bool(self.weight.sum() > 0):\n            self.weight = self.weight * 1.0"),
     "forks without end": """
 def again(x: Tensor, depth: int) -> Tensor:
     futures = [torch.jit.fork(half, x) for _ in range(1 << depth)]
