@@ -35,14 +35,12 @@ struct ConfinedRun {
   std::optional<std::uint64_t> processor_seconds = std::nullopt;
 };
 
-/// Confines this process to what `run` names, before it reads a model: its supervisor writes the
-/// outputs, descriptors that no input names are closed, and the environment keeps only what the C
-/// library, OpenMP and this program look at.
-/// @returns what this kernel leaves open, as missing_confinement does. In a process without a
-/// supervisor nothing is done, and
-///   that is what is returned
-/// @throws UsageError with ConfineMode::require where anything is left open, or where this process
-/// has several threads
+/// Confines this process to what `run` names, before it reads a model. Its supervisor then writes
+/// the outputs, and of the environment only what the C library, OpenMP and LibTorch look at stays.
+/// @returns what is left open, as missing_confinement does; where no process supervises this one,
+///   nothing is done, and that is said
+/// @throws UsageError with ConfineMode::require where anything is left open, and for a limit of the
+///   memory below what the process has taken already
 /// @throws FileError as declare_outputs and confine_process do
 ACTSWAP_API std::vector<std::string> confine_run(const ConfinedRun& run);
 
