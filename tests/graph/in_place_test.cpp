@@ -44,6 +44,11 @@ Model make_model(const Case& given, const std::vector<std::string>& exchanged = 
   root.register_attribute("training", c10::BoolType::get(), false);
   root.register_buffer("kept", torch::linspace(-2.0, 2.0, 24).reshape({4, 6}));
   root.register_attribute("cache", c10::TensorType::get(), torch::zeros({4, 6}));
+  root.register_attribute("names", c10::ListType::ofStrings(), c10::List<std::string>({"h"}));
+  c10::Dict<std::string, std::int64_t> layers;
+  layers.insert("h", 0);
+  const auto dict = c10::DictType::create(c10::StringType::get(), c10::IntType::get());
+  root.register_attribute("layers", dict, layers);
   if (!child_code.empty()) {
     const auto child = make_module(unit, "Child", child_code);
     root.register_module("child", child);
@@ -184,6 +189,30 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"stored after", "silu", "  y = torch.silu_(h)\n  self.cache = h\n  return y\n"},
         Case{"returned as well", "",
              "  v = h.view([-1])\n  y = torch.silu_(h)\n  return (y, v)\n"}));
+
+// A feature extractor keeps what a list or dict of the model names.
+std::string keeps_where(const std::string& condition) {
+  return "  kept: List[Tensor] = []\n  if " + condition +
+         ":\n    kept.append(h)\n  y = torch.silu_(h)\n  if len(kept) > 0:\n"
+         "    y = y + kept[0]\n  return y\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Conditions, InPlace,
+    testing::Values(Case{"a dict asks for it", "", keeps_where("\"h\" in self.layers")},
+                    Case{"a dict asks for another", "silu", keeps_where("\"y\" in self.layers")},
+                    Case{"a list asks for it", "", keeps_where("\"h\" in self.names")},
+                    Case{"a list asks for another", "silu", keeps_where("\"y\" in self.names")},
+                    Case{"a dict that the code adds to", "",
+                         "  if bool(h.sum() > 1e9):\n    self.layers[\"y\"] = 1\n" +
+                             keeps_where("\"y\" in self.layers")},
+                    Case{"a list that the code adds to", "",
+                         "  if bool(h.sum() > 1e9):\n    self.names.append(\"y\")\n" +
+                             keeps_where("\"y\" in self.names")},
+                    Case{"a list that is replaced", "",
+                         "  if bool(h.sum() > 1e9):\n    self.names = [\"y\"]\n" +
+                             keeps_where("\"y\" in self.names")},
+                    Case{"a flag may be set later", "", keeps_where("self.training")}));
 
 INSTANTIATE_TEST_SUITE_P(
     Containers, InPlace,

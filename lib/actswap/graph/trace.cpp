@@ -9,7 +9,7 @@ namespace actswap {
 namespace jit = torch::jit;
 
 Tracer::Tracer(std::vector<ModuleEntry> modules, const std::vector<const Match*>& matches)
-    : modules_(std::move(modules)) {
+    : modules_(std::move(modules)), fixed_(modules_) {
   for (const auto* match : matches) {
     matches_[match->node].push_back(match);
     parts_[match->node];
@@ -145,13 +145,23 @@ Tracer::Abstracts Tracer::run_one_of(std::size_t count, Run run) {
   return outputs[0];
 }
 
+std::optional<bool> Tracer::decided(const Frame& frame, const jit::Value* condition) const {
+  if (const auto constant = jit::toIValue(condition)) {
+    return constant->toBool();
+  }
+  const jit::Node* attribute = fixed_.asked_by(condition);
+  const auto objects = attribute == nullptr ? std::vector<c10::ivalue::Object*>{}
+                                            : get(frame, attribute->input()).objects;
+  return objects.size() == 1 ? FixedContainers::answer(condition, *objects.front()) : std::nullopt;
+}
+
 void Tracer::run_if(Frame& frame, jit::Node* node) {
   if (const auto& branch = inplace_branch(node)) {
     return run_inplace_branch(frame, node, *branch);
   }
   const auto blocks = node->blocks();
-  if (const auto condition = jit::toIValue(node->input(0))) {
-    const auto outputs = run_block(frame, blocks[condition->toBool() ? 0 : 1], {});
+  if (const auto condition = decided(frame, node->input(0))) {
+    const auto outputs = run_block(frame, blocks[*condition ? 0 : 1], {});
     return set(frame, node->outputs(), outputs);
   }
   const auto outputs =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/graph/effects.h>
+#include <actswap/graph/fixed_containers.h>
 #include <actswap/graph/match.h>
 #include <actswap/graph/memory.h>
 #include <actswap/graph/walk.h>
@@ -34,8 +35,9 @@ struct Application {
 };
 
 /// Runs code without values: each value is the memory that it may be. Calls are followed into what
-/// they call, for each object by itself; both branches of a condition are followed, every module
-/// that a call through an interface may reach, and two rounds of each loop.
+/// they call, for each object by itself; both branches of a condition are followed unless a
+/// constant or one of FixedContainers decides, every module that a call through an interface may
+/// reach, and two rounds of each loop.
 ///
 /// LibTorch's own analysis (AliasDb) takes all tensors that ever are in a list or tuple, all
 /// parameters and all inputs for the same memory, which would keep most activations in place.
@@ -94,6 +96,7 @@ class Tracer {
   Abstracts run_block(Frame& frame, torch::jit::Block* block, const Abstracts& inputs);
   void run_node(Frame& frame, torch::jit::Node* node);
   void run_any(Frame& frame, torch::jit::Node* node);
+  std::optional<bool> decided(const Frame& frame, const torch::jit::Value* condition) const;
   void run_if(Frame& frame, torch::jit::Node* node);
   void run_loop(Frame& frame, torch::jit::Node* node);
   void run_method(Frame& frame, torch::jit::Node* node);
@@ -119,6 +122,7 @@ class Tracer {
   Location kept(const c10::ivalue::Object* owner, const std::string& attribute);
 
   std::vector<ModuleEntry> modules_;
+  FixedContainers fixed_;
   Memory memory_;
   Time clock_ = 0;
   std::vector<Application> applications_;
