@@ -22,9 +22,12 @@ write_basic_package_version_file(actswapConfigVersion.cmake COMPATIBILITY SameMi
 install(FILES ${PROJECT_BINARY_DIR}/actswapConfig.cmake ${PROJECT_BINARY_DIR}/actswapConfigVersion.cmake
         DESTINATION ${package_folder})
 
+# The licence and the changes, as Debian has them; -n, so that the same text gives the same bytes.
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
-# As Debian has changelogs; -n, so that the same text gives the same bytes.
+configure_file(packaging/changelog.in changelog @ONLY)
 install(CODE "
+  set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}\")
   execute_process(COMMAND \"${ACTSWAP_GZIP}\" -9nc \"${PROJECT_SOURCE_DIR}/CHANGELOG.md\"
-                  OUTPUT_FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}/changelog.gz\"
-                  COMMAND_ERROR_IS_FATAL ANY)")
+                  OUTPUT_FILE \"\${folder}/CHANGELOG.md.gz\" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND \"${ACTSWAP_GZIP}\" -9nc \"${PROJECT_BINARY_DIR}/changelog\"
+                  OUTPUT_FILE \"\${folder}/changelog.gz\" COMMAND_ERROR_IS_FATAL ANY)")
