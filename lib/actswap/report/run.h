@@ -105,6 +105,8 @@ ACTSWAP_API std::string to_json(const Plan& plan);
 
 /// What `inspect --json` prints: the model and its sites with what would become of each; see
 /// docs/formats.md.
+/// @param model that the plan is of
+/// @param plan its sites are listed in order
 /// @param costs by site id, of those that were measured
 /// @param latency of a forward, where it was measured
 ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan,
