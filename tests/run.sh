@@ -11,6 +11,9 @@ format="$(command -v clang-format-19 || true)"
 [ -n "$format" ] || fail "clang-format-19 is not installed, and the format cannot be checked; scripts/setup.sh installs it where apt has it"
 git ls-files -z -- '*.h' '*.cpp' | xargs -0 -r "$format" --dry-run -Werror ||
   fail "the format differs; run scripts/format.sh"
+# It holds torch::nn, whose templates each file then instantiates again: a second and a half for each.
+! git grep -n '<torch/torch.h>' -- lib tools tests ':!tests/packages' ||
+  fail "expected torch/script.h, with torch/utils.h or torch/optim/... where it is needed, for torch/torch.h"
 
 scripts/setup.sh
 

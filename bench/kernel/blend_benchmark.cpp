@@ -13,8 +13,9 @@
 #include <actswap/kernel/blend_operator.h>
 #include <benchmark/benchmark.h>
 #include <hwy/targets.h>
+#include <torch/jit.h>
 #include <torch/script.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cstdlib>
 #include <functional>

@@ -3,8 +3,8 @@
 //
 //   spelling_benchmark [--benchmark_filter=...]        names are layout/expression
 #include <benchmark/benchmark.h>
+#include <torch/jit.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <string>
 

@@ -3,8 +3,8 @@
 // tests, so a new one is held to them without being named here.
 #include <actswap/activation/activation.h>
 #include <gtest/gtest.h>
+#include <torch/jit.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

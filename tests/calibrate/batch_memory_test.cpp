@@ -1,6 +1,6 @@
 #include <actswap/calibrate/batch_memory.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,8 @@
 #include <actswap/calibrate/calibrated_ramp.h>
 #include <actswap/graph/retarget.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

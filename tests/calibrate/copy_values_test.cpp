@@ -1,6 +1,6 @@
 #include <actswap/calibrate/copy_values.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,8 @@
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/retarget.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

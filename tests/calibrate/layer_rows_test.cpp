@@ -1,7 +1,8 @@
 #include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/shift_refinement.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/retarget.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,8 @@
 #include <actswap/graph/retarget.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include "models.h"
 

@@ -1,7 +1,8 @@
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/shift_step.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 #include <actswap/calibrate/shift.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

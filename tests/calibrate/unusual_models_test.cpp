@@ -4,7 +4,8 @@
 #include <actswap/data/dataset.h>
 #include <actswap/graph/retarget.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,8 @@
 #include <actswap/checkpoint/state_file.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include "models.h"
 

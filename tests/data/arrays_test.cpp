@@ -1,6 +1,6 @@
 // .npy, .npz and safetensors, from files that numpy and safetensors wrote (make_files.py).
 #include <actswap/data/load.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "files.h"
 

@@ -1,5 +1,5 @@
 #include <actswap/data/load.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "files.h"
 

@@ -1,6 +1,6 @@
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "files.h"
 

@@ -1,6 +1,6 @@
 #include <actswap/data/format.h>
 #include <actswap/data/image/resize.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "files.h"
 

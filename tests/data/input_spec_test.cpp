@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/measure/input_spec.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include "files.h"
 

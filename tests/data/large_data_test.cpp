@@ -1,7 +1,7 @@
 // Data larger than memory: sparse files, which take no room on the disk.
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "files.h"
 

@@ -1,6 +1,5 @@
 #include <actswap/data/load.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <sys/resource.h>
 

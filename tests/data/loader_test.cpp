@@ -2,7 +2,7 @@
 #include <actswap/data/loader.h>
 #include <actswap/data/subset.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <atomic>

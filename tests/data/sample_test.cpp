@@ -2,7 +2,7 @@
 #include <actswap/data/sample.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 namespace actswap {
 namespace {

@@ -2,7 +2,7 @@
 #include <actswap/data/split.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <numeric>
 #include <set>

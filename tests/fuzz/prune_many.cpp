@@ -17,7 +17,7 @@
 #include <actswap/graph/thaw.h>
 #include <actswap/prune/units.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>

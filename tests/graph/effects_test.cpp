@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/operator.h>
 #include <torch/script.h>
+#include <torch/utils.h>
 
 #include <set>
 

@@ -2,7 +2,7 @@
 #include <actswap/graph/input_evidence.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "models.h"
 

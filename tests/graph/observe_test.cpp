@@ -2,7 +2,7 @@
 #include <actswap/run/observed_model.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "models.h"
 

@@ -8,8 +8,9 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/frontend/resolver.h>
 #include <torch/csrc/jit/frontend/sugared_value.h>
+#include <torch/jit.h>
 #include <torch/script.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <chrono>
 #include <cmath>

@@ -2,7 +2,8 @@
 #include <actswap/measure/accuracy.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <cmath>
 
@@ -40,8 +41,8 @@ TEST(Evaluate, AccuracyOfAKnownClassifier) {
     EXPECT_TRUE(evaluation.higher_is_better());
     EXPECT_EQ(evaluation.examples, 7);
     EXPECT_NEAR(evaluation.value, 100.0 * 5.0 / 7.0, 1e-9);
-    EXPECT_NEAR(evaluation.mean_loss,
-                torch::nn::functional::cross_entropy(logits, target).item<double>(), 1e-5);
+    EXPECT_NEAR(evaluation.mean_loss, torch::cross_entropy_loss(logits, target).item<double>(),
+                1e-5);
     ASSERT_EQ(evaluation.per_class.size(), 4U);
     EXPECT_NEAR(evaluation.per_class[0], 100.0, 1e-9);
     EXPECT_NEAR(evaluation.per_class[1], 100.0 * 2.0 / 3.0, 1e-9);
@@ -89,10 +90,8 @@ TEST(Evaluate, ClassesMayBeTheLastDimension) {
   EXPECT_EQ(a.metric, "accuracy");
   EXPECT_EQ(a.value, b.value);
   EXPECT_NEAR(a.mean_loss, b.mean_loss, 1e-6);
-  EXPECT_NEAR(
-      b.mean_loss,
-      torch::nn::functional::cross_entropy(last.flatten(0, 1), target.flatten()).item<double>(),
-      1e-6);
+  EXPECT_NEAR(b.mean_loss,
+              torch::cross_entropy_loss(last.flatten(0, 1), target.flatten()).item<double>(), 1e-6);
   EXPECT_EQ(a.per_class.size(), 4U);
 }
 
@@ -109,8 +108,7 @@ TEST(Evaluate, KeepsWhatEachExampleGives) {
     const auto right = (logits[i].argmax(0) == target[i]).to(torch::kFloat32).mean();
     EXPECT_EQ(evaluation.example_values[i].item<double>(), 100.0 * right.item<double>());
     EXPECT_NEAR(evaluation.example_losses[i].item<double>(),
-                torch::nn::functional::cross_entropy(logits[i].t(), target[i]).item<double>(),
-                1e-6);
+                torch::cross_entropy_loss(logits[i].t(), target[i]).item<double>(), 1e-6);
   }
 }
 

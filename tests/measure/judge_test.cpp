@@ -2,7 +2,8 @@
 #include <actswap/measure/judge.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 #include <unistd.h>
 
 #include <csignal>

@@ -1,5 +1,6 @@
 #include <actswap/measure/normalisation.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include "models.h"
 
@@ -17,11 +18,7 @@ constexpr double kDeviation = 0.225;
 torch::Tensor photographs(std::int64_t count, std::int64_t seed) {
   torch::manual_seed(seed);
   const auto coarse = torch::randn({count, 3, 5, 5});
-  const auto options = torch::nn::functional::InterpolateFuncOptions()
-                           .size(std::vector<std::int64_t>({24, 24}))
-                           .mode(torch::kBilinear)
-                           .align_corners(false);
-  const auto fine = torch::nn::functional::interpolate(coarse, options);
+  const auto fine = torch::upsample_bilinear2d(coarse, {24, 24}, /*align_corners=*/false);
   return (kMean + 1.3 * kDeviation * fine + 0.03 * torch::randn_like(fine)).clamp(0.0, 1.0);
 }
 

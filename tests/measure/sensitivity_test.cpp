@@ -4,7 +4,8 @@
 #include <actswap/measure/sensitivity.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

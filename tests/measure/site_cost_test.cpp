@@ -3,7 +3,7 @@
 #include <actswap/measure/site_gain.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "models.h"
 

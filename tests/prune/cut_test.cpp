@@ -3,7 +3,7 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/prune/units.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/prune/elimination.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

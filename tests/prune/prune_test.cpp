@@ -5,7 +5,8 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/prune/prune.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

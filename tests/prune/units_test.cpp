@@ -2,7 +2,8 @@
 // reads them.
 #include <actswap/prune/units.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <actswap/run/allocations.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <actswap/run/probe.h>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include "models.h"
 

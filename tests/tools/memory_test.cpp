@@ -1,7 +1,7 @@
 // How much memory the command takes.
 #include "scratch.h"
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <string>
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/script.h>
+#include <torch/utils.h>
 
 #include <deque>
 #include <filesystem>

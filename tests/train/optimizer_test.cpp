@@ -1,5 +1,7 @@
 // Steps against torch::optim's.
 #include <gtest/gtest.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
 
 #include "train/modules.h"
 

@@ -1,8 +1,8 @@
-// Precompiled: LibTorch's headers take some ten seconds a file otherwise.
+// Precompiled: LibTorch's headers take some ten seconds a file otherwise. torch/torch.h would add
+// torch::nn, whose templates each file then instantiates again for a second and a half.
 #pragma once
 
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,7 @@
 #include <actswap/graph/operators.h>
 
 #include <torch/csrc/jit/ir/constants.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <set>

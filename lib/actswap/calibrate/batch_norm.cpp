@@ -2,7 +2,7 @@
 #include <actswap/calibrate/both_models.h>
 #include <actswap/calibrate/channel_rows.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cstddef>

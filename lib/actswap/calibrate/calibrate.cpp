@@ -10,7 +10,7 @@
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/retarget.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <chrono>

@@ -3,7 +3,7 @@
 
 #include <actswap/graph/model.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <utility>
 

@@ -22,7 +22,7 @@
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/walk.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <chrono>

@@ -1,7 +1,7 @@
 #include <actswap/calibrate/channel_fit.h>
 #include <actswap/calibrate/channel_rows.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <vector>
 

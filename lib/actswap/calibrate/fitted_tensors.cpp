@@ -4,7 +4,7 @@
 #include <actswap/graph/model.h>
 
 #include <ATen/ops/_fused_adamw.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 

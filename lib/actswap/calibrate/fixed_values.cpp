@@ -3,7 +3,7 @@
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/runtime/interpreter.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <functional>

@@ -6,7 +6,8 @@
 #include <actswap/run/allocations.h>
 #include <actswap/run/random_numbers.h>
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <algorithm>
 

@@ -3,7 +3,8 @@
 #include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/joint_fit.h>
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <chrono>

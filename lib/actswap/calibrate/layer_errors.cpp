@@ -1,7 +1,7 @@
 #include <actswap/calibrate/difference.h>
 #include <actswap/calibrate/layer_errors.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <numeric>

@@ -4,7 +4,7 @@
 #include <actswap/calibrate/move_input.h>
 #include <actswap/graph/model.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 #include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/patches.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <utility>

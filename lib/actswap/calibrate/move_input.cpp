@@ -1,6 +1,6 @@
 #include <actswap/calibrate/move_input.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <cstdint>
 #include <vector>

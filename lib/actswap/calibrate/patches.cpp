@@ -1,6 +1,6 @@
 #include <actswap/calibrate/patches.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <ATen/CPUGeneratorImpl.h>
 

@@ -1,7 +1,7 @@
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/square.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

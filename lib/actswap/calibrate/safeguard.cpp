@@ -5,7 +5,7 @@
 #include <actswap/run/compare.h>
 #include <actswap/run/model_run.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <utility>

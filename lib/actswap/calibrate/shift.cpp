@@ -1,6 +1,6 @@
 #include <actswap/calibrate/shift.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 #include <actswap/calibrate/shift_refinement.h>
 #include <actswap/calibrate/shift_step.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cstdint>

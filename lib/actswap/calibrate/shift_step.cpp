@@ -1,7 +1,7 @@
 #include <actswap/calibrate/shift_step.h>
 #include <actswap/calibrate/square.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 namespace actswap {
 

@@ -4,7 +4,8 @@
 #include <actswap/graph/blend.h>
 #include <actswap/graph/walk.h>
 
-#include <torch/torch.h>
+#include <torch/jit.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include <actswap/calibrate/square.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cstdint>

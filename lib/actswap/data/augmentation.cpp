@@ -2,7 +2,7 @@
 #include <actswap/data/augmentation.h>
 #include <actswap/data/random.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <charconv>

@@ -12,7 +12,7 @@
 #include <actswap/graph/insert.h>
 #include <actswap/graph/walk.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <functional>

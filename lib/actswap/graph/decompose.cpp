@@ -3,6 +3,7 @@
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
+#include <torch/jit.h>
 
 namespace actswap {
 

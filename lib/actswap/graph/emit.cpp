@@ -1,6 +1,7 @@
 #include <actswap/graph/emit.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
+#include <torch/jit.h>
 #include <torch/script.h>
 
 namespace actswap {

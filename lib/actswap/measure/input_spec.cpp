@@ -4,7 +4,8 @@
 #include <actswap/measure/input_spec.h>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <array>

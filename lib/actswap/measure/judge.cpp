@@ -6,7 +6,7 @@
 #include <actswap/run/model_run.h>
 #include <actswap/train/losses.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <map>
 

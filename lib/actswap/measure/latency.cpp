@@ -5,7 +5,7 @@
 #include <actswap/measure/timed_runs.h>
 #include <actswap/run/model_run.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 namespace actswap {
 

@@ -4,7 +4,7 @@
 #include <actswap/run/compare.h>
 #include <actswap/train/losses.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 #include <sstream>

@@ -2,7 +2,7 @@
 #include <actswap/measure/score.h>
 #include <actswap/train/losses.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 

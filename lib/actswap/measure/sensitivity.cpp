@@ -2,7 +2,7 @@
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/sensitivity.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,6 +5,7 @@
 #include <actswap/measure/site_gain.h>
 #include <actswap/run/observed_model.h>
 
+#include <torch/jit.h>
 #include <torch/script.h>
 
 #include <algorithm>

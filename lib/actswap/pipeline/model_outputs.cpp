@@ -7,7 +7,7 @@
 #include <actswap/train/losses.h>
 #include <actswap/train/trainable.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <numeric>

@@ -4,7 +4,7 @@
 #include <actswap/calibrate/square.h>
 #include <actswap/prune/layer_sums.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <limits>
 #include <utility>

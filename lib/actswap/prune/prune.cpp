@@ -10,7 +10,7 @@
 #include <actswap/prune/prune.h>
 #include <actswap/prune/survey.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <chrono>

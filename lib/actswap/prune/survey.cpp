@@ -4,7 +4,7 @@
 #include <actswap/prune/layer_sums.h>
 #include <actswap/prune/survey.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <map>

@@ -1,6 +1,6 @@
 #include <actswap/run/compare.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <sstream>

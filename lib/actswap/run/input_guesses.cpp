@@ -3,7 +3,7 @@
 #include <actswap/run/input_guesses.h>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 #include <actswap/run/random_numbers.h>
 
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <chrono>
 #include <ctime>

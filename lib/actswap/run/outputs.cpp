@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/run/outputs.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <utility>

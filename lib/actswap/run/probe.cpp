@@ -3,7 +3,7 @@
 #include <actswap/run/model_run.h>
 #include <actswap/run/probe.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <utility>
 

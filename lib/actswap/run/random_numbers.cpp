@@ -1,7 +1,7 @@
 #include <actswap/run/random_numbers.h>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <mutex>
 

@@ -9,7 +9,7 @@
 #include <actswap/run/random_numbers.h>
 #include <actswap/train/batch_loss.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/train/losses.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <sstream>
 #include <utility>
@@ -99,7 +99,7 @@ torch::Tensor cross_entropy(const torch::Tensor& output, const torch::Tensor& ta
   expect_logits(output, class_dim, "cross-entropy");
   const auto logits = output.movedim(class_dim, 1);
   expect_classes(logits, target);
-  return torch::nn::functional::cross_entropy(logits, target.to(torch::kInt64));
+  return torch::cross_entropy_loss(logits, target.to(torch::kInt64));
 }
 
 torch::Tensor mean_squared_error(const torch::Tensor& output, const torch::Tensor& target) {

@@ -4,7 +4,7 @@
 #include <actswap/train/losses.h>
 #include <actswap/train/output_form.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,7 +5,8 @@
 #include <actswap/train/trainable.h>
 #include <actswap/train/training.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <chrono>

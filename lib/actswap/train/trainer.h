@@ -12,6 +12,7 @@
 #include <actswap/train/output_form.h>
 
 #include <torch/script.h>
+#include <torch/utils.h>
 
 #include <cstdint>
 #include <functional>

@@ -1,7 +1,7 @@
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/training_safeguard.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <limits>

@@ -4,7 +4,7 @@
 #include <actswap/run/random_numbers.h>
 #include <actswap/train/training.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <chrono>
