@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Prepares this machine and builds: scripts/setup.sh [--no-build]
+# Prepares this machine and builds: scripts/setup.sh [--command] [--no-build]
 #
 # Installs the Debian packages that are missing, puts LibTorch 2.13 (the CPU build of the Python wheel) into build/venv unless
 # ACTSWAP_LIBTORCH or CMAKE_PREFIX_PATH names another one, and builds into build/release. Run it again at any time.
+#
+#   --command             installs and builds what the command `actswap` needs, and no tests; a later run without it goes on
+#                         from there and compiles nothing twice
+#   --no-build            builds nothing
 #
 #   ACTSWAP_LIBTORCH      a LibTorch folder to use instead of the wheel
 #   ACTSWAP_TORCH_INDEX   the extra package index asked for the CPU wheel
@@ -10,15 +14,17 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=yes
+preset=ci
 for argument in "$@"; do
   case "$argument" in
+    --command) preset=command ;;
     --no-build) build=no ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
-    *) echo "setup.sh: unknown argument '$argument'; it knows --no-build" >&2; exit 2 ;;
+    -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
+    *) echo "setup.sh: unknown argument '$argument'; it knows --command and --no-build" >&2; exit 2 ;;
   esac
 done
 
-say() { echo "setup: $*" >&2; }
+say() { printf 'setup %4d s: %s\n' "$SECONDS" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
@@ -28,8 +34,14 @@ install_packages() {
   command -v dpkg-query >/dev/null ||
     fail "this is not a Debian or Ubuntu system; install the packages named in scripts/setup.sh by hand, then build with cmake --preset ci"
   local missing=() package
-  for package in cmake ninja-build g++ ccache libcli11-dev libspdlog-dev libgtest-dev libbenchmark-dev libhwy-dev \
-    nlohmann-json3-dev zlib1g-dev libssl-dev libseccomp-dev libjpeg-dev libpng-dev libwebp-dev dataset-fashion-mnist python3 python3-venv; do
+  local wanted=(cmake ninja-build g++ ccache libcli11-dev libspdlog-dev libhwy-dev nlohmann-json3-dev zlib1g-dev libssl-dev
+    libseccomp-dev libjpeg-dev libpng-dev libwebp-dev dataset-fashion-mnist python3 python3-venv)
+  local tools=(clang)
+  if [ "$preset" = ci ]; then
+    wanted+=(libgtest-dev libbenchmark-dev)
+    tools+=(clang-format clang-tidy)
+  fi
+  for package in "${wanted[@]}"; do
     # A tool that is on the path from elsewhere (a newer CMake, say) serves as well.
     case "$package" in
       cmake | ccache | g++ | python3) command -v "$package" >/dev/null && continue ;;
@@ -39,7 +51,7 @@ install_packages() {
     installed "$package" || missing+=("$package")
   done
   local tool
-  for tool in clang clang-format clang-tidy; do
+  for tool in "${tools[@]}"; do
     command -v "$tool-19" >/dev/null || installed "$tool-19" && continue
     # Where apt has no version 19, the distribution's own serves.
     installed "$tool" && ! in_apt "$tool-19" && continue
@@ -56,16 +68,16 @@ install_packages() {
   say "installing ${missing[*]}"
   "${as_root[@]}" apt-get update -q >&2 ||
     fail "apt-get update failed; without network, install these packages another way: ${missing[*]}"
-  local wanted=()
+  local available=()
   for package in "${missing[@]}"; do
     case "$package" in
       clang*-19) in_apt "$package" || package="${package%-19}"; installed "$package" && continue ;;
     esac
-    wanted+=("$package")
+    available+=("$package")
   done
-  [ "${#wanted[@]}" -gt 0 ] || return 0
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}" >&2 ||
-    fail "apt-get could not install: ${wanted[*]}"
+  [ "${#available[@]}" -gt 0 ] || return 0
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${available[@]}" >&2 ||
+    fail "apt-get could not install: ${available[*]}"
 }
 
 torch_version() { build/venv/bin/python -c 'import torch; print(torch.__version__)' 2>/dev/null; }
@@ -87,7 +99,8 @@ install_libtorch() {
   if [ ! -x build/venv/bin/python ]; then
     python3 -m venv build/venv || fail "python3 -m venv failed; is python3-venv installed?"
   fi
-  local pip=(build/venv/bin/python -m pip install --retries 1 --timeout 30 --disable-pip-version-check -q)
+  # Python compiles what it imports; all of PyTorch takes half a minute.
+  local pip=(build/venv/bin/python -m pip install --no-compile --retries 1 --timeout 30 --disable-pip-version-check -q)
   local index="${ACTSWAP_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}"
   say "installing the CPU build of PyTorch 2.13 into build/venv (about 200 MB)"
   # The machine's own indexes first: a mirror may hold the CPU wheel, and then nothing else need be reachable.
@@ -99,15 +112,26 @@ install_libtorch() {
   fi
 }
 
-install_packages
-install_libtorch
-if [ "$build" = yes ]; then
+configure() {
   # clang reads LibTorch's precompiled header in a third of gcc's time.
   if [ -z "${CXX:-}" ] && command -v clang++-19 >/dev/null; then
     export CXX=clang++-19 CC=clang-19
   fi
-  options=()
+  local options=()
   [ -z "${ACTSWAP_LIBTORCH:-}" ] || options+=("-DCMAKE_PREFIX_PATH=$ACTSWAP_LIBTORCH")
-  cmake --preset ci "${options[@]}" >&2
-  cmake --build --preset ci >&2
+  cmake --preset "$preset" "${options[@]}" >&2
+}
+
+say "looking for Debian packages"
+install_packages
+say "looking for LibTorch"
+install_libtorch
+[ "$build" = yes ] || exit 0
+# A folder that was configured for the tests as well builds the same command.
+if [ "$preset" = ci ] || [ ! -f build/release/build.ninja ]; then
+  say "configuring build/release"
+  configure
 fi
+say "building"
+NINJA_STATUS="${NINJA_STATUS:-[%f/%t, %e s] }" cmake --build --preset "$preset" >&2
+say "done"

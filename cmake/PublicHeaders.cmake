@@ -1,0 +1,21 @@
+# The headers for users: those that a program reaches from actswap/actswap.h.
+#   actswap_public_headers(LIB RESULT): paths relative to LIB, the folder that holds actswap/
+cmake_minimum_required(VERSION 3.25)
+
+function(actswap_public_headers lib result)
+  set(pending actswap/actswap.h)
+  set(headers "")
+  while(pending)
+    list(POP_FRONT pending header)
+    if(header IN_LIST headers)
+      continue()
+    endif()
+    list(APPEND headers ${header})
+    file(STRINGS ${lib}/${header} lines REGEX "^#include <actswap/[^>]+>")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^#include <([^>]+)>.*" "\\1" included "${line}")
+      list(APPEND pending ${included})
+    endforeach()
+  endwhile()
+  set(${result} ${headers} PARENT_SCOPE)
+endfunction()
