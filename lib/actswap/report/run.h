@@ -65,6 +65,7 @@ struct Run {
   std::optional<PartialSwap> partial = {};      ///< the search that the plan was made by
   std::optional<Calibration> calibration = {};
   std::optional<PruneRecord> pruning = {};
+  std::vector<std::string> warnings = {};  ///< what looked wrong, a sentence each
   std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;
   TrainOptions train;
