@@ -44,7 +44,7 @@ SUBSTITUTIONS = [
     ("docs/guide.md", "/usr/share/datasets/fashion-mnist", "{scratch}/fashion-mnist", f"the first {EXAMPLES} examples"),
 ]
 # Options in the pages that are those of other programs.
-OTHER_OPTIONS = {"--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
+OTHER_OPTIONS = {"--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--logdir", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
 PAGES = ("README.md", "docs/guide.md", "docs/faq.md")
 CHECKED = (*PAGES, "docs/limitations.md", "docs/formats.md", "docs/pruning.md", "docs/recovery.md", "docs/install.md", "SECURITY.md", "CONTRIBUTING.md")
 
@@ -137,7 +137,7 @@ class Runner:
 
     def __init__(self, options: argparse.Namespace, page: str, scratch: Path, problems: Problems):
         self.page, self.scratch, self.problems = page, scratch, problems
-        self.command, self.examples, self.full = options.command, options.examples, options.full
+        self.command, self.examples, self.full = options.command, options.examples.resolve(), options.full
         self.used = set()
         programs = scratch / "bin"
         programs.mkdir()

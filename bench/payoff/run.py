@@ -6,7 +6,8 @@
 Each network is made by timm with random weights: the time does not depend on them. It is traced, swapped by `actswap convert` without
 data, and both files are timed in turn on one thread: by `actswap bench` (LibTorch, plain, frozen and optimized), and in ONNX Runtime.
 Each network is a line of docs/payoff/results.jsonl; what is there is not measured again (--redo). bench/published/front_page.py makes
-docs/payoff.md, the tables of README.md and its picture of them. timm comes with bench/zoo/setup.sh.
+docs/payoff.md, the tables of README.md and its picture of them. timm comes with bench/zoo/setup.sh. On a
+machine that does other work, `chrt -f 5 bench/payoff/run.py` takes a processor for itself.
 """
 
 import argparse
@@ -35,8 +36,11 @@ NETWORKS = {
 
 
 def traced(name: str, into: Path) -> None:
-    import timm
     import torch
+    from common.vision import declare_operators
+
+    _operators = declare_operators()
+    import timm
 
     model, activation = NETWORKS[name]
     torch.manual_seed(0)
@@ -79,7 +83,7 @@ def measured(name: str, options: argparse.Namespace) -> dict:
     run([options.command, "convert", original, "-o", export, "--to", "relu", "--source", "mish,silu,gelu,hardswish", "-q"], 2)
     rows = in_libtorch(options.command, [original, export], options.rounds)
     rows[ONNX] = in_onnx_runtime([original, export], options.seconds)
-    return {"network": name, "runtimes": rows, "processors": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "commit": commit()}
+    return {"network": name, "runtimes": rows, "processors": os.cpu_count(), "realtime": os.sched_getscheduler(0) == os.SCHED_FIFO, "load": round(os.getloadavg()[0], 1), "commit": commit()}
 
 
 def read_options() -> argparse.Namespace:

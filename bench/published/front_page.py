@@ -15,7 +15,7 @@ import packages
 
 ROOT = packages.ROOT
 SCRIPT = "bench/published/front_page.py"
-RUNTIMES = ("plain", "frozen", "ONNX Runtime")  # of README
+RUNTIMES = ("plain", "optimized", "ONNX Runtime")  # of README
 TITLES = {"plain": "LibTorch", "frozen": "LibTorch, frozen", "optimized": "LibTorch, optimized", "ONNX Runtime": "ONNX Runtime"}
 TO_RELU = "to ReLU"
 
@@ -72,6 +72,7 @@ def payoff_page(rows: list) -> str:
     if not rows:
         raise SystemExit(f"{SCRIPT}: there are no results in docs/payoff; run bench/payoff/run.py")
     processors, loads, commits = ({str(row[key]) for row in rows} for key in ("processors", "load", "commit"))
+    priority = ", but the measurement had a processor for itself (`chrt -f`)" if all(row["realtime"] for row in rows) else ""
     return "\n".join(
         [
             "# When a swap pays",
@@ -82,7 +83,7 @@ def payoff_page(rows: list) -> str:
             "`actswap inspect model.pt --input 1x3x224x224 --pays` measures the same of your model.",
             "",
             f"Written by `{SCRIPT}` from `docs/payoff/results.jsonl`, which `bench/payoff/run.py` measures. {', '.join(sorted(processors))} cores; the",
-            f"load at the end of each measurement was {', '.join(sorted(loads, key=float))}. Made at {', '.join(sorted(commits))}.",
+            f"load was {' to '.join([min(loads, key=float), max(loads, key=float)])}{priority}. Made at {', '.join(sorted(commits))}.",
             "",
             *payoff_table(rows, tuple(TITLES)),
         ]

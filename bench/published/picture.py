@@ -6,13 +6,15 @@ from html import escape
 from methods import CALIBRATED, LATENCY, ORIGINAL, SWAP_ALONE, TRAINED
 
 LINE, TOP, FOOT = 40, 52, 34
-NAMES, TRACK, GAP = 176, 216, 72  # widths
-WIDTH = 2 * (NAMES + TRACK) + GAP
+NAMES, RIGHT_NAMES, TRACK, GAP = 176, 148, 216, 72  # widths
+WIDTH = NAMES + RIGHT_NAMES + 2 * TRACK + GAP + 116
+MOST = 1.3  # of the original's time, that there is room for
+LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
 # Blue and orange can be told apart in both schemes, and by those who see few colours.
 STYLE = """text{font:13px system-ui,sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.head{font-weight:600}.track{fill:#d8dee4}
-.calibrated{fill:#0969da}.trained{fill:none;stroke:#bc4c00;stroke-width:3}.before{fill:#8c959f}.after{fill:#0969da}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.track{fill:#30363d}.calibrated,.after{fill:#4493f8}
-.trained{stroke:#f0883e}.before{fill:#656c76}}"""
+.calibrated{fill:#0969da}.trained{fill:none;stroke:#bc4c00;stroke-width:3}.onnx{fill:#bc4c00}
+@media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.track{fill:#30363d}.calibrated{fill:#4493f8}
+.trained{stroke:#f0883e}.onnx{fill:#f0883e}}"""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,7 @@ class Recovery:
 @dataclass(frozen=True)
 class Time:
     name: str
-    before: float  # ms
-    after: float
+    runtimes: dict  # by name: the original's ms, and the ratio of the export's to it
 
 
 def recoveries(cases: list) -> list:
@@ -50,14 +51,17 @@ def recoveries(cases: list) -> list:
 
 
 def times(cases: list, rows: list) -> list:
-    """Of the published networks where it was measured, then of the networks of bench/payoff: in LibTorch, on one thread."""
+    """Of the published networks where it was measured, then of the networks of bench/payoff: on one thread."""
     found = []
     for case in cases:
-        for entry in case.rows.get(LATENCY + CALIBRATED, {}).get("latency", []):
-            if entry["runtime"] == "LibTorch" and entry["threads"] == 1 and "error" not in entry:
-                found.append(Time(case.network.title.split(",")[0], entry["original_ms"], entry["export_ms"]))
-    plain = [(row["network"], row["runtimes"]["plain"]) for row in rows]
-    return found + [Time(name, entry["original_ms"], entry["original_ms"] * entry["ratio"]) for name, entry in plain]
+        entries = case.rows.get(LATENCY + CALIBRATED, {}).get("latency", [])
+        known = {entry["runtime"]: (entry["original_ms"], entry["ratio"]) for entry in entries if entry["threads"] == 1 and "error" not in entry}
+        if known:
+            found.append(Time(f"{case.network.title.split(',')[0]}, {case.case.title.removesuffix(' to ReLU')}", known))
+    for row in rows:
+        measured = {LIBTORCH: row["runtimes"]["plain"], ONNX_RUNTIME: row["runtimes"][ONNX_RUNTIME]}
+        found.append(Time(row["network"], {name: (entry["original_ms"], entry["ratio"]) for name, entry in measured.items() if "error" not in entry}))
+    return found
 
 
 def recovery_line(entry: Recovery, left: int, y: int) -> list:
@@ -72,12 +76,16 @@ def recovery_line(entry: Recovery, left: int, y: int) -> list:
 
 
 def time_line(entry: Time, left: int, y: int) -> list:
-    at, share = left + NAMES, entry.after / entry.before
+    at = left + RIGHT_NAMES
+    values = ", ".join(f"{name} {before:.3g} → {before * share:.3g} ms" for name, (before, share) in entry.runtimes.items())
     name, _, activation = entry.name.partition(", ")
-    return [f'<text x="{left}" y="{y + 6}">{escape(name)}</text>', f'<text class="small" x="{left}" y="{y + 20}">{escape(activation)}</text>',
-            f'<text class="small" x="{at}" y="{y + 20}">{entry.before:.3g} ms → {entry.after:.3g} ms ({share:.2f})</text>',
-            f'<rect class="before" x="{at}" y="{y - 5}" width="{TRACK * min(1.0, 1 / share):.1f}" height="5"/>',
-            f'<rect class="after" x="{at}" y="{y + 1}" width="{TRACK * min(1.0, share):.1f}" height="5"/>']  # fmt: skip
+    parts = [f'<text x="{left}" y="{y + 6}">{escape(name)}</text>', f'<text class="small" x="{left}" y="{y + 20}">{escape(activation)}</text>',
+             f'<text class="small" x="{at}" y="{y + 20}">{escape(values)}</text>',
+             f'<rect class="track" x="{at}" y="{y - 5}" width="{TRACK}" height="12" rx="2"/>']  # fmt: skip
+    for place, style, runtime in ((y - 5, "calibrated", LIBTORCH), (y + 1, "onnx", ONNX_RUNTIME)):
+        if runtime in entry.runtimes:
+            parts.append(f'<rect class="{style}" x="{at}" y="{place}" width="{TRACK * min(MOST, entry.runtimes[runtime][1]):.1f}" height="6"/>')
+    return parts
 
 
 def svg(recovered: list, timed: list) -> str:
@@ -88,8 +96,9 @@ def svg(recovered: list, timed: list) -> str:
              f"<style>{STYLE}</style>", '<text class="head" x="0" y="18">What comes back after a swap to ReLU</text>',
              f'<text class="small" x="{NAMES}" y="36">swap alone</text>',
              f'<text class="small" x="{NAMES + TRACK}" y="36" text-anchor="end">original</text>',
-             f'<text class="head" x="{right}" y="18">Time of a forward, before and after</text>',
-             f'<text class="small" x="{right + NAMES}" y="36">LibTorch, one thread</text>']  # fmt: skip
+             f'<text class="head" x="{right}" y="18">What is left of the time of a forward</text>',
+             f'<text class="small" x="{right + RIGHT_NAMES}" y="36">0</text>',
+             f'<text class="small" x="{right + RIGHT_NAMES + TRACK}" y="36" text-anchor="end">original</text>']  # fmt: skip
     for number, entry in enumerate(recovered):
         parts += recovery_line(entry, 0, TOP + LINE * number)
     for number, entry in enumerate(timed):
@@ -100,8 +109,8 @@ def svg(recovered: list, timed: list) -> str:
 
 def legend(y: int, has_training: bool, right: int) -> list:
     parts = [f'<rect class="calibrated" x="0" y="{y - 9}" width="14" height="10" rx="2"/><text class="small" x="20" y="{y}">calibrated, no labels</text>',
-             f'<rect class="before" x="{right}" y="{y - 9}" width="14" height="5"/><text class="small" x="{right + 20}" y="{y}">before</text>',
-             f'<rect class="after" x="{right + 80}" y="{y - 5}" width="14" height="5"/><text class="small" x="{right + 100}" y="{y}">after</text>']  # fmt: skip
+             f'<rect class="calibrated" x="{right}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 20}" y="{y}">LibTorch</text>',
+             f'<rect class="onnx" x="{right + 90}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 110}" y="{y}">ONNX Runtime, one thread</text>']  # fmt: skip
     if has_training:
         parts.append(f'<path class="trained" d="M160 {y - 11}v14"/><text class="small" x="170" y="{y}">then trained, no labels</text>')
     return parts
