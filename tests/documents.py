@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FASHION_MNIST = Path(os.environ.get("ACTSWAP_FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
-EXAMPLES = 192  # of Fashion-MNIST, in place of 60000
+EXAMPLES = 320  # of Fashion-MNIST, in place of 60000
 SKIPPED = 77  # exit code of ctest's skipped tests, and of examples/onnx/export.py without onnxruntime
 SECONDS = 300  # that a block may take on a busy machine
 
@@ -43,7 +43,7 @@ SUBSTITUTIONS = [
     ("README.md", "tests/run.sh", ":", "it runs this test"),
     ("docs/guide.md", "/usr/share/datasets/fashion-mnist", "{scratch}/fashion-mnist", f"the first {EXAMPLES} examples"),
     ("docs/guide.md", "timeout -s INT 4 actswap", "interrupt long.pt.run/run.json actswap", "a slow machine has not begun after 4 seconds"),
-    ("docs/guide.md", "--epochs 0.5", "--epochs 40", "a quick machine has finished"),
+    ("docs/guide.md", "--epochs 0.5", "--epochs 10", "a quick machine has finished"),
 ]
 # Options in the pages that are those of other programs.
 OTHER_OPTIONS = {"--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--logdir", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
