@@ -1,29 +1,22 @@
 #!/usr/bin/env bash
-# Writes the API reference into build/api/html, by Doxygen: of the headers that lib/actswap/actswap.h includes, and of those that
-# these include. Ends with an error where Doxygen finds anything amiss. Installs Doxygen by apt-get where it is missing.
+# Writes the API reference into build/api/html, by Doxygen: of the headers for users, those that actswap/actswap.h reaches. Ends with an
+# error where Doxygen finds anything amiss. Installs Doxygen by apt-get where it is missing; with --if-installed it ends with 77 there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-fail() { echo "api.sh: $*" >&2; exit 1; }
-
 if ! command -v doxygen > /dev/null; then
+  if [ "${1:-}" = --if-installed ]; then
+    echo "api.sh: doxygen is not installed" >&2
+    exit 77
+  fi
   as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-  "${as_root[@]}" apt-get install -y -q --no-install-recommends doxygen >&2 || fail "apt-get could not install doxygen"
+  "${as_root[@]}" apt-get install -y -q --no-install-recommends doxygen >&2 ||
+    { echo "api.sh: apt-get could not install doxygen" >&2; exit 1; }
 fi
 
-declare -A known=()
-waiting=(actswap/actswap.h)
-while [ "${#waiting[@]}" -gt 0 ]; do
-  header="${waiting[0]}"
-  waiting=("${waiting[@]:1}")
-  [ -z "${known[$header]:-}" ] || continue
-  known[$header]=yes
-  mapfile -t included < <(sed -n 's|^#include <\(actswap/[^>]*\)>.*|\1|p' "lib/$header")
-  waiting+=("${included[@]}")
-done
-
+rm -rf build/api
 mkdir -p build/api
-rm -rf build/api/html
-{ cat docs/Doxyfile; echo "INPUT = $(printf 'lib/%s ' "${!known[@]}" | tr ' ' '\n' | sort | tr '\n' ' ')"; } | doxygen -
+cmake -DOUTPUT=build/api/Doxyfile -P docs/doxygen_input.cmake
+doxygen build/api/Doxyfile
 echo "build/api/html/index.html"

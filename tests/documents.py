@@ -34,7 +34,7 @@ TINY = "torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, 2), torch.nn.BatchNorm2d(8)
 
 # page, what stands there, what is run instead, why
 SUBSTITUTIONS = [
-    ("README.md", "scripts/setup.sh && ", "", "this build is there"),
+    ("README.md", "scripts/setup.sh --command && ", "", "this build is there"),
     ("README.md", 'export PATH="$PWD/build/release/bin:$PATH"', "true", "so is its command"),
     ("README.md", "import torch\n", f"import torch\ntorch.manual_seed(0)\nmodel = {TINY}\n", "the reader has a model"),
     ("README.md", "1, 3, 224, 224", "1, 3, 32, 32", "a small one"),
