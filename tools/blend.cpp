@@ -59,6 +59,7 @@ int run(const CommonOptions& common, Options& options) {
   request.exporting.overwrites_original = options.exporting.force;
   if (!options.calibrate.empty()) {
     request.calibration_data = read_data("--calibrate", options.calibrate, model, options.data);
+    warn_of_normalisation("--calibrate", model, *request.calibration_data);
     catch_signals();
   }
   const auto file =

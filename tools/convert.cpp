@@ -84,6 +84,7 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
   ConvertCallbacks callbacks;
   callbacks.on_phases = [&](const std::vector<RunPhase>& phases) { display.plan(phases); };
   callbacks.on_message = [&](const std::string& text) { display.message(text); };
+  callbacks.on_warning = [&](const std::string& text) { display.warning(text); };
   callbacks.on_calibrated_site = [&](std::size_t done, std::size_t count) {
     display.count("calibrate", static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
   };
@@ -193,9 +194,14 @@ void add_recipe_flags(CLI::App& app, ConvertRequest& request) {
   begin_group(app, "Recipe and calibration",
               "actswap convert net.pt -o relu.pt --calibrate inputs.pt --calibrate-inputs 512");
   add_word(app, "--recipe", request.recipe, unless_auto(parse_recipe), "auto",
-           "calibrated: fit the swapped model to the original without labels, then train at t = 1; "
-           "ramp: let t rise while training; calibrated-ramp: move in with t what the fit changed; "
-           "hard: train at t = 1; auto: calibrated, or one with a ramp where you describe a ramp");
+           "How the model gets to the new functions. calibrated: fit the swapped model to the "
+           "original without labels, then train it, if there are training data; the best or level "
+           "with the best on all tasks that were measured. ramp: no fit; the blend t rises from 0 "
+           "to 1 while the model trains; for layers that a calibration cannot fit, or a deep model "
+           "without normalisation. calibrated-ramp: fit, and move in with t what the fit changed; "
+           "where training must not jump. hard: no fit; swap at once, then train; the baseline. "
+           "auto: calibrated, or one with a ramp where you describe a ramp")
+      ->check(one_of({"auto", "calibrated", "ramp", "calibrated-ramp", "hard"}));
   add_calibration_flags(app, request.calibration);
   add_number(app, "--seed", request.seed, TrainOptions().seed,
              "Draw the inputs to calibrate on, the order of the data, augmentation and dropout by "
@@ -240,7 +246,8 @@ void add_training_flags(CLI::App& app, Options& options) {
                  "cross-entropy (default: where the labels fit, otherwise as the values tell; for "
                  "distil without labels 1)");
   add_word(app, "--optimizer", train.optimizer, parse_optimizer, to_string(defaults.optimizer),
-           "Step by adamw or sgd");
+           "Step by this optimizer")
+      ->check(one_of({"adamw", "sgd"}));
   add_word(
       app, "--lr", train.learning_rate, LearningRate::parse, "search or calibrated",
       "Peak learning rate: a number, or one like 0.001rms, a share of each parameter's size; "
@@ -292,7 +299,8 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
               "actswap convert net.pt -o relu.pt --train train.pt --epochs 4 --curve cosine "
               "--ramp-end 2");
   add_word(app, "--curve", ramp.curve, parse_curve, "linear",
-           "Let t rise by this curve: linear, cosine, cubic, step");
+           "Let t rise by this curve; step: jump at the end")
+      ->check(one_of({"linear", "cosine", "cubic", "step"}));
   add_number(app, "--ramp-begin", ramp.begin, 0.0, "Let t leave 0 here")->check(at_least(0));
   app.add_option("--ramp-end", ramp.end, "Let t reach 1 here (default: 0.3 of the epochs)")
       ->check(at_least(0));
@@ -304,7 +312,8 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
       ->check(one_of({"epochs", "steps"}));
   add_word(app, "--order", ramp.order, parse_site_order, "together",
            "Move the sites together, or one after another: forward, backward, sensitivity (that "
-           "whose swap costs least first)");
+           "whose swap costs least first)")
+      ->check(one_of({"together", "forward", "backward", "sensitivity"}));
   app.add_option("--bound", ramp.bound,
                  "Let the ramp wait, or go back, while the validation metric is worse than the "
                  "original's by more than this (without labels: the relative error)")
@@ -355,7 +364,8 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
       ->check(between(0, 1));
   add_word(app, "--agreement", request.agreement, unless_auto(parse_agreement_measure), "auto",
            "Measure that agreement as same-prediction (classes), cosine (embeddings) or error (1 - "
-           "relative error of all outputs); auto: by what the model gives");
+           "relative error of all outputs); auto: by what the model gives")
+      ->check(one_of({"auto", "same-prediction", "cosine", "error"}));
   add_number(app, "--sensitivity-examples", request.sensitivity_examples,
              ConvertOptions().sensitivity_examples,
              "For these plans: measure the swap of each site on this many examples of --val (with "

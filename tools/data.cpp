@@ -61,10 +61,13 @@ std::shared_ptr<Dataset> read_data(const std::string& option, const std::string&
                                    const Model& model, const DataOptions& options) {
   const auto data = load_data(spec, argument_names(model.module), options);
   log_info(option + ": " + data->description());
-  if (const auto doubt = doubt_normalisation(model, *data, options)) {
+  return data;
+}
+
+void warn_of_normalisation(const std::string& option, const Model& model, const Dataset& data) {
+  if (const auto doubt = doubt_normalisation(model, data)) {
     log_warning(option + ": " + *doubt);
   }
-  return data;
 }
 
 }  // namespace actswap::tool

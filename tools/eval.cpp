@@ -23,6 +23,7 @@ struct Options {
 int run(const CommonOptions& common, const Options& options) {
   auto model = load(options.model);
   const auto data = read_data("--data", options.data, model, options.data_options);
+  warn_of_normalisation("--data", model, *data);
   const auto result = evaluate(model.module, *data, options.batch_size);
   if (common.json) {
     const nlohmann::ordered_json json = {

@@ -1,9 +1,10 @@
 // Writes what is made of the definitions of the options: actswap_generate FOLDER. The source of the
-// text that the program holds, the manual pages, the completions.
+// text that the program holds, the manual pages, the completions, the reference in docs/.
 #include "command.h"
 #include "describe.h"
 #include "text/completion.h"
 #include "text/man.h"
+#include "text/markdown.h"
 
 #include <cstdio>
 #include <exception>
@@ -30,6 +31,7 @@ void write_all(const std::filesystem::path& folder) {
   write(folder / "completion/actswap", completion(command, "bash"));
   write(folder / "completion/_actswap", completion(command, "zsh"));
   write(folder / "completion/actswap.fish", completion(command, "fish"));
+  write(folder / "commands.md", reference_page(command));
   write(folder / "command_text.cpp", as_source(command));
 }
 

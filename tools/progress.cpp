@@ -139,4 +139,9 @@ void ProgressDisplay::message(const std::string& text) {
   log_info(text);
 }
 
+void ProgressDisplay::warning(const std::string& text) {
+  clear();
+  log_warning(text);
+}
+
 }  // namespace actswap::tool

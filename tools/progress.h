@@ -31,6 +31,7 @@ class ProgressDisplay {
   void step(const std::string& phase, const Progress& progress);
   void epoch(const std::string& phase, const EpochRecord& epoch);
   void message(const std::string& text);
+  void warning(const std::string& text);
   /// So many of all are done.
   void count(const std::string& phase, std::int64_t done, std::int64_t all);
   /// Takes the bar away, before results are printed.

@@ -30,8 +30,10 @@ int run(const CommonOptions& common, Options& options) {
   const auto the_plan = make_plan(model, options.plan);
   auto& request = options.request;
   request.validation_data = read_data("--val", options.validation, model, options.data);
+  warn_of_normalisation("--val", model, *request.validation_data);
   if (!options.calibrate.empty()) {
     request.calibration_data = read_data("--calibrate", options.calibrate, model, options.data);
+    warn_of_normalisation("--calibrate", model, *request.calibration_data);
     request.calibration = options.calibration.resolved(/*is_trained=*/false);
   }
   request.timing_inputs = make_inputs(options.inputs, model.module);

@@ -56,10 +56,12 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request);
 
 /// --mean, --deviation, --inputs, --target, --limit; --resize, --crop, --interpolation, --grey.
 void add_data_flags(CLI::App& app, DataOptions& options);
-/// Reads the data that `option` names, logs how, and warns where the model seems to expect inputs
-/// that are normalised in another way.
+/// Reads the data that `option` names, and logs how.
 std::shared_ptr<Dataset> read_data(const std::string& option, const std::string& spec,
                                    const Model& model, const DataOptions& options);
+/// Warns where the model seems to expect inputs that are normalised in another way. `convert` of
+/// the library does that itself.
+void warn_of_normalisation(const std::string& option, const Model& model, const Dataset& data);
 /// They have no effect without data: one of these options.
 Dependence data_flags_need(const std::vector<std::string>& on_any_of);
 

@@ -7,12 +7,14 @@ def table(head: list, lines: list) -> list:
     return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
 
 
-def put(page: Path, script: str, lines: list) -> None:
+def put(page: Path, script: str, lines: list, part: str = "") -> None:
     """Replaces what is between the script's marks; a page that is not there is made.
 
+    part: a name for the marks, where a script writes several parts of a page
     @throws SystemExit where the page has not each mark once
     """
-    begin, end = f"<!-- What follows is written by {script}. -->", f"<!-- That was written by {script}. -->"
+    what = f" ({part})" if part else ""
+    begin, end = f"<!-- What follows is written by {script}{what}. -->", f"<!-- That was written by {script}{what}. -->"
     text = page.read_text() if page.exists() else f"{begin}\n{end}\n"
     if text.count(begin) != 1 or text.count(end) != 1:
         found = f"{text.count(begin)} and {text.count(end)}"

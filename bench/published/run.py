@@ -4,7 +4,7 @@
     bench/published/run.py [NETWORK...]
 
 For each network it fetches the package with the weights, makes a TorchScript file and inputs without labels (networks/), retargets it in
-every way (methods.py), judges the outputs in PyTorch alone, and writes tables into docs/published.md (report.py). Each result is a
+every way (methods.py), judges the outputs in PyTorch alone, and writes tables into docs/published.md (report.py) and README.md (front_page.py). Each result is a
 line of docs/published/results.jsonl, with the commit that it was made at; what has one is not done again, so that Ctrl-C loses no more than
 what is running. --redo does it again. Weights, pictures and models stay in build/.
 
@@ -86,6 +86,7 @@ def check_short(name: str, results) -> list:
 def main() -> int:
     packages.enter_environment()
     sys.path.append(str(ROOT / "bench"))
+    import front_page
     import report
     from common.results import Results
 
@@ -101,6 +102,8 @@ def main() -> int:
             missing.append(name)
             print(f"run.py: {name} is left out: {error}", file=sys.stderr, flush=True)
     report.write(results.rows, options.page)
+    if not options.short:
+        front_page.write()
     if options.short and not missing:
         for problem in (problems := [problem for name in options.networks for problem in check_short(name, results)]):
             print(f"run.py: {problem}", file=sys.stderr)

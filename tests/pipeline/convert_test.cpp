@@ -389,6 +389,48 @@ TEST(Convert, WhereTheRecordGoesIsCheckedBeforeAnythingElse) {
   EXPECT_EQ(setting.scratch.list(), (std::vector<std::string>{"file", "other", "run"}));
 }
 
+/// A batch norm that has seen images of mean 0 and deviation 1, before a silu.
+Model trained_on_normalised_images() {
+  torch::jit::Module module("net");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_parameter("weight", torch::ones({10, 3}), false);
+  module.register_buffer("running_mean", torch::zeros({3}));
+  module.register_buffer("running_var", torch::ones({3}));
+  module.define(R"(
+def forward(self, x):
+  x = torch.batch_norm(x, None, None, self.running_mean, self.running_var, False, 0.1, 1e-5, False)
+  return torch.linear(torch.silu(x).mean([2, 3]), self.weight)
+)");
+  return {.module = module};
+}
+
+TEST(Convert, WarnsOfAForgottenNormalisation) {
+  const auto model = trained_on_normalised_images();
+  const ScratchFolder scratch;
+  const auto warnings_with = [&](double mean, double deviation) {
+    torch::manual_seed(1);
+    const auto images = torch::randn({32, 3, 8, 8}) * deviation + mean;
+    ConvertRequest request{.output = scratch / "out.pt", .run_directory = ""};
+    request.calibration_data =
+        std::make_shared<TensorDataset>(std::vector<torch::Tensor>{images}, torch::Tensor());
+    request.validation_data = request.calibration_data;  // the same data are a warning once
+    request.calibration.passes = 0;
+    std::vector<std::string> heard;
+    const auto run =
+        convert(model, plan(model, {}), request,
+                {.on_warning = [&](const std::string& text) { heard.push_back(text); }});
+    EXPECT_EQ(run.warnings, heard);
+    return run;
+  };
+  EXPECT_EQ(warnings_with(0.0, 1.0).warnings, std::vector<std::string>{});
+  const auto run = warnings_with(0.45, 0.225);
+  ASSERT_EQ(run.warnings.size(), 1U);
+  EXPECT_TRUE(run.warnings[0].starts_with("calibration data: the inputs are not scaled"))
+      << run.warnings[0];
+  EXPECT_NE(to_json(run).find(run.warnings[0].substr(0, 40)), std::string::npos);
+  EXPECT_NE(summary_table(run).find(run.warnings[0]), std::string::npos);
+}
+
 TEST(Convert, StopsWhenAsked) {
   Setting setting;
   int asked = 0;

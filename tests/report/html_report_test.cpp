@@ -196,6 +196,14 @@ TEST(HtmlReport, SaysHowTheRunStands) {
   EXPECT_TRUE(contains(html_report({run}), "The exported file was verified"));
 }
 
+TEST(HtmlReport, ShowsWarnings) {
+  auto run = full_run();
+  EXPECT_FALSE(contains(html_report({run}), "Warning:"));
+  run.record["warnings"] = {"training data: the inputs <are> not scaled", 7};
+  EXPECT_TRUE(contains(html_report({run}), "Warning: training data: the inputs &lt;are&gt; not"));
+  expect_well_formed(html_report({run}));
+}
+
 TEST(HtmlReport, ADoubtfulLatencyIsNoVerdict) {
   auto run = full_run();
   run.record["latency"]["exported"]["doubt"] = "other programs kept the processors busy";

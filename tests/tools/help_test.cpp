@@ -163,6 +163,43 @@ TEST_F(Completion, OffersSubcommandsOptionsAndWords) {
   EXPECT_TRUE(contains(offered({"actswap", "convert", ""}), "compopt -o default"));
   EXPECT_TRUE(contains(offered({"actswap", "convert", "-o", ""}), "compopt -o default"));
   EXPECT_TRUE(contains(offered({"actswap", "convert", "--run-dir", ""}), "compopt -o dirnames"));
+  EXPECT_TRUE(contains(offered({"actswap", "bench", "--input", ""}), "compopt -o default"));
+  EXPECT_TRUE(contains(offered({"actswap", "convert", "--curve", "c"}), " cosine cubic "));
+  EXPECT_TRUE(contains(offered({"actswap", "convert", "--recipe", "cal"}), " calibrated-ramp "));
+}
+
+// The help lists the words of an option, and the library reads each of them.
+TEST_F(Completion, EveryWordIsOneThatTheCommandTakes) {
+  const auto help =
+      std::regex_replace(run_here({"convert", "--help"}).out, std::regex("\\s+"), " ");
+  const std::regex option("(--[a-z-]+) (?:WORD|TEXT) .*\\[([a-z, -]+) or ([a-z-]+); default");
+  std::vector<Words> calls;  // the first has the first word of each option, and so on
+  std::size_t count = 0;
+  for (auto begin = help.find(" --"); begin != std::string::npos;) {
+    const auto next = help.find(" --", begin + 1);
+    const auto text = help.substr(begin, next - begin);
+    begin = next;
+    std::smatch found;
+    if (!std::regex_search(text, found, option)) {
+      continue;
+    }
+    auto words = Words{found[3].str()};
+    std::istringstream list(found[2].str());
+    for (std::string word; std::getline(list, word, ',');) {
+      words.push_back(word.substr(word.find_first_not_of(' ')));
+    }
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (i == calls.size()) {
+        calls.push_back({"convert", model_file("scripted_module.pt"), "--dry-run"});
+      }
+      calls[i].insert(calls[i].end(), {found[1].str(), words[i]});
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 25U);
+  for (const auto& outcome : run_all(calls)) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+  }
 }
 
 class Shell : public Completion, public ::testing::WithParamInterface<const char*> {};

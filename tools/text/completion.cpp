@@ -6,8 +6,9 @@ namespace actswap::tool {
 
 namespace {
 
+// A SPEC is sizes, or a file of arrays.
 bool is_file(const OptionText& option) {
-  return option.value == "FILE" || option.value == "DATA";
+  return option.value == "FILE" || option.value == "DATA" || option.value == "SPEC";
 }
 
 bool is_folder(const OptionText& option) {

@@ -32,6 +32,7 @@ class ACTSWAP_API ZipArchive {
   /// @throws FileError that names the file: it cannot be read, or its directory is damaged
   explicit ZipArchive(const std::string& path);
   /// An archive in memory, which has to stay there.
+  /// @param bytes the whole archive
   /// @param name what errors call it
   ZipArchive(std::string_view bytes, const std::string& name);
   ~ZipArchive();

@@ -149,6 +149,8 @@ struct CalibrationCallbacks {
 /// Moves all blends of the module to t = 1 and fits the module to what it computed at t = 0.
 /// @param blended with blends at t = 0; of a Retargeter
 /// @param batches inputs of forward, each N x ...
+/// @param options how many passes and how much time and memory; CalibrationOptions has the ranges
+/// @param callbacks progress, interruption, saving and resuming
 /// @throws UsageError where there is no batch, one is empty, or the model does not accept one.
 /// @throws FileError where memory runs out.
 /// @throws Interrupted when callbacks.should_stop said so; the module is then half done.
@@ -168,7 +170,12 @@ ACTSWAP_API Calibration calibrate(Retargeter& swap, const Dataset& data,
 /// in the order of the program, each to those of the original's outputs that it still has, then all
 /// together. Its blends stay at 1. Taken back where the outputs were nearer to the original's
 /// before.
+/// @param pruned with blends at t = 1; it is fitted in place
 /// @param original blended by the same plan, at t = 0
+/// @param kept what it has of the original's tensors
+/// @param inputs to fit on
+/// @param options as for calibrate
+/// @param callbacks progress and interruption
 /// @throws as calibrate
 Calibration refit(torch::jit::Module& pruned, const torch::jit::Module& original,
                   const KeptEntries& kept, const CalibrationInputs& inputs,

@@ -22,6 +22,8 @@ struct KeptEntries {
 };
 
 /// Those of the original's values that the pruned model has as well. @param kept undefined: all
+/// @param original a tensor of the original, or an output of one of its layers
+/// @param dim the dimension that lost entries
 inline torch::Tensor of_kept(const torch::Tensor& original, const torch::Tensor& kept,
                              std::int64_t dim) {
   return kept.defined() ? original.index_select(dim, kept) : original;

@@ -36,6 +36,7 @@ class ACTSWAP_API Dataset {
 /// Tensors in memory; all have the same size along dimension 0.
 class ACTSWAP_API TensorDataset : public Dataset {
  public:
+  /// @param inputs one or more, each N x ...
   /// @param target may be undefined: none
   /// @param more_targets of a loss that takes several
   /// @throws UsageError where there is no input or the sizes along dimension 0 differ.

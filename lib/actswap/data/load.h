@@ -47,6 +47,7 @@ struct DataOptions {
 /// @param spec a path, or several with commas between them; `{000..003}` in one stands for a file
 ///   for each number, whose examples follow each other
 /// @param argument_names the model's argument names without self, to match tensors by name
+/// @param options normalisation, names, limit, image sizes
 /// @throws FileError for a file that cannot be read, is truncated, is of another format, or does
 ///   not hold what is asked for; UsageError for options that make no sense and where inputs and
 ///   target cannot be told apart without options.

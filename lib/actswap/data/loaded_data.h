@@ -50,6 +50,8 @@ class ACTSWAP_API LoadedData : public Dataset {
 };
 
 /// Two sets of one conversion number their classes in the same way, as far as their files say.
+/// @param one may be null
+/// @param other may be null
 /// @param what names them for the message: "training and validation"
 /// @throws UsageError where one has classes that the other lacks: their numbers would differ
 ACTSWAP_API void check_same_classes(const Dataset* one, const Dataset* other, const char* what);

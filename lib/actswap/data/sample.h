@@ -13,7 +13,10 @@ namespace actswap {
 
 /// The inputs of `count` examples (of all, where there are fewer) that `seed` chooses, in batches:
 /// the first of shuffled_indices(size, seed, 0).
+/// @param data to choose from
+/// @param count examples, > 0
 /// @param batch_size of the largest batch (EvenBatches)
+/// @param seed the same seed chooses the same examples
 /// @throws UsageError for a count or batch_size below 1
 ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data,
                                                                   std::int64_t count,

@@ -16,7 +16,9 @@ struct Split {
 
 /// Holds out as many examples as `used` leaves over, but at least a quarter and at most 256 of all.
 /// `seed` chooses them.
+/// @param data is kept by both parts
 /// @param used examples that the fit looks at; > 0
+/// @param seed the same seed holds out the same examples
 /// @throws UsageError for data of fewer than two examples
 ACTSWAP_API Split hold_out(const std::shared_ptr<Dataset>& data, std::int64_t used,
                            std::uint64_t seed);

@@ -12,6 +12,7 @@ namespace actswap {
 /// The data set must outlive it.
 class Subset : public Dataset {
  public:
+  /// @param data must outlive it
   /// @param indices of examples of `data`, in the order in which they are to be examples here
   Subset(const Dataset& data, std::vector<std::int64_t> indices)
       : data_(data), indices_(std::move(indices)) {}
@@ -36,8 +37,10 @@ struct HeldOut {
   Subset judged;
   Subset learnt;
 
+  /// @param data must outlive it
   /// @param count to judge by, in [1, data.size()): the first of an order that the seed draws, and
   ///   that no epoch has
+  /// @param seed of that order
   HeldOut(const Dataset& data, std::int64_t count, std::uint64_t seed)
       : HeldOut(data, shuffled_indices(data.size(), seed, -1), count) {}
 

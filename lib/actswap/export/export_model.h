@@ -55,6 +55,9 @@ ACTSWAP_API ExportResult export_blended(const Model& blended, const std::string&
 /// a training loop that does not know this library; checked to give the original's outputs at t = 0
 /// where probe inputs are known. A calibrated model is written with its blends at t = 1, where it
 /// was fitted: that is what it is checked at, and no other t means anything in it.
+/// @param retargeter its own blends are not moved
+/// @param path the file to write
+/// @param options probe inputs, tolerance, self-test
 /// @param t 0, or 1 after a calibration
 /// @throws as export_model
 ACTSWAP_API ExportResult save_blended(Retargeter& retargeter, const std::string& path,

@@ -14,6 +14,7 @@ struct FoundProbe {
 
 /// The inputs of the self-test that the model's file holds, otherwise what guess_probe finds.
 /// @param module that is run: the model, or what was made of it
+/// @param model as it was loaded: its file may hold a self-test or recorded inputs
 ACTSWAP_API FoundProbe find_probe(const torch::jit::Module& module, const Model& model);
 
 }  // namespace actswap

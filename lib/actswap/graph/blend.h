@@ -29,6 +29,9 @@ class BlendFactory {
  public:
   BlendFactory(std::shared_ptr<torch::jit::CompilationUnit> unit, BlendCode code);
   /// A new blend at t = 0, of the pair's class.
+  /// @param source the function at t = 0
+  /// @param target the function at t = 1
+  /// @param training the mode that the blend is in
   /// @param copies what it computes, so that others may write to what it gives back
   torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target, bool training,
                           bool copies = false);

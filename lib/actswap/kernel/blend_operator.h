@@ -22,6 +22,7 @@ namespace actswap {
 /// derivatives of second order.
 ///
 /// @param x of any shape, strides and memory format
+/// @param t any number; below 0 it counts as 0, above 1 as 1
 /// @param source, target as resolve() reads them: "mish", "leaky_relu(0.1)"
 /// @throws UsageError as resolve() does
 ACTSWAP_API torch::Tensor blend(const torch::Tensor& x, double t, const std::string& source,

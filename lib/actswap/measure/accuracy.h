@@ -38,6 +38,9 @@ struct Evaluation {
 ///
 /// The classes are along dimension 1 of the output, or along the last where only that fits the
 /// target: an output N x L x C with a target N x L.
+/// @param module is left in the mode it was in
+/// @param data with a target
+/// @param batch_size examples at a time, > 0
 /// @param should_stop asked before each batch; true ends with Interrupted
 /// @throws UsageError where the data has no target or the shapes do not fit; Interrupted
 ACTSWAP_API Evaluation evaluate(torch::jit::Module& module, const Dataset& data,

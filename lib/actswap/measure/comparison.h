@@ -39,6 +39,7 @@ struct SeedResult {
 
 /// Over the seeds: the metric of the retargeted models less that of the original.
 /// @param seeds not empty, with evaluations
+/// @param original evaluated on the same data
 ACTSWAP_API Interval over_seeds_against(const std::vector<SeedResult>& seeds,
                                         const Evaluation& original);
 

@@ -19,6 +19,8 @@
 
 namespace actswap {
 
+/// @param specs one or more, as above
+/// @param seed of the random numbers
 /// @param names of the tensors that the model takes (argument_names): those in braces, and those of
 ///   a file that are all among them, come in their order
 /// @throws UsageError with the spec, where it is wrong and what is expected.

@@ -195,4 +195,9 @@ std::optional<std::string> doubt_normalisation(const Model& model, const Dataset
   }
 }
 
+std::optional<std::string> doubt_normalisation(const Model& model, const Dataset& data) {
+  const auto* loaded = dynamic_cast<const LoadedData*>(&data);
+  return doubt_normalisation(model, data, loaded == nullptr ? DataOptions() : loaded->options());
+}
+
 }  // namespace actswap

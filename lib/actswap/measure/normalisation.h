@@ -29,5 +29,8 @@ namespace actswap {
 ///   are fewer than 8 examples, or the model rejects the inputs
 ACTSWAP_API std::optional<std::string> doubt_normalisation(const Model& model, const Dataset& data,
                                                            const DataOptions& options);
+/// With the mean and deviation that load_data was given for the data; a data set of your own counts
+/// as not normalised by actswap.
+ACTSWAP_API std::optional<std::string> doubt_normalisation(const Model& model, const Dataset& data);
 
 }  // namespace actswap

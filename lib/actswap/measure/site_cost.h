@@ -21,6 +21,8 @@ struct SiteCost {
 
 /// By site id; a site that the inputs do not reach has no entry. Runs in eval mode, as PyTorch's
 /// interpreter does it: where the runtime fuses an activation into its neighbours it costs less.
+/// @param model is not changed
+/// @param inputs of forward, as large as those it will get
 /// @param rounds timed runs, after two that warm up; > 0
 /// @throws UsageError where the model rejects the inputs.
 ACTSWAP_API std::map<std::string, SiteCost> measure_sites(const Model& model,

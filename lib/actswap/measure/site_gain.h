@@ -29,6 +29,9 @@ struct Gains {
 /// inputs, and takes the median of the ratios: the difference of two whole models would be noise.
 /// (Of a hand-written form the source's time is the site's in the model.) What the runtime fuses is
 /// not seen: it is PyTorch's interpreter, in eval mode.
+/// @param model is not changed
+/// @param plan names source and target of each site
+/// @param inputs of forward, as large as those it will get
 /// @param rounds timed runs; > 0
 /// @param should_stop asked between sites; true ends with Interrupted
 /// @throws UsageError where the model rejects the inputs; Interrupted

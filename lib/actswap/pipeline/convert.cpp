@@ -6,6 +6,7 @@
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/judge.h>
+#include <actswap/measure/normalisation.h>
 #include <actswap/pipeline/choose_plan.h>
 #include <actswap/pipeline/conversion_fields.h>
 #include <actswap/pipeline/conversion_pruning.h>
@@ -22,6 +23,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 namespace actswap {
@@ -377,6 +379,23 @@ ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOption
   return chosen;
 }
 
+// About the data that the request brings, each set once.
+std::vector<std::string> warnings_about(const Model& model, const ConvertRequest& request) {
+  std::vector<std::string> warnings;
+  std::set<const Dataset*> known = {nullptr};
+  for (const auto& [name, data] : {std::pair("calibration data", request.calibration_data),
+                                   std::pair("training data", request.train_data),
+                                   std::pair("validation data", request.validation_data)}) {
+    if (!known.insert(data.get()).second) {
+      continue;
+    }
+    if (const auto doubt = doubt_normalisation(model, *data)) {
+      warnings.push_back(std::string(name) + ": " + *doubt);
+    }
+  }
+  return warnings;
+}
+
 }  // namespace
 
 Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
@@ -387,6 +406,10 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
     throw UsageError(
         "Expected a plan that swaps nothing where activations are kept, but it swaps " +
         std::to_string(plan.swapped()) + "; take keep_activations(model)");
+  }
+  const auto warnings = warnings_about(model, request);
+  for (std::size_t i = 0; callbacks.on_warning && i < warnings.size(); ++i) {
+    callbacks.on_warning(warnings[i]);
   }
   const auto options = resolve(model, request);
   if (callbacks.on_phases) {
@@ -404,6 +427,7 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
     check_not_overwritten(options.output, model.path);
   }
   return recorded(model, plan, options, callbacks, [&](RunProgress progress, Run& run) {
+    run.warnings = warnings;
     const auto chosen = chosen_plan(model, plan, options, callbacks, progress);
     return convert_planned(model, options, callbacks, chosen, progress, run);
   });

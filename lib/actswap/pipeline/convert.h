@@ -21,6 +21,8 @@ struct ConvertCallbacks {
   /// What will report progress, once at the beginning.
   std::function<void(const std::vector<RunPhase>&)> on_phases = {};
   std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
+  /// What looks wrong, a line each; Run::warnings keeps them.
+  std::function<void(const std::string&)> on_warning = {};
   /// So many sites are calibrated, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;
   /// So many passes fitted all layers together, of how many at most.
@@ -35,7 +37,8 @@ struct ConvertCallbacks {
 };
 
 /// Retargets, calibrates and trains where there is data, collapses, verifies, writes, measures.
-/// What the request leaves open is decided by `resolve` (recipe.h).
+/// What the request leaves open is decided by `resolve` (recipe.h). Data whose normalisation seems
+/// forgotten (doubt_normalisation) is a warning.
 /// @throws what its parts throw; UsageError for a request that cannot be met, before anything long
 ///   begins; Error of kind accuracy, with nothing written, where max_drop is not met
 ACTSWAP_API Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,

@@ -24,6 +24,8 @@ struct ModelOutputs {
 };
 
 /// Runs the model on at most 64 examples.
+/// @param model is run in eval mode
+/// @param data its inputs, and its first target for the classes
 /// @param class_dim where the user says that the classes are; otherwise it is 1, or -1 where the
 ///   target fits the last alone (N x length x vocabulary), as evaluation has it
 /// @throws UsageError where the model rejects the data, or has no such dimension

@@ -24,9 +24,13 @@ ACTSWAP_API SiteOrder parse_site_order(std::string_view name);
 ACTSWAP_API std::string to_string(SiteOrder order);
 
 /// Ids of the sites that the plan swaps, in this order.
+/// @param order together: that of the plan
+/// @param model is not changed
+/// @param plan the sites that it swaps are ordered
 /// @param inputs of a forward, for forward and backward; sites that it does not reach come last
 ///   going forward
 /// @param data to measure on, for sensitivity
+/// @param should_stop asked while the sensitivity is measured; true ends with Interrupted
 /// @throws UsageError where what the order asks for is missing; Interrupted
 ACTSWAP_API std::vector<std::string> order_sites(SiteOrder order, const Model& model,
                                                  const Plan& plan,

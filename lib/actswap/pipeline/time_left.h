@@ -24,6 +24,7 @@ class ACTSWAP_API TimeLeft {
       : phases_(std::move(phases)), current_(phases_.size()) {}
 
   /// A phase is at this share of itself. One that is not in the list counts for itself alone.
+  /// @param phase its name in the list
   /// @param share in [0, 1]
   /// @param now in seconds, never falling, from any zero
   void note(const std::string& phase, double share, double now);

@@ -20,6 +20,8 @@ ACTSWAP_API Signal default_comparison(const std::vector<OutputForm>& outputs);
 /// In few steps the labels add more noise than they teach, in many the model gets better by them
 /// than the original (docs/recovery.md).
 /// With 3 times `layers`, which keeps inside what a calibration has brought back.
+/// @param comparison of default_comparison
+/// @param has_classes whether the training data has class labels
 /// @param compares_layers of a training after a calibration (stays_by_calibration)
 /// @param steps of the training (TrainOptions::steps), > 0
 ACTSWAP_API Loss default_loss(Signal comparison, bool has_classes, bool compares_layers,

@@ -73,6 +73,9 @@ ACTSWAP_API std::string to_string(const PruneBudget& budget);
 /// of its units that loses least for what it saves, in `size`, until the size is `target` at most.
 /// The loss of a group with the loss e is -log(1 - e): a group that has lost nearly all of its
 /// variance is not emptied, however much that saves.
+/// @param groups what each loses by its units
+/// @param size of the model with so many units in each group; falls with each of them
+/// @param target in the unit of `size`
 /// @param round the units that stay are a multiple of it, where a group has so many; > 0
 /// @return the units of each group that stay. Where all groups are at their least the size may
 ///   still be above the target.

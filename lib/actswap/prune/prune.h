@@ -78,6 +78,10 @@ struct PruneCallbacks {
 /// original. Least squares say what the layers that read a unit lose without it (Elimination), one
 /// queue over all groups which go (choose_counts), and refit solves for the layers anew.
 /// @param swap calibrated, or of a plan that swaps nothing; its module is a smaller one afterwards
+/// @param data inputs to judge the units by and to fit on; needs no target
+/// @param options the budget, what stays, and the calibration's options
+/// @param seed of the choice of inputs
+/// @param callbacks progress and interruption
 /// @throws UsageError for options outside their range, a glob that matches no layer, a model with
 ///   nothing to prune, and a budget that cannot be met: with what can
 /// @throws as calibrate

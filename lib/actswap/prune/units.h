@@ -117,6 +117,8 @@ ACTSWAP_API Cost cost(const Units& units, const KeptUnits& keep);
 /// The module without the units: the same tree, names and classes, smaller tensors, and numbers in
 /// code changed accordingly. Tensors that lose nothing are shared with `module`.
 /// @param module of which find_units found the units; its tensors may have other values since
+/// @param units of find_units
+/// @param keep which of them stay
 /// @throws UsageError where `keep` does not fit `units`, or a group would lose all of its units
 ACTSWAP_API torch::jit::Module cut(const torch::jit::Module& module, const Units& units,
                                    const KeptUnits& keep);
@@ -129,8 +131,11 @@ ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
 /// Adds to the bias of a layer what it gets from units whose values are the same everywhere:
 /// bias += sum over i of values[i] * (columns of the weight at entries[i], summed over the kernel).
 /// Exact for a linear layer, and for a convolution that pads nothing.
+/// @param module holds the layer; its bias is changed in place
+/// @param units of find_units
 /// @param input a slice of role `input`
 /// @param entries indices in its dimension; values has as many
+/// @param values float, of shape entries
 /// @return false where the layer has no bias of its own: nothing is changed
 ACTSWAP_API bool fold_into_bias(const torch::jit::Module& module, const Units& units,
                                 const UnitSlice& input, const std::vector<std::int64_t>& entries,

@@ -13,6 +13,8 @@
 namespace actswap {
 
 /// What `inspect` prints: a line on the model, one for each function, one for each site.
+/// @param model that the plan is of
+/// @param plan its sites are listed in order
 /// @param costs by site id, of those that were measured
 /// @param latency of a forward, where it was measured
 ACTSWAP_API std::string plan_table(const Model& model, const Plan& plan,

@@ -200,6 +200,7 @@ std::string to_json(const Run& run) {
     json["pruning"] = pruning_json(*run.pruning, run.options.calibration);
   }
   json["recipe"] = run.recipe;
+  json["warnings"] = run.warnings;
   json["options"] = options_json(run.options);
   json["trained"] = run.trained;
   if (run.trained) {
@@ -318,6 +319,9 @@ std::string summary_table(const Run& run) {
               "drawn by the model in eval mode: noise, or dropout that is always on");
   }
   table.row("self-test", self_test_text(run.verification));
+  for (const auto& warning : run.warnings) {
+    table.row("warning", warning);
+  }
   table.row("written", run.output);
   return (run.partial ? partial_swap_table(*run.partial) + "\n" : "") +
          (run.pruning ? pruning_table(run.pruning->pruning) + "\n" : "") + table.text();

@@ -65,6 +65,7 @@ struct Run {
   std::optional<PartialSwap> partial = {};      ///< the search that the plan was made by
   std::optional<Calibration> calibration = {};
   std::optional<PruneRecord> pruning = {};
+  std::vector<std::string> warnings = {};  ///< what looked wrong, a sentence each
   std::string recipe = {};  ///< in words, with what was decided: "calibrated, trained on ..."
   bool trained = false;
   TrainOptions train;
@@ -105,6 +106,8 @@ ACTSWAP_API std::string to_json(const Plan& plan);
 
 /// What `inspect --json` prints: the model and its sites with what would become of each; see
 /// docs/formats.md.
+/// @param model that the plan is of
+/// @param plan its sites are listed in order
 /// @param costs by site id, of those that were measured
 /// @param latency of a forward, where it was measured
 ACTSWAP_API std::string inspection_json(const Model& model, const Plan& plan,

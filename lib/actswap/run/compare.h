@@ -27,6 +27,8 @@ struct Verification {
 /// values (both parts) agree up to the tolerance, integers, bools and strings exactly; an infinity
 /// agrees with the same infinity, NaN with NaN. Where floating-point values are compared but none
 /// of them is finite, or there is no value at all, that is not verified.
+/// @param expected values with their places
+/// @param found the same of the other model
 /// @param tolerance largest difference, relative to the largest magnitude in the expected output
 ACTSWAP_API Verification compare_outputs(const Outputs& expected, const Outputs& found,
                                          double tolerance);

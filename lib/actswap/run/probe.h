@@ -36,6 +36,7 @@ ACTSWAP_API Verification compare_models(const torch::jit::Module& model,
 
 /// Inputs that the model accepts, and its outputs: the first of guess_inputs (input_guesses.h) for
 /// which it gives something finite, or else the first that runs. Empty where none does.
+/// @param module is run on each guess in eval mode
 /// @param recorded what the model's trace was made with, where that is known
 ACTSWAP_API Probe guess_probe(const torch::jit::Module& module,
                               const std::vector<RecordedInput>& recorded = {});

@@ -50,6 +50,7 @@ struct OutputHints {
 };
 
 /// @param outputs of the original for some examples; 32 and more tell well
+/// @param hints what is known beside the values
 /// @throws UsageError where the first output has no classes in class_dim
 ACTSWAP_API std::vector<OutputForm> find_output_forms(const std::vector<torch::Tensor>& outputs,
                                                       const OutputHints& hints = {});

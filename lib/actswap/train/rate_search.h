@@ -18,8 +18,12 @@
 namespace actswap {
 
 /// Leaves the module as it is, at t = 1. Same seed, same result.
+/// @param module with blends; is left as it was
+/// @param teacher as train takes it
+/// @param data to train the trials on and to judge them by
 /// @param set_blend called with 1
 /// @param options of the training that is to follow; its rate does not matter
+/// @param should_stop asked before each step; true ends with Interrupted
 /// @return trials in the order of their rates, each an eighth of the training's steps, 8 to 24
 /// @throws what train throws, but for trainings that diverge
 ACTSWAP_API RateSweep search_rate(torch::jit::Module& module,

@@ -29,7 +29,13 @@ struct RateSweep {
 };
 
 /// Leaves the module as it is, at the first t of the schedules. Same seed, same result.
+/// @param module with blends; is left as it was
+/// @param teacher as train takes it
+/// @param data an eighth of it judges the trials
+/// @param schedules of t, as train takes them
+/// @param set_blends as train takes it
 /// @param options of the training that is to follow; its rate does not matter
+/// @param should_stop asked before each step; true ends with Interrupted
 /// @throws what train throws, but for trainings that diverge; UsageError where all do, and for data
 ///   of less than 8 examples
 ACTSWAP_API RateSweep sweep_rates(torch::jit::Module& module,

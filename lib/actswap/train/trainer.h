@@ -182,10 +182,15 @@ ACTSWAP_API double learning_rate_at(std::int64_t step, std::int64_t total_steps,
 /// epoch leaves out the examples that do not fill a last one; batch norm needs two examples or more
 /// in a batch. A parameter that is tied into several modules is stepped once. Same seed, same
 /// number of threads: same parameters, bit for bit (torch::manual_seed is called).
+/// @param module with blends that set_blend moves
 /// @param teacher the original; needed by the losses that compare with it, run in eval mode without
 ///   gradients; may be empty otherwise; must not share parameters with `module`
+/// @param data inputs, and the targets that the loss asks for
+/// @param schedule t by progress
 /// @param set_blend called before every step with t, and once more with 1 after the last (a no-op
 ///   for the control)
+/// @param options TrainOptions has the ranges
+/// @param callbacks progress, checks, saving and resuming
 /// @return one record an epoch (the last may be a fraction)
 /// Parameters of float16 and bfloat16 are stepped in float32 copies; float16 with a scaled loss.
 /// @throws UsageError for no examples, for data that does not fit the loss, for a schedule that
@@ -199,8 +204,13 @@ ACTSWAP_API std::vector<EpochRecord> train(torch::jit::Module& module,
                                            const TrainCallbacks& callbacks = {});
 
 /// The same with several ramps, of sites that move one after another, say (one_after_another).
+/// @param module as above
+/// @param teacher as above
+/// @param data as above
 /// @param schedules one or more
 /// @param set_blends called with a t for each of them
+/// @param options as above
+/// @param callbacks as above
 ACTSWAP_API std::vector<EpochRecord> train(
     torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const Dataset& data,
     const std::vector<Schedule>& schedules,

@@ -31,6 +31,9 @@ class ACTSWAP_API TrainingSafeguard {
  public:
   /// Measures the loss on at most 512 examples: the last of the first epoch, which a training of
   /// less than an epoch does not see. Module, teacher and data must outlive it.
+  /// @param module that will be trained
+  /// @param teacher as train takes it
+  /// @param data of the training
   /// @param options of the training that follows
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Dataset& data, const TrainOptions& options);

@@ -184,6 +184,16 @@ std::vector<std::optional<double>> per_class(const Json& record, std::string_vie
   return values;
 }
 
+std::string warnings_of(const Json& record) {
+  std::string html;
+  for (const auto& warning : list(record, {"warnings"})) {
+    if (const auto sentence = text(warning); !sentence.empty()) {
+      html += element("p", "Warning: " + escaped(sentence) + ".", "class=\"warning\"") + "\n";
+    }
+  }
+  return html;
+}
+
 }  // namespace
 
 std::string name_of(const RecordedRun& run) {
@@ -205,7 +215,8 @@ std::string verdict(const RecordedRun& run) {
   for (const auto& part : parts) {
     sentence += part.empty() ? "" : "; " + part;
   }
-  const auto html = element("p", escaped(sentence) + ".", "class=\"verdict\"") + "\n";
+  const auto html =
+      element("p", escaped(sentence) + ".", "class=\"verdict\"") + "\n" + warnings_of(record);
   if (const auto stands = standing(record); !stands.empty()) {
     return element("p", escaped(stands) + ".", "class=\"warning\"") + "\n" + html;
   }

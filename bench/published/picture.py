@@ -1,0 +1,116 @@
+"""The picture of README.md: what a swap costs, what comes back, and what is left of the time. Light and dark as the reader has it."""
+
+from dataclasses import dataclass
+from html import escape
+
+from methods import CALIBRATED, LATENCY, ORIGINAL, SWAP_ALONE, TRAINED
+
+LINE, TOP, FOOT = 40, 52, 34
+NAMES, RIGHT_NAMES, TRACK, GAP = 176, 148, 216, 72  # widths
+WIDTH = NAMES + RIGHT_NAMES + 2 * TRACK + GAP + 116
+MOST = 1.3  # of the original's time, that there is room for
+LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
+# Blue and orange can be told apart in both schemes, and by those who see few colours.
+STYLE = """text{font:13px system-ui,sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.head{font-weight:600}.track{fill:#d8dee4}
+.calibrated{fill:#0969da}.trained{fill:none;stroke:#bc4c00;stroke-width:3}.onnx{fill:#bc4c00}
+@media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.track{fill:#30363d}.calibrated{fill:#4493f8}
+.trained{stroke:#f0883e}.onnx{fill:#f0883e}}"""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    name: str
+    activation: str
+    values: str  # of the original, the swap alone, the calibrated and the trained model
+    calibrated: float  # 0: as good as the swap alone, 1: as the original
+    trained: float | None
+
+
+@dataclass(frozen=True)
+class Time:
+    name: str
+    runtimes: dict  # by name: the original's ms, and the ratio of the export's to it
+
+
+def recoveries(cases: list) -> list:
+    found = []
+    for case in cases:
+        metric = case.network.deciding(case.case)
+        original, alone = (case.value(method, metric) for method in (ORIGINAL, SWAP_ALONE))
+
+        def share(method: str) -> float | None:
+            value = case.value(method, metric)
+            return None if value is None else max(0.0, min(1.0, (value - alone) / (original - alone)))
+
+        methods = [method for method in (SWAP_ALONE, CALIBRATED, TRAINED) if case.value(method, metric) is not None]
+        values = " → ".join(case.shown(method, metric) for method in methods)
+        values += f", original {case.shown(ORIGINAL, metric)}" if metric.less_is_better else f" of {case.shown(ORIGINAL, metric)}"
+        name, activation = case.network.title.split(",")[0], case.case.title.removesuffix(" to ReLU")
+        found.append(Recovery(name, activation, f"{metric.name}: {values}", share(CALIBRATED), share(TRAINED)))
+    return found
+
+
+def times(cases: list, rows: list) -> list:
+    """Of the published networks where it was measured, then of the networks of bench/payoff: on one thread."""
+    found = []
+    for case in cases:
+        entries = case.rows.get(LATENCY + CALIBRATED, {}).get("latency", [])
+        known = {entry["runtime"]: (entry["original_ms"], entry["ratio"]) for entry in entries if entry["threads"] == 1 and "error" not in entry}
+        if known:
+            found.append(Time(f"{case.network.title.split(',')[0]}, {case.case.title.removesuffix(' to ReLU')}", known))
+    for row in rows:
+        measured = {LIBTORCH: row["runtimes"]["plain"], ONNX_RUNTIME: row["runtimes"][ONNX_RUNTIME]}
+        found.append(Time(row["network"], {name: (entry["original_ms"], entry["ratio"]) for name, entry in measured.items() if "error" not in entry}))
+    return found
+
+
+def recovery_line(entry: Recovery, left: int, y: int) -> list:
+    at = left + NAMES
+    parts = [f'<text x="{left}" y="{y + 6}">{escape(entry.name)}</text>', f'<text class="small" x="{left}" y="{y + 20}">{escape(entry.activation)}</text>',
+             f'<text class="small" x="{at}" y="{y + 20}">{escape(entry.values)}</text>',
+             f'<rect class="track" x="{at}" y="{y - 4}" width="{TRACK}" height="10" rx="2"/>',
+             f'<rect class="calibrated" x="{at}" y="{y - 4}" width="{TRACK * entry.calibrated:.1f}" height="10" rx="2"/>']  # fmt: skip
+    if entry.trained is not None:
+        parts.append(f'<path class="trained" d="M{at + TRACK * entry.trained:.1f} {y - 8}v18"/>')
+    return parts
+
+
+def time_line(entry: Time, left: int, y: int) -> list:
+    at = left + RIGHT_NAMES
+    values = ", ".join(f"{name} {before:.3g} → {before * share:.3g} ms" for name, (before, share) in entry.runtimes.items())
+    name, _, activation = entry.name.partition(", ")
+    parts = [f'<text x="{left}" y="{y + 6}">{escape(name)}</text>', f'<text class="small" x="{left}" y="{y + 20}">{escape(activation)}</text>',
+             f'<text class="small" x="{at}" y="{y + 20}">{escape(values)}</text>',
+             f'<rect class="track" x="{at}" y="{y - 5}" width="{TRACK}" height="12" rx="2"/>']  # fmt: skip
+    for place, style, runtime in ((y - 5, "calibrated", LIBTORCH), (y + 1, "onnx", ONNX_RUNTIME)):
+        if runtime in entry.runtimes:
+            parts.append(f'<rect class="{style}" x="{at}" y="{place}" width="{TRACK * min(MOST, entry.runtimes[runtime][1]):.1f}" height="6"/>')
+    return parts
+
+
+def svg(recovered: list, timed: list) -> str:
+    right, lines = NAMES + TRACK + GAP, max(len(recovered), len(timed))
+    height = TOP + LINE * lines + FOOT
+    title = "What a swap to ReLU costs, what comes back, and what time it saves"
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">', f"<title>{title}</title>",
+             f"<style>{STYLE}</style>", '<text class="head" x="0" y="18">What comes back after a swap to ReLU</text>',
+             f'<text class="small" x="{NAMES}" y="36">swap alone</text>',
+             f'<text class="small" x="{NAMES + TRACK}" y="36" text-anchor="end">original</text>',
+             f'<text class="head" x="{right}" y="18">What is left of the time of a forward</text>',
+             f'<text class="small" x="{right + RIGHT_NAMES}" y="36">0</text>',
+             f'<text class="small" x="{right + RIGHT_NAMES + TRACK}" y="36" text-anchor="end">original</text>']  # fmt: skip
+    for number, entry in enumerate(recovered):
+        parts += recovery_line(entry, 0, TOP + LINE * number)
+    for number, entry in enumerate(timed):
+        parts += time_line(entry, right, TOP + LINE * number)
+    parts += legend(height - 12, any(entry.trained is not None for entry in recovered), right)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def legend(y: int, has_training: bool, right: int) -> list:
+    parts = [f'<rect class="calibrated" x="0" y="{y - 9}" width="14" height="10" rx="2"/><text class="small" x="20" y="{y}">calibrated, no labels</text>',
+             f'<rect class="calibrated" x="{right}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 20}" y="{y}">LibTorch</text>',
+             f'<rect class="onnx" x="{right + 90}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 110}" y="{y}">ONNX Runtime, one thread</text>']  # fmt: skip
+    if has_training:
+        parts.append(f'<path class="trained" d="M160 {y - 11}v14"/><text class="small" x="170" y="{y}">then trained, no labels</text>')
+    return parts

@@ -1,0 +1,10 @@
+# Writes docs/Doxyfile with its INPUT into OUTPUT: the headers that are installed.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/../cmake/PublicHeaders.cmake)
+set(lib ${CMAKE_CURRENT_LIST_DIR}/../lib)
+actswap_public_headers(${lib} headers)
+list(SORT headers)
+list(TRANSFORM headers PREPEND lib/)
+list(JOIN headers " " input)
+file(READ ${CMAKE_CURRENT_LIST_DIR}/Doxyfile settings)
+file(WRITE ${OUTPUT} "${settings}INPUT = ${input}\n")
