@@ -46,7 +46,7 @@ SUBSTITUTIONS = [
     ("docs/guide.md", "--epochs 0.5", "--epochs 10", "a quick machine has finished"),
 ]
 # Options in the pages that are those of other programs.
-OTHER_OPTIONS = {"--as-needed", "--index-url", "--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--logdir", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
+OTHER_OPTIONS = {"--as-needed", "--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--logdir", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
 # Lines that depend on how busy the machine is.
 MEASURED = ("The swap saves time", "of the first's", "error: No model was written: The ")
 # interrupt FILE COMMAND...: a second after the file is there.

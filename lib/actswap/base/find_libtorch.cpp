@@ -150,7 +150,7 @@ std::string libtorch_not_found(const std::string& version, const LibtorchSearch&
          "Install PyTorch, for example by\n"
          "  python3 -m venv ~/torch && ~/torch/bin/pip install 'torch==" +
          wanted +
-         ".*' --index-url https://download.pytorch.org/whl/cpu\n"
+         ".*'\n"
          "and put ~/torch/bin first on PATH; or set ACTSWAP_LIBTORCH to a LibTorch folder, which "
          "holds lib/libtorch.so";
 }
