@@ -12,6 +12,8 @@ KEPT_SHARE = 0.1  # of the sites, that a rival leaves out: those whose swap cost
 AGREEMENT = 0.98  # with the original, of a partial swap
 # All passes of a joint fit, whatever else the machine does: by default their number follows from the time that they take.
 PASSES = ("--calibrate-passes", 20)
+# Before a training fewer: each takes other inputs, for which the original runs as well, and the training goes on from there.
+PASSES_BEFORE_TRAINING = ("--calibrate-passes", 5)
 SENSITIVITY_EXAMPLES = 64  # of val
 
 SHORT_INPUTS = 128  # that --short calibrates on
@@ -52,7 +54,7 @@ def options(method: str, network: Network, case: Case, data: Path, short: bool) 
     if method == CALIBRATED:
         return [*found, *calibrate, "--epochs", 0]
     if method == TRAINED:
-        return [*found, "--train", data / "train.pt", "--epochs", network.epochs, *PASSES]
+        return [*found, "--train", data / "train.pt", "--epochs", network.epochs, *PASSES_BEFORE_TRAINING]
     return [*found, *calibrate, "--epochs", 0, "--min-agreement", AGREEMENT]
 
 
