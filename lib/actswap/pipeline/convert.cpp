@@ -372,7 +372,8 @@ ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOption
     return chosen;
   }
   progress.log.phase("plan");
-  auto chosen = choose_plan(model, plan, options, callbacks);
+  auto chosen = choose_plan(model, plan, options, callbacks, progress.checkpoints);
+  progress.checkpoints.forget(kPlanSearch);
   progress.checkpoints.finish("plan", state_of(chosen));
   return chosen;
 }
