@@ -79,6 +79,9 @@ def judge(name: str, samples: list) -> bool:
     before = min(files for _, _, files in samples[quarter : 2 * quarter])
     after = min(files for _, _, files in samples[-quarter:])
     most = max(kilobytes for _, kilobytes, _ in samples) / 1024
+    tenth = max(1, len(samples) // 10)
+    means = [statistics.mean(kilobytes for _, kilobytes, _ in samples[i : i + tenth]) / 1024 for i in range(0, len(samples) - tenth + 1, tenth)]
+    print(f"{name}: resident MB, tenth by tenth: " + " ".join(f"{mean:.1f}" for mean in means))
     print(f"{name}: {most:.1f} MB at most, {growth:+.2f} MB over {len(late)} samples in {late[-1][0] - late[0][0]:.0f} s; {before} and {after} open files")
     return growth <= MOST_MB and after <= before
 
@@ -87,6 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--command", required=True)
     parser.add_argument("--steps", type=int, default=10000)
+    parser.add_argument("--checkpoint-every", default="20steps")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -98,7 +102,7 @@ def main() -> int:
         words = [
             os.path.abspath(options.command), "convert", "model.pt", "-o", "soak.pt", "--train", "data.pt", "--val", "val.pt",
             "--epochs", str(options.steps // STEPS_PER_EPOCH), "--batch", str(BATCH), "--lr", "0.0001", "--calibrate-passes", "1",
-            "--check-every", "0.2", "--checkpoint-every", "20steps", "--keep-best", "--average", "0.99",
+            "--check-every", "0.2", "--checkpoint-every", options.checkpoint_every, "--keep-best", "--average", "0.99",
         ]
         samples = watch(words, folder, {**os.environ, "OMP_NUM_THREADS": "1"})
     return 0 if all([judge(name, found) for name, found in samples.items()]) else 1

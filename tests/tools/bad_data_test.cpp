@@ -46,4 +46,17 @@ TEST_F(BadData, IsNamedBeforeAnythingIsTrained) {
   EXPECT_EQ(files(), (tool_test::Words{"good.pt", "nan.pt", "none.pt", "short.pt", "wrong.pt"}));
 }
 
+// Integers that are years, say, or numbers of another shape: the training does without them.
+TEST_F(BadData, ATargetThatIsNotLearntIsNamed) {
+  const auto x = torch::rand({12, 3, 8, 8});
+  write_tensors(path("float.pt"), {{"x", x}, {"y", torch::rand({12})}});
+  write_tensors(path("years.pt"), {{"x", x}, {"y", torch::arange(12) + 1990}});
+  for (const char* data : {"float.pt", "years.pt"}) {
+    const auto outcome = run_here({"convert", model_file("scripted_module.pt"), "-o", "o.pt",
+                                   "--train", data, "--calibrate-passes", "1"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(tool_test::contains(outcome.err, "the target of the training data is not learnt"));
+  }
+}
+
 }  // namespace
