@@ -1,5 +1,6 @@
 #include <actswap/base/activity.h>
 #include <actswap/base/files.h>
+#include <actswap/base/output_broker.h>
 #include <actswap/base/supervise.h>
 
 #include <gtest/gtest.h>
@@ -55,6 +56,10 @@ class Supervised {
     }
   }
   void send(int signal) const { ::kill(pid_, signal); }
+  void stop_reading() {
+    ::close(err_);
+    err_ = -1;
+  }
 
   Outcome finish() {
     char c = 0;
@@ -155,6 +160,33 @@ TEST(Supervise, SaysThatMemoryRanOut) {
   });
   EXPECT_EQ(killed.code, 137);
   EXPECT_TRUE(has(killed.err, "while reading 'big.pt', as the system does")) << killed.err;
+}
+
+// SIGPIPE: of a log that nobody reads any more.
+TEST(Supervise, RemovesTheScratchFoldersOfWhatDied) {
+  const ScratchFolder scratch;
+  for (const int signal : {SIGPIPE, SIGUSR1, SIGKILL, SIGSEGV}) {
+    const auto outcome = outcome_of([&] {
+      declare_outputs({.files = {scratch / "out.pt"}});
+      return die_of(signal);
+    });
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_TRUE(scratch.list().empty()) << signal;
+  }
+}
+
+TEST(Supervise, EndsInTheSameWayWhereNobodyReadsWhatItSays) {
+  const ScratchFolder scratch;
+  Supervised process([&]() -> int {
+    declare_outputs({.files = {scratch / "out.pt"}});
+    wait_for_ever();
+  });
+  process.wait_for("waiting");
+  EXPECT_FALSE(scratch.list().empty());
+  process.stop_reading();
+  process.send(SIGTERM);
+  EXPECT_EQ(process.finish().code, 128 + SIGTERM);
+  EXPECT_TRUE(scratch.list().empty());
 }
 
 TEST(Supervise, ASignalEndsWhatHasNothingToSave) {

@@ -231,10 +231,6 @@ def damaged_archive(path: Path, rng: random.Random) -> bytes:
     return rng.choice(ANY_BYTES)(path.read_bytes(), rng)
 
 
-def damaged_bytes(path: Path, rng: random.Random) -> bytes:
-    return rng.choice(ANY_BYTES)(path.read_bytes(), rng)
-
-
 # idx
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the command on damaged model and data files: files.py [--runs N] [--seed N] [--jobs N] [--keep FOLDER]
 
-Each run changes a small sound file (bytes, the zip directory, records, pickles, source text, sizes) and gives it to a subcommand. Wanted:
+Each run changes a small sound file (bytes, the zip directory, records, pickles, source text, headers, sizes) and gives it to a subcommand:
+models, and data of every format that is read. Wanted:
 exit code 0, 2, 3, 4 or 5, no signal, no more than 20 s of the processor, no more memory than MOST_MB, no temporary folder left behind.
 What is found is printed with the number of its run, and the file is kept in --keep; a run depends on --seed and its number alone, and
 `--only NUMBER` repeats it. Ends with exit code 1 where something was found.
@@ -22,7 +23,8 @@ import threading
 import time
 from pathlib import Path
 
-from damage import damaged_archive, damaged_bytes, damaged_idx, idx
+from damage import damaged_archive, damaged_idx, idx
+from damage_data import damaged_data
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_MB = 4096
@@ -53,15 +55,16 @@ class Files:
         self.idx = idx(0x08, shape, bytes(range(256)) * 9)
         self.idx_labels = folder / "labels.idx"
         self.idx_labels.write_bytes(idx(0x08, [12], bytes(i % 4 for i in range(12))))
-        self.arrays = sorted((ROOT / "tests/data/files").glob("*"))
+        self.arrays = sorted((ROOT / "tests/data/files").glob("*")) + sorted((ROOT / "tests/data/refused").glob("*"))
         self.images = [path for path in sorted((ROOT / "tests/data/images").glob("*")) if path.suffix != ".npz"]
 
 
-def make_run(number: int, seed: int, files: Files, folder: Path) -> tuple:
+def make_run(number: int, options: argparse.Namespace, files: Files, folder: Path) -> tuple:
     """The arguments of a run, the damaged file and a name for its kind."""
-    rng = random.Random(f"{seed}/{number}")
+    rng = random.Random(f"{options.seed}/{number}")
     bad, out = folder / "bad.pt", folder / "out" / "out.pt"
-    kinds = {"inspect": 4, "convert": 6, "collapse": 3, "verify": 3, "against": 1, "data": 4, "eval": 2, "idx": 2, "array": 3, "image": 2}
+    kinds = {"inspect": 4, "convert": 6, "collapse": 3, "verify": 3, "against": 1, "data": 4, "eval": 2, "idx": 2, "array": 6, "image": 3}
+    kinds = {kind: weight for kind, weight in kinds.items() if not options.kind or kind in options.kind}
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
     model = str(files.model)
     quick = ["--calibrate-passes", "1", "-q"]
@@ -78,13 +81,12 @@ def make_run(number: int, seed: int, files: Files, folder: Path) -> tuple:
         bad.write_bytes(damaged_idx(files.idx, rng))
         return ["eval", model, "--data", f"{bad},{files.idx_labels}"], bad, kind
     if kind == "array":
-        sound = rng.choice(files.arrays)
-        bad.write_bytes(damaged_archive(sound, rng) if sound.suffix in (".npz", ".pt") else damaged_bytes(sound, rng))
+        bad.write_bytes(damaged_data(rng.choice(files.arrays), rng))
         return ["eval", model, "--data", bad], bad, kind
     if kind == "image":
         bad = folder / "images" / "class" / "bad.png"
         bad.parent.mkdir(parents=True, exist_ok=True)
-        bad.write_bytes(damaged_bytes(rng.choice(files.images), rng))
+        bad.write_bytes(damaged_data(rng.choice(files.images), rng))
         return ["eval", model, "--data", bad.parent.parent, "--resize", "8", "--crop", "8"], bad, kind
     bad.write_bytes(damaged_archive(rng.choice(files.data), rng))
     if kind == "eval":
@@ -130,7 +132,7 @@ def work(numbers: list, options: argparse.Namespace, files: Files, report: Repor
                 if not numbers:
                     break
                 number = numbers.pop()
-            words, bad, kind = make_run(number, options.seed, files, folder)
+            words, bad, kind = make_run(number, options, files, folder)
             runner.stdin.write("\t".join(map(str, words)) + "\n")
             runner.stdin.flush()
             answer = runner.stdout.readline().rstrip("\n").split("\t")
@@ -148,6 +150,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="this run alone")
+    parser.add_argument("--kind", action="append", help="of these kinds alone: idx, array, image, ...")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "actswap_fuzz_found")
     parser.add_argument("--models", type=Path, default=ROOT / "build/release/test_models")

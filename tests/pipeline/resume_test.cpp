@@ -91,6 +91,21 @@ TEST(ResumedRun, GivesTheSameBytesWhereverItWasStopped) {
   }
 }
 
+TEST(ResumedRun, ASearchGoesOnWithTheTrialsThatItLacks) {
+  Setting setting;
+  setting.request.seeds = 1;
+  setting.request.control = false;
+  setting.request.recipe = Recipe::ramp;
+  setting.request.calibration = {};
+  setting.request.train.epochs = 4;
+  setting.request.train.learning_rate = LearningRate{.kind = LearningRate::Kind::swept};
+  const int all = setting.run("whole.pt", 0, false);  // most of it for the rate
+  EXPECT_THROW(setting.run("out.pt", all / 2, false), Interrupted);
+  const int left = setting.run("out.pt", 0, true);
+  EXPECT_LT(left, 3 * all / 4);
+  EXPECT_TRUE(content(setting.scratch / "out.pt") == content(setting.scratch / "whole.pt"));
+}
+
 // Each of several interruptions leaves less to do. (The search for the rate of a joint fit begins
 // again each time.)
 TEST(ResumedRun, IsStoppedAgainAndAgain) {

@@ -73,9 +73,21 @@ void limit(decltype(RLIMIT_CORE) resource, std::uint64_t value, std::uint64_t gr
   }
 }
 
+// RLIMIT_DATA counts the shadow memory of a sanitizer, terabytes that are hardly used.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ACTSWAP_HAS_SHADOW_MEMORY
+#endif
+#endif
+#ifdef ACTSWAP_HAS_SHADOW_MEMORY
+constexpr bool kCanLimitMemory = false;
+#else
+constexpr bool kCanLimitMemory = true;
+#endif
+
 void set_limits(const Confinement& keep) {
   limit(RLIMIT_CORE, 0);  // it would hold the user's data
-  if (keep.memory_bytes) {
+  if (keep.memory_bytes && kCanLimitMemory) {
     limit(RLIMIT_DATA, *keep.memory_bytes);
   }
   if (keep.file_bytes) {

@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace actswap {
 
@@ -87,7 +88,9 @@ void say(std::string text) {
 class Supervisor {
  public:
   /// @param broker the end of a pair of sockets at which outputs are declared and moved into place
-  Supervisor(pid_t child, sigset_t signals, int broker) : child_(child), broker_(broker) {
+  Supervisor(pid_t child, sigset_t signals, int broker)
+      : child_(child), broker_(std::in_place, broker) {
+    std::signal(SIGPIPE, SIG_IGN);  // whoever read what is said may be gone
     ::sigaddset(&signals, SIGCHLD);
     signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   }
@@ -118,12 +121,12 @@ class Supervisor {
       left = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()),
                         std::chrono::milliseconds(0), kLongest);
     }
-    pollfd events[] = {{signals_, POLLIN, 0}, {asks_ ? broker_.descriptor() : -1, POLLIN, 0}};
+    pollfd events[] = {{signals_, POLLIN, 0}, {asks_ ? broker_->descriptor() : -1, POLLIN, 0}};
     if (::poll(events, std::size(events), static_cast<int>(left.count())) <= 0) {
       return 0;
     }
     if (events[1].revents != 0) {
-      asks_ = broker_.answer();
+      asks_ = broker_->answer();
     }
     signalfd_siginfo signal = {};
     return ::read(signals_, &signal, sizeof(signal)) == sizeof(signal)
@@ -149,9 +152,12 @@ class Supervisor {
     ::kill(child_, SIGKILL);
   }
 
-  // The broker removes its own. The page that both share is then no longer to be trusted.
-  void remove_folders() const {
-    if (broker_.is_sealed()) {
+  // The broker removes its own, before this process, too, may die of a signal. The page that both
+  // share is then no longer to be trusted.
+  void remove_folders() {
+    const bool is_sealed = broker_->is_sealed();
+    broker_.reset();
+    if (is_sealed) {
       return;
     }
     for (const auto& folder : process_state().folders) {
@@ -212,7 +218,7 @@ class Supervisor {
 
   pid_t child_;
   int signals_ = -1;
-  OutputBroker broker_;
+  std::optional<OutputBroker> broker_;
   bool asks_ = true;
   std::optional<Clock::time_point> deadline_ = std::nullopt;
   int stop_signal_ = 0;

@@ -171,7 +171,7 @@ Parts choose_columns(Columns columns, const std::vector<std::string>& arguments,
     ask_for_names(path, "beside the targets it holds no tensor");
   }
   const auto last = last_field(columns);
-  Parts parts;
+  Parts parts{.path = path};
   for (const auto& name : names) {
     parts.inputs.push_back(take(columns, name, path));
   }

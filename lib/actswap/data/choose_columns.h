@@ -10,9 +10,10 @@
 namespace actswap {
 
 struct Parts {
-  Columns inputs;    ///< in the order of the model's arguments
-  Columns targets;   ///< empty: there are none
-  Columns left_out;  ///< with the reason
+  Columns inputs;         ///< in the order of the model's arguments
+  Columns targets;        ///< empty: there are none
+  Columns left_out;       ///< with the reason
+  std::string path = {};  ///< for messages: where all of it comes from
 };
 
 /// Inputs are the columns that the options name, otherwise those that are the model's leading

@@ -15,12 +15,13 @@ namespace actswap {
 
 namespace {
 
+// Infinities too.
 std::optional<double> number_in(std::string_view text) {
   text.remove_prefix(text.starts_with('+') ? 1 : 0);
   double number = 0.0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole && std::isfinite(number) ? std::optional(number) : std::nullopt;
+  return is_whole && !std::isnan(number) ? std::optional(number) : std::nullopt;
 }
 
 bool is_missing(std::string_view text) {
@@ -35,7 +36,8 @@ struct Field {
   bool is_text = false;
   std::vector<std::int64_t> ids = {};
   std::map<std::string, std::int64_t, std::less<>> texts = {};
-  std::int64_t missing = 0;  // the first line without a value; 0: none
+  std::int64_t missing = 0;   // the first line without a value; 0: none
+  std::int64_t infinite = 0;  // the first line with an infinity; 0: none
 };
 
 using Record = std::vector<std::string>;
@@ -134,6 +136,9 @@ class Table {
       return;
     }
     const double value = number.value_or(0.0);
+    if (std::isinf(value) && field.infinite == 0) {
+      field.infinite = line;
+    }
     field.is_whole = field.is_whole && std::abs(value) <= kMostWhole &&
                      text.find_first_of(".eE") == std::string::npos;
     field.numbers.push_back(value);
@@ -170,6 +175,10 @@ class Table {
     }
     if (field.is_text) {
       return text_column(field);
+    }
+    if (field.infinite > 0) {
+      return {field.name, nullptr,
+              "it is infinite in line " + std::to_string(field.infinite) + "; expected numbers"};
     }
     const auto numbers = torch::tensor(field.numbers, torch::kFloat64);
     return {field.name, std::make_shared<TensorColumn>(

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
+#include <string_view>
 
 namespace actswap {
 
@@ -30,6 +32,19 @@ constexpr const char* kExpected =
     "expected a folder of images, .npy, .npz, safetensors, CSV, tar shards, idx, or what "
     "torch.save "
     "writes of tensors";
+
+// An option that names one of two would mean either.
+void check_names(const Columns& columns, const std::string& path) {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const auto& name = columns[i].name;
+    if (!name.empty() && !names.insert(name).second) {
+      throw FileError("Expected each name once in '" + path + "', but '" + name + "' of " +
+                      (columns[i].is_field ? "column " : "tensor ") + std::to_string(i) +
+                      " (from 0) is there before");
+    }
+  }
+}
 
 DataSource source_of(const std::string& path, const DataOptions& options) {
   DataSource source{path, nullptr, "", options};
@@ -63,6 +78,7 @@ Columns read_columns(const std::string& path, const DataOptions& options) {
   if (columns.empty()) {
     throw FileError("'" + path + "' holds no tensors");
   }
+  check_names(columns, path);
   return columns;
 }
 

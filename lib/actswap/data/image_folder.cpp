@@ -102,7 +102,19 @@ std::vector<std::uint8_t> read_whole(const std::string& path) {
   return file.bytes(0, file.size());
 }
 
+// A copy that was cut short leaves such files; the others show when they are decoded.
+void expect_content(const std::vector<std::string>& paths) {
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    std::error_code error;
+    if (fs::file_size(paths[i], error) == 0 && !error) {
+      throw FileError("Cannot read the image '" + paths[i] + "' (example " + std::to_string(i) +
+                      "): it is empty");
+    }
+  }
+}
+
 NamedColumn images_of(std::vector<std::string> paths, const ImageOptions& options) {
+  expect_content(paths);
   const auto shared = std::make_shared<const std::vector<std::string>>(std::move(paths));
   const auto path = [shared](std::int64_t i) { return (*shared)[static_cast<std::size_t>(i)]; };
   return {"images", image_column({.count = static_cast<std::int64_t>(shared->size()),

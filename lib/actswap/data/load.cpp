@@ -85,7 +85,7 @@ Parts read_parts(const std::string& spec, const std::vector<std::string>& argume
   };
   if (paths.size() == 2 && options.inputs.empty() && options.targets.empty() &&
       !is_argument(columns[1])) {
-    return {{columns[0]}, {columns[1]}, {}};
+    return {{columns[0]}, {columns[1]}, {}, spec};
   }
   return choose_columns(std::move(columns), arguments, options, spec);
 }

@@ -1,5 +1,6 @@
 #include <actswap/base/error.h>
 #include <actswap/data/choose_columns.h>
+#include <actswap/data/finite.h>
 #include <actswap/data/loaded_data.h>
 #include <actswap/data/prepare.h>
 
@@ -25,6 +26,20 @@ void check_sizes(const Parts& parts) {
   }
 }
 
+std::string name_of(const char* part, const NamedColumn& column, const std::string& path) {
+  return std::string("the ") + part + " '" + column.name + "' of '" + path + "'";
+}
+
+// All of them, where there are few enough.
+void check_values(const Parts& parts, std::int64_t size) {
+  for (const auto& input : parts.inputs) {
+    expect_finite(*input.column, size, Infinities::of_masks, name_of("input", input, parts.path));
+  }
+  for (const auto& target : parts.targets) {
+    expect_finite(*target.column, size, Infinities::none, name_of("target", target, parts.path));
+  }
+}
+
 std::string entry_shape(const torch::Tensor& batch) {
   std::string text;
   for (std::int64_t i = 1; i < batch.dim(); ++i) {
@@ -43,6 +58,10 @@ LoadedData::LoadedData(Parts parts, const DataOptions& options, const std::strin
   if (options.limit > 0) {
     size_ = std::min(size_, options.limit);
   }
+  // Their order is shuffled in memory.
+  constexpr std::int64_t kMost = std::int64_t{1} << 59;
+  check_memory(sizeof(std::int64_t) * static_cast<std::uint64_t>(std::min(size_, kMost)),
+               "the order of the " + std::to_string(size_) + " examples of '" + path + "'");
   if (size_ > 0) {
     const std::int64_t first = 0;
     const auto example = get({&first, 1});
@@ -53,6 +72,7 @@ LoadedData::LoadedData(Parts parts, const DataOptions& options, const std::strin
                        "' has integer inputs only");
     }
   }
+  check_values(*parts_, size_);
   description_ = describe();
 }
 
@@ -71,10 +91,14 @@ Example LoadedData::get(std::span<const std::int64_t> indices) const {
   }
   Example example;
   for (const auto& input : parts_->inputs) {
-    example.inputs.push_back(prepare_input(input.column->at(indices), *options_));
+    auto entries = input.column->at(indices);
+    expect_finite(entries, indices, Infinities::of_masks, name_of("input", input, parts_->path));
+    example.inputs.push_back(prepare_input(std::move(entries), *options_));
   }
   for (const auto& target : parts_->targets) {
-    example.targets.push_back(prepare_target(target.column->at(indices)));
+    const auto entries = target.column->at(indices);
+    expect_finite(entries, indices, Infinities::none, name_of("target", target, parts_->path));
+    example.targets.push_back(prepare_target(entries));
   }
   return example;
 }

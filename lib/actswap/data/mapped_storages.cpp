@@ -31,6 +31,16 @@ MappedFile::MappedFile(const std::string& path) : address_(MAP_FAILED) {
   }
 }
 
+// Pages that nobody can write to count neither as memory nor against RLIMIT_DATA.
+MappedFile::MappedFile(const std::string& path, std::uint64_t size)
+    : address_(
+          ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+      size_(size) {
+  if (address_ == MAP_FAILED) {
+    throw FileError("Cannot read '" + path + "': " + std::strerror(errno));
+  }
+}
+
 MappedFile::~MappedFile() {
   ::munmap(address_, size_);
 }

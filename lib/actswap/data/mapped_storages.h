@@ -13,11 +13,16 @@
 
 namespace actswap {
 
-/// A file's pages, mapped privately: a write to them stays in memory.
+/// A file's pages, mapped privately: a write to them stays in memory. A file that shrinks while it
+/// is mapped ends the process at the next read of what is gone.
 class MappedFile {
  public:
   /// @throws FileError
   explicit MappedFile(const std::string& path);
+  /// Addresses for the bytes of a file of that size, without the file: who reads there finds zeros.
+  /// They tell where tensors lie in the file; a file that shrinks cannot end the process.
+  /// @param path for messages
+  MappedFile(const std::string& path, std::uint64_t size);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

@@ -3,9 +3,12 @@
 #include <actswap/data/format.h>
 #include <actswap/data/npy.h>
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 namespace actswap {
 
@@ -77,13 +80,42 @@ torch::Tensor npy_tensor(std::string_view bytes, const std::string& what) {
   });
 }
 
-// An array in bytes that were compressed.
-static NamedColumn column_in_memory(const std::string& name, const std::string& bytes,
-                                    const std::string& what) {
-  const auto problem = read_npy_header(bytes.substr(0, kMostNpyHeader), what).problem;
-  return problem.empty() ? tensor_column(name, npy_tensor(bytes, what))
-                         : NamedColumn{name, nullptr, problem};
+namespace {
+
+// The first bytes of a compressed record: as many as a header has at most. What is damaged behind
+// them shows when the whole is read.
+std::string first_bytes(const DataFile& file, const ZipRecord& record) {
+  std::string packed(std::min<std::uint64_t>(record.stored_size, 2 * kMostNpyHeader), '\0');
+  file.read(record.offset, packed.data(), packed.size());
+  std::string bytes(std::min<std::uint64_t>(record.size, kMostNpyHeader), '\0');
+  z_stream stream = {};
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
+    throw std::bad_alloc();
+  }
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
+  stream.next_in = reinterpret_cast<unsigned char*>(packed.data());
+  stream.avail_in = static_cast<unsigned>(packed.size());
+  stream.next_out = reinterpret_cast<unsigned char*>(bytes.data());
+  stream.avail_out = static_cast<unsigned>(bytes.size());
+  inflate(&stream, Z_NO_FLUSH);
+  bytes.resize(bytes.size() - stream.avail_out);
+  return bytes;
 }
+
+// Its header says whether the array is what the directory says, before there is memory for it.
+NamedColumn inflated_column(const ZipArchive& archive, const DataFile& file,
+                            const ZipRecord& record, const std::string& what) {
+  const auto name = stem(record.name);
+  const auto header = read_npy_header(first_bytes(file, record), what);
+  if (!header.problem.empty()) {
+    return {name, nullptr, header.problem};
+  }
+  check_size(header.array, record.size, what);
+  check_memory(2 * record.size, what);  // as bytes, then as a tensor
+  return tensor_column(name, npy_tensor(archive.read(record), what));
+}
+
+}  // namespace
 
 bool is_npy(const DataSource& source) {
   return source.begin.starts_with("\x93NUMPY");
@@ -120,8 +152,7 @@ Columns read_npz(const DataSource& source) {
     if (!record->name.ends_with(kEnding)) {
       columns.push_back({record->name, nullptr, "it is no .npy file"});
     } else if (record->is_deflated) {
-      check_memory(2 * record->size, what);  // as bytes, then as a tensor
-      columns.push_back(column_in_memory(stem(record->name), archive.read(*record), what));
+      columns.push_back(inflated_column(archive, *source.file, *record, what));
     } else {
       columns.push_back(
           column_in_file(stem(record->name), source.file, record->offset, record->size, what));

@@ -55,7 +55,13 @@ NamedColumn column_of(const std::string& name, const nlohmann::ordered_json& ent
   }
   StoredArray array;
   array.type = type->type;
-  array.shape = entry.at("shape").get<std::vector<std::int64_t>>();
+  const auto& shape = entry.at("shape");
+  if (!shape.is_array() || !std::all_of(shape.begin(), shape.end(), [](const auto& size) {
+        return size.is_number_unsigned();
+      })) {
+    throw FileError(what + " is damaged: expected as its shape whole numbers of 0 or more");
+  }
+  array.shape = shape.get<std::vector<std::int64_t>>();
   const auto place = entry.at("data_offsets").get<std::array<std::uint64_t, 2>>();
   const auto available = source.file->size() - begin;
   if (place[0] > place[1] || place[1] > available) {
@@ -73,23 +79,31 @@ NamedColumn column_of(const std::string& name, const nlohmann::ordered_json& ent
 
 }  // namespace
 
+// Where the header's size is absurd its zeros tell: text has none, and idx has its type behind two.
 bool is_safetensors(const DataSource& source) {
-  return source.begin.size() > kSizeBytes && source.begin[kSizeBytes] == '{' &&
-         header_size(source.begin) <= source.file->size() - kSizeBytes;
+  const std::string_view begin = source.begin;
+  if (begin.size() <= kSizeBytes || begin[kSizeBytes] != '{') {
+    return false;
+  }
+  const bool has_idx_type = begin[0] == 0 && begin[1] == 0 && begin[2] >= 8 && begin[2] <= 14;
+  return header_size(source.begin) <= source.file->size() - kSizeBytes ||
+         (begin.substr(0, kSizeBytes).find('\0') != std::string_view::npos && !has_idx_type);
 }
 
 Columns read_safetensors(const DataSource& source) {
   const auto size = header_size(source.begin);
-  if (size > kMostHeader) {
-    throw FileError("'" + source.path + "' is damaged: its header is said to have " +
-                    std::to_string(size) + " bytes; expected " + std::to_string(kMostHeader) +
-                    " at most");
+  const auto most = std::min(kMostHeader, source.file->size() - kSizeBytes);
+  if (size > most) {
+    throw FileError("'" + source.path + "' is truncated or damaged: its header is said to have " +
+                    std::to_string(size) + " bytes; expected " + std::to_string(most) + " at most");
   }
   std::string text(size, '\0');
   source.file->read(kSizeBytes, text.data(), text.size());
   Columns columns;
   try {
     const auto header = nlohmann::ordered_json::parse(text);
+    text.clear();
+    text.shrink_to_fit();
     for (const auto& [name, entry] : header.items()) {
       if (name != "__metadata__") {
         columns.push_back(column_of(name, entry, source, kSizeBytes + size));

@@ -4,6 +4,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/format.h>
 #include <actswap/data/mapped_storages.h>
+#include <actswap/data/stored_tensor.h>
 
 #include <torch/script.h>
 
@@ -11,7 +12,9 @@
 #include <torch/csrc/jit/serialization/import_read.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <functional>
 #include <numeric>
 #include <string_view>
 
@@ -29,6 +32,23 @@ constexpr std::string_view kArchive = "PK\x03\x04";  // how a zip archive begins
 // The checksums of larger files are not compared, since that reads all of them.
 constexpr std::uint64_t kMostChecked = std::uint64_t{4} << 30;
 
+// What Python pickles of tensors that LibTorch's unpickler does not make, and how to save them.
+struct Unread {
+  std::string_view text;
+  const char* what;
+};
+constexpr std::array<Unread, 9> kUnread = {{
+    {"_rebuild_sparse", "it holds a sparse tensor; save x.to_dense()"},
+    {"_rebuild_meta_tensor", "it holds a tensor without data, of the device meta"},
+    {"_rebuild_nested_tensor", "it holds a nested tensor; save x.to_padded_tensor(0)"},
+    {"_rebuild_qtensor", "it holds a quantized tensor; save x.dequantize()"},
+    {"_rebuild_wrapper_subclass", "it holds a tensor of a subclass; save a plain torch.Tensor"},
+    {"float8_", "it holds a tensor of 8-bit floats; save x.float()"},
+    {"float4_", "it holds a tensor of 4-bit floats; save x.float()"},
+    {"_rebuild_tensor_v3", "it holds a tensor of wide unsigned integers; save x.to(torch.int64)"},
+    {"numpy", "it holds arrays of numpy; save torch.as_tensor(x)"},
+}};
+
 // LibTorch's own messages are internal assertions with a trace; the content says more.
 std::string found_in(const ZipArchive& archive) {
   if (archive.find("constants.pkl") != nullptr) {
@@ -42,7 +62,13 @@ std::string found_in(const ZipArchive& archive) {
            "FILE), "
            "or torch.save(dataset.tensors, FILE) of a TensorDataset";
   }
-  return "it is damaged, or holds other Python objects; of a state_dict save dict(state_dict)";
+  const auto* unread = std::find_if(kUnread.begin(), kUnread.end(), [&](const Unread& row) {
+    return content.find(row.text) != std::string::npos;
+  });
+  return unread != kUnread.end()
+             ? unread->what
+             : "it is damaged, or holds other Python objects; of a state_dict save "
+               "dict(state_dict)";
 }
 
 c10::IValue unpickled(const std::string& path, const ZipArchive& archive,
@@ -68,7 +94,7 @@ std::string problem_of(const c10::IValue& value) {
   const auto& tensor = value.toTensor();
   if (!tensor.defined() || tensor.layout() != torch::kStrided || tensor.is_meta() ||
       tensor.is_quantized()) {
-    return "it is sparse, quantized or without data; expected a dense tensor";
+    return "it is sparse, quantized or without data; save x.to_dense() or x.dequantize()";
   }
   return {};
 }
@@ -86,17 +112,20 @@ bool is_row(const c10::IValue& value) {
   return value.isTuple() || value.isList();
 }
 
+using ReadTensor = std::function<torch::Tensor(const torch::Tensor&)>;
+
 // Undefined for what is neither a tensor nor a number.
-torch::Tensor tensor_of(const c10::IValue& value) {
+torch::Tensor tensor_of(const c10::IValue& value, const ReadTensor& read) {
   return value.isInt()               ? torch::tensor(value.toInt(), torch::kInt64)
          : value.isBool()            ? torch::tensor(value.toBool(), torch::kBool)
          : value.isDouble()          ? torch::tensor(value.toDouble(), torch::kFloat32)
-         : problem_of(value).empty() ? value.toTensor().detach().cpu()
+         : problem_of(value).empty() ? read(value.toTensor())
                                      : torch::Tensor();
 }
 
 // A list of examples, each a tuple of tensors and numbers: a tensor for each place in the tuple.
-std::vector<Value> stacked(const std::vector<c10::IValue>& rows, const std::string& path) {
+std::vector<Value> stacked(const std::vector<c10::IValue>& rows, const std::string& path,
+                           const ReadTensor& read) {
   const auto width = elements_of(rows[0]).size();
   std::vector<std::vector<torch::Tensor>> columns(width);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -107,7 +136,7 @@ std::vector<Value> stacked(const std::vector<c10::IValue>& rows, const std::stri
                       ", as in example 0");
     }
     for (std::size_t k = 0; k < width; ++k) {
-      const auto tensor = tensor_of(values[k]);
+      const auto tensor = tensor_of(values[k], read);
       if (!tensor.defined()) {
         throw FileError("Expected dense tensors and numbers in " + where + ", but found a " +
                         values[k].tagKind());
@@ -138,7 +167,8 @@ std::string key_name(const c10::IValue& key, const std::string& path) {
                   key.tagKind());
 }
 
-std::vector<Value> values_in(const c10::IValue& content, const std::string& path) {
+std::vector<Value> values_in(const c10::IValue& content, const std::string& path,
+                             const ReadTensor& read) {
   std::vector<Value> values;
   if (content.isTensor()) {
     return {{"0", content}};
@@ -155,7 +185,7 @@ std::vector<Value> values_in(const c10::IValue& content, const std::string& path
   }
   const auto elements = elements_of(content);
   if (content.isList() && !elements.empty() && is_row(elements[0])) {
-    return stacked(elements, path);
+    return stacked(elements, path, read);
   }
   for (const auto& element : elements) {
     values.push_back({std::to_string(values.size()), element});
@@ -164,15 +194,18 @@ std::vector<Value> values_in(const c10::IValue& content, const std::string& path
 }
 
 struct Content {
-  std::shared_ptr<MappedFile> mapped;
-  std::vector<Value> values;
+  std::shared_ptr<MappedFile> places;  // of the tensors in the file
+  std::vector<Value> values;           // whose tensors are to be read
 };
 
 Content read_content(const DataSource& source) {
   const ZipArchive archive(source.path);
   check_tensor_file(archive, source.file->size() <= kMostChecked);
-  Content content{std::make_shared<MappedFile>(source.path), {}};
-  content.values = values_in(unpickled(source.path, archive, content.mapped), source.path);
+  Content content{std::make_shared<MappedFile>(source.path, source.file->size()), {}};
+  const auto read = [&](const torch::Tensor& tensor) {
+    return read_stored(tensor, *content.places, *source.file, "'" + source.path + "'");
+  };
+  content.values = values_in(unpickled(source.path, archive, content.places), source.path, read);
   return content;
 }
 
@@ -191,12 +224,16 @@ Columns read_tensors_file(const DataSource& source) {
       columns.push_back({name, nullptr, std::move(problem)});
       continue;
     }
-    const auto tensor = value.toTensor().detach().cpu();
-    const auto offset = content.mapped->offset_of(tensor.data_ptr());
-    columns.push_back(offset && tensor.is_contiguous()
-                          ? stored_column(name, source.file,
-                                          {*offset, tensor.scalar_type(), tensor.sizes().vec()})
-                          : tensor_column(name, tensor.clone(torch::MemoryFormat::Contiguous)));
+    const auto& tensor = value.toTensor();
+    if (is_stored_in_rows(tensor, *content.places)) {
+      const auto offset = *content.places->offset_of(tensor.const_data_ptr());
+      columns.push_back(
+          stored_column(name, source.file, {offset, tensor.scalar_type(), tensor.sizes().vec()}));
+    } else {
+      const auto what = "'" + name + "' in '" + source.path + "'";
+      auto read = read_stored(tensor, *content.places, *source.file, what);
+      columns.push_back(tensor_column(name, to_native(read, /*is_big_endian=*/false, what)));
+    }
   }
   return columns;
 }
@@ -214,8 +251,10 @@ NamedTensors tensors_of(const DataSource& source) {
       throw FileError("Expected tensors in '" + source.path + "', but as to its element '" + name +
                       "', " + problem);
     }
-    // A copy: the file may change, or go, while the tensor is there.
-    tensors.emplace_back(name, value.toTensor().detach().cpu().clone());
+    const auto tensor = read_stored(value.toTensor(), *content.places, *source.file,
+                                    "'" + name + "' in '" + source.path + "'");
+    // A model may write to its input, so no two of its elements are one in memory.
+    tensors.emplace_back(name, tensor.is_non_overlapping_and_dense() ? tensor : tensor.clone());
   }
   return tensors;
 }
@@ -227,8 +266,8 @@ NamedTensors read_tensors(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) {
     const Reading reading(path);
     const auto file = std::make_shared<DataFile>(path);
-    const DataSource source{path, file, file->begin(64), {}};
-    if (is_tensors_file(source)) {
+    const DataSource source{path, file, file->begin(512), {}};
+    if (is_tensors_file(source) && !is_npz(source)) {
       return tensors_of(source);
     }
   }

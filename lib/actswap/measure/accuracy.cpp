@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/labels.h>
 #include <actswap/data/loader.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/score.h>
@@ -20,6 +21,13 @@ Interval paired(const torch::Tensor& a, const torch::Tensor& b) {
   return mean_interval(to_vector(a.to(torch::kFloat64) - b.to(torch::kFloat64)));
 }
 
+// Names the example of a label that is no class, which a batch does not know.
+void check_labels(const torch::Tensor& output, const torch::Tensor& target, const Dataset& data) {
+  if (target.defined() && output.dim() == target.dim() + 1 && output.dim() >= 2) {
+    label_range(data, classes_second(output, target).size(1)).expect_classes("evaluated");
+  }
+}
+
 }  // namespace
 
 Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size,
@@ -32,8 +40,13 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
     if (should_stop && should_stop()) {
       throw Interrupted("The evaluation was stopped");
     }
-    const auto outputs = run(batch.inputs, static_cast<std::uint64_t>(number));
-    score.add(main_output(tensors_in(outputs)), batch.target());
+    const auto outputs = tensors_in(run(batch.inputs, static_cast<std::uint64_t>(number)));
+    try {
+      score.add(main_output(outputs), batch.target());
+    } catch (const UsageError&) {
+      check_labels(main_output(outputs), batch.target(), data);
+      throw;
+    }
   });
   return score.result();
 }

@@ -35,9 +35,9 @@ SensitivityOptions sensitivity_options(const ConvertOptions& options,
 }  // namespace
 
 ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
-                       const ConvertCallbacks& callbacks) {
+                       const ConvertCallbacks& callbacks, RunCheckpoints& checkpoints) {
   if (options.min_agreement || (options.plan_by_sensitivity && options.calibration_data)) {
-    return choose_partial_swap(model, plan, options, callbacks);
+    return choose_partial_swap(model, plan, options, callbacks, checkpoints);
   }
   const auto say = [&](const std::string& text) {
     if (callbacks.on_message) {

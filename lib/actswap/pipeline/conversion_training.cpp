@@ -3,6 +3,7 @@
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/conversion_fields.h>
 #include <actswap/pipeline/conversion_training.h>
+#include <actswap/pipeline/noted.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/rate_search.h>
 #include <actswap/train/training_safeguard.h>
@@ -11,6 +12,12 @@
 #include <cmath>
 
 namespace actswap {
+
+namespace {
+
+constexpr const char* kTrials = "trials of the rate";  // in the checkpoints
+
+}  // namespace
 
 TrainCallbacks ConversionTraining::callbacks_of(const std::string& name,
                                                 std::vector<EpochRecord>& epochs,
@@ -151,6 +158,12 @@ void ConversionTraining::warn_of_a_long_ramp() const {
   }
 }
 
+RememberTrial ConversionTraining::remember_trials() {
+  return [this](const std::string& trial, const std::function<double()>& compute) {
+    return noted<double>(state_.progress.checkpoints, state_.phase(kTrials) + "/" + trial, compute);
+  };
+}
+
 void ConversionTraining::sweep_rates_from(const std::vector<Schedule>& ramps) {
   const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
   state_.begin_phase("rate");
@@ -158,8 +171,9 @@ void ConversionTraining::sweep_rates_from(const std::vector<Schedule>& ramps) {
     state_.message("learning rate: short trainings with each");
     return sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
                        *state_.options.train_data, ramps, move, state_.run.train,
-                       state_.callbacks.should_stop);
+                       state_.callbacks.should_stop, remember_trials());
   }));
+  state_.progress.checkpoints.forget(state_.phase(kTrials));
 }
 
 void ConversionTraining::search_rate_on(const HeldOut& data) {
@@ -168,8 +182,10 @@ void ConversionTraining::search_rate_on(const HeldOut& data) {
     state_.message("learning rate: a line search, in shares of each parameter's size");
     return search_rate(
         state_.swap.module(), teacher_for(state_.run.train.loss), data,
-        [this](double t) { move_to({t}); }, state_.run.train, state_.callbacks.should_stop);
+        [this](double t) { move_to({t}); }, state_.run.train, state_.callbacks.should_stop,
+        remember_trials());
   }));
+  state_.progress.checkpoints.forget(state_.phase(kTrials));
 }
 
 void ConversionTraining::note(const RateSweep& rates) {

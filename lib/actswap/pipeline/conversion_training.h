@@ -3,6 +3,7 @@
 
 #include <actswap/data/subset.h>
 #include <actswap/pipeline/conversion_state.h>
+#include <actswap/train/rate_trials.h>
 
 #include <torch/script.h>
 
@@ -38,6 +39,7 @@ class ConversionTraining {
   void finish_training();
   std::vector<Schedule> plan_ramps();
   void warn_of_a_long_ramp() const;
+  RememberTrial remember_trials();
   void sweep_rates_from(const std::vector<Schedule>& ramps);
   void search_rate_on(const HeldOut& data);
   void note(const RateSweep& rates);

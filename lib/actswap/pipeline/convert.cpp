@@ -374,7 +374,8 @@ ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOption
     return chosen;
   }
   progress.log.phase("plan");
-  auto chosen = choose_plan(model, plan, options, callbacks);
+  auto chosen = choose_plan(model, plan, options, callbacks, progress.checkpoints);
+  progress.checkpoints.forget(kPlanSearch);
   progress.checkpoints.finish("plan", state_of(chosen));
   return chosen;
 }
@@ -422,6 +423,13 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
     callbacks.on_message("output " + std::to_string(i + 1) + " of " +
                          std::to_string(options.train.outputs.size()) + ": " +
                          to_string(options.train.outputs[i]));
+  }
+  const auto& loss = options.train.loss;
+  if (callbacks.on_message && !request.train.loss && has_labels(options.train_data.get()) &&
+      !loss.needs_target()) {
+    callbacks.on_message(
+        "the target of the training data is not learnt: the default loss takes one class, an "
+        "integer, for each output; --loss names others");
   }
   if (!options.overwrites_original) {
     check_not_overwritten(options.output, model.path);

@@ -1,5 +1,4 @@
 #include <actswap/base/error.h>
-#include <actswap/data/loaded_data.h>
 #include <actswap/measure/score.h>
 #include <actswap/pipeline/model_outputs.h>
 #include <actswap/run/model_run.h>
@@ -16,9 +15,8 @@ namespace actswap {
 
 namespace {
 
-constexpr std::int64_t kExamples = 64;   // that the model is run on
-constexpr std::int64_t kBatch = 8;       // at a time, and of a loss that is tried
-constexpr std::int64_t kTargets = 1024;  // that are looked at where all are too many
+constexpr std::int64_t kExamples = 64;  // that the model is run on
+constexpr std::int64_t kBatch = 8;      // at a time, and of a loss that is tried
 
 Example examples_of(const Dataset& data, std::int64_t begin, std::int64_t end) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
@@ -30,33 +28,20 @@ Example first_examples(const Dataset& data, std::int64_t count) {
   return examples_of(data, 0, std::min(count, data.size()));
 }
 
-torch::Tensor targets_of(const Dataset& data) {
-  if (const auto* tensors = dynamic_cast<const TensorDataset*>(&data)) {
-    return tensors->target();
-  }
-  const auto* loaded = dynamic_cast<const LoadedData*>(&data);
-  const auto targets = loaded != nullptr ? loaded->target() : torch::Tensor();
-  return targets.defined() ? targets : first_examples(data, kTargets).target();
-}
-
-bool are_below(const torch::Tensor& targets, std::int64_t classes) {
-  const auto [least, most] = torch::aminmax(targets);
-  return least.item<std::int64_t>() >= 0 && most.item<std::int64_t>() < classes;
-}
-
+// The dimension of the classes, where the target has one number for each place of the output.
 std::optional<std::int64_t> find_class_dim(const torch::Tensor& output, const torch::Tensor& target,
-                                           const Dataset& data, std::optional<std::int64_t> given) {
+                                           std::optional<std::int64_t> given) {
   if (!target.defined() || !c10::isIntegralType(target.scalar_type(), /*includeBool=*/false)) {
     return std::nullopt;
   }
   const bool is_second = classes_second(output, target).is_same(output);
   const auto dim = given.value_or(is_second ? 1 : -1);
   try {
-    cross_entropy(output, target, dim);
+    cross_entropy(output, torch::zeros_like(target), dim);
   } catch (const UsageError&) {
     return std::nullopt;
   }
-  return are_below(targets_of(data), output.size(dim)) ? std::optional(dim) : std::nullopt;
+  return dim;
 }
 
 // One after another in dimension 0; those of another shape are left out.
@@ -89,7 +74,10 @@ ModelOutputs look_at_outputs(const Model& model, const Dataset& data,
     outputs = given;
     const auto target = batch.target();
     const auto& main = main_output(outputs);
-    found.class_dim = find_class_dim(main, target, data, class_dim);
+    if (const auto dim = find_class_dim(main, target, class_dim)) {
+      found.labels = label_range(data, main.size(*dim));
+      found.class_dim = found.labels.outside == 0 ? dim : std::nullopt;
+    }
     hints.class_dim = class_dim ? class_dim : found.class_dim;
     hints.is_regression =
         target.defined() && target.is_floating_point() && target.sizes() == main.sizes();

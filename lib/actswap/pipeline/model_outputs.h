@@ -4,6 +4,7 @@
 
 #include <actswap/base/export.h>
 #include <actswap/data/dataset.h>
+#include <actswap/data/labels.h>
 #include <actswap/graph/model.h>
 #include <actswap/train/output_form.h>
 #include <actswap/train/trainer.h>
@@ -20,6 +21,9 @@ struct ModelOutputs {
   /// holds no such classes. All targets of a TensorDataset are looked at, of other data the first
   /// 1024.
   std::optional<std::int64_t> class_dim = {};
+  /// The first target against the output's classes, where it holds an integer for each place of the
+  /// output; otherwise of no numbers.
+  LabelRange labels = {};
   std::vector<OutputForm> forms = {};  ///< of each output
 };
 

@@ -4,6 +4,8 @@
 #include <actswap/data/split.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/sensitivity_plan.h>
+#include <actswap/pipeline/conversion_fields.h>
+#include <actswap/pipeline/noted.h>
 #include <actswap/pipeline/partial_swap.h>
 #include <actswap/pipeline/text.h>
 #include <actswap/report/partial_swap.h>
@@ -16,14 +18,29 @@ namespace actswap {
 
 namespace {
 
+// A model as it was measured, before anything is known of the time that it saves.
+struct Trial {
+  std::string measure = {};
+  double value = 0.0;
+  double seconds = 0.0;
+};
+
+template <typename Fields>
+void visit(Fields& fields, Trial& trial) {
+  fields("measure", trial.measure);
+  fields("value", trial.value);
+  fields("seconds", trial.seconds);
+}
+
 class PartialSwapSearch {
  public:
   PartialSwapSearch(const Model& model, const Plan& plan, const ConvertOptions& options,
-                    const ConvertCallbacks& callbacks)
+                    const ConvertCallbacks& callbacks, RunCheckpoints& checkpoints)
       : model_(model),
         plan_(plan),
         options_(options),
         callbacks_(callbacks),
+        checkpoints_(checkpoints),
         data_(options.min_agreement ? options.agreement_data : options.validation_data),
         calibration_(options.calibration),
         original_(recompile(model.module)) {
@@ -73,7 +90,9 @@ class PartialSwapSearch {
     measuring.judging.batch_size = calibration_.batch_size;
     measuring.judging.should_stop = callbacks_.should_stop;
     measuring.judging.on_run = callbacks_.on_sensitivity;
-    sensitivity_ = measure_sensitivity(model_, plan_, few, measuring);
+    sensitivity_ = noted<Sensitivity>(checkpoints_, key("sensitivity"), [&] {
+      return measure_sensitivity(model_, plan_, few, measuring);
+    });
     found_.latency_ms = sensitivity_->latency_ms;
     for (const auto i : best_first(*sensitivity_)) {
       found_.order.push_back(sensitivity_->sites[i].id);
@@ -100,17 +119,27 @@ class PartialSwapSearch {
       order_sites();
       found_.points.front().saved_ms = saved_by(plan_);
     }
-    const auto begin = Clock::now();
     const auto plan = plan_of(kept);
-    const auto judgements = judge_swap(plan);
-    PartialPoint point{.kept = kept, .value = value(judgements.front(), judgements.back())};
+    const auto trial = noted<Trial>(checkpoints_, key("kept " + std::to_string(kept)),
+                                    [&] { return try_swap(plan); });
+    found_.measure = trial.measure;
+    PartialPoint point{.kept = kept, .value = trial.value, .seconds = trial.seconds};
     point.meets = found_.higher_is_better ? point.value >= found_.wish : point.value <= found_.wish;
     point.saved_ms = saved_by(plan);
-    point.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     found_.points.push_back(point);
     say(std::to_string(kept) + " of " + std::to_string(found_.sites) + " sites kept: " +
         found_.measure + " " + number(point.value) + (point.meets ? ", enough" : ", too little"));
     return point.meets;
+  }
+
+  static std::string key(const std::string& part) { return kPlanSearch + ("/" + part); }
+
+  Trial try_swap(const Plan& plan) const {
+    const auto begin = Clock::now();
+    const auto judgements = judge_swap(plan);
+    auto trial = value(judgements.front(), judgements.back());
+    trial.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    return trial;
   }
 
   std::vector<Judgement> judge_swap(const Plan& plan) const {
@@ -126,13 +155,12 @@ class PartialSwapSearch {
   }
 
   // What is no number meets no wish.
-  double value(const Judgement& original, const Judgement& swapped) {
+  Trial value(const Judgement& original, const Judgement& swapped) const {
     if (options_.min_agreement) {
-      found_.measure = to_string(options_.agreement);
-      return value_of(options_.agreement, swapped.agreement);
+      return {to_string(options_.agreement), value_of(options_.agreement, swapped.agreement)};
     }
-    found_.measure = "drop of the " + original.evaluation->metric;
-    return drop(*original.evaluation, *swapped.evaluation);
+    return {"drop of the " + original.evaluation->metric,
+            drop(*original.evaluation, *swapped.evaluation)};
   }
 
   std::optional<double> saved_by(const Plan& plan) const {
@@ -146,6 +174,7 @@ class PartialSwapSearch {
   const Plan& plan_;
   const ConvertOptions& options_;
   const ConvertCallbacks& callbacks_;
+  RunCheckpoints& checkpoints_;
   std::shared_ptr<Dataset> data_;  // that models are measured on
   CalibrationOptions calibration_;
   torch::jit::Module original_;
@@ -156,8 +185,8 @@ class PartialSwapSearch {
 }  // namespace
 
 ChosenPlan choose_partial_swap(const Model& model, const Plan& plan, const ConvertOptions& options,
-                               const ConvertCallbacks& callbacks) {
-  return PartialSwapSearch(model, plan, options, callbacks).run();
+                               const ConvertCallbacks& callbacks, RunCheckpoints& checkpoints) {
+  return PartialSwapSearch(model, plan, options, callbacks, checkpoints).run();
 }
 
 }  // namespace actswap

@@ -12,6 +12,6 @@ namespace actswap {
 /// options.agreement_data, otherwise of options.max_drop on the validation data.
 /// @throws Error of kind accuracy where no swap meets the wish; Interrupted
 ChosenPlan choose_partial_swap(const Model& model, const Plan& plan, const ConvertOptions& options,
-                               const ConvertCallbacks& callbacks);
+                               const ConvertCallbacks& callbacks, RunCheckpoints& checkpoints);
 
 }  // namespace actswap

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/labels.h>
 #include <actswap/data/loaded_data.h>
 #include <actswap/data/split.h>
 #include <actswap/pipeline/effects.h>
@@ -133,6 +134,18 @@ void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
   }
 }
 
+// Before the first step: a label that is wrong would end the training where it comes to it, or the
+// default loss would do without all of them.
+void check_labels(const LabelRange& labels, const ConvertRequest& request) {
+  const auto& loss = request.train.loss;
+  if (loss ? loss->has(Signal::cross_entropy) : labels.are_mostly_classes()) {
+    labels.expect_classes("training");
+  }
+  if (request.validation_data && labels.count > 0 && labels.outside == 0) {
+    label_range(*request.validation_data, labels.classes).expect_classes("validation");
+  }
+}
+
 // What the request leaves open of loss, classes, batch norms and the rate.
 void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
                            ConvertOptions& options) {
@@ -143,6 +156,7 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   train.keeps_statistics = asked.keeps_statistics.value_or(is_calibrated || asks_for_layers);
   train.validate();  // before its numbers are computed with
   const auto outputs = look_at_outputs(model, *options.train_data, asked.class_dim);
+  check_labels(outputs.labels, request);
   train.outputs = outputs.forms;
   set(train.class_dim, outputs.class_dim);
   const bool learns_labels =

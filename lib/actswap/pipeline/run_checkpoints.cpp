@@ -117,6 +117,19 @@ void RunCheckpoints::finish(const std::string& phase, const State& result) {
   write({});
 }
 
+void RunCheckpoints::note(const std::string& part, const State& result) {
+  if (folder_.empty()) {
+    return;
+  }
+  finished_.remove_part(part);
+  finished_.set_part(part, result.copy());
+  if (is_due(SavePoint::step) || is_due(SavePoint::epoch)) {
+    phase_.clear();
+    unfinished_ = {};
+    write({});
+  }
+}
+
 void RunCheckpoints::forget(const std::string& phase) {
   finished_.remove_part(phase);
 }

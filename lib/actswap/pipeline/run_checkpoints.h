@@ -39,6 +39,10 @@ class RunCheckpoints {
   State unfinished(const std::string& phase) const;
   /// Keeps a copy of what it gave, and writes a checkpoint.
   void finish(const std::string& phase, const State& result);
+  /// Keeps what a part of a search gave, which is not needed when the search is done (forget).
+  /// Writes a checkpoint where one is due, or would take less than a twentieth of the time.
+  /// @param part "SEARCH/PART"; finished() gives it again
+  void note(const std::string& part, const State& result);
   /// What it gave is no longer needed.
   void forget(const std::string& phase);
   /// Writes a checkpoint in the middle of a phase.

@@ -31,11 +31,12 @@ class Search {
  public:
   Search(torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const HeldOut& data,
          const std::function<void(double)>& set_blend, const TrainOptions& options,
-         const std::function<bool()>& should_stop)
+         const std::function<bool()>& should_stop, const RememberTrial& remember)
       : module_(module),
         teacher_(std::move(teacher)),
         data_(data),
         set_blend_(set_blend),
+        remember_(remember),
         options_(options),
         tensors_(module),
         weights_(tensors_.copies()) {
@@ -90,6 +91,13 @@ class Search {
     if (const auto found = losses_.find(place); found != losses_.end()) {
       return found->second;
     }
+    const auto compute = [&] { return try_rate(place); };
+    const double loss = remember_ ? remember_(std::to_string(place), compute) : compute();
+    losses_[place] = loss;
+    return loss;
+  }
+
+  double try_rate(int place) {
     options_.learning_rate = rate_at(place);
     double loss = std::numeric_limits<double>::infinity();
     try {
@@ -98,7 +106,6 @@ class Search {
     } catch (const Diverged&) {
     }
     tensors_.write(weights_);
-    losses_[place] = loss;
     return loss;
   }
 
@@ -106,6 +113,7 @@ class Search {
   std::optional<torch::jit::Module> teacher_;
   const HeldOut& data_;
   const std::function<void(double)>& set_blend_;
+  const RememberTrial& remember_;
   TrainOptions options_;
   ModuleTensors tensors_;
   std::vector<torch::Tensor> weights_;
@@ -118,9 +126,10 @@ class Search {
 
 RateSweep search_rate(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                       const HeldOut& data, const std::function<void(double)>& set_blend,
-                      const TrainOptions& options, const std::function<bool()>& should_stop) {
+                      const TrainOptions& options, const std::function<bool()>& should_stop,
+                      const RememberTrial& remember) {
   options.validate();
-  return Search(module, std::move(teacher), data, set_blend, options, should_stop).run();
+  return Search(module, std::move(teacher), data, set_blend, options, should_stop, remember).run();
 }
 
 }  // namespace actswap

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <actswap/data/subset.h>
-#include <actswap/train/rate_sweep.h>
+#include <actswap/train/rate_trials.h>
 #include <actswap/train/trainer.h>
 
 #include <functional>
@@ -30,6 +30,7 @@ ACTSWAP_API RateSweep search_rate(torch::jit::Module& module,
                                   std::optional<torch::jit::Module> teacher, const HeldOut& data,
                                   const std::function<void(double)>& set_blend,
                                   const TrainOptions& options,
-                                  const std::function<bool()>& should_stop = {});
+                                  const std::function<bool()>& should_stop = {},
+                                  const RememberTrial& remember = {});
 
 }  // namespace actswap

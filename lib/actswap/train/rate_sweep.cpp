@@ -2,7 +2,7 @@
 #include <actswap/data/subset.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/module_tensors.h>
-#include <actswap/train/rate_sweep.h>
+#include <actswap/train/rate_trials.h>
 
 #include <algorithm>
 #include <chrono>
@@ -29,11 +29,13 @@ class Sweep {
   Sweep(torch::jit::Module& module, std::optional<torch::jit::Module> teacher, const Dataset& data,
         const std::vector<Schedule>& schedules,
         const std::function<void(const std::vector<double>&)>& set_blends,
-        const TrainOptions& options, const std::function<bool()>& should_stop)
+        const TrainOptions& options, const std::function<bool()>& should_stop,
+        const RememberTrial& remember)
       : module_(module),
         teacher_(std::move(teacher)),
         set_blends_(set_blends),
         options_(options),
+        remember_(remember),
         tensors_(module) {
     if (data.size() < kFewestExamples) {
       throw UsageError("Expected " + std::to_string(kFewestExamples) +
@@ -67,14 +69,14 @@ class Sweep {
     int least = -kReach;
     int most = kReach;
     for (int i = least; i <= most; ++i) {
-      losses_[i] = try_rate(i);
+      losses_[i] = loss_at(i);
     }
     for (int best = best_place(); best == least || best == most; best = best_place()) {
       const int next = best == least ? --least : ++most;
       if (std::abs(next) > kMost) {
         break;
       }
-      losses_[next] = try_rate(next);
+      losses_[next] = loss_at(next);
     }
     for (const auto& [place, loss] : losses_) {
       result_.trials.push_back({rate_at(place), loss});
@@ -116,6 +118,11 @@ class Sweep {
     return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
   }
 
+  double loss_at(int place) const {
+    const auto compute = [&] { return try_rate(place); };
+    return remember_ ? remember_(std::to_string(place), compute) : compute();
+  }
+
   double try_rate(int place) const {
     auto options = options_;
     options.epochs = epochs_;
@@ -140,6 +147,7 @@ class Sweep {
   std::optional<torch::jit::Module> teacher_;
   const std::function<void(const std::vector<double>&)>& set_blends_;
   const TrainOptions& options_;
+  const RememberTrial& remember_;
   ModuleTensors tensors_;
   TrainCallbacks callbacks_;
   RateSweep result_;
@@ -156,9 +164,20 @@ class Sweep {
 RateSweep sweep_rates(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                       const Dataset& data, const std::vector<Schedule>& schedules,
                       const std::function<void(const std::vector<double>&)>& set_blends,
-                      const TrainOptions& options, const std::function<bool()>& should_stop) {
+                      const TrainOptions& options, const std::function<bool()>& should_stop,
+                      const RememberTrial& remember) {
   options.validate();
-  return Sweep(module, std::move(teacher), data, schedules, set_blends, options, should_stop).run();
+  return Sweep(module, std::move(teacher), data, schedules, set_blends, options, should_stop,
+               remember)
+      .run();
+}
+
+RateSweep sweep_rates(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
+                      const Dataset& data, const std::vector<Schedule>& schedules,
+                      const std::function<void(const std::vector<double>&)>& set_blends,
+                      const TrainOptions& options, const std::function<bool()>& should_stop) {
+  return sweep_rates(module, std::move(teacher), data, schedules, set_blends, options, should_stop,
+                     {});
 }
 
 }  // namespace actswap

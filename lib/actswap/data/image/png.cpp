@@ -35,7 +35,8 @@ void read_bytes(png_structp png, png_bytep to, std::size_t size) {
   reading->left = reading->left.subspan(size);
 }
 
-// A bitmap of all rows, in 1 or 3 channels of 8 or 16 bits, before it becomes an Image.
+// Where libpng writes the rows: of three channels to the image itself, of one, of 8 or 16 bits, to
+// bytes of their own.
 struct Rows {
   bool is_wide_grey = false;
   int channels = 0;
@@ -69,10 +70,11 @@ bool read(png_structp png, png_infop info, Rows& rows) {
   rows.channels = png_get_channels(png, info);
   const auto row_bytes = png_get_rowbytes(png, info);
   const auto height = static_cast<std::size_t>(rows.image.height);
-  rows.bytes.resize(row_bytes * height);
+  rows.bytes.resize(rows.channels == 3 ? 0 : row_bytes * height);
   rows.pointers.resize(height);
   for (std::size_t y = 0; y < height; ++y) {
-    rows.pointers[y] = rows.bytes.data() + y * row_bytes;
+    rows.pointers[y] = rows.channels == 3 ? rows.image.row(static_cast<int>(y))
+                                          : rows.bytes.data() + y * row_bytes;
   }
   png_read_image(png, rows.pointers.data());
   png_read_end(png, nullptr);
@@ -111,13 +113,9 @@ Image decode_png(std::span<const std::uint8_t> file) {
     throw ImageError("its PNG data is damaged or truncated (" + std::string(reading.message) + ")");
   }
   auto& image = rows.image;
-  for (int y = 0; y < image.height; ++y) {
+  for (int y = 0; y < image.height && rows.channels == 1; ++y) {
     const auto* from = rows.pointers[static_cast<std::size_t>(y)];
     auto* to = image.row(y);
-    if (rows.channels == 3) {
-      std::copy_n(from, 3 * static_cast<std::size_t>(image.width), to);
-      continue;
-    }
     for (int x = 0; x < image.width; ++x, to += 3) {
       std::fill_n(to, 3, grey_at(rows, from, x));
     }

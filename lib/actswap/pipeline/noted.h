@@ -1,0 +1,28 @@
+// What the parts of a long search gave, for a run that is resumed in its middle.
+#pragma once
+
+#include <actswap/checkpoint/fields.h>
+#include <actswap/pipeline/run_checkpoints.h>
+
+#include <functional>
+#include <string>
+
+namespace actswap {
+
+/// What was noted of the part, or else what `compute` gives, noted.
+/// @param part "SEARCH/PART"
+template <typename T>
+T noted(RunCheckpoints& checkpoints, const std::string& part, const std::function<T()>& compute) {
+  T value{};
+  if (const auto known = checkpoints.finished(part)) {
+    FieldReader{*known}("value", value);
+    return value;
+  }
+  value = compute();
+  State state;
+  FieldWriter{state}("value", value);
+  checkpoints.note(part, state);
+  return value;
+}
+
+}  // namespace actswap
