@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Retargets real architectures and compares with PyTorch: zoo.py [--cut] [--table] [NAME...]
+"""Retargets real architectures and compares with PyTorch: zoo.py [--cut] [--prune] [--table] [NAME...]
 
 Each model of models.txt, with random weights and small inputs, is scripted and traced, blended and collapsed by the command, and checked:
 
@@ -13,7 +13,8 @@ Each model of models.txt, with random weights and small inputs, is scripted and 
   ncnn      what pnnx makes of the collapsed trace for ncnn has no layer of an activation that was swapped: pnnx goes by names of classes
 
 Results go to build/zoo/results.jsonl; what stands there already is not done again. What PyTorch itself cannot do with the original,
-scripting, tracing or exporting to ONNX, is listed apart. --table writes docs/zoo.md out of the results and runs nothing. Needs torchvision
+scripting, tracing or exporting to ONNX, is listed apart. --prune is another pass, with results of its own in build/zoo/prune.jsonl: it
+removes 30 % of what can be pruned (pruning.py). --table writes docs/zoo.md out of the results and runs nothing. Needs torchvision
 0.28.0, timm, pnnx and what they import: bench/zoo/setup.sh.
 """
 
@@ -29,8 +30,11 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
+import pruning
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build/zoo/results.jsonl"
+PRUNED = ROOT / "build/zoo/prune.jsonl"
 TABLE = ROOT / "docs/zoo.md"
 SOURCES = ["mish", "silu", "gelu", "gelu_tanh", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"]
 NAMES = {"mish", "silu", "gelu", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"}
@@ -313,6 +317,31 @@ def check(command: str, scripted, x, expected: dict, folder: Path) -> dict:
     return result
 
 
+def each_way(name: str, model, x, check_one) -> None:
+    """Prints a line for the scripted model and one for the traced model."""
+    import torch
+
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    ways = {
+        "scripted": lambda: torch.jit.script(model),
+        "traced": lambda: torch.jit.trace(model, x, check_trace=False, strict=False),
+    }
+    for how, make in ways.items():
+        result = {"model": name, "how": how, "parameters": parameters}
+        try:
+            made = make()
+        except Exception as error:  # PyTorch's, of which there are many kinds
+            result["status"] = f"not {how} by PyTorch: {first_line(error)}"
+            print(json.dumps(result), flush=True)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                result.update(check_one(how, made, Path(folder)))
+            except (RuntimeError, ValueError) as error:
+                result["status"] = "failed: " + first_line(error, Path(folder))
+        print(json.dumps(result), flush=True)
+
+
 def one(name: str, command: str) -> None:
     import torch
 
@@ -328,32 +357,27 @@ def one(name: str, command: str) -> None:
         visible = difference(replaced, original)
         if visible < VISIBLE:
             raise ValueError(f"expected the swap to change the outputs by {VISIBLE} at least, but it does by {visible:.2g}")
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        ways = {
-            "scripted": lambda: torch.jit.script(model),
-            "traced": lambda: torch.jit.trace(model, x, check_trace=False, strict=False),
-        }
         expected = {"original": original, "replaced": replaced, "calls": counting.count}
-        for how, make in ways.items():
-            result = {"model": name, "how": how, "parameters": parameters}
-            try:
-                made = make()
-            except Exception as error:  # PyTorch's, of which there are many kinds
-                result["status"] = f"not {how} by PyTorch: {first_line(error)}"
-                print(json.dumps(result), flush=True)
-                continue
+
+        def check_one(how: str, made, folder: Path) -> dict:
             expected["sites"] = in_code(made) if how == "scripted" else counting.count
-            with tempfile.TemporaryDirectory() as folder:
-                try:
-                    result.update(check(command, made, x, expected, Path(folder)))
-                except (RuntimeError, ValueError) as error:
-                    result["status"] = "failed: " + first_line(error, Path(folder))
-            print(json.dumps(result), flush=True)
+            return check(command, made, x, expected, folder)
+
+        each_way(name, model, x, check_one)
 
 
-def run_one(name: str, command: str) -> list:
+def prune_one(name: str, command: str) -> None:
+    import torch
+
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    model, x, _library = build(name)
+    each_way(name, model, x, lambda _how, made, folder: pruning.check(command, made, x, folder))
+
+
+def run_one(name: str, command: str, *more: str) -> list:
     try:
-        done = subprocess.run([sys.executable, __file__, "--one", name, "--command", command], capture_output=True, text=True, timeout=TIMEOUT,
+        done = subprocess.run([sys.executable, __file__, "--one", name, "--command", command, *more], capture_output=True, text=True, timeout=TIMEOUT,
                               env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
         output, problem = done.stdout, f"exit code {done.returncode}: {done.stderr.strip().split(chr(10))[-1][:300]}" if done.returncode else ""
     except subprocess.TimeoutExpired as late:
@@ -377,7 +401,7 @@ def markdown_table(head: list, lines: list) -> list:
     return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)]
 
 
-def table(rows: list, names: list) -> str:
+def table(rows: list, pruned: list, names: list) -> str:
     """The results as docs/zoo.md."""
     packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime", "pnnx"]
     libraries = ["torchvision", "timm"]
@@ -430,10 +454,16 @@ def table(rows: list, names: list) -> str:
     ]
     for title, what, found in sections:
         lines += ["", f"## {title}", "", *(markdown_table(["model", "how", what], found) if found else ["None."])]
+    lines += pruning.tables(pruned, names, columns, markdown_table, ways_and_reasons)
     passed = ways_and_reasons([(row["model"], row["how"], "") for row in rows if row["status"] == "passed"])
     lines += ["", "## Passed", "", f"<details><summary>{len(passed)} models</summary>", ""]
     lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def rows_of(path: Path, names: list) -> list:
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [row for row in rows if row["model"] in names]
 
 
 def main() -> int:
@@ -442,34 +472,38 @@ def main() -> int:
     parser.add_argument("--cut", action="store_true", help="the models marked with * in models.txt only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
     parser.add_argument("--command", default=str(ROOT / "build/release/bin/actswap"))
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--prune", action="store_true", help="the second pass: prunes, and does not retarget")
+    parser.add_argument("--out", type=Path, help="the results (build/zoo/results.jsonl, with --prune build/zoo/prune.jsonl)")
     parser.add_argument("--table", action="store_true", help="write docs/zoo.md out of the results, and run nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.out = options.out or (PRUNED if options.prune else RESULTS)
     if options.one:
-        one(options.one, options.command)
+        (prune_one if options.prune else one)(options.one, options.command)
         return 0
     lines = [line.strip() for line in (Path(__file__).parent / "models.txt").read_text().splitlines() if line.strip() and line[0] != "#"]
     names = options.names or [line.rstrip(" *") for line in lines if line.endswith("*") or not options.cut]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    rows = rows_of(options.out, names)
     if options.table:
-        TABLE.write_text(table([row for row in rows if row["model"] in names], names))
+        TABLE.write_text(table(rows, rows_of(PRUNED, names), names))
         print(TABLE.relative_to(ROOT))
         return 0
     done = {row["model"] for row in rows}
     with ThreadPoolExecutor(max_workers=options.jobs) as workers, options.out.open("a") as file:
-        for result in workers.map(lambda name: run_one(name, options.command), [name for name in names if name not in done]):
+        for result in workers.map(lambda name: run_one(name, options.command, *(["--prune"] if options.prune else [])), [name for name in names if name not in done]):
             for row in result:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 rows.append(row)
-                print(f"{row['model']:45} {row['how']:9} {row['status']}; ONNX {row.get('onnx', 'not run')}; "
-                      f"ncnn {row.get('ncnn', 'not run')}", flush=True)  # fmt: skip
-    rows = [row for row in rows if row["model"] in names]
+                more = f"{100 * row['went']:.1f} % went" if "went" in row else f"ONNX {row.get('onnx', 'not run')}; ncnn {row.get('ncnn', 'not run')}"
+                print(f"{row['model']:45} {row['how']:9} {row['status']}; {more}", flush=True)
     failed = False
-    for key, cannot in (("status", "that PyTorch cannot make"), ("onnx", "that PyTorch cannot export"), ("ncnn", "that pnnx cannot convert")):
+    made = "refused, or that PyTorch cannot make" if options.prune else "that PyTorch cannot make"
+    for key, cannot in (("status", made), ("onnx", "that PyTorch cannot export"), ("ncnn", "that pnnx cannot convert")):
         kinds = Counter(row[key].split(":")[0] for row in rows if key in row)
+        if not kinds:
+            continue
         failed = failed or kinds["failed"] > 0
         others = kinds.total() - kinds["passed"] - kinds["failed"]
         title = f"{len(names)} models" if key == "status" else {"onnx": "ONNX", "ncnn": "ncnn"}[key]

@@ -106,6 +106,37 @@ TEST(ResumedRun, ASearchGoesOnWithTheTrialsThatItLacks) {
   EXPECT_TRUE(content(setting.scratch / "out.pt") == content(setting.scratch / "whole.pt"));
 }
 
+// In the survey of the units, in the fit of what remains, in the training of the smaller model.
+TEST(ResumedRun, APrunedModelIsCutInTheSameWayAgain) {
+  Setting setting;
+  setting.request.prune.share = 0.4;
+  setting.request.control = false;
+  setting.request.seeds = 1;
+  const int all = setting.run("whole.pt", 0, false);
+  const auto wanted = content(setting.scratch / "whole.pt");
+  auto stages = setting.record().at("pruning");
+  stages.erase("seconds");
+  stages.at("refit").erase("seconds");
+  for (int stop = 1; stop < all; stop += all / 6) {
+    EXPECT_THROW(setting.run("out.pt", stop, false), Interrupted) << stop;
+    setting.run("out.pt", 0, true);
+    EXPECT_TRUE(content(setting.scratch / "out.pt") == wanted) << stop;
+    auto again = setting.record().at("pruning");
+    again.erase("seconds");
+    again.at("refit").erase("seconds");
+    EXPECT_EQ(again, stages) << stop;
+    std::filesystem::remove(setting.scratch / "out.pt");
+  }
+}
+
+TEST(ResumedRun, AnotherShareToPruneIsRefused) {
+  Setting setting;
+  setting.request.prune.share = 0.4;
+  setting.stop_in_training();
+  setting.request.prune.share = 0.5;
+  EXPECT_NE(setting.refusal().find("--prune"), std::string::npos);
+}
+
 // Each of several interruptions leaves less to do. (The search for the rate of a joint fit begins
 // again each time.)
 TEST(ResumedRun, IsStoppedAgainAndAgain) {

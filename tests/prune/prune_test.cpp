@@ -3,6 +3,7 @@
 #include <actswap/data/dataset.h>
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/measure/latency.h>
 #include <actswap/prune/prune.h>
 
 #include <torch/script.h>
@@ -205,15 +206,54 @@ TEST(Prune, KeepsMultiples) {
   EXPECT_EQ(tensor(swap, "w2").size(0) % 8, 0);
 }
 
+// As few units go as the number takes: with one more of the group that gave the last, it is above.
 TEST(Prune, GoesDownToANumberOfParameters) {
-  const auto each = convolutions();
+  const auto each = perceptron();
   auto swap = each.swap(false);
+  const auto parameters = [](std::int64_t first, std::int64_t second) {
+    return 12 * first + first + first * second + second + 5 * second + 5;
+  };
+  ASSERT_EQ(parameter_count(swap.module()), parameters(32, 24));
   auto options = by_share(0.5);
-  options.budget = PruneBudget::parse("2000");
-  ASSERT_GT(parameter_count(swap.module()), 2000);
-  prune(swap, *each.data, options);
-  EXPECT_LE(parameter_count(swap.module()), 2000);
-  EXPECT_GT(parameter_count(swap.module()), 1600);
+  options.budget = PruneBudget::parse("0.8k");
+  const auto pruning = prune(swap, *each.data, options);
+  ASSERT_EQ(pruning.groups.size(), 2U);
+  const auto first = pruning.groups[0].after;
+  const auto second = pruning.groups[1].after;
+  EXPECT_EQ(parameter_count(swap.module()), parameters(first, second));
+  EXPECT_EQ(pruning.after.parameters, static_cast<double>(parameters(first, second)));
+  EXPECT_EQ(pruning.before.parameters, static_cast<double>(parameters(32, 24)));
+  EXPECT_LE(parameters(first, second), 800);
+  EXPECT_GT(std::max(parameters(first + 1, second), parameters(first, second + 1)), 800);
+  EXPECT_EQ(parameter_count(adopt(swap.finish()).module), parameters(first, second));
+}
+
+// Wide enough that its layers are what takes the time.
+TEST(Prune, GoesDownToALatency) {
+  const Case each = {adopt(written("Wide",
+                                   {{"w1", {512, 64}},
+                                    {"b1", {512}},
+                                    {"w2", {512, 512}},
+                                    {"b2", {512}},
+                                    {"w3", {8, 512}},
+                                    {"b3", {8}}},
+                                   kPerceptron)),
+                     data_of({256, 64})};
+  auto swap = each.swap(false);
+  swap.set_blend(1.0);
+  const auto before = swap.finish();
+  auto options = by_share(0.5);
+  options.budget = PruneBudget::parse("0.5x");
+  options.calibration.passes = 0;
+  options.latency_inputs = data_of({512, 64})->inputs();
+  const auto pruning = prune(swap, *each.data, options);
+  const auto ratio = measure_latency({before, swap.finish()}, options.latency_inputs,
+                                     RuntimeSetting::plain, {.rounds = 15})[1]
+                         .ratio_to_first;
+  EXPECT_LT(ratio, 0.7);  // 0.5, on a machine that others use as well
+  EXPECT_GT(ratio, 0.2);
+  EXPECT_LT(pruning.after.multiplications, 0.8 * pruning.before.multiplications);
+  EXPECT_GT(pruning.after.multiplications, 0.1 * pruning.before.multiplications);
 }
 
 // Matrices of more features than are allowed, or than there is memory for.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -50,9 +51,14 @@ std::int64_t checkpoint_bytes(const Model& model, const ConvertOptions& options)
                                    (has_moments ? 1 : 0) + (train.average > 0.0 ? 1 : 0) +
                                    (train.keep == Keep::best ? 1 : 0);
   std::int64_t models = options.calibration_data ? 3 : 0;
+  if (options.prune) {
+    models += 2;  // as it was before the cut and after it, while what remains is fitted
+  }
   if (options.train_data) {
-    models = (options.calibration_data ? 1 : 0) + of_training * (train.retries > 0 ? 2 : 1) +
-             (options.control ? 1 : 0);
+    const std::int64_t trained = (options.calibration_data ? 1 : 0) +
+                                 of_training * (train.retries > 0 ? 2 : 1) +
+                                 (options.control ? 1 : 0);
+    models = options.prune ? std::max(models, trained) : trained;
   }
   return kOthers + models * bytes;
 }

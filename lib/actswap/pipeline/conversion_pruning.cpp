@@ -1,6 +1,7 @@
 #include <actswap/measure/judge.h>
 #include <actswap/pipeline/conversion_pruning.h>
-#include <actswap/prune/prune.h>
+#include <actswap/pipeline/pruning_fields.h>
+#include <actswap/prune/prune_steps.h>
 
 #include <optional>
 #include <utility>
@@ -23,28 +24,118 @@ std::optional<Judgement> judged(const ConversionState& state) {
   return judge({{state.original}, {state.swap.module()}}, *data, options)[1];
 }
 
+// Two phases: units are cut out, and what remains is fitted. A run that is resumed behind the first
+// cuts the same units again.
+class ConversionPruning {
+ public:
+  explicit ConversionPruning(ConversionState& state)
+      : state_(state),
+        checkpoints_(state.progress.checkpoints),
+        data_(*state.options.calibration_data),
+        options_(*state.options.prune),
+        seed_(state.options.train.seed),
+        cut_(state.phase("cut")),
+        refit_(state.phase("refit")),
+        module_(state.phase("pruned module")),
+        pruning_(state.phase("pruning")) {
+    options_.latency_inputs = state.probe_inputs;
+  }
+
+  PruneRecord run() {
+    if (const auto known = checkpoints_.finished(pruning_)) {
+      take_up(*known);
+      if (const auto module = checkpoints_.finished(module_)) {
+        restore_module(state_.swap.module(), *module);
+      }
+      return std::move(record_);
+    }
+    if (const auto known = checkpoints_.finished(cut_)) {
+      take_up(known->part("record"));
+      restore_module(state_.swap.module(), known->part("module"));
+    } else {
+      remove();
+    }
+    fit();
+    return std::move(record_);
+  }
+
+ private:
+  void take_up(const State& record) {
+    restore(record_, record);
+    remove_again(state_.swap, record_.pruning.kept, data_, options_, seed_);
+  }
+
+  void remove() {
+    state_.begin_phase("prune");
+    state_.message("pruning " + to_string(options_.budget));
+    record_.swapped = judged(state_);
+    record_.pruning =
+        remove_units(state_.swap, data_, options_, seed_,
+                     {.on_message = [&](const std::string& text) { state_.message(text); },
+                      .on_layer = state_.callbacks.on_surveyed_layer,
+                      .refit = {.should_stop = state_.callbacks.should_stop}});
+    State cut;
+    FieldWriter fields(cut);
+    fields("record", record_);
+    fields("module", state_of_module(state_.swap.module()));
+    checkpoints_.finish(cut_, cut);
+  }
+
+  void fit() {
+    state_.begin_phase("refit");
+    const auto unfinished = checkpoints_.unfinished(refit_);
+    if (!unfinished.is_empty()) {
+      FieldReader{unfinished}("pruned", record_.pruned);
+    }
+    const CalibrationCallbacks callbacks = {
+        .should_stop = state_.callbacks.should_stop,
+        .on_site = state_.callbacks.on_calibrated_site,
+        .on_solved =
+            [&] {
+              if (!record_.pruned) {
+                record_.pruned = judged(state_);
+              }
+            },
+        .on_joint_fit = [&](std::int64_t passes,
+                            double seconds) { state_.message(time_of_passes(passes, seconds)); },
+        .on_pass = state_.callbacks.on_calibration_pass,
+        .saves_now = [&] { return checkpoints_.is_due(SavePoint::step); },
+        .save = [&](const State& state) { save(state); },
+        .resume = unfinished.part("calibration")};
+    record_.pruning.refit =
+        refit_units(state_.swap, record_.pruning.kept, data_, options_, seed_, callbacks);
+    record_.refitted = judged(state_);
+    state_.message("fitted what remains: " + summary(record_.pruning.refit));
+    checkpoints_.finish(module_, state_of_module(state_.swap.module()));
+    checkpoints_.forget(cut_);
+    checkpoints_.forget(state_.phase("calibrated module"));
+    checkpoints_.finish(pruning_, state_of(record_));
+  }
+
+  void save(const State& calibration) {
+    State state;
+    FieldWriter fields(state);
+    fields("calibration", calibration);
+    fields("pruned", record_.pruned);
+    checkpoints_.save(refit_, state);
+  }
+
+  ConversionState& state_;
+  RunCheckpoints& checkpoints_;
+  const Dataset& data_;
+  PruneOptions options_;
+  std::uint64_t seed_;
+  std::string cut_;
+  std::string refit_;
+  std::string module_;
+  std::string pruning_;
+  PruneRecord record_;
+};
+
 }  // namespace
 
 void prune_retargeted(ConversionState& state) {
-  auto options = *state.options.prune;
-  options.latency_inputs = state.probe_inputs;
-  state.message("pruning " + to_string(options.budget));
-  PruneRecord record;
-  record.swapped = judged(state);
-  const PruneCallbacks callbacks = {
-      .on_message = [&](const std::string& text) { state.message(text); },
-      .on_layer = state.callbacks.on_surveyed_layer,
-      .refit = {
-          .should_stop = state.callbacks.should_stop,
-          .on_site = state.callbacks.on_calibrated_site,
-          .on_solved = [&] { record.pruned = judged(state); },
-          .on_joint_fit = [&](std::int64_t passes,
-                              double seconds) { state.message(time_of_passes(passes, seconds)); },
-          .on_pass = state.callbacks.on_calibration_pass}};
-  record.pruning = prune(state.swap, *state.options.calibration_data, options,
-                         state.options.train.seed, callbacks);
-  record.refitted = judged(state);
-  state.message("fitted what remains: " + summary(record.pruning.refit));
+  auto record = ConversionPruning(state).run();
   state.run.train.kept = record.pruning.kept;
   state.run.pruning = std::move(record);
   state.record();

@@ -253,6 +253,7 @@ void ConversionTraining::finish_training() {
   fields("effect", state_.run.training_effect);
   fields("module", state_of_module(state_.swap.module()));
   state_.progress.checkpoints.forget(state_.phase("calibrated module"));
+  state_.progress.checkpoints.forget(state_.phase("pruned module"));
   state_.progress.checkpoints.finish(state_.phase("training"), state);
 }
 

@@ -13,11 +13,6 @@ namespace actswap {
 
 namespace {
 
-// What a pruning does to the module is in no checkpoint yet: such a run begins again.
-std::string folder_of_checkpoints(const ConvertOptions& options) {
-  return options.prune ? std::string() : options.run_directory;
-}
-
 class Recorder {
  public:
   Recorder(const Model& model, const Plan& plan, const ConvertOptions& options,
@@ -26,7 +21,7 @@ class Recorder {
         callbacks_(callbacks),
         run_(begun_run(model, plan, options)),
         log_(options.run_directory),
-        checkpoints_(folder_of_checkpoints(options), options.checkpoint_every,
+        checkpoints_(options.run_directory, options.checkpoint_every,
                      facts_of_recorded(model, plan, options), log_),
         bytes_of_checkpoint_(checkpoint_bytes(model, options)) {}
 

@@ -137,6 +137,13 @@ void add_calibration(Facts& facts, const CalibrationOptions& options) {
   facts.number("--calibrate-draw", options.draws_each_pass);
 }
 
+void add_pruning(Facts& facts, const ConvertOptions& options) {
+  facts.add("--prune, --prune-to", "to prune " + to_string(options.prune->budget));
+  facts.add("--prune-keep", joined(options.prune->keep));
+  facts.number("--prune-round", options.prune->round);
+  facts.number("--keep-activations", options.keeps_activations);
+}
+
 void add_training(Facts& facts, const ConvertOptions& options) {
   const auto& train = options.train;
   facts.number("--epochs", train.epochs);
@@ -196,6 +203,9 @@ std::vector<RunFact> facts_of(const Model& model, const Plan& plan, const Conver
   facts.add("--self-test", to_string(options.self_test));
   if (options.calibration_data) {
     add_calibration(facts, options.calibration);
+  }
+  if (options.prune) {
+    add_pruning(facts, options);
   }
   if (options.train_data) {
     add_training(facts, options);

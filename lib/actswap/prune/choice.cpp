@@ -1,13 +1,13 @@
 #include <actswap/base/error.h>
 #include <actswap/graph/insert.h>
 #include <actswap/measure/latency.h>
+#include <actswap/measure/tensor_times.h>
 #include <actswap/prune/choice.h>
 #include <actswap/prune/size_model.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,21 +34,20 @@ class Chooser {
   Chooser(const jit::Module& module, const Units& units, std::vector<SurveyedGroup>& surveyed,
           const PruneOptions& options)
       : module_(module), units_(units), surveyed_(surveyed), options_(options) {
-    std::vector<bool> is_free;
     for (std::size_t g = 0; g < units.groups.size(); ++g) {
       const auto& found = surveyed[g];
       const auto count = units.groups[g].count;
-      is_free.push_back(found.obstacle.empty());
+      is_free_.push_back(found.obstacle.empty());
       all_.push_back(count);
       curves_.push_back({.units = count,
-                         .least = is_free.back() ? 1 : count,
+                         .least = is_free_.back() ? 1 : count,
                          .dead = found.dead + found.constant,
                          .loss = found.loss});
     }
-    if (std::ranges::none_of(is_free, [](bool free) { return free; })) {
+    if (std::ranges::none_of(is_free_, [](bool free) { return free; })) {
       throw UsageError("There is nothing to prune: " + reasons());
     }
-    sizes_ = size_model(module, units, is_free);
+    sizes_ = size_model(module, units, is_free_);
   }
 
   Choice run() {
@@ -83,8 +82,8 @@ class Chooser {
     return choose_counts(curves_, size, target, options_.round);
   }
 
-  Counts by_share(double share) const {
-    const auto size = [this](const Counts& kept) { return sizes_.prunable_multiplications(kept); };
+  Counts by_share(double share, const SizeModel& sizes) const {
+    const auto size = [&](const Counts& kept) { return sizes.prunable_multiplications(kept); };
     return by(size, (1.0 - share) * size(all_));
   }
 
@@ -92,7 +91,7 @@ class Chooser {
     const double wanted = options_.budget.value;
     switch (options_.budget.kind) {
       case PruneBudget::Kind::multiplications: {
-        const auto counts = by_share(wanted);
+        const auto counts = by_share(wanted, sizes_);
         const double left =
             sizes_.prunable_multiplications(counts) / sizes_.prunable_multiplications(all_);
         if (left > 1.0 - wanted) {
@@ -121,23 +120,31 @@ class Chooser {
     throw UsageError("Expected to prune " + to_string(options_.budget) + ", but " + found);
   }
 
-  // The smallest share that meets the latency, to a hundredth.
+  // Of the milliseconds that layers take; of the multiplications where no time was seen in them.
+  SizeModel measured_sizes() const {
+    const auto model = collapsed(module_);
+    auto times = time_model(model, units_, is_free_,
+                            tensor_milliseconds(model, options_.latency_inputs, kRounds));
+    return times.prunable_multiplications(all_) > 0.0 ? times : sizes_;
+  }
+
+  // The queue goes by milliseconds saved. Layers are not all that takes time, and their time does
+  // not quite follow their size: so the smallest share of it that meets the latency is found by
+  // trials, to a hundredth.
   Counts by_latency(double wanted) const {
     if (options_.latency_inputs.empty()) {
       throw UsageError("Expected an input to measure the latency on (--input), but there is none");
     }
+    const auto sizes = measured_sizes();
     double too_little = 0.0;
     double enough = 1.0;
-    std::optional<Counts> found;
-    const auto most = by_share(1.0);
-    const double least = latency_of(most);
-    if (least > wanted) {
+    auto found = by_share(1.0, sizes);
+    if (const double least = latency_of(found); least > wanted) {
       fail("the least that can be reached on the input is " + rounded(least) + "x");
     }
-    found = most;
     for (int trial = 0; trial < kTrials; ++trial) {
       const double share = 0.5 * (too_little + enough);
-      const auto counts = by_share(share);
+      const auto counts = by_share(share, sizes);
       if (latency_of(counts) <= wanted) {
         enough = share;
         found = counts;
@@ -145,7 +152,7 @@ class Chooser {
         too_little = share;
       }
     }
-    return *found;
+    return found;
   }
 
   // The units that the order takes last: a latency does not depend on which they are.
@@ -192,6 +199,7 @@ class Chooser {
   const Units& units_;
   std::vector<SurveyedGroup>& surveyed_;
   const PruneOptions& options_;
+  std::vector<bool> is_free_;
   Counts all_;
   std::vector<GroupCurve> curves_;
   SizeModel sizes_;

@@ -18,8 +18,8 @@ struct Choice {
   std::vector<std::int64_t> exchanges;  ///< that were made in each group
 };
 
-/// For a latency the share of multiplications is bisected, and what each leaves is cut and
-/// measured.
+/// For a latency the queue goes by the milliseconds that the layers take; the share of these is
+/// bisected, and what each leaves is cut and measured.
 /// @param surveyed its eliminations are moved to what is chosen
 /// @throws UsageError where there is nothing to prune, or the budget cannot be met
 Choice choose_units(const torch::jit::Module& module, const Units& units,

@@ -1,6 +1,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/prune/inline_functions.h>
+#include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/trial.h>
 #include <actswap/prune/units.h>
@@ -351,7 +352,8 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
 
 }  // namespace
 
-Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+Units find_unconfirmed_units(const torch::jit::Module& module,
+                             const std::vector<torch::Tensor>& inputs) {
   Units units;
   std::set<std::string> inlined;
   for (bool is_done = false; !is_done;) {
@@ -373,6 +375,11 @@ Units find_units(const torch::jit::Module& module, const std::vector<torch::Tens
     inlined.insert(finder.functions().begin(), finder.functions().end());
     is_done = inlined.size() == known;
   }
+  return units;
+}
+
+Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
+  auto units = find_unconfirmed_units(module, inputs);
   confirm(module, units, inputs);
   return units;
 }

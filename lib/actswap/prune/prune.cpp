@@ -7,7 +7,9 @@
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/prune/choice.h>
+#include <actswap/prune/kept_units.h>
 #include <actswap/prune/prune.h>
+#include <actswap/prune/prune_steps.h>
 #include <actswap/prune/survey.h>
 
 #include <torch/script.h>
@@ -27,51 +29,29 @@ namespace {
 constexpr std::int64_t kExamples = 2;
 
 // By a few examples, or by a batch where the model takes no fewer: a size may stand in its code.
-Units find_units_on(const jit::Module& module, const std::vector<torch::Tensor>& batch) {
+Units find_units_on(Units (*find)(const jit::Module&, const std::vector<torch::Tensor>&),
+                    const jit::Module& module, const std::vector<torch::Tensor>& batch) {
   std::vector<torch::Tensor> few;
   for (const auto& input : batch) {
     few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
   }
   try {
-    return find_units(module, few);
+    return find(module, few);
   } catch (const UsageError&) {
-    return find_units(module, batch);
+    return find(module, batch);
   }
+}
+
+// What the pruned module is compared with.
+Retargeter original_of(const Retargeter& swap) {
+  return {swap.original(), swap.plan(), Tensors::shared, BlendCode::stock,
+          /*may_swap_nothing=*/true};
 }
 
 bool is_layer_of(const UnitGroup& group, const std::string& glob) {
   return std::ranges::any_of(group.slices, [&](const UnitSlice& slice) {
     return slice.role != SliceRole::along && glob_match(glob, slice.layer);
   });
-}
-
-// Which of the layers read units that go; what all tensors keep.
-KeptEntries kept_entries(const jit::Module& module, const Units& units, const KeptUnits& keep) {
-  std::map<std::pair<std::string, std::int64_t>, torch::Tensor> is_kept;
-  KeptEntries kept;
-  for (std::size_t g = 0; g < units.groups.size(); ++g) {
-    for (const auto& slice : units.groups[g].slices) {
-      const auto size = tensor_at(module, slice.tensor).size(slice.dim);
-      auto [found, is_new] = is_kept.try_emplace({slice.tensor, slice.dim});
-      if (is_new) {
-        found->second = torch::ones({size}, torch::kBool);
-      }
-      for (std::size_t unit = 0; unit < keep[g].size(); ++unit) {
-        if (!keep[g][unit]) {
-          found->second.index_fill_(0, torch::tensor(slice.entries[unit], torch::kLong), false);
-          if (slice.role == SliceRole::input) {
-            kept.readers.insert(slice.tensor);
-          }
-        }
-      }
-    }
-  }
-  for (const auto& [entry, mask] : is_kept) {
-    if (!mask.all().item<bool>()) {
-      kept.indices.emplace(entry, torch::nonzero(mask).squeeze(1));
-    }
-  }
-  return kept;
 }
 
 // The biases of readers take over what units are that never change.
@@ -104,9 +84,8 @@ class Pruner {
         options_(options),
         inputs_(inputs),
         callbacks_(callbacks),
-        original_(swap.original(), swap.plan(), Tensors::shared, BlendCode::stock,
-                  /*may_swap_nothing=*/true),
-        units_(find_units_on(swap.module(), inputs.batches.front())),
+        original_(original_of(swap)),
+        units_(find_units_on(find_units, swap.module(), inputs.batches.front())),
         is_protected_(protected_groups(units_, options.keep)) {}
 
   Pruning run() {
@@ -129,8 +108,6 @@ class Pruner {
     if (callbacks_.on_message) {
       callbacks_.on_message("pruned: " + summary(pruning));
     }
-    pruning.refit = refit(swap_.module(), original_.module(), pruning.kept, inputs_,
-                          options_.calibration, callbacks_.refit);
     return pruning;
   }
 
@@ -253,13 +230,39 @@ std::string summary(const Pruning& pruning) {
          percent(pruning.after.parameters, pruning.before.parameters) + " of the parameters";
 }
 
-Pruning prune(Retargeter& swap, const Dataset& data, const PruneOptions& options,
-              std::uint64_t seed, const PruneCallbacks& callbacks) {
+Pruning remove_units(Retargeter& swap, const Dataset& data, const PruneOptions& options,
+                     std::uint64_t seed, const PruneCallbacks& callbacks) {
   options.validate();
   swap.set_blend(1.0);
   const EvalMode eval(swap.module());
   const auto inputs = calibration_inputs(swap.module(), data, options.calibration, seed);
   return Pruner(swap, options, inputs, callbacks).run();
+}
+
+void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
+                  const PruneOptions& options, std::uint64_t seed) {
+  swap.set_blend(1.0);
+  const EvalMode eval(swap.module());
+  const auto inputs = calibration_inputs(swap.module(), data, options.calibration, seed);
+  const auto units = find_units_on(find_unconfirmed_units, swap.module(), inputs.batches.front());
+  swap.replace(cut(swap.module(), units, units_of(swap.module(), units, kept)));
+  swap.set_blend(1.0);
+}
+
+Calibration refit_units(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
+                        const PruneOptions& options, std::uint64_t seed,
+                        const CalibrationCallbacks& callbacks) {
+  const EvalMode eval(swap.module());
+  const auto inputs = calibration_inputs(swap.module(), data, options.calibration, seed);
+  return refit(swap.module(), original_of(swap).module(), kept, inputs, options.calibration,
+               callbacks);
+}
+
+Pruning prune(Retargeter& swap, const Dataset& data, const PruneOptions& options,
+              std::uint64_t seed, const PruneCallbacks& callbacks) {
+  auto pruning = remove_units(swap, data, options, seed, callbacks);
+  pruning.refit = refit_units(swap, pruning.kept, data, options, seed, callbacks.refit);
+  return pruning;
 }
 
 }  // namespace actswap

@@ -12,12 +12,14 @@
 
 namespace actswap {
 
-SizeModel size_model(const torch::jit::Module& module, const Units& units,
-                     const std::vector<bool>& is_free) {
-  std::map<std::string, double> uses;
-  for (const auto& layer : units.layers) {
-    uses[layer.tensor] += layer.uses;
-  }
+namespace {
+
+using Costs = std::map<std::string, double>;  // of each element, by the path of the tensor
+
+// @param of_values for each unit of a group
+SizeModel model_of(const torch::jit::Module& module, const Units& units,
+                   const std::vector<bool>& is_free, Costs& costs,
+                   const std::vector<double>& of_values) {
   std::set<const void*> parameters;
   for (const auto& parameter : distinct_parameters(module)) {
     parameters.insert(parameter.const_data_ptr());
@@ -31,7 +33,7 @@ SizeModel size_model(const torch::jit::Module& module, const Units& units,
       const auto tensor = tensor_at(module, slice.tensor);
       const auto [found, is_new] = known.emplace(tensor.const_data_ptr(), model.tensors.size());
       if (is_new) {
-        SizedTensor sized = {.multiplications = uses[slice.tensor],
+        SizedTensor sized = {.multiplications = costs[slice.tensor],
                              .is_parameter = parameters.contains(tensor.const_data_ptr())};
         for (const auto size : tensor.sizes()) {
           sized.dimensions.push_back({.fixed = static_cast<double>(size)});
@@ -63,13 +65,44 @@ SizeModel size_model(const torch::jit::Module& module, const Units& units,
   model.tensors = std::move(prunable);
   model.other_parameters = static_cast<double>(parameter_count(module)) - model.parameters(all);
   for (std::size_t g = 0; g < units.groups.size(); ++g) {
-    if (is_free[g] && units.groups[g].value_multiplications > 0.0) {
+    if (is_free[g] && of_values[g] > 0.0) {
       model.tensors.push_back({.dimensions = {{.units = {{.group = g}}}},
-                               .multiplications = units.groups[g].value_multiplications,
+                               .multiplications = of_values[g],
                                .is_parameter = false});
     }
   }
   return model;
+}
+
+}  // namespace
+
+SizeModel size_model(const torch::jit::Module& module, const Units& units,
+                     const std::vector<bool>& is_free) {
+  Costs uses;
+  for (const auto& layer : units.layers) {
+    uses[layer.tensor] += layer.uses;
+  }
+  std::vector<double> of_values;
+  for (const auto& group : units.groups) {
+    of_values.push_back(group.value_multiplications);
+  }
+  return model_of(module, units, is_free, uses, of_values);
+}
+
+SizeModel time_model(const torch::jit::Module& module, const Units& units,
+                     const std::vector<bool>& is_free,
+                     const std::unordered_map<const void*, double>& milliseconds) {
+  Costs times;
+  for (const auto& group : units.groups) {
+    for (const auto& slice : group.slices) {
+      const auto tensor = tensor_at(module, slice.tensor);
+      const auto found = milliseconds.find(tensor.storage().data());
+      if (found != milliseconds.end()) {
+        times[slice.tensor] = found->second / static_cast<double>(tensor.numel());
+      }
+    }
+  }
+  return model_of(module, units, is_free, times, std::vector<double>(units.groups.size(), 0.0));
 }
 
 }  // namespace actswap

@@ -6,14 +6,21 @@
 
 #include <torch/script.h>
 
+#include <unordered_map>
 #include <vector>
 
 namespace actswap {
 
 /// @param is_free for each group: whether units of it can go. Tensors that no such group has
-/// entries
-///   in are not prunable; their parameters count as others.
+///   entries in are not prunable; their parameters count as others.
 SizeModel size_model(const torch::jit::Module& module, const Units& units,
                      const std::vector<bool>& is_free);
+
+/// The same with milliseconds in the place of multiplications: each tensor's as long as the
+/// operators take that read it, in proportion to its elements. Products of two values cost nothing.
+/// @param milliseconds tensor_milliseconds of the module
+SizeModel time_model(const torch::jit::Module& module, const Units& units,
+                     const std::vector<bool>& is_free,
+                     const std::unordered_map<const void*, double>& milliseconds);
 
 }  // namespace actswap

@@ -1,0 +1,135 @@
+"""The zoo's second pass: 30 % of what can be pruned goes, and what is left is counted by PyTorch; zoo.py --prune.
+
+Each model is pruned by the command alone, with its activations kept and on few inputs. It is either pruned or refused with a reason, and
+where it is pruned:
+
+  verified        the command loads its file afresh and compares
+  runs            in plain PyTorch, on other inputs, with finite outputs of the same shapes
+  parameters      as many as the command says, before and after
+  multiplications as many as the command says of layers, before and after, by PyTorch's counter
+  trains          every parameter gets a gradient of its own size
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+SHARE = 0.3
+INPUTS = 8
+COUNTED = 0.02  # how far the counts may differ: of grouped and depthwise layers that PyTorch counts in another way
+LIMIT = 540  # seconds that the command may take; less than what zoo.py gives a model
+REFUSED = 2  # the exit code of an option or a model that makes no sense
+
+
+def count_multiplications(model, x) -> float:
+    """Of layers and products, of one example."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(x)
+    return counter.get_total_flops() / 2 / x.shape[0]
+
+
+def shapes(output) -> list:
+    from zoo import flat
+
+    return [tuple(tensor.shape) for tensor in flat(output)]
+
+
+def problems(record: dict, original, pruned, x) -> list:
+    """What is wrong with a pruned model."""
+    from zoo import flat
+
+    found, counts = [], record["pruning"]["parameters"]
+    for when, model in (("before", original), ("after", pruned)):
+        parameters = sum(parameter.numel() for parameter in set(model.parameters()))
+        if parameters != counts[when]:
+            found.append(f"{parameters} parameters {when} instead of {counts[when]:.0f}")
+    outputs = pruned(x.clone())
+    if shapes(outputs) != shapes(original(x.clone())):
+        found.append("outputs of other shapes")
+    if not all(bool(tensor.isfinite().all()) for tensor in flat(outputs)):
+        found.append("outputs that are not finite")
+    said = record["pruning"]["multiplications"]
+    ratio = count_multiplications(pruned, x) / count_multiplications(original, x)
+    if abs(ratio - said["after"] / said["before"]) > COUNTED:
+        found.append(f"{ratio:.3f} of the multiplications by PyTorch instead of {said['after'] / said['before']:.3f}")
+    if not record["verified"]:
+        found.append("not verified by the command")
+    return found + untrained(pruned, x)
+
+
+def untrained(model, x) -> list:
+    from zoo import flat
+
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    sum(tensor.float().square().sum() for tensor in flat(model(x.clone())) if tensor.is_floating_point()).backward()
+    wrong = [name for name, parameter in model.named_parameters() if parameter.grad is not None and parameter.grad.shape != parameter.shape]
+    none = all(parameter.grad is None for parameter in model.parameters())
+    return [f"gradients of another size: {', '.join(wrong)}"] if wrong else ["no gradients"] if none else []
+
+
+def check(command: str, made, x, folder: Path) -> dict:
+    import torch
+
+    made.save(str(folder / "model.pt"))
+    generator = torch.Generator().manual_seed(1)
+    torch.save({"x": torch.randn(INPUTS, *x.shape[1:], generator=generator)}, folder / "inputs.pt")
+    words = ["timeout", LIMIT, Path(command).resolve(), "convert", "model.pt", "-o", "out.pt", "--keep-activations", "--prune", SHARE, "--calibrate", "inputs.pt",
+             "--calibrate-inputs", INPUTS, "--calibrate-batch", 1, "--calibrate-passes", 0, "--self-test", "none", "--run-dir", "run", "--json", "-q"]  # fmt: skip
+    done = subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True)
+    if done.returncode == 124:
+        return {"status": f"failed: the command takes more than {LIMIT} s"}
+    error = done.stderr.strip().removeprefix("error: ").split("\n")
+    if done.returncode == REFUSED:
+        return {"status": "refused: " + " ".join(line.strip() for line in error[:2])[:200]}
+    if done.returncode:
+        return {"status": f"failed: exit code {done.returncode}: {error[-1][:200]}"}
+    record = json.loads(done.stdout)
+    said = record["pruning"]["multiplications"]
+    result = {"went": round(1 - said["after"] / said["before"], 4), "groups": len(record["pruning"]["groups"]), "stay": len(record["pruning"]["stay"])}
+    original, pruned = (torch.jit.load(str(folder / name)).eval() for name in ("model.pt", "out.pt"))
+    wrong = problems(record, original, pruned, x)
+    return {"status": "failed: " + ", ".join(wrong) if wrong else "passed", **result}
+
+
+def prunable(row: dict) -> float:
+    """The share of all multiplications that units could take away: 30 % of it went, or a little more."""
+    return min(1.0, row.get("went", 0.0) / SHARE)
+
+
+def tables(rows: list, names: list, columns: list, markdown_table, ways_and_reasons) -> list:
+    """The section of docs/zoo.md."""
+    if not rows:
+        return []
+    done = {row["model"] for row in rows}
+
+    def of(library: str, how: str) -> list:
+        return [row for row in rows if row["model"].startswith(library + ":") and row["how"] == how]
+
+    def counts(title: str, start: str) -> list:
+        found = [sum(row["status"].startswith(start) for row in of(*column)) for column in columns]
+        return [title, *found, sum(found)]
+
+    def mean(found: list) -> str:
+        shares = [prunable(row) for row in found if row["status"].startswith(("passed", "refused"))]
+        return f"{100 * sum(shares) / len(shares):.0f} %" if shares else ""
+
+    def listed(start: str) -> list:
+        return ways_and_reasons([(row["model"], row["how"], row["status"].split(": ", 1)[1]) for row in rows if row["status"].startswith(start)])
+
+    head = [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"]
+    lines = ["", "## Pruned by 30 %", "",
+             "`zoo.py --prune` removes 30 % of what can be pruned, and PyTorch counts what is left (bench/zoo/pruning.py). The share that can be "
+             "pruned is that of the model's multiplications.", "",
+             *markdown_table(head, [counts("pruned, verified, counted", "passed"), counts("refused with the reason", "refused"), counts("failed", "failed"),
+                                    counts("not made by PyTorch", "not "),
+                                    ["can be pruned, in the mean", *(mean(of(*column)) for column in columns), mean(rows)]])]  # fmt: skip
+    for title, start in (("Failed to prune", "failed"), ("Refused to prune", "refused")):
+        found = listed(start)
+        lines += ["", f"### {title}", "", *(markdown_table(["model", "how", "reason"], found) if found else ["None."])]
+    shares = [[row["model"], row["how"], f"{100 * prunable(row):.0f} %", row["groups"], row["stay"]] for row in rows if "went" in row]
+    head = ["model", "how", "can be pruned", "groups of units", "layers that stay"]
+    return [*lines, "", "<details><summary>How much of each</summary>", "", *markdown_table(head, sorted(shares)), "", "</details>"]

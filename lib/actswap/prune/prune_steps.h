@@ -1,0 +1,27 @@
+// The steps of prune(), for a caller that keeps what each gives.
+#pragma once
+
+#include <actswap/prune/prune.h>
+
+#include <cstdint>
+
+namespace actswap {
+
+/// Chooses units and cuts them out of the swap's module. Of the result only `refit` is missing.
+/// @throws as prune
+ACTSWAP_API Pruning remove_units(Retargeter& swap, const Dataset& data, const PruneOptions& options,
+                                 std::uint64_t seed = 0, const PruneCallbacks& callbacks = {});
+
+/// Cuts out of the swap's module what remove_units cut from one of the same model, whatever the
+/// values of its tensors are.
+/// @param kept Pruning::kept
+/// @throws FileError where the module does not have these units
+ACTSWAP_API void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
+                              const PruneOptions& options, std::uint64_t seed = 0);
+
+/// Fits what remove_units left to the original. @throws as calibrate
+ACTSWAP_API Calibration refit_units(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
+                                    const PruneOptions& options, std::uint64_t seed = 0,
+                                    const CalibrationCallbacks& callbacks = {});
+
+}  // namespace actswap
