@@ -7,7 +7,7 @@ Each page is run in a folder of its own, its blocks one after another: `sh` and 
 that stands under a command in a `console` block must be among those that the command prints, up to numbers and the blanks between
 columns; where a line has columns, the first one counts. `...` stands for lines that are left out. A command with "error: " under it has to fail. A `cpp` or `cmake` block must be the
 text of a file in examples/, which the build compiles. What is run is small: SUBSTITUTIONS says what stands for what. Of all pages the
-links must lead somewhere, and options must exist. docs/commands.md must be what the build wrote.
+links must lead somewhere, and options must exist. docs/commands.md must be what the build wrote, the tables of README what the results say.
 """
 
 import argparse
@@ -328,6 +328,9 @@ def main() -> int:
                 problems.add(page, f"nothing is left to substitute for '{old}' ({why})")
     if options.reference:
         check_reference(options.reference, problems)
+    done = subprocess.run([sys.executable, ROOT / "bench/published/front_page.py", "--check"], check=False, capture_output=True, text=True)
+    if done.returncode:
+        problems.add("README.md", done.stderr.strip())
     known = known_options(options.command)
     for page in [each for each in CHECKED if (ROOT / each).exists()]:
         check_links(page, problems)
