@@ -3,8 +3,8 @@
 
     bench/published/front_page.py [--check]
 
-It measures nothing; with --check it writes nothing either, and says what is out of date. The results are docs/published/results.jsonl (bench/published/run.py) and docs/payoff/results.jsonl
-(bench/payoff/run.py); both scripts call this one at their end.
+It measures nothing; with --check it writes nothing either, and says what is out of date. The results are docs/published/results.jsonl
+(bench/published/run.py) and docs/payoff/results.jsonl (bench/payoff/run.py); both scripts call this one at their end.
 """
 
 import json
