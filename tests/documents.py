@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Runs what README.md and the guide say, and checks what all pages name.
+"""Runs what README.md, the guide and the questions say, and checks what all pages name.
 
     documents.py --command BUILD/bin/actswap --examples BUILD/bin --reference BUILD/tools/text/commands.md [PAGE...]
 
 Each page is run in a folder of its own, its blocks one after another: `sh` and `console` as a shell, `python` by this Python. A line
 that stands under a command in a `console` block must be among those that the command prints, up to numbers and the blanks between
-columns; where a line has columns, the first one counts. `...` stands for lines that are left out. A command with "error: " under it has to fail. A `cpp` or `cmake` block must be the
-text of a file in examples/, which the build compiles. What is run is small: SUBSTITUTIONS says what stands for what. Of all pages the
-links must lead somewhere, and options must exist. docs/commands.md must be what the build wrote.
+columns; where a line has columns, the first one counts. `...` stands for lines that are left out. A command with "error: " under it has
+to fail. A `cpp` or `cmake` block must be the text of a file in examples/, which the build compiles. What is run is small: SUBSTITUTIONS
+says what stands for what. Of all pages the links must lead somewhere, and options must exist. docs/commands.md must be what the build
+wrote, the tables of README what the results say.
 """
 
 import argparse
@@ -46,7 +47,10 @@ SUBSTITUTIONS = [
     ("docs/guide.md", "--epochs 0.5", "--epochs 10", "a quick machine has finished"),
 ]
 # Options in the pages that are those of other programs.
-OTHER_OPTIONS = {"--as-needed", "--install", "--prefix", "--no-build", "--device", "--original", "--short", "--redo", "--logdir", "--rounds", "--seed", "--runs", "--kills", "--table", "--one"}
+OTHER_OPTIONS = {
+    *("--as-needed", "--device", "--install", "--kills", "--logdir", "--no-build", "--one", "--original", "--prefix", "--redo"),
+    *("--rounds", "--runs", "--seed", "--short", "--table"),
+}
 # Lines that depend on how busy the machine is.
 MEASURED = ("The swap saves time", "of the first's", "error: No model was written: The ")
 # interrupt FILE COMMAND...: a second after the file is there.
@@ -328,6 +332,9 @@ def main() -> int:
                 problems.add(page, f"nothing is left to substitute for '{old}' ({why})")
     if options.reference:
         check_reference(options.reference, problems)
+    done = subprocess.run([sys.executable, ROOT / "bench/published/front_page.py", "--check"], check=False, capture_output=True, text=True)
+    if done.returncode:
+        problems.add("README.md", done.stderr.strip())
     known = known_options(options.command)
     for page in [each for each in CHECKED if (ROOT / each).exists()]:
         check_links(page, problems)

@@ -7,17 +7,30 @@ def table(head: list, lines: list) -> list:
     return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
 
 
-def put(page: Path, script: str, lines: list, part: str = "") -> None:
+def put(page: Path, script: str, lines: list) -> None:
     """Replaces what is between the script's marks; a page that is not there is made.
 
-    part: a name for the marks, where a script writes several parts of a page
     @throws SystemExit where the page has not each mark once
     """
-    what = f" ({part})" if part else ""
-    begin, end = f"<!-- What follows is written by {script}{what}. -->", f"<!-- That was written by {script}{what}. -->"
+    begin, end = marks(script)
     text = page.read_text() if page.exists() else f"{begin}\n{end}\n"
+    page.write_text(replaced(text, page, script, lines))
+
+
+def marks(script: str, part: str = "") -> tuple:
+    what = f" ({part})" if part else ""
+    return f"<!-- What follows is written by {script}{what}. -->", f"<!-- That was written by {script}{what}. -->"
+
+
+def replaced(text: str, page: Path, script: str, lines: list, part: str = "") -> str:
+    """The text of a page with these lines between the marks.
+
+    part: a name for the marks, where a script writes several parts of a page
+    @throws SystemExit where the text has not each mark once
+    """
+    begin, end = marks(script, part)
     if text.count(begin) != 1 or text.count(end) != 1:
         found = f"{text.count(begin)} and {text.count(end)}"
         raise SystemExit(f"{script}: expected the lines '{begin}' and '{end}' once each in {page}, but found {found}")
     before, after = text[: text.index(begin)], text[text.index(end) :]
-    page.write_text(before + "\n".join([begin, "", *lines]) + after)
+    return before + "\n".join([begin, "", *lines]) + after

@@ -68,8 +68,9 @@ def in_libtorch(command: Path, files: list, rounds: int) -> dict:
     rows = {}
     for setting in SETTINGS:
         original, export = ([row for row in results if row["setting"] == setting][number] for number in range(2))
-        rows[setting] = {"original_ms": round(original["median_ms"], 2), "export_ms": round(export["median_ms"], 2), "ratio": round(export["ratio_to_first"], 3),
-                         "interval": [round(bound, 3) for bound in export["ratio_interval"]]}  # fmt: skip
+        ratio, interval = round(export["ratio_to_first"], 3), [round(bound, 3) for bound in export["ratio_interval"]]
+        medians = {"original_ms": round(original["median_ms"], 2), "export_ms": round(export["median_ms"], 2)}
+        rows[setting] = {**medians, "ratio": ratio, "interval": interval}
     return rows
 
 
@@ -83,7 +84,8 @@ def measured(name: str, options: argparse.Namespace) -> dict:
     run([options.command, "convert", original, "-o", export, "--to", "relu", "--source", "mish,silu,gelu,hardswish", "-q"], 2)
     rows = in_libtorch(options.command, [original, export], options.rounds)
     rows[ONNX] = in_onnx_runtime([original, export], options.seconds)
-    return {"network": name, "runtimes": rows, "processors": os.cpu_count(), "realtime": os.sched_getscheduler(0) == os.SCHED_FIFO, "load": round(os.getloadavg()[0], 1), "commit": commit()}
+    machine = {"processors": os.cpu_count(), "realtime": os.sched_getscheduler(0) == os.SCHED_FIFO, "load": round(os.getloadavg()[0], 1)}
+    return {"network": name, "runtimes": rows, **machine, "commit": commit()}
 
 
 def read_options() -> argparse.Namespace:

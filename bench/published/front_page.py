@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes what README.md shows of the results: its two tables, its picture (docs/front.svg), and docs/payoff.md.
 
-    bench/published/front_page.py
+    bench/published/front_page.py [--check]
 
-It measures nothing. The results are docs/published/results.jsonl (bench/published/run.py) and docs/payoff/results.jsonl
-(bench/payoff/run.py); both scripts call this one at their end.
+It measures nothing; with --check it writes nothing either, and says what is out of date. The results are docs/published/results.jsonl
+(bench/published/run.py) and docs/payoff/results.jsonl (bench/payoff/run.py); both scripts call this one at their end.
 """
 
 import json
@@ -90,19 +90,37 @@ def payoff_page(rows: list) -> str:
     )
 
 
-def write() -> None:
-    from common.page import put
+def pages() -> dict:
+    """The text of each page, by its path."""
+    from common.page import replaced
 
     import picture
 
     found, rows = cases(read("docs/published/results.jsonl")), read("docs/payoff/results.jsonl")
-    put(ROOT / "README.md", SCRIPT, published_table(found), part="networks")
-    put(ROOT / "README.md", SCRIPT, payoff_table(rows, RUNTIMES), part="time")
-    (ROOT / "docs/payoff.md").write_text(payoff_page(rows))
-    (ROOT / "docs/front.svg").write_text(picture.svg(picture.recoveries(found), picture.times(found, rows)))
+    readme = ROOT / "README.md"
+    text = replaced(readme.read_text(), readme, SCRIPT, published_table(found), part="networks")
+    return {
+        readme: replaced(text, readme, SCRIPT, payoff_table(rows, RUNTIMES), part="time"),
+        ROOT / "docs/payoff.md": payoff_page(rows),
+        ROOT / "docs/front.svg": picture.svg(picture.recoveries(found), picture.times(found, rows)),
+    }
+
+
+def write() -> None:
+    for page, text in pages().items():
+        page.write_text(text)
+
+
+def check() -> None:
+    """@throws SystemExit where a page is not what the results say"""
+    old = [str(page.relative_to(ROOT)) for page, text in pages().items() if not page.exists() or page.read_text() != text]
+    if old:
+        raise SystemExit(f"{SCRIPT}: {', '.join(old)}: not what the results say; run {SCRIPT}")
 
 
 if __name__ == "__main__":
-    packages.enter_environment()
+    is_check = "--check" in sys.argv[1:]
+    if not is_check:  # a test has an environment
+        packages.enter_environment()
     sys.path.append(str(ROOT / "bench"))
-    write()
+    check() if is_check else write()

@@ -108,9 +108,10 @@ def svg(recovered: list, timed: list) -> str:
 
 
 def legend(y: int, has_training: bool, right: int) -> list:
-    parts = [f'<rect class="calibrated" x="0" y="{y - 9}" width="14" height="10" rx="2"/><text class="small" x="20" y="{y}">calibrated, no labels</text>',
-             f'<rect class="calibrated" x="{right}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 20}" y="{y}">LibTorch</text>',
-             f'<rect class="onnx" x="{right + 90}" y="{y - 8}" width="14" height="6"/><text class="small" x="{right + 110}" y="{y}">ONNX Runtime, one thread</text>']  # fmt: skip
+    entries = [("calibrated", 0, "calibrated, no labels"), ("calibrated", right, "LibTorch"), ("onnx", right + 90, "ONNX Runtime, one thread")]
+    parts = []
+    for style, x, text in entries:
+        parts.append(f'<rect class="{style}" x="{x}" y="{y - 8}" width="14" height="6"/><text class="small" x="{x + 20}" y="{y}">{text}</text>')
     if has_training:
         parts.append(f'<path class="trained" d="M160 {y - 11}v14"/><text class="small" x="170" y="{y}">then trained, no labels</text>')
     return parts
