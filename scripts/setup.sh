@@ -80,7 +80,8 @@ install_packages() {
     fail "apt-get could not install: ${available[*]}"
 }
 
-torch_version() { build/venv/bin/python -c 'import torch; print(torch.__version__)' 2>/dev/null; }
+# Of the installed package: to import it takes seconds.
+torch_version() { build/venv/bin/python -c 'import importlib.metadata as m; print(m.version("torch"))' 2>/dev/null; }
 
 install_libtorch() {
   if [ -n "${ACTSWAP_LIBTORCH:-}" ]; then
