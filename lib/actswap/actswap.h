@@ -1,4 +1,6 @@
-// All of actswap's public interface.
+// All of actswap's public interface. These headers, and those that they include, are the headers
+// for users: they are installed (cmake/PublicHeaders.cmake) and documented (scripts/api.sh). No
+// others.
 #pragma once
 
 #include <actswap/activation/activation.h>
