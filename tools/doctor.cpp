@@ -9,11 +9,21 @@
 #include <torch/version.h>
 #include <nlohmann/json.hpp>
 
+#include <dlfcn.h>
+
 #include <cstdio>
+#include <string>
 
 namespace actswap::tool {
 
 namespace {
+
+/// The library that was found when the module was loaded.
+std::string libtorch_file() {
+  Dl_info info = {};
+  return ::dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) != 0 ? info.dli_fname
+                                                                                   : "";
+}
 
 int run(const CommonOptions& common) {
   const auto support = confinement_support();
@@ -22,6 +32,7 @@ int run(const CommonOptions& common) {
     const nlohmann::ordered_json json = {{"schema", 1},
                                          {"actswap", ACTSWAP_VERSION},
                                          {"libtorch", TORCH_VERSION},
+                                         {"libtorch_file", libtorch_file()},
                                          {"kernels", kernel_instruction_set()},
                                          {"threads", at::get_num_threads()},
                                          {"confinement",
@@ -32,6 +43,7 @@ int run(const CommonOptions& common) {
     return 0;
   }
   std::printf("actswap       %s with LibTorch %s\n", ACTSWAP_VERSION, TORCH_VERSION);
+  std::printf("LibTorch      %s\n", libtorch_file().c_str());
   std::printf("blends        compute with %s, on %d threads\n", kernel_instruction_set(),
               at::get_num_threads());
   std::printf("confinement   Landlock %d, %s\n", support.landlock_abi,

@@ -47,6 +47,7 @@ expect 3 "LibTorch $version was not found" "ACTSWAP_LIBTORCH is not set" "$folde
 
 # Named by the variable.
 expect 0 "would be swapped" -- bare ACTSWAP_LIBTORCH="$libtorch" "$actswap" inspect "$model"
+expect 0 "$(realpath "$libtorch")/lib/libtorch_cpu.so" -- bare ACTSWAP_LIBTORCH="$libtorch" "$actswap" doctor
 expect 0 "verified" -- bare ACTSWAP_LIBTORCH="$libtorch" "$actswap" convert "$model" -o "$scratch/relu.pt" --to relu
 expect 3 "Expected ACTSWAP_LIBTORCH" "$scratch/nowhere/lib/libtorch.so" -- \
   bare ACTSWAP_LIBTORCH="$scratch/nowhere" "$actswap" inspect "$model"

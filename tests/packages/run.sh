@@ -42,7 +42,7 @@ mount --bind "$(libtorch_of "$build")" "$work/libtorch"
 mount -t proc proc "$root/proc"
 trap 'umount "$work/libtorch" "$root/proc"' EXIT
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
-get() { inside apt-get install -y -q --no-install-recommends "$@" > "$work/apt.log" || { tail "$work/apt.log"; fail "apt-get could not install $*"; }; }
+get() { inside apt-get install -o Dpkg::Use-Pty=0 -y -q --no-install-recommends "$@" > "$work/apt.log" || { tail "$work/apt.log"; fail "apt-get could not install $*"; }; }
 
 inside apt-get update -q > "$work/apt.log"
 get "/packages/made/$(basename "$deb")"
@@ -56,7 +56,7 @@ for compiler in g++ clang++; do
 done
 
 # Without the package, but with the libraries that it asked for, the archive does the same.
-inside apt-get remove -y -q actswap > "$work/apt.log"
+inside apt-get remove -o Dpkg::Use-Pty=0 -y -q actswap > "$work/apt.log"
 [ -z "$(find "$root/usr" -name '*actswap*' -not -path '*/doc/*')" ] || fail "the package leaves files behind"
 mkdir -p "$work/opt"
 tar -xzf "$archive" -C "$work/opt"

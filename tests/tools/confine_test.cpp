@@ -26,6 +26,8 @@ TEST_F(Doctor, SaysWhatTheMachineOffers) {
   const auto json = nlohmann::json::parse(run_here({"doctor", "--json"}).out);
   EXPECT_EQ(json.at("schema"), 1);
   EXPECT_GT(json.at("threads"), 0);
+  EXPECT_TRUE(std::filesystem::exists(json.at("libtorch_file").get<std::string>()));
+  EXPECT_TRUE(contains(outcome.out, json.at("libtorch_file").get<std::string>()));
 }
 
 TEST_F(Confined, WritesOutputAndRecordAndNothingElse) {
