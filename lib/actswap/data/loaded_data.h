@@ -16,8 +16,8 @@ struct Parts;
 class ACTSWAP_API LoadedData : public Dataset {
  public:
   /// For load_data. @throws FileError where columns differ in the number of examples, or the first
-  /// example cannot be read; UsageError where the options do not fit the inputs, and for a NaN or an
-  /// infinity as in get(), in any example of a tensor of up to 2^28 bytes
+  /// example cannot be read; UsageError where the options do not fit the inputs, and for a NaN or
+  /// an infinity as in get(), in any example of a tensor of up to 2^28 bytes
   LoadedData(Parts parts, const DataOptions& options, const std::string& path);
   ~LoadedData() override;
 
