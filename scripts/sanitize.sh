@@ -16,6 +16,8 @@ kind="${1:-}"
 shift
 
 command -v clang++-19 > /dev/null || fail "clang++-19 is not installed; scripts/setup.sh installs it"
+ls "$(clang++-19 -print-resource-dir)"/lib/*/libclang_rt.asan* > /dev/null 2>&1 ||
+  fail "clang's sanitizers are not installed; apt-get install libclang-rt-19-dev"
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 here="$PWD/tests/sanitizers"

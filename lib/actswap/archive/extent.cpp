@@ -40,7 +40,7 @@ std::optional<std::int64_t> last_element(std::int64_t offset,
   bool is_empty = false;
   bool is_sound = offset >= 0;
   for (std::size_t i = 0; i < sizes.size() && is_sound; ++i) {
-    const auto steps = std::max<std::int64_t>(sizes[i] - 1, 0);
+    const auto steps = std::max<std::int64_t>(sizes[i], 1) - 1;
     std::int64_t reach = 0;
     is_sound = sizes[i] >= 0 && strides[i] >= 0 &&
                !__builtin_mul_overflow(std::max<std::int64_t>(sizes[i], 1), count, &count) &&

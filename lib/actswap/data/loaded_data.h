@@ -16,14 +16,16 @@ struct Parts;
 class ACTSWAP_API LoadedData : public Dataset {
  public:
   /// For load_data. @throws FileError where columns differ in the number of examples, or the first
-  /// example cannot be read; UsageError where the options do not fit the inputs
+  /// example cannot be read; UsageError where the options do not fit the inputs, and for a NaN or
+  /// an infinity as in get(), in any example of a tensor of up to 2^28 bytes
   LoadedData(Parts parts, const DataOptions& options, const std::string& path);
   ~LoadedData() override;
 
   std::int64_t size() const override;
   /// May be called by several threads.
   /// @throws FileError for what cannot be read, with the file and the example; UsageError for
-  ///   indices outside of [0, size()) and for images of different sizes
+  ///   indices outside of [0, size()), for images of different sizes, and for a NaN or an infinity,
+  ///   with the example; but an input may have minus infinity beside nothing but 0 (a mask)
   Example get(std::span<const std::int64_t> indices) const override;
 
   /// How the examples are read, in a line: "60000 examples; input 'images' 1 x 28 x 28 (uint8 /
