@@ -387,5 +387,24 @@ TEST(LayerErrors, ChannelsCountByTheirShareOfTheVariance) {
   EXPECT_NEAR(of(3.0, 0.5), 0.0, 1e-7) << "scales are made up for";
 }
 
+// What is left of a layer that units were cut out of may become something else.
+TEST(LayerErrors, CutLayersCountLessAndTheLastMore) {
+  const auto model =
+      adopt(network("    y = torch.gelu(torch.linear(x, self.w1, self.b1))\n"
+                    "    y = torch.gelu(torch.linear(y, self.w3))\n"
+                    "    return torch.linear(y, self.w2, self.b2)\n"));
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  Program program(swap.module());
+  auto neighbours = find_neighbours(program);
+  ASSERT_EQ(neighbours.layers.size(), 2U);
+  neighbours.layers[0].kept_outputs = torch::tensor({1}, torch::kLong);
+  const LayerErrors errors(program, neighbours);
+  const auto inner = torch::tensor({{10.0, 1.0}, {-10.0, -1.0}});
+  const auto kept = inner.narrow(1, 1, 1);
+  const auto last = torch::tensor({{1.0, -1.0}, {-1.0, 1.0}});
+  EXPECT_NEAR(errors.mean({-kept, last}, {inner, last}).item<double>(), 0.1 * 4.0 / 4.1, 1e-6);
+  EXPECT_NEAR(errors.mean({kept, 0.0 * last}, {inner, last}).item<double>(), 4.0 * 1.0 / 4.1, 1e-6);
+}
+
 }  // namespace
 }  // namespace actswap

@@ -247,13 +247,11 @@ TEST(Prune, GoesDownToALatency) {
   options.calibration.passes = 0;
   options.latency_inputs = data_of({512, 64})->inputs();
   const auto pruning = prune(swap, *each.data, options);
-  const auto ratio = measure_latency({before, swap.finish()}, options.latency_inputs,
-                                     RuntimeSetting::plain, {.rounds = 15})[1]
-                         .ratio_to_first;
-  EXPECT_LT(ratio, 0.7);  // 0.5, on a machine that others use as well
-  EXPECT_GT(ratio, 0.2);
+  const auto times = measure_latency({before, swap.finish()}, options.latency_inputs,
+                                     RuntimeSetting::plain, {.rounds = 60});
+  const double ratio = times[1].minimum_ms / times[0].minimum_ms;
+  EXPECT_LT(ratio, 0.75);  // 0.5, on a machine that others use as well
   EXPECT_LT(pruning.after.multiplications, 0.8 * pruning.before.multiplications);
-  EXPECT_GT(pruning.after.multiplications, 0.1 * pruning.before.multiplications);
 }
 
 // Matrices of more features than are allowed, or than there is memory for.
@@ -278,6 +276,25 @@ TEST(Prune, TheSameSeedGivesTheSameModel) {
   EXPECT_EQ(largest_difference(outputs_of(first.module(), each.data->inputs()),
                                outputs_of(second.module(), each.data->inputs())),
             0.0);
+}
+
+// Numbers that the original computes from its sizes stand in the pruned model's code.
+TEST(Prune, ComparesCodeThatComputesItsNumbersInAnotherWay) {
+  const Case each = {
+      adopt(written("Shuffled",
+                    {{"w1", {16, 3, 3, 3}}, {"b1", {16}}, {"w2", {8, 16, 3, 3}}, {"w3", {4, 8}}},
+                    "    y = torch.silu(torch.conv2d(x, self.w1, self.b1))\n"
+                    "    b, c, h, w = y.size()\n"
+                    "    y = y.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)\n"
+                    "    z = torch.silu(torch.conv2d(y, self.w2))\n"
+                    "    return torch.linear(z.mean([2, 3]), self.w3)\n")),
+      data_of({96, 3, 8, 8})};
+  auto swap = each.swap();
+  const auto pruning = prune(swap, *each.data, by_share(0.3));
+  ASSERT_EQ(pruning.groups.size(), 2U);
+  EXPECT_LT(pruning.groups[0].after, 16);
+  EXPECT_GT(pruning.refit.layers.size(), 0U);
+  EXPECT_LT(each.error(swap), 0.3);
 }
 
 void expect_refusal(const Case& each, const PruneOptions& options, const std::string& part) {

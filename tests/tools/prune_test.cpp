@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdlib>
 
 namespace tool_test {
@@ -64,6 +65,45 @@ TEST_F(Prune, ASmallerModelIsWrittenThatPlainPyTorchRuns) {
   EXPECT_EQ(std::stod(read_file(path("count.txt"))),
             pruning.at("parameters").at("after").get<double>());
   EXPECT_EQ(run_here({"verify", "out.pt"}).code, 0);
+}
+
+TEST_F(Prune, ASmallerModelGoesToOnnx) {
+  ASSERT_EQ(run_here(convert({"--prune", "0.4", "-q"})).code, 0);
+  const auto command = "cd '" + path("") + "' && " + ACTSWAP_PYTHON + " " + ACTSWAP_SOURCE_DIR +
+                       "/examples/onnx/export.py out.pt -o out.onnx --input 2x3x8x8 > said 2>&1";
+  const int code = WEXITSTATUS(std::system(command.c_str()));
+  if (code == 77) {
+    GTEST_SKIP() << read_file(path("said"));
+  }
+  EXPECT_EQ(code, 0) << read_file(path("said"));
+}
+
+// The latency is measured, so only the way there is looked at.
+TEST_F(Prune, ALatencyMayBeAskedFor) {
+  const auto outcome = run_here(convert({"--prune-to", "0.97x", "--input", "64x3x8x8"}));
+  if (outcome.code == 2) {  // other programs may keep the machine busy
+    expect_failure(outcome, 2, {"to 0.97 of the latency", "the least that can be reached"});
+    return;
+  }
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto pruning = record().at("pruning");
+  EXPECT_EQ(pruning.at("budget").at("kind"), "latency");
+  EXPECT_EQ(pruning.at("budget").at("value"), 0.97);
+  EXPECT_LT(pruning.at("multiplications").at("after").get<double>(),
+            pruning.at("multiplications").at("before").get<double>());
+}
+
+TEST_F(Prune, ANumberOfParametersIsKeptTo) {
+  const auto whole = static_cast<double>(actswap::parameter_count(balanced_model()));
+  const auto wanted = std::floor(0.6 * whole);
+  const auto outcome = run_here(convert({"--prune-to", std::to_string(std::lround(wanted))}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto parameters = record().at("pruning").at("parameters");
+  EXPECT_EQ(parameters.at("before").get<double>(), whole);
+  const auto exported = actswap::parameter_count(actswap::load(path("out.pt")).module);
+  EXPECT_EQ(parameters.at("after").get<double>(), static_cast<double>(exported));
+  EXPECT_LE(static_cast<double>(exported), wanted);
+  EXPECT_GT(static_cast<double>(exported), 0.9 * wanted);
 }
 
 TEST_F(Prune, ATrainingGoesOnFromThere) {

@@ -48,6 +48,7 @@ double seconds_since(Clock::time_point begin) {
 // Of the joint fit, where neither passes nor minutes are asked for: small networks gain little in
 // more passes, and large ones are worth a few minutes.
 constexpr std::int64_t kPasses = 20;
+constexpr std::int64_t kPassesOfPruned = 60;  // it has more to make up for
 constexpr double kSecondsOfPasses = 180.0;
 // With minutes: the fit ends by itself where it gains no more.
 constexpr std::int64_t kMostPasses = 1000;
@@ -160,7 +161,7 @@ class Calibrator {
 
   JointFitLimits limits() const {
     if (!options_.minutes) {
-      return {options_.passes, kPasses, kSecondsOfPasses};
+      return {options_.passes, original_ == nullptr ? kPasses : kPassesOfPruned, kSecondsOfPasses};
     }
     return {options_.passes, kMostPasses, 60.0 * *options_.minutes - seconds_since(begin_)};
   }

@@ -11,6 +11,10 @@ namespace actswap {
 namespace {
 
 constexpr double kLeastVariance = 1e-12;
+// Of a model that units were removed from: what a layer counts that has lost some of its outputs,
+// and the last layer (docs/pruning.md). All others count 1.
+constexpr double kWeightOfCut = 0.1;
+constexpr double kWeightOfLast = 4.0;
 
 // With channels in dimension 1; of a single example too, without a dimension of examples.
 torch::Tensor in_front(const torch::Tensor& values, std::int64_t channel_dim) {
@@ -68,6 +72,21 @@ LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours
                          .is_standardised = is_read_by_site(layer.compared),
                          .kept = layer.kept_outputs});
   }
+  weigh();
+}
+
+void LayerErrors::weigh() {
+  const bool is_cut = std::any_of(compared_.begin(), compared_.end(),
+                                  [](const Compared& layer) { return layer.kept.defined(); });
+  if (!is_cut) {
+    return;
+  }
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < compared_.size(); ++i) {
+    compared_[i].weight = compared_[i].kept.defined() ? kWeightOfCut : 1.0;
+    last = moments_[i].position > moments_[last].position ? i : last;
+  }
+  compared_[last].weight = kWeightOfLast;
 }
 
 torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
@@ -76,13 +95,16 @@ torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
     return torch::zeros({});
   }
   torch::Tensor sum;
+  double weights = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto& [channel_dim, is_standardised, kept] = compared_[i];
+    const auto& [channel_dim, is_standardised, kept, weight] = compared_[i];
     const auto part =
-        lacking(values[i], of_kept(originals[i], kept, channel_dim), channel_dim, is_standardised);
+        lacking(values[i], of_kept(originals[i], kept, channel_dim), channel_dim, is_standardised) *
+        weight;
     sum = sum.defined() ? sum + part : part;
+    weights += weight;
   }
-  return sum / static_cast<double>(values.size());
+  return sum / weights;
 }
 
 }  // namespace actswap

@@ -19,6 +19,10 @@ namespace actswap {
 /// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
 /// compared with mean 0 and deviation 1 in each channel and batch; there, too, a channel counts by
 /// its share of the variance.
+///
+/// Where units were removed, the mean is weighted: a layer that has lost some of its outputs counts
+/// less, since what is left of them may become what serves the model best; the last layer counts
+/// more.
 class LayerErrors {
  public:
   LayerErrors(const Program& program, const Neighbourhood& neighbours);
@@ -36,7 +40,9 @@ class LayerErrors {
     std::int64_t channel_dim = 1;
     bool is_standardised = false;
     torch::Tensor kept;  // of the original's channels; undefined: all
+    double weight = 1.0;
   };
+  void weigh();
 
   std::vector<Compared> compared_;
   std::vector<Moment> moments_;

@@ -84,6 +84,49 @@ std::vector<c10::IValue> arguments_of(const jit::Module& module, const InputLayo
   return values;
 }
 
+bool is_number(const c10::TypePtr& type) {
+  const auto list = type->cast<c10::ListType>();
+  const auto element = list ? list->getElementType() : type;
+  return element->isSubtypeOf(*c10::NumberType::get()) || element->kind() == c10::BoolType::Kind;
+}
+
+bool writes_to_arguments(const jit::Node* node) {
+  const auto* schema = node->maybeSchema();
+  return schema != nullptr && schema->is_mutable();
+}
+
+bool has_writer(const jit::Value* value) {
+  const auto& uses = value->uses();
+  return std::any_of(uses.begin(), uses.end(),
+                     [](const jit::Use& use) { return writes_to_arguments(use.user); });
+}
+
+// Sizes of tensors, what is computed from them, and lists of these, which nothing writes to. In a
+// trace some of these numbers are tensors: of a number, or of such tensors alone.
+bool gives_numbers(const jit::Node* node) {
+  const bool has_rule = node->maybeSchema() != nullptr ||
+                        node->kind() == c10::prim::ListConstruct ||
+                        node->kind() == c10::prim::ListUnpack;
+  const auto outputs = node->outputs();
+  if (!has_rule || !node->blocks().empty() || node->hasSideEffects() ||
+      node->isNondeterministic() || writes_to_arguments(node) || outputs.empty() ||
+      std::any_of(outputs.begin(), outputs.end(), has_writer)) {
+    return false;
+  }
+  if (std::all_of(outputs.begin(), outputs.end(),
+                  [](const auto* output) { return is_number(output->type()); })) {
+    return true;
+  }
+  const auto inputs = node->inputs();
+  const bool has_tensor = std::any_of(inputs.begin(), inputs.end(), [](const auto* input) {
+    return input->type()->isSubtypeOf(*c10::TensorType::get());
+  });
+  return (has_tensor || node->kind() == c10::prim::NumToTensor) &&
+         std::all_of(inputs.begin(), inputs.end(), [](const jit::Value* input) {
+           return input->node()->kind() == c10::prim::Constant || gives_numbers(input->node());
+         });
+}
+
 }  // namespace
 
 bool is_transpose(const jit::Node* node) {
@@ -150,18 +193,41 @@ Program::Program(const jit::Module& blended, const Flat& flat_blended, const jit
 }
 
 void Program::set_up() {
-  pair_up();
-  for (std::size_t i = 0; i < sides_[0].nodes.size(); ++i) {
-    positions_.emplace(sides_[0].nodes[i], i);
+  for (const auto& side : sides_) {
+    for_each_node(side.graph->block(), [&](jit::Node* node) {
+      sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
+    });
   }
-  for_each_node(graph().block(), [&](jit::Node* node) {
-    sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
-  });
+  pair_up();
+  for (const auto& side : sides_) {
+    std::size_t position = 0;
+    for (jit::Node* node : side.graph->nodes()) {
+      positions_.emplace(node, position);
+      position += position < side.nodes.size() && side.nodes[position] == node ? 1 : 0;
+    }
+  }
   takes_gradients_ = actswap::takes_gradients(graph());
 }
 
-// Value by value.
+// Where units were cut out of one side, numbers may stand in its code that the other computes.
 void Program::pair_up() {
+  if (pair_nodes()) {
+    return;
+  }
+  makes_numbers_anew_ = true;
+  originals_.clear();
+  for (auto& side : sides_) {
+    std::erase_if(side.nodes, [this](const jit::Node* node) { return is_made_anew(node); });
+  }
+  if (!pair_nodes()) {
+    throw UsageError(
+        "Expected an original with blends at the same places, all at t = 0, but its code is "
+        "another; make it by a Retargeter with the same plan");
+  }
+}
+
+// Value by value. @return false where the code of the two sides differs
+bool Program::pair_nodes() {
   const auto pair = [this](at::ArrayRef<jit::Value*> ours, at::ArrayRef<jit::Value*> theirs) {
     if (ours.size() != theirs.size()) {
       return false;
@@ -178,19 +244,15 @@ void Program::pair_up() {
     fits = ours.nodes[i]->kind() == theirs.nodes[i]->kind() &&
            pair(ours.nodes[i]->outputs(), theirs.nodes[i]->outputs());
   }
-  if (!fits) {
-    throw UsageError(
-        "Expected an original with blends at the same places, all at t = 0, but its code is "
-        "another; make it by a Retargeter with the same plan");
-  }
+  return fits;
 }
 
 std::size_t Program::position(const jit::Node* node) const {
-  while (node->owningBlock() != graph().block()) {
+  while (node->owningBlock() != node->owningGraph()->block()) {
     node = node->owningBlock()->owningNode();
   }
   const auto found = positions_.find(node);
-  return found == positions_.end() ? positions_.size() : found->second;  // of the end
+  return found == positions_.end() ? sides_[0].nodes.size() : found->second;  // of the end
 }
 
 // A constant, or part of the module, which no code changes: to be had anywhere. So is a matrix of
@@ -202,12 +264,31 @@ bool Program::is_free(const jit::Node* node) const {
           (node->input(0) == node->owningGraph()->inputs()[0] || is_free(node->input(0)->node())));
 }
 
+// A piece makes it of what is alive, where it needs it.
+bool Program::is_made_anew(const jit::Node* node) const {
+  return is_free(node) || (makes_numbers_anew_ && gives_numbers(node));
+}
+
+// Also by way of what is made anew.
+bool Program::is_used_from(const jit::Value* value, std::size_t position) const {
+  const auto& uses = value->uses();
+  return std::any_of(uses.begin(), uses.end(), [&](const jit::Use& use) {
+    if (this->position(use.user) >= position) {
+      return true;
+    }
+    const auto outputs = use.user->outputs();
+    return makes_numbers_anew_ && use.user->owningBlock() == value->owningGraph()->block() &&
+           is_made_anew(use.user) &&
+           std::any_of(outputs.begin(), outputs.end(),
+                       [&](const jit::Value* output) { return is_used_from(output, position); });
+  });
+}
+
 std::vector<const jit::Value*> Program::alive(std::size_t position) const {
   std::vector<const jit::Value*> found;
   const auto add = [&](const jit::Value* value) {
-    const auto& uses = value->uses();
-    if (std::any_of(uses.begin(), uses.end(),
-                    [&](const jit::Use& use) { return this->position(use.user) >= position; })) {
+    if (is_used_from(value, position) ||
+        (makes_numbers_anew_ && is_used_from(originals_.at(value), position))) {
       found.push_back(value);
     }
   };
@@ -216,7 +297,7 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
   }
   for (std::size_t i = 0; i < position; ++i) {
     const auto* node = sides_[0].nodes[i];
-    if (!is_free(node)) {
+    if (!is_made_anew(node)) {
       for (const jit::Value* output : node->outputs()) {
         add(output);
       }
@@ -259,7 +340,7 @@ Program::Piece Program::piece(Which model, std::size_t from,
   };
   copy_of = [&](jit::Value* value) {
     if (!known.contains(value)) {
-      TORCH_CHECK(is_free(value->node()),
+      TORCH_CHECK(is_made_anew(value->node()),
                   "a value was asked for that is not alive: ", value->debugName());
       append(value->node());
     }
@@ -288,7 +369,7 @@ Program::Piece Program::piece(Which model, std::size_t from,
             is_written && position < end ? graph->insert(c10::aten::clone, {value}) : value;
       }
     }
-    if (position < end && !is_free(side.nodes[position])) {
+    if (position < end && !is_made_anew(side.nodes[position])) {
       append(side.nodes[position]);
     }
   }

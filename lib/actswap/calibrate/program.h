@@ -44,8 +44,8 @@ class Program {
   ///   none, blends and layers in branches stay there
   /// @throws UsageError where the module does not accept them
   explicit Program(const torch::jit::Module& blended, const Batches& batches = {});
-  /// @param original blended by the same plan; its blends stay where they are. Sizes of tensors,
-  ///   and numbers in code that count them, may be others.
+  /// @param original blended by the same plan; its blends stay where they are. Sizes of tensors may
+  ///   be others, and so may be the numbers in code that count them, and how they are computed.
   /// @param batches as above, for both
   /// @throws UsageError where its code is another
   Program(const torch::jit::Module& blended, const torch::jit::Module& original,
@@ -107,15 +107,19 @@ class Program {
   static Flat flat(const torch::jit::Module& blended, const Batches& batches);
   void set_up();
   void pair_up();
+  bool pair_nodes();
   bool is_free(const torch::jit::Node* node) const;
+  bool is_made_anew(const torch::jit::Node* node) const;
+  bool is_used_from(const torch::jit::Value* value, std::size_t position) const;
   torch::jit::Value* on_side_of(Which model, const torch::jit::Value* value) const;
   Piece piece(Which model, std::size_t from, const std::vector<Moment>& moments) const;
 
   Side sides_[2];
   InputLayout layout_{sides_[0].module};
-  std::unordered_map<const torch::jit::Node*, std::size_t> positions_;
+  std::unordered_map<const torch::jit::Node*, std::size_t> positions_;          // of both sides
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
   bool sets_attributes_ = false;
+  bool makes_numbers_anew_ = false;  // where the two sides compute them in different ways
   bool takes_gradients_ = false;
   bool is_for_these_inputs_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;

@@ -237,6 +237,9 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.overwrites_original = request.overwrites_original;
   options.calibration = request.calibration.resolved(trains);
   options.prune = request.prune.resolved(options.calibration);
+  if (options.prune) {  // what remains has more to make up for
+    options.prune->calibration.draws_each_pass = request.calibration.draws_each_pass.value_or(true);
+  }
   options.keeps_activations = request.keeps_activations;
   options.train = train_options(request);
   if (trains) {
