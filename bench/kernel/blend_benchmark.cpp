@@ -13,9 +13,11 @@
 #include <actswap/kernel/blend_operator.h>
 #include <benchmark/benchmark.h>
 #include <hwy/targets.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/jit.h>
 #include <torch/script.h>
 #include <torch/utils.h>
+#include <torch/version.h>
 
 #include <cstdlib>
 #include <functional>

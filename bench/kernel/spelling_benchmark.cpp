@@ -2,6 +2,7 @@
 // one thread. compare.py prints the table.
 //
 //   spelling_benchmark [--benchmark_filter=...]        names are layout/expression
+#include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 #include <torch/jit.h>
 #include <torch/script.h>
