@@ -107,10 +107,26 @@ TEST_F(Prune, ANumberOfParametersIsKeptTo) {
 }
 
 TEST_F(Prune, ATrainingGoesOnFromThere) {
-  const auto outcome =
-      run_here({"convert", "model.pt", "-o", "out.pt", "--train", "data.pt", "--epochs", "2",
-                "--batch", "32", "--calibrate-passes", "2", "--loss", "distil+3*layers", "--prune",
-                "0.4", "--val", "data.pt"});
+  const auto outcome = run_here({"convert",
+                                 "model.pt",
+                                 "-o",
+                                 "out.pt",
+                                 "--train",
+                                 "data.pt",
+                                 "--epochs",
+                                 "2",
+                                 "--batch",
+                                 "32",
+                                 "--lr",
+                                 "0.001",
+                                 "--calibrate-passes",
+                                 "2",
+                                 "--loss",
+                                 "distil+3*layers",
+                                 "--prune",
+                                 "0.4",
+                                 "--val",
+                                 "data.pt"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "accuracy, after training"));
   EXPECT_EQ(record().at("epochs").size(), 2U);
