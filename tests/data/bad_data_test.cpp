@@ -4,7 +4,6 @@
 #include <actswap/data/labels.h>
 #include <actswap/data/load.h>
 #include <torch/script.h>
-#include <torch/torch.h>
 #include <zlib.h>
 
 #include <limits>

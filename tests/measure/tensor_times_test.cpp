@@ -2,7 +2,7 @@
 #include <actswap/graph/model.h>
 #include <actswap/measure/tensor_times.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

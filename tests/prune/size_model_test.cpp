@@ -2,7 +2,7 @@
 #include <actswap/graph/model.h>
 #include <actswap/prune/size_model.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/finite.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <cmath>

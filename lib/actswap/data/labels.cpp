@@ -2,7 +2,7 @@
 #include <actswap/data/labels.h>
 #include <actswap/data/loaded_data.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <numeric>

@@ -1,7 +1,7 @@
 #include <actswap/data/column.h>
 #include <actswap/data/stored_tensor.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <cstdint>
 

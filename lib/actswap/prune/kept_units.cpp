@@ -2,7 +2,7 @@
 #include <actswap/calibrate/program_tensors.h>
 #include <actswap/prune/kept_units.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <algorithm>
 #include <iterator>
