@@ -129,15 +129,10 @@ TEST_F(Running, NothingFiniteIsNotVerifiedAndPassesNoGate) {
   const auto compared = run_here({"verify", model, "--against", model, "--input", "3x6"});
   EXPECT_EQ(compared.code, 4);
   EXPECT_TRUE(contains(compared.err, "cannot be verified: no finite output"));
-  // Classes as labels, and inputs of NaN.
-  const auto classes = torch::arange(48) % 6;
-  write_tensors(path("classes.pt"), {{"x", rows_}, {"y", classes}});
-  write_tensors(path("nan.pt"), {{"x", rows_ * std::nan("")}, {"y", classes}});
-  for (const auto& [file, data] : {std::pair<std::string, std::string>{model, "classes.pt"},
-                                   {model_file("counting.pt"), "nan.pt"}}) {
-    expect_failure(run_here({"convert", file, "-o", "gated.pt", "--val", data, "--max-drop", "1"}),
-                   5, {"is no finite number"});
-  }
+  write_tensors(path("classes.pt"), {{"x", rows_}, {"y", torch::arange(48) % 6}});
+  expect_failure(
+      run_here({"convert", model, "-o", "gated.pt", "--val", "classes.pt", "--max-drop", "1"}), 5,
+      {"is no finite number"});
   EXPECT_FALSE(std::filesystem::exists(path("gated.pt")));
 }
 

@@ -61,7 +61,8 @@ void classify(Model& model) {
 
 std::vector<std::string> argument_names(const jit::Module& module) {
   std::vector<std::string> names;
-  for (const auto& place : InputLayout(module).places()) {
+  const InputLayout layout(module);
+  for (const auto& place : layout.places()) {
     names.push_back(place.name);
   }
   return names;

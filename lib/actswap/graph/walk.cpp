@@ -229,10 +229,10 @@ void CallCounts::visit(c10::ivalue::Object* object, const std::string& method) {
       return;
     }
     // Through an interface: it may be any module that has it. Each counts as called once.
-    const auto type = node->input(0)->type();
+    const auto wanted = node->input(0)->type();
     for (const auto& entry : modules_) {
       auto* candidate = entry.module._ivalue().get();
-      if (candidate->type()->isSubtypeOf(*type) && of(candidate, callee) == 0) {
+      if (candidate->type()->isSubtypeOf(*wanted) && of(candidate, callee) == 0) {
         call(candidate, callee);
       }
     }
