@@ -106,10 +106,10 @@ class ConversionPruning {
         refit_units(state_.swap, record_.pruning.kept, data_, options_, seed_, callbacks);
     record_.refitted = judged(state_);
     state_.message("fitted what remains: " + summary(record_.pruning.refit));
-    checkpoints_.finish(module_, state_of_module(state_.swap.module()));
     checkpoints_.forget(cut_);
     checkpoints_.forget(state_.phase("calibrated module"));
-    checkpoints_.finish(pruning_, state_of(record_));
+    checkpoints_.finish(
+        {{module_, state_of_module(state_.swap.module())}, {pruning_, state_of(record_)}});
   }
 
   void save(const State& calibration) {

@@ -260,8 +260,8 @@ class Conversion {
     for (const auto& reason : state_.run.calibration->left_out) {
       state_.message("not calibrated: " + reason);
     }
-    checkpoints.finish(state_.phase("calibrated module"), state_of_module(state_.swap.module()));
-    checkpoints.finish(state_.phase("calibration"), state_of(*state_.run.calibration));
+    checkpoints.finish({{state_.phase("calibrated module"), state_of_module(state_.swap.module())},
+                        {state_.phase("calibration"), state_of(*state_.run.calibration)}});
   }
 
   void calibrate_retargeted() {

@@ -107,11 +107,17 @@ State RunCheckpoints::unfinished(const std::string& phase) const {
 }
 
 void RunCheckpoints::finish(const std::string& phase, const State& result) {
+  finish({{phase, result}});
+}
+
+void RunCheckpoints::finish(const std::vector<std::pair<std::string, State>>& results) {
   if (folder_.empty()) {
     return;
   }
-  finished_.remove_part(phase);
-  finished_.set_part(phase, result.copy());
+  for (const auto& [part, result] : results) {
+    finished_.remove_part(part);
+    finished_.set_part(part, result.copy());
+  }
   phase_.clear();
   unfinished_ = {};
   write({});

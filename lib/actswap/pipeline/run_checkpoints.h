@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace actswap {
@@ -39,6 +40,8 @@ class RunCheckpoints {
   State unfinished(const std::string& phase) const;
   /// Keeps a copy of what it gave, and writes a checkpoint.
   void finish(const std::string& phase, const State& result);
+  /// Results that belong together: a checkpoint holds all of them or none.
+  void finish(const std::vector<std::pair<std::string, State>>& results);
   /// Keeps what a part of a search gave, which is not needed when the search is done (forget).
   /// Writes a checkpoint where one is due, or would take less than a twentieth of the time.
   /// @param part "SEARCH/PART"; finished() gives it again
