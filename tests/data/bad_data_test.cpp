@@ -35,19 +35,6 @@ std::string bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const char*>(plain.data_ptr()), plain.nbytes()};
 }
 
-// The most memory that this process has had so far, in bytes.
-std::int64_t peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word == "VmHWM:") {
-      std::int64_t kilobytes = 0;
-      status >> kilobytes;
-      return kilobytes * 1024;
-    }
-  }
-  return -1;
-}
-
 class BadData : public data_test::InFolder {
  protected:
   std::string save(const std::string& name,
@@ -171,11 +158,11 @@ TEST_F(BadData, StridesAreAsTheFileSays) {
 TEST_F(BadData, AnExpandedTensorTakesNoMemory) {
   const auto x = torch::full({1}, 3.0F).expand({1 << 24, 64, 8});
   const auto file = save("x.pt", {{"x", x}});
-  const auto before = peak_memory();
+  const auto before = data_test::peak_memory();
   const auto data = load_data(file, {"x"});
   const std::vector<std::int64_t> indices = {5, 1 << 23};
   EXPECT_TRUE(data->get(indices).inputs[0].eq(3).all().item<bool>());
-  EXPECT_LT(peak_memory() - before, std::int64_t{1} << 28);
+  EXPECT_LT(data_test::peak_memory() - before, std::int64_t{1} << 28);
 }
 
 TEST_F(BadData, MoreExamplesThanMemoryCanOrderAreRefused) {
@@ -239,13 +226,13 @@ std::string zip_bomb(const std::string& name, const std::string& begin, std::int
 TEST_F(BadData, AZipBombIsNotUnpacked) {
   constexpr std::int64_t kZeros = std::int64_t{1} << 28;
   const auto file = write("x.npz", zip_bomb("x.npy", npy("(10, 3)"), kZeros));
-  const auto before = peak_memory();
+  const auto before = data_test::peak_memory();
   expect_error<FileError>([&] { load_data(file, {"x"}); },
                           {"'x.npy' in '" + file, "asks for 120 bytes", "it holds 268435456"});
   const auto objects = write("y.npz", zip_bomb("y.npy", "not an array", kZeros));
   expect_error<FileError>([&] { load_data(objects, {"x"}); },
                           {"'y.npy' in '" + objects, "no .npy"});
-  EXPECT_LT(peak_memory() - before, kZeros / 4);
+  EXPECT_LT(data_test::peak_memory() - before, kZeros / 4);
 }
 
 TEST_F(BadData, ACompressedArrayIsReadWhole) {

@@ -30,6 +30,19 @@ inline std::string read_bytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// The most memory that this process has had so far, in bytes.
+inline std::int64_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word == "VmHWM:") {
+      std::int64_t kilobytes = 0;
+      status >> kilobytes;
+      return kilobytes * 1024;
+    }
+  }
+  return -1;
+}
+
 /// An empty folder for each test, removed after it.
 class InFolder : public ::testing::Test {
  protected:

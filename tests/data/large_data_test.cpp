@@ -9,19 +9,6 @@ namespace {
 
 using data_test::read_bytes;
 
-/// The most memory that this process has had so far, in bytes.
-std::int64_t peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word == "VmHWM:") {
-      std::int64_t kilobytes = 0;
-      status >> kilobytes;
-      return kilobytes * 1024;
-    }
-  }
-  return -1;
-}
-
 class LargeData : public data_test::InFolder {};
 
 // 100 GB as one array of 664,000 images, of which batches from everywhere are read, in the order of
@@ -38,7 +25,7 @@ TEST_F(LargeData, StaysOnTheDisk) {
     stream.seekp(128 + (kImages - 1) * kBytes);
     stream.put('\xff');  // the last image's first byte
   }
-  const auto before = peak_memory();
+  const auto before = data_test::peak_memory();
   const auto data = actswap::load_data(file, {"x"}, {.mean = {0.5}});
   EXPECT_EQ(data->size(), kImages);
   const std::vector<std::int64_t> last = {kImages - 1};
@@ -54,7 +41,7 @@ TEST_F(LargeData, StaysOnTheDisk) {
                                }
                              }),
                Enough);
-  EXPECT_LT(peak_memory() - before, std::int64_t{1} << 29);
+  EXPECT_LT(data_test::peak_memory() - before, std::int64_t{1} << 29);
 }
 
 }  // namespace

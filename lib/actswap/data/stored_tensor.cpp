@@ -1,3 +1,5 @@
+#include <actswap/archive/extent.h>
+#include <actswap/base/error.h>
 #include <actswap/data/column.h>
 #include <actswap/data/stored_tensor.h>
 
@@ -10,12 +12,12 @@ namespace actswap {
 namespace {
 
 // From its first element to its last, which the strides may repeat.
-std::int64_t extent(const torch::Tensor& tensor) {
-  std::int64_t count = 1;
-  for (std::int64_t i = 0; i < tensor.dim(); ++i) {
-    count += (tensor.size(i) - 1) * tensor.stride(i);
+std::int64_t extent(const torch::Tensor& tensor, const std::string& what) {
+  const auto last = last_element(0, tensor.sizes().vec(), tensor.strides().vec());
+  if (!last) {
+    throw FileError(what + " is damaged: its sizes and strides reach beyond any memory");
   }
-  return count;
+  return *last + 1;
 }
 
 // What Python writes of x.conj() or of its imaginary part: the numbers of x, and a note.
@@ -35,7 +37,7 @@ torch::Tensor read_stored(const torch::Tensor& tensor, const MappedFile& places,
   if (!offset) {
     return tensor.detach().cpu().resolve_conj().resolve_neg();
   }
-  auto elements = allocate({extent(tensor)}, tensor.scalar_type(), what);
+  auto elements = allocate({extent(tensor, what)}, tensor.scalar_type(), what);
   file.read(*offset, elements.mutable_data_ptr(), elements.nbytes());
   if (tensor.scalar_type() == torch::kBool) {  // a byte other than 0 and 1 is no bool
     elements = elements.view(torch::kUInt8).ne(0);

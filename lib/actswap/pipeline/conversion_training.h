@@ -3,7 +3,7 @@
 
 #include <actswap/data/subset.h>
 #include <actswap/pipeline/conversion_state.h>
-#include <actswap/train/rate_trials.h>
+#include <actswap/train/rate_sweep.h>
 
 #include <torch/script.h>
 

@@ -216,13 +216,14 @@ class Conversion {
   bool take_up_calibration() {
     const auto& checkpoints = state_.progress.checkpoints;
     const auto known = checkpoints.finished(state_.phase("calibration"));
-    if (known) {
-      restore(state_.run.calibration.emplace(), *known);
+    if (!known) {
+      return false;
     }
+    restore(state_.run.calibration.emplace(), *known);
     if (const auto module = checkpoints.finished(state_.phase("calibrated module"))) {
       restore_module(state_.swap.module(), *module);
     }
-    return known.has_value();
+    return true;
   }
 
   void run_calibration() {

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <actswap/data/subset.h>
-#include <actswap/train/rate_trials.h>
+#include <actswap/train/rate_sweep.h>
 #include <actswap/train/trainer.h>
 
 #include <functional>
@@ -24,7 +24,7 @@ namespace actswap {
 /// @param set_blend called with 1
 /// @param options of the training that is to follow; its rate does not matter
 /// @param should_stop asked before each step; true ends with Interrupted
-/// @param remember gives what a trial of an interrupted search gave, or runs it
+/// @param remember as sweep_rates takes it
 /// @return trials in the order of their rates, each an eighth of the training's steps, 8 to 24
 /// @throws what train throws, but for trainings that diverge
 ACTSWAP_API RateSweep search_rate(torch::jit::Module& module,

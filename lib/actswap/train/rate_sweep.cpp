@@ -2,7 +2,7 @@
 #include <actswap/data/subset.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/module_tensors.h>
-#include <actswap/train/rate_trials.h>
+#include <actswap/train/rate_sweep.h>
 
 #include <algorithm>
 #include <chrono>
@@ -170,14 +170,6 @@ RateSweep sweep_rates(torch::jit::Module& module, std::optional<torch::jit::Modu
   return Sweep(module, std::move(teacher), data, schedules, set_blends, options, should_stop,
                remember)
       .run();
-}
-
-RateSweep sweep_rates(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
-                      const Dataset& data, const std::vector<Schedule>& schedules,
-                      const std::function<void(const std::vector<double>&)>& set_blends,
-                      const TrainOptions& options, const std::function<bool()>& should_stop) {
-  return sweep_rates(module, std::move(teacher), data, schedules, set_blends, options, should_stop,
-                     {});
 }
 
 }  // namespace actswap

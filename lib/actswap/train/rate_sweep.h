@@ -10,6 +10,9 @@
 #include <actswap/train/trainer.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -28,6 +31,12 @@ struct RateSweep {
   double seconds = 0.0;
 };
 
+/// The loss of a trial: what an interrupted search of the same kind found, or else what `compute`
+/// gives, to be kept for one that is resumed.
+/// @param trial a name, the same for the same rate
+using RememberTrial =
+    std::function<double(const std::string& trial, const std::function<double()>& compute)>;
+
 /// Leaves the module as it is, at the first t of the schedules. Same seed, same result.
 /// @param module with blends; is left as it was
 /// @param teacher as train takes it
@@ -36,6 +45,7 @@ struct RateSweep {
 /// @param set_blends as train takes it
 /// @param options of the training that is to follow; its rate does not matter
 /// @param should_stop asked before each step; true ends with Interrupted
+/// @param remember gives what a trial of an interrupted search gave, or runs it; empty: runs it
 /// @throws what train throws, but for trainings that diverge; UsageError where all do, and for data
 ///   of less than 8 examples
 ACTSWAP_API RateSweep sweep_rates(torch::jit::Module& module,
@@ -43,6 +53,7 @@ ACTSWAP_API RateSweep sweep_rates(torch::jit::Module& module,
                                   const std::vector<Schedule>& schedules,
                                   const std::function<void(const std::vector<double>&)>& set_blends,
                                   const TrainOptions& options,
-                                  const std::function<bool()>& should_stop = {});
+                                  const std::function<bool()>& should_stop = {},
+                                  const RememberTrial& remember = {});
 
 }  // namespace actswap
