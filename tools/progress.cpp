@@ -1,6 +1,8 @@
 #include "progress.h"
 #include "log/log.h"
 
+#include <actswap/base/clock.h>
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -80,7 +82,7 @@ ProgressDisplay::ProgressDisplay(bool quiet)
     : bar_(!quiet && is_terminal()), log_interval_(log_interval()) {}
 
 double ProgressDisplay::now() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  return seconds_since(begin_);
 }
 
 void ProgressDisplay::clear() {

@@ -8,7 +8,7 @@
 namespace actswap {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::string name_of(double (*function)(double), const std::set<double>& constants = {},
                     bool leaves_range = false) {
@@ -73,16 +73,15 @@ TEST(Identify, WhatOverflowsIsNoDifference) {
   const auto softplus = [](double x) { return std::log(1.0 + std::exp(x)); };
   EXPECT_EQ(name_of(softplus, {1.0}, true), "softplus");
   EXPECT_EQ(name_of(softplus, {1.0}, false), "");
-  EXPECT_EQ(name_of(softplus, {1.0, kInfinity}, true), "");
-  const auto hole = [](double x) { return std::abs(x) < 1.0 ? kInfinity : std::max(x, 0.0); };
+  EXPECT_EQ(name_of(softplus, {1.0, kInf}, true), "");
+  const auto hole = [](double x) { return std::abs(x) < 1.0 ? kInf : std::max(x, 0.0); };
   EXPECT_EQ(name_of(hole, {}, true), "");
 }
 
 TEST(Identify, LinesAndParametersThatMakeNoFunctionAreNone) {
   EXPECT_EQ(name_of([](double x) { return x; }, {1.0}), "") << "leaky_relu(1)";
   EXPECT_EQ(name_of([](double x) { return 0.5 * x; }, {0.0}), "") << "swish(0)";
-  EXPECT_EQ(name_of([](double x) { return std::max(x, 0.0); }, {0.0, kInfinity, std::nan("")}),
-            "relu")
+  EXPECT_EQ(name_of([](double x) { return std::max(x, 0.0); }, {0.0, kInf, std::nan("")}), "relu")
       << "not celu(0)";
 }
 

@@ -9,20 +9,20 @@
 namespace actswap {
 namespace {
 
-std::string text(const std::string& value) {
+std::string unicode(const std::string& value) {
   return "X" + little_endian(value.size(), 4) + value;
 }
 
 std::string tensor(const std::string& type, const std::string& sizes) {
-  return "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\n" + type + "\n" +
-         text("0") + text("cpu") + "K\x06tQK" + std::string(1, '\0') + sizes + sizes +
+  return "ctorch._utils\n_rebuild_tensor_v2\n((" + unicode("storage") + "ctorch\n" + type + "\n" +
+         unicode("0") + unicode("cpu") + "K\x06tQK" + std::string(1, '\0') + sizes + sizes +
          "\x89"
          "ccollections\nOrderedDict\n)RtR";
 }
 
 std::vector<RecordedInput> recorded(const std::string& arguments) {
   const auto bytes =
-      zip_of({{"traced_inputs.pkl", "\x80\x02}(" + text("forward") + arguments + "u."},
+      zip_of({{"traced_inputs.pkl", "\x80\x02}(" + unicode("forward") + arguments + "u."},
               {"traced_inputs/0", ""}});
   return read_recorded_inputs(ZipArchive(bytes, "a.pt"));
 }
@@ -40,7 +40,7 @@ TEST(RecordedInputs, AreThoseThatPyTorchWrites) {
 
 TEST(RecordedInputs, HaveTheirPlaces) {
   const auto found =
-      recorded("](" + tensor("FloatStorage", kTwoByOne) + "}(" + text("ids") +
+      recorded("](" + tensor("FloatStorage", kTwoByOne) + "}(" + unicode("ids") +
                tensor("LongStorage", "(K\x02t") + "u(" + tensor("HalfStorage", "(t") + "Nte");
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].argument, 0U);

@@ -12,7 +12,7 @@ namespace {
 
 const Entries kEntries = {{"data.pkl", "abc"}, {"data/0", std::string(100, 'x')}};
 
-std::string error_of(const std::string& bytes) {
+std::string damage_of(const std::string& bytes) {
   try {
     const ZipArchive archive(bytes, "a.pt");
     for (const auto& [name, record] : archive.records()) {
@@ -24,8 +24,8 @@ std::string error_of(const std::string& bytes) {
   return "sound";
 }
 
-void expect_error(const std::string& bytes, const std::string& part) {
-  const auto message = error_of(bytes);
+void expect_damage(const std::string& bytes, const std::string& part) {
+  const auto message = damage_of(bytes);
   EXPECT_NE(message.find("'a.pt'"), std::string::npos) << message;
   EXPECT_NE(message.find(part), std::string::npos) << message;
 }
@@ -56,14 +56,14 @@ TEST(Zip, ReadsWhatLibTorchReads) {
 }
 
 TEST(Zip, ReadsWhatTheTestsWrite) {
-  EXPECT_EQ(error_of(zip_of(kEntries)), "sound");
-  EXPECT_EQ(error_of(zip_of({})), "sound");
+  EXPECT_EQ(damage_of(zip_of(kEntries)), "sound");
+  EXPECT_EQ(damage_of(zip_of({})), "sound");
 }
 
 TEST(Zip, RefusesAWrongChecksum) {
   auto bytes = zip_of(kEntries);
   bytes[bytes.find("xxx")] = 'y';
-  expect_error(bytes, "checksum of its record 'data/0' is wrong");
+  expect_damage(bytes, "checksum of its record 'data/0' is wrong");
 }
 
 // torch.serialization.set_crc32_options(False)
@@ -72,30 +72,30 @@ TEST(Zip, TakesAnArchiveWithoutChecksums) {
   for (std::size_t entry = 0; entry < kEntries.size(); ++entry) {
     bytes = with_number(bytes, entry, 16, 0);
   }
-  EXPECT_EQ(error_of(bytes), "sound");
-  expect_error(with_number(bytes, 0, 16, 1), "checksum of its record");
+  EXPECT_EQ(damage_of(bytes), "sound");
+  expect_damage(with_number(bytes, 0, 16, 1), "checksum of its record");
 }
 
 TEST(Zip, RefusesATruncatedFile) {
   const auto bytes = zip_of(kEntries);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_NE(error_of(bytes.substr(0, size)), "sound") << size;
+    EXPECT_NE(damage_of(bytes.substr(0, size)), "sound") << size;
   }
 }
 
 TEST(Zip, RefusesADamagedDirectory) {
   const auto bytes = zip_of(kEntries);
-  expect_error(with_number(bytes, 1, 42, 1), "'data/0' is not where");
-  expect_error(with_number(bytes, 1, 42, 0), "'data/0' is another one");
-  expect_error(with_number(bytes, 1, 20, 1 << 20), "reaches beyond the end of the file");
-  expect_error(with_number(bytes, 1, 24, 1000), "has two sizes");
-  expect_error(with_number(bytes, 0, 8, 1), "encrypted");
-  expect_error(bytes + "x", "does not end where the file does");
-  expect_error("x" + bytes, "not where it should be");
+  expect_damage(with_number(bytes, 1, 42, 1), "'data/0' is not where");
+  expect_damage(with_number(bytes, 1, 42, 0), "'data/0' is another one");
+  expect_damage(with_number(bytes, 1, 20, 1 << 20), "reaches beyond the end of the file");
+  expect_damage(with_number(bytes, 1, 24, 1000), "has two sizes");
+  expect_damage(with_number(bytes, 0, 8, 1), "encrypted");
+  expect_damage(bytes + "x", "does not end where the file does");
+  expect_damage("x" + bytes, "not where it should be");
 }
 
 TEST(Zip, RefusesRecordsThatAreThereTwice) {
-  expect_error(zip_of({{"a", "1"}, {"a", "2"}}), "'a' is there twice");
+  expect_damage(zip_of({{"a", "1"}, {"a", "2"}}), "'a' is there twice");
 }
 
 // Compressed sizes that no compression reaches: a reader would take memory for them.
@@ -104,15 +104,15 @@ TEST(Zip, RefusesMoreThanCompressedBytesCanHold) {
   const auto local = bytes.find("PK\x03\x04", 1);
   bytes.replace(local + 8, 2, little_endian(8, 2));
   bytes = with_number(bytes, 1, 10, 8);
-  expect_error(with_number(bytes, 1, 24, 0x7fffffff), "more than 100 compressed ones can");
-  expect_error(with_number(bytes, 1, 24, 1000), "cannot be decompressed");
+  expect_damage(with_number(bytes, 1, 24, 0x7fffffff), "more than 100 compressed ones can");
+  expect_damage(with_number(bytes, 1, 24, 1000), "cannot be decompressed");
 }
 
 TEST(Zip, RefusesRecordsThatOverlap) {
   const auto bytes = zip_of({{"a", std::string(40, 'x')}, {"b", "1"}});
   // The first record's bytes are said to reach into the second.
   const auto longer = with_number(with_number(bytes, 0, 20, 80), 0, 24, 80);
-  expect_error(longer, "overlap");
+  expect_damage(longer, "overlap");
 }
 
 }  // namespace

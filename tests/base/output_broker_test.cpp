@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string content(const std::string& path) {
+std::string written(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -72,10 +72,10 @@ TEST(OutputBroker, PutsWhatWasDeclaredInItsPlace) {
               return 0;
             }),
             0);
-  EXPECT_EQ(content(scratch / "old.pt"), "a");
+  EXPECT_EQ(written(scratch / "old.pt"), "a");
   EXPECT_EQ(fs::status(scratch / "old.pt").permissions(), fs::perms(0640));
-  EXPECT_EQ(content(scratch / "new.pt"), "b");
-  EXPECT_EQ(content(scratch / "run/one/run.json"), "{1}");
+  EXPECT_EQ(written(scratch / "new.pt"), "b");
+  EXPECT_EQ(written(scratch / "run/one/run.json"), "{1}");
   EXPECT_EQ(std::distance(fs::directory_iterator(scratch / ""), {}), 3)
       << "the scratch folder is gone";
 }
@@ -139,7 +139,7 @@ TEST(OutputBroker, RefusesWhatAConfinedProcessCannotMean) {
       }
       return std::string(answer) == "failed" ? 3 : 0;
     });
-    EXPECT_EQ(content(victim), "safe");
+    EXPECT_EQ(written(victim), "safe");
     return code;
   };
   const auto commit = [](const std::string& to, const std::string& name) {

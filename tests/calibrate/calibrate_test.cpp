@@ -12,6 +12,7 @@
 
 #include <cmath>
 
+#include "calibrate/names.h"
 #include "calibrate/written.h"
 #include "models.h"
 
@@ -45,14 +46,6 @@ double square_error(const torch::jit::Module& model, const torch::jit::Module& o
     }
   }
   return sum;
-}
-
-Strings names(const std::vector<CalibratedLayer>& layers) {
-  Strings result;
-  for (const auto& layer : layers) {
-    result.push_back(layer.name);
-  }
-  return result;
 }
 
 // Every model, on inputs that it was not fitted on: nearer to the original than the swap alone.

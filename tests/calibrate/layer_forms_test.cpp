@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/names.h"
 #include "calibrate/written.h"
 #include "models.h"
 
@@ -20,15 +21,8 @@ namespace {
 using Strings = std::vector<std::string>;
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
-Strings names(const std::vector<CalibratedLayer>& layers) {
-  Strings result;
-  for (const auto& layer : layers) {
-    result.push_back(layer.name);
-  }
-  return result;
-}
-
-double error(const Model& model, Retargeter& swap, const std::vector<torch::Tensor>& inputs) {
+double error_of_first_output(const Model& model, Retargeter& swap,
+                             const std::vector<torch::Tensor>& inputs) {
   return torch::mse_loss(outputs_of(swap.module(), inputs).at(0),
                          outputs_of(model.module, inputs).at(0))
       .item<double>();
@@ -126,7 +120,8 @@ TEST(LayerForms, EverySpellingOfALinearLayerIsFitted) {
     ASSERT_EQ(result.sites.size(), 1U);
     EXPECT_EQ(result.sites[0].producer, "w1");
     EXPECT_EQ(result.sites[0].channels, 8);
-    EXPECT_LT(error(model, swap, unseen), 0.3 * error(model, plain, unseen));
+    EXPECT_LT(error_of_first_output(model, swap, unseen),
+              0.3 * error_of_first_output(model, plain, unseen));
   }
 }
 
@@ -235,7 +230,8 @@ TEST(LayerForms, ASumMayRepeatTheLayersOutput) {
     Retargeter swap(model, plan(model, {}));
     const auto result = calibrate(swap.module(), batches, {});
     EXPECT_EQ(names(result.layers), Strings{"w2"});
-    EXPECT_LT(error(model, swap, unseen), 0.5 * error(model, plain, unseen));
+    EXPECT_LT(error_of_first_output(model, swap, unseen),
+              0.5 * error_of_first_output(model, plain, unseen));
   }
 }
 

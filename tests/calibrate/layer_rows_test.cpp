@@ -13,8 +13,8 @@ namespace actswap {
 namespace {
 
 // 3 x 3 behind an activation, padded.
-struct Behind {
-  Behind() {
+struct RowsBehind {
+  RowsBehind() {
     torch::manual_seed(0);
     layer.weight = torch::randn({8, 5, 3, 3}) / 6.0;
     layer.bias = torch::randn({8});
@@ -46,7 +46,7 @@ double difference(const torch::Tensor& a, const torch::Tensor& b) {
 
 // From the rows alone, or from what the layer gave everywhere.
 TEST(LayerRows, WhatALayerLacksIsTheSameEitherWay) {
-  const Behind behind;
+  const RowsBehind behind;
   const auto x = torch::randn({16, 5, 6, 6});
   const auto original = torch::randn({16, 8, 6, 6});
   const auto output = behind.applied(x);
@@ -89,7 +89,7 @@ TEST(LayerRows, FewExamplesAreFittedToAndHeldOut) {
 }
 
 TEST(LayerRows, AsManyOfEachExample) {
-  const Behind behind;
+  const RowsBehind behind;
   std::int64_t rows = 0;
   for (const auto& part : drawn(
            behind.layer,
@@ -102,7 +102,7 @@ TEST(LayerRows, AsManyOfEachExample) {
 
 // A convolution's padding is 0 whatever the activation gives there.
 TEST(LayerRows, ThePaddingIsNoInputOfTheSite) {
-  const Behind behind;
+  const RowsBehind behind;
   const auto z = torch::randn({16, 5, 6, 6});
   const auto x = activation(z);
   for (const auto& rows :
@@ -115,7 +115,7 @@ TEST(LayerRows, ThePaddingIsNoInputOfTheSite) {
 
 // The rows say what the models would give if they ran with the shift.
 TEST(ShiftRefinement, MovesTheRowsAsTheModelsWould) {
-  const Behind behind;
+  const RowsBehind behind;
   const auto& layer = behind.layer;
   const auto z = torch::randn({32, 5, 6, 6});
   const auto shift = 0.3 * torch::randn({5}, torch::kDouble);

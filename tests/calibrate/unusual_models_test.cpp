@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/names.h"
 #include "calibrate/written.h"
 #include "models.h"
 
@@ -22,9 +23,10 @@ namespace {
 using Strings = std::vector<std::string>;
 using Batches = std::vector<std::vector<torch::Tensor>>;
 
-const Shapes kTwoLayers = {{"a", {12, 6}}, {"b", {12}}, {"c", {4, 12}}, {"d", {4}}};
+const Shapes kTwoLinearLayers = {{"a", {12, 6}}, {"b", {12}}, {"c", {4, 12}}, {"d", {4}}};
 
-double error(const Model& model, Retargeter& swap, const std::vector<torch::Tensor>& inputs) {
+double error_where_finite(const Model& model, Retargeter& swap,
+                          const std::vector<torch::Tensor>& inputs) {
   const auto expected = outputs_of(model.module, inputs).at(0).to(torch::kDouble);
   const auto found = outputs_of(swap.module(), inputs).at(0).to(torch::kDouble);
   return torch::nan_to_num(found - expected).square().mean().item<double>();
@@ -33,15 +35,7 @@ double error(const Model& model, Retargeter& swap, const std::vector<torch::Tens
 double error_of_swap(const Model& model, const std::vector<torch::Tensor>& inputs) {
   Retargeter plain(model, plan(model, {}));
   plain.set_blend(1.0);
-  return error(model, plain, inputs);
-}
-
-Strings names(const std::vector<CalibratedLayer>& layers) {
-  Strings result;
-  for (const auto& layer : layers) {
-    result.push_back(layer.name);
-  }
-  return result;
+  return error_where_finite(model, plain, inputs);
 }
 
 Batches some_batches(const std::vector<std::int64_t>& shape, int count = 8) {
@@ -57,7 +51,7 @@ Batches some_batches(const std::vector<std::int64_t>& shape, int count = 8) {
 // one without a gradient is not what the calibration goes through.
 TEST(Branches, WhatAllInputsTakeIsFitted) {
   const auto model =
-      adopt(written("TwoWays", kTwoLayers,
+      adopt(written("TwoWays", kTwoLinearLayers,
                     "    if x.dim() == 2:\n"
                     "        if torch.is_grad_enabled():\n"
                     "            y = torch.mish(torch.linear(x, self.a, self.b))\n"
@@ -78,7 +72,7 @@ TEST(Branches, WhatAllInputsTakeIsFitted) {
   EXPECT_NE(result.left_out[0].find("do not take"), std::string::npos) << result.left_out[0];
   torch::manual_seed(7);
   const std::vector<torch::Tensor> unseen = {torch::randn({64, 6})};
-  EXPECT_LT(error(model, swap, unseen), 0.3 * error_of_swap(model, unseen));
+  EXPECT_LT(error_where_finite(model, swap, unseen), 0.3 * error_of_swap(model, unseen));
   for (const auto& parameter : distinct_parameters(swap.module())) {
     EXPECT_FALSE(parameter.requires_grad()) << "as it was before";
   }
@@ -86,7 +80,7 @@ TEST(Branches, WhatAllInputsTakeIsFitted) {
 
 // Others may take another branch: the joint fit draws none.
 TEST(Branches, OtherInputsAreNotDrawn) {
-  const auto model = adopt(written("Guarded", kTwoLayers,
+  const auto model = adopt(written("Guarded", kTwoLinearLayers,
                                    "    if x.sum() > -1e6:\n"
                                    "        y = torch.mish(torch.linear(x, self.a, self.b))\n"
                                    "    else:\n"
@@ -103,7 +97,7 @@ TEST(Branches, OtherInputsAreNotDrawn) {
 }
 
 TEST(Branches, WhereInputsDifferBothStay) {
-  const auto model = adopt(written("ByValue", kTwoLayers,
+  const auto model = adopt(written("ByValue", kTwoLinearLayers,
                                    "    if x.sum() > 0.0:\n"
                                    "        y = torch.mish(torch.linear(x, self.a, self.b))\n"
                                    "    else:\n"
@@ -132,7 +126,7 @@ TEST(Branches, AnEncoderIsFitted) {
   EXPECT_EQ(result.sites[0].producer, "0.linear1");
   EXPECT_EQ(result.sites[1].producer, "1.linear1");
   EXPECT_EQ(result.joint.reason, "");
-  EXPECT_LT(error(model, swap, unseen), 0.5 * error_of_swap(model, unseen));
+  EXPECT_LT(error_where_finite(model, swap, unseen), 0.5 * error_of_swap(model, unseen));
 }
 
 // With a last batch of one, the model would give values of another shape.
@@ -148,13 +142,13 @@ TEST(Unusual, AModelThatSqueezesItsBatch) {
   EXPECT_EQ(result.inputs, 65);
   EXPECT_EQ(names(result.layers), Strings{"c"});
   const std::vector<torch::Tensor> unseen = {torch::randn({64, 3, 6, 6})};
-  EXPECT_LT(error(model, swap, unseen), 0.5 * error_of_swap(model, unseen));
+  EXPECT_LT(error_where_finite(model, swap, unseen), 0.5 * error_of_swap(model, unseen));
 }
 
 // -inf - -inf is no number, but both are the same: the calibration is judged by the rest, and kept.
 TEST(Unusual, MaskedOutputs) {
   const auto model =
-      adopt(written("Masked", kTwoLayers,
+      adopt(written("Masked", kTwoLinearLayers,
                     "    y = torch.linear(torch.mish(torch.linear(x, self.a, self.b)),\n"
                     "                     self.c, self.d)\n"
                     "    mask = torch.tensor([False, False, False, True])\n"
@@ -165,12 +159,12 @@ TEST(Unusual, MaskedOutputs) {
   EXPECT_EQ(result.left_out, Strings{});
   torch::manual_seed(7);
   const std::vector<torch::Tensor> unseen = {torch::randn({64, 6})};
-  EXPECT_LT(error(model, swap, unseen), 0.3 * error_of_swap(model, unseen));
+  EXPECT_LT(error_where_finite(model, swap, unseen), 0.3 * error_of_swap(model, unseen));
 }
 
 // A sum with a mask, in which the layer is compared.
 TEST(Unusual, AMaskThatIsAdded) {
-  const auto model = adopt(written("Added", kTwoLayers,
+  const auto model = adopt(written("Added", kTwoLinearLayers,
                                    "    mask = torch.zeros([x.size(0), 4])\n"
                                    "    mask[:, 3] = -float('inf')\n"
                                    "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
@@ -187,7 +181,7 @@ TEST(Unusual, OtherPrecisions) {
       "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
       "    return torch.linear(y, self.c, self.d)\n";
   for (const auto type : {torch::kHalf, torch::kBFloat16, torch::kDouble}) {
-    auto module = written("Precision", kTwoLayers, code);
+    auto module = written("Precision", kTwoLinearLayers, code);
     module.to(type);
     const auto model = adopt(module);
     auto batches = some_batches({64, 6}, 16);
@@ -205,7 +199,7 @@ TEST(Unusual, OtherPrecisions) {
       EXPECT_EQ(result.joint.reason, "");
       EXPECT_EQ(result.left_out, Strings{});
       EXPECT_EQ(swap.module().attr("c").toTensor().scalar_type(), type);
-      errors.push_back(error(model, swap, unseen));
+      errors.push_back(error_where_finite(model, swap, unseen));
     }
     EXPECT_LT(errors[0], 0.3 * error_of_swap(model, unseen)) << type;
     EXPECT_LT(errors[1], 1.2 * errors[0]) << type << ": the joint fit does no harm";
@@ -214,12 +208,12 @@ TEST(Unusual, OtherPrecisions) {
 
 TEST(Unusual, BatchesOfOneAndNoDimensionOfExamples) {
   const auto model = adopt(written(
-      "Mean", kTwoLayers,
+      "Mean", kTwoLinearLayers,
       "    y = torch.mish(torch.linear(x.mean(0), self.a, self.b))\n"
       "    return torch.linear(torch.relu(torch.linear(y, self.c, self.d)), self.c[:, :4])\n"));
   Retargeter swap(model, plan(model, {}));
   EXPECT_NO_THROW(calibrate(swap.module(), some_batches({1, 6}), {}));
-  const auto usual = adopt(written("Usual", kTwoLayers,
+  const auto usual = adopt(written("Usual", kTwoLinearLayers,
                                    "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
                                    "    return torch.linear(y, self.c, self.d)\n"));
   Retargeter single(usual, plan(usual, {}));

@@ -10,12 +10,11 @@ using actswap::FileError;
 using actswap::load_data;
 using data_test::all_of;
 using data_test::expect_error;
+using data_test::kX;
+using data_test::kY;
 using data_test::stored_file;
 
 class Arrays : public data_test::InFolder {};
-
-const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
-const auto kY = torch::arange(10) % 3;
 
 TEST_F(Arrays, ReadsEveryTypeAndOrderOfNumpy) {
   struct Case {

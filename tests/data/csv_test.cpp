@@ -9,11 +9,10 @@ using actswap::FileError;
 using actswap::load_data;
 using data_test::all_of;
 using data_test::expect_error;
+using data_test::kX;
 using data_test::stored_file;
 
 class Csv : public data_test::InFolder {};
-
-const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
 
 // Quotes, names with commas, and a text as the target: its classes in the order of their names.
 TEST_F(Csv, TheLastColumnIsTheTarget) {

@@ -16,6 +16,10 @@
 
 namespace data_test {
 
+// Ten examples of three numbers, in three classes.
+inline const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
+inline const auto kY = torch::arange(10) % 3;
+
 inline std::string model_file(const std::string& name) {
   return std::string(ACTSWAP_TEST_MODELS) + "/" + name;
 }

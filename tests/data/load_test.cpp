@@ -16,6 +16,8 @@ using actswap::UsageError;
 using data_test::all_of;
 using data_test::expect_error;
 using data_test::idx_of_bytes;
+using data_test::kX;
+using data_test::kY;
 using data_test::model_file;
 
 class LoadData : public data_test::InFolder {
@@ -29,9 +31,6 @@ class LoadData : public data_test::InFolder {
     return write("dict.pt", {bytes.begin(), bytes.end()});
   }
 };
-
-const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
-const auto kY = torch::arange(10) % 3;
 
 TEST_F(LoadData, ScalesImagesAndGivesThemAChannel) {
   const auto spec = write("i.idx", idx_of_bytes({3, 2, 2})) + "," + write("l", idx_of_bytes({3}));

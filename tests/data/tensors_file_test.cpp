@@ -9,6 +9,8 @@ namespace {
 using actswap::FileError;
 using actswap::read_tensors;
 using data_test::expect_error;
+using data_test::kX;
+using data_test::kY;
 using data_test::model_file;
 
 class TensorsFile : public data_test::InFolder {
@@ -18,9 +20,6 @@ class TensorsFile : public data_test::InFolder {
     return write(name, {bytes.begin(), bytes.end()});
   }
 };
-
-const auto kX = torch::arange(30).reshape({10, 3}).to(torch::kFloat32);
-const auto kY = torch::arange(10) % 3;
 
 TEST_F(TensorsFile, ReadsWhatPythonSaves) {
   const auto dict = read_tensors(model_file("data_dict.pt"));

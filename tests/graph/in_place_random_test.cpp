@@ -137,7 +137,7 @@ class Program {
   std::string body_;
 };
 
-std::vector<torch::Tensor> run(const torch::jit::Module& module) {
+std::vector<torch::Tensor> outputs_of_program(const torch::jit::Module& module) {
   torch::manual_seed(1);
   return outputs_of(module, {torch::randn({4, 6})});
 }
@@ -172,10 +172,13 @@ TEST(InPlaceRandom, ProgramsComputeWhatTheirSourceWithOtherFunctionsDoes) {
       continue;
     }
     Retargeter retargeter(model, the_plan);
-    EXPECT_EQ(largest_difference(run(retargeter.module()), run(model.module)), 0.0) << kept;
+    EXPECT_EQ(largest_difference(outputs_of_program(retargeter.module()),
+                                 outputs_of_program(model.module)),
+              0.0)
+        << kept;
     retargeter.set_blend(1.0);
-    const auto expected = run(program.model(exchanged).module);
-    EXPECT_EQ(largest_difference(run(retargeter.finish()), expected), 0.0) << kept;
+    const auto expected = outputs_of_program(program.model(exchanged).module);
+    EXPECT_EQ(largest_difference(outputs_of_program(retargeter.finish()), expected), 0.0) << kept;
     if (HasFailure()) {
       return;  // one is enough to look at
     }

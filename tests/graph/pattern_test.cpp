@@ -264,7 +264,7 @@ TEST(Pattern, InPlaceOnATemporaryThatIsReadIsLeftAlone) {
             Strings{"sigmoid op"});
 }
 
-std::string retargeted(const std::string& text) {
+std::string swapped_to_relu(const std::string& text) {
   const auto graph = parse(text);
   for (const auto& match : match_all(*graph)) {
     auto* node = match.node;
@@ -277,7 +277,7 @@ std::string retargeted(const std::string& text) {
 
 // As a trace writes it, with constants as tensors; nothing of the old form is left behind.
 TEST(Pattern, ReplacementTakesThePartsAway) {
-  EXPECT_EQ(retargeted(R"IR(
+  EXPECT_EQ(swapped_to_relu(R"IR(
 graph(%x : Tensor):
   %one : Long(device=cpu) = prim::Constant[value={1}]()
   %half : Double(device=cpu) = prim::Constant[value={0.5}]()

@@ -9,7 +9,7 @@ namespace actswap {
 namespace {
 
 /// root(x): b(a(x)), both of one class that holds an activation of one class.
-torch::jit::Module make_root() {
+torch::jit::Module make_siblings() {
   const auto unit = std::make_shared<torch::jit::CompilationUnit>();
   const auto act =
       make_module(unit, "Act", "def forward(self, x: Tensor) -> Tensor:\n  return torch.mish(x)\n");
@@ -28,18 +28,18 @@ torch::jit::Module make_root() {
                      {{"a", cell}, {"b", sibling}});
 }
 
-torch::jit::Module child(const torch::jit::Module& module, const std::string& name) {
+torch::jit::Module part(const torch::jit::Module& module, const std::string& name) {
   return module.attr(name).toModule();
 }
 
 TEST(Specialise, OneClassForEachLabelUpTheTree) {
-  const auto root = make_root();
+  const auto root = make_siblings();
   const auto x = torch::linspace(-2, 2, 9);
-  const auto changed = specialise(root, {{child(child(root, "b"), "act")._ivalue().get(), "keep"}});
-  const auto a = child(changed, "a");
-  const auto b = child(changed, "b");
+  const auto changed = specialise(root, {{part(part(root, "b"), "act")._ivalue().get(), "keep"}});
+  const auto a = part(changed, "a");
+  const auto b = part(changed, "b");
   EXPECT_NE(a.type(), b.type());
-  EXPECT_NE(child(a, "act").type(), child(b, "act").type());
+  EXPECT_NE(part(a, "act").type(), part(b, "act").type());
   EXPECT_EQ(canonical(graph_of(changed)), R"IR(graph(%0 : __torch__.___torch_mangle_2.Root,
       %1 : Tensor):
   %2 : int = prim::Constant[value=3]()
@@ -67,9 +67,9 @@ TEST(Specialise, OneClassForEachLabelUpTheTree) {
 }
 
 TEST(Specialise, LeavesAModelWhoseLabelsSplitNoClass) {
-  const auto root = make_root();
-  const auto a = child(child(root, "a"), "act");
-  const auto b = child(child(root, "b"), "act");
+  const auto root = make_siblings();
+  const auto a = part(part(root, "a"), "act");
+  const auto b = part(part(root, "b"), "act");
   const auto same = specialise(root, {{a._ivalue().get(), "x"}, {b._ivalue().get(), "x"}});
   EXPECT_EQ(same._ivalue(), root._ivalue());
 }

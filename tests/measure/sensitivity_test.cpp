@@ -16,12 +16,12 @@
 namespace actswap {
 namespace {
 
-struct Setting {
+struct MeasuredModel {
   Model model = load(test_model("scripted_module.pt"));
   Plan the_plan = plan(model, {});
   torch::Tensor images;
 
-  Setting() {
+  MeasuredModel() {
     torch::manual_seed(1);
     images = torch::randn({40, 3, 8, 8});
     // As it comes it gives all images one class.
@@ -51,7 +51,7 @@ torch::Tensor run(torch::jit::Module module, const torch::Tensor& images) {
 }
 
 TEST(Sensitivity, OfEachSiteIsThatOfAnExportWithThisSiteAloneSwapped) {
-  const Setting setting;
+  const MeasuredModel setting;
   const auto target = run(setting.model.module, setting.images).argmax(1);
   const auto result = measure_sensitivity(setting.model, setting.the_plan, setting.data(target),
                                           {.judging = {.batch_size = 16}});
@@ -76,7 +76,7 @@ TEST(Sensitivity, OfEachSiteIsThatOfAnExportWithThisSiteAloneSwapped) {
 }
 
 TEST(Sensitivity, WithoutATargetTheOutputsAreCompared) {
-  const Setting setting;
+  const MeasuredModel setting;
   const auto before = run(setting.model.module, setting.images);
   const auto result = measure_sensitivity(setting.model, setting.the_plan, setting.data(), {});
   EXPECT_EQ(result.measure, "relative_error");
@@ -134,7 +134,7 @@ TEST(Sensitivity, OfEveryTestModelAllSwappedIsItsExport) {
 
 // What is kept by the plan is not swapped, also where all are.
 TEST(Sensitivity, OnlySitesOfThePlan) {
-  const Setting setting;
+  const MeasuredModel setting;
   const auto some = plan(setting.model, {.keep = {"stem.*"}});
   const auto result = measure_sensitivity(setting.model, some, setting.data(), {});
   ASSERT_EQ(result.sites.size(), 2U);
@@ -147,7 +147,7 @@ TEST(Sensitivity, OnlySitesOfThePlan) {
 }
 
 TEST(Sensitivity, ACalibratedSwapLosesLess) {
-  const Setting setting;
+  const MeasuredModel setting;
   SensitivityOptions options;
   const auto alone = measure_sensitivity(setting.model, setting.the_plan, setting.data(), options);
   std::int64_t last = 0;
@@ -171,7 +171,7 @@ TEST(Sensitivity, ACalibratedSwapLosesLess) {
 }
 
 TEST(Sensitivity, TimesAreTakenWhereInputsAreGiven) {
-  const Setting setting;
+  const MeasuredModel setting;
   SensitivityOptions options;
   options.timing_inputs = {torch::randn({4, 3, 32, 32})};
   const auto result = measure_sensitivity(setting.model, setting.the_plan, setting.data(), options);
@@ -200,7 +200,7 @@ TEST(Sensitivity, ASiteThatTheInputsDoNotReachHasNoTime) {
 }
 
 TEST(Sensitivity, StopsWhenAsked) {
-  const Setting setting;
+  const MeasuredModel setting;
   for (const bool calibrates : {false, true}) {
     SensitivityOptions options;
     int asked = 0;
@@ -214,7 +214,7 @@ TEST(Sensitivity, StopsWhenAsked) {
 }
 
 TEST(Sensitivity, ThereMustBeASite) {
-  const Setting setting;
+  const MeasuredModel setting;
   EXPECT_THROW(
       measure_sensitivity(setting.model, plan(setting.model, {.keep = {"*"}}), setting.data(), {}),
       UsageError);

@@ -10,14 +10,14 @@ namespace actswap {
 namespace {
 
 // The target is what the model itself puts out: a swap's loss is its mean squared error.
-struct Setting {
+struct PlanSetting {
   ScratchFolder scratch;
   Model model = load(test_model("scripted_module.pt"));
   Plan the_plan = plan(model, {});
   ConvertRequest request;
   Sensitivity sensitivity;
 
-  Setting() {
+  PlanSetting() {
     torch::manual_seed(1);
     const auto images = torch::randn({64, 3, 8, 8});
     auto module = reload(model.module);
@@ -45,7 +45,7 @@ struct Setting {
 };
 
 TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
-  Setting setting;
+  PlanSetting setting;
   setting.request.max_drop = 1.0000001 * setting.loss(0);  // the others do not fit
   std::vector<std::string> messages;
   ConvertCallbacks callbacks;
@@ -71,7 +71,7 @@ TEST(ChoosePlan, WithinADropOneSiteIsSwappedAndLosesWhatWasPredicted) {
 }
 
 TEST(ChoosePlan, TheGateMeasuresWhatCameOut) {
-  Setting setting;
+  PlanSetting setting;
   setting.request.plan_by_sensitivity = false;
   setting.request.max_drop = 0.5 * setting.loss(0);
   EXPECT_NE(setting.message(ErrorKind::accuracy).find("fell by"), std::string::npos);
@@ -82,7 +82,7 @@ TEST(ChoosePlan, TheGateMeasuresWhatCameOut) {
 }
 
 TEST(ChoosePlan, WithinABudget) {
-  Setting setting;
+  PlanSetting setting;
   setting.request.plan_by_sensitivity = false;
   setting.request.probe_inputs = {torch::randn({2, 3, 8, 8})};
   const auto gains = measure_gains(setting.model, setting.the_plan, setting.request.probe_inputs);
@@ -97,7 +97,7 @@ TEST(ChoosePlan, WithinABudget) {
 }
 
 TEST(ChoosePlan, OptionsThatAreMissing) {
-  Setting setting;
+  PlanSetting setting;
   EXPECT_NE(setting.message(ErrorKind::usage).find("--max-drop"), std::string::npos);
   setting.request.max_drop = 1.0;
   setting.request.budget_ms = 1.0;
@@ -112,7 +112,7 @@ TEST(ChoosePlan, OptionsThatAreMissing) {
 }
 
 TEST(ChoosePlan, StopsWhenAsked) {
-  Setting setting;
+  PlanSetting setting;
   setting.request.max_drop = 1.0;
   int asked = 0;
   ConvertCallbacks callbacks;

@@ -9,12 +9,12 @@
 namespace actswap {
 namespace {
 
-struct Setting {
+struct ClaimSetting {
   ScratchFolder scratch;
   Model model = load(test_model("dropout_bn.pt"));
   ConvertRequest request;
 
-  Setting() {
+  ClaimSetting() {
     request.output = scratch / "out.pt";
     request.run_directory = "";
     request.train_data = data(96, 1);
@@ -41,7 +41,7 @@ struct Setting {
 };
 
 TEST(Claims, AreTrueOfTheWrittenFile) {
-  const Setting setting;
+  const ClaimSetting setting;
   const auto run = setting.run();
   const auto& data = dynamic_cast<const TensorDataset&>(*setting.request.validation_data);
   const auto before = setting.outputs(setting.model.module, data.inputs()[0]);
@@ -65,7 +65,7 @@ TEST(Claims, AreTrueOfTheWrittenFile) {
 }
 
 TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
-  Setting setting;
+  ClaimSetting setting;
   std::vector<actswap::Run> alone;  // not testing::Test::Run
   for (const std::uint64_t seed : {5, 6}) {
     setting.request.seed = seed;
@@ -98,7 +98,7 @@ TEST(Claims, SeedsAreRunsOfTheirOwnAndTheFirstIsExported) {
 }
 
 TEST(Claims, WithoutLabelsOutputsAreCompared) {
-  Setting setting;
+  ClaimSetting setting;
   const auto& data = dynamic_cast<const TensorDataset&>(*setting.request.validation_data);
   setting.request.validation_data = std::make_shared<TensorDataset>(data.inputs(), torch::Tensor());
   setting.request.seeds = 2;
@@ -115,7 +115,7 @@ TEST(Claims, WithoutLabelsOutputsAreCompared) {
 }
 
 TEST(Claims, SeveralSeedsNeedSomethingThatDependsOnThem) {
-  Setting setting;
+  ClaimSetting setting;
   setting.request.seeds = 0;
   EXPECT_THROW(setting.run(), UsageError);
   setting.request.seeds = 2;

@@ -10,14 +10,14 @@
 namespace actswap {
 namespace {
 
-struct Setting {
+struct PartialSetting {
   ScratchFolder scratch;
   Model model = load(test_model("scripted_module.pt"));
   Plan the_plan = plan(model, {});
   ConvertRequest request;
   std::vector<std::string> messages;
 
-  Setting() {
+  PartialSetting() {
     torch::manual_seed(1);
     request.output = scratch / "out.pt";
     request.run_directory = "";
@@ -49,7 +49,7 @@ struct Setting {
 };
 
 TEST(PartialSwap, SwapsAllWhereThatIsNearEnough) {
-  Setting setting;
+  PartialSetting setting;
   const auto value = setting.all_swapped();
   setting.request.min_agreement = 0.999 * value;
   const auto run = setting.run();
@@ -59,7 +59,7 @@ TEST(PartialSwap, SwapsAllWhereThatIsNearEnough) {
 }
 
 TEST(PartialSwap, KeepsTheFewestSitesThatItTakes) {
-  Setting setting;
+  PartialSetting setting;
   const auto value = setting.all_swapped();
   setting.request.min_agreement = value + 1e-6;
   const auto run = setting.run();
@@ -93,7 +93,7 @@ TEST(PartialSwap, KeepsTheFewestSitesThatItTakes) {
 }
 
 TEST(PartialSwap, WithoutAnythingNearEnoughNothingIsWritten) {
-  Setting setting;
+  PartialSetting setting;
   setting.request.min_agreement = 1.0;
   const auto message = setting.message(ErrorKind::accuracy);
   EXPECT_NE(message.find("No swap meets a 1 - relative error of 1 or more"), std::string::npos)
@@ -103,7 +103,7 @@ TEST(PartialSwap, WithoutAnythingNearEnoughNothingIsWritten) {
 }
 
 TEST(PartialSwap, OfASwapAloneOnValidationData) {
-  Setting setting;
+  PartialSetting setting;
   std::swap(setting.request.calibration_data, setting.request.validation_data);
   setting.request.calibration.passes.reset();
   setting.request.min_agreement = 1e-6;
@@ -114,7 +114,7 @@ TEST(PartialSwap, OfASwapAloneOnValidationData) {
 }
 
 TEST(PartialSwap, WithinADropThatIsMeasured) {
-  Setting setting;
+  PartialSetting setting;
   const auto images =
       setting.request.calibration_data->get(shuffled_indices(96, 0, 0)).inputs.at(0);
   auto original = reload(setting.model.module);
@@ -135,7 +135,7 @@ TEST(PartialSwap, WithinADropThatIsMeasured) {
 
 TEST(PartialSwap, OptionsThatMakeNoSense) {
   const auto refused = [](const char* part, const std::function<void(ConvertRequest&)>& change) {
-    Setting setting;
+    PartialSetting setting;
     setting.request.min_agreement = 0.9;
     change(setting.request);
     const auto message = setting.message(ErrorKind::usage);

@@ -17,12 +17,12 @@ std::shared_ptr<Dataset> images(std::int64_t count, const torch::Tensor& target 
                                          target);
 }
 
-struct Setting {
+struct RecipeSetting {
   ScratchFolder scratch;
   Model model = load(test_model("dropout_bn.pt"));
   ConvertRequest request;
 
-  Setting() {
+  RecipeSetting() {
     request.output = scratch / "out.pt";
     request.train_data = images(64);
   }
@@ -38,7 +38,7 @@ struct Setting {
 };
 
 TEST(Resolve, WithoutDataIsAPlainSwap) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train_data = nullptr;
   const auto options = setting.options();
   EXPECT_FALSE(options.train_data);
@@ -48,7 +48,7 @@ TEST(Resolve, WithoutDataIsAPlainSwap) {
 }
 
 TEST(Resolve, CalibratesOnTheTrainingDataAndTrainsAtTheEnd) {
-  Setting setting;
+  RecipeSetting setting;
   const auto options = setting.options();
   EXPECT_EQ(options.recipe, Recipe::calibrated);
   EXPECT_EQ(options.calibration_data, setting.request.train_data);
@@ -66,7 +66,7 @@ TEST(Resolve, CalibratesOnTheTrainingDataAndTrainsAtTheEnd) {
 }
 
 TEST(Resolve, WithoutLabelsTheBestCheckOnExamplesHeldOutIsKept) {
-  Setting setting;
+  RecipeSetting setting;
   auto options = setting.options();
   EXPECT_EQ(options.held_out, 8);
   EXPECT_TRUE(options.checks_held_out);
@@ -80,7 +80,7 @@ TEST(Resolve, WithoutLabelsTheBestCheckOnExamplesHeldOutIsKept) {
   EXPECT_FALSE(options.checks_held_out) << "checks are asked for";
   EXPECT_EQ(options.train.keep, Keep::last);
   const auto holds_nothing_out = [](const std::function<void(ConvertRequest&)>& change) {
-    Setting other;
+    RecipeSetting other;
     change(other.request);
     const auto found = other.options();
     return found.held_out == 0 && !found.checks_held_out && found.train.keep == Keep::last &&
@@ -93,7 +93,7 @@ TEST(Resolve, WithoutLabelsTheBestCheckOnExamplesHeldOutIsKept) {
 }
 
 TEST(Resolve, ASearchNeedsExamplesToHoldOut) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train.learning_rate = LearningRate{Kind::searched};
   EXPECT_NO_THROW(setting.options());
   setting.request.train_data = images(64, torch::arange(64) % 2);
@@ -103,7 +103,7 @@ TEST(Resolve, ASearchNeedsExamplesToHoldOut) {
 
 // Before a calibration, which may take minutes.
 TEST(Resolve, ALossThatDoesNotFitIsRefused) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train.class_dim = 4;
   EXPECT_NE(setting.refusal().find("but the first, but got 4"), std::string::npos)
       << setting.refusal();
@@ -118,7 +118,7 @@ TEST(Resolve, ALossThatDoesNotFitIsRefused) {
 }
 
 TEST(Resolve, LearnsLabelsWhereThereAreClasses) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train_data = images(64, torch::arange(64) % 2);
   EXPECT_EQ(to_string(setting.options().train.loss), "distil+3*layers+0.01*cross-entropy");
   setting.request.train.epochs = 400;
@@ -131,7 +131,7 @@ TEST(Resolve, LearnsLabelsWhereThereAreClasses) {
 }
 
 TEST(Resolve, ARampThatIsDescribedIsTaken) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.ramp.curve = Curve::cosine;
   setting.request.train.epochs = 2;
   auto options = setting.options();
@@ -151,7 +151,7 @@ TEST(Resolve, ARampThatIsDescribedIsTaken) {
 }
 
 TEST(Resolve, TheRateFollowsTheCalibrationWithAdamwAlone) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train_data = images(64, torch::arange(64) % 2);
   EXPECT_EQ(setting.options().learning_rate.kind, Kind::calibrated);
   setting.request.train.optimizer = OptimizerKind::sgd;
@@ -163,7 +163,7 @@ TEST(Resolve, TheRateFollowsTheCalibrationWithAdamwAlone) {
 }
 
 TEST(Resolve, NoEpochsAreNoTraining) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train.epochs = 0;
   EXPECT_FALSE(setting.options().train_data);
   EXPECT_FALSE(setting.options().calibration_data);
@@ -175,7 +175,7 @@ TEST(Resolve, NoEpochsAreNoTraining) {
 TEST(Resolve, DataWithoutExamplesAreRefused) {
   for (const auto data : {&ConvertRequest::train_data, &ConvertRequest::validation_data,
                           &ConvertRequest::calibration_data}) {
-    Setting setting;
+    RecipeSetting setting;
     setting.request.*data = images(0);
     EXPECT_NE(setting.refusal().find("Expected examples in the "), std::string::npos)
         << setting.refusal();
@@ -184,7 +184,7 @@ TEST(Resolve, DataWithoutExamplesAreRefused) {
 
 TEST(Resolve, NumbersOutsideTheirRangeAreRefused) {
   const auto refused = [](const std::function<void(ConvertRequest&)>& change) {
-    Setting setting;
+    RecipeSetting setting;
     setting.request.validation_data = images(8, torch::arange(8) % 2);
     change(setting.request);
     EXPECT_THROW(setting.options(), UsageError);
@@ -200,7 +200,7 @@ TEST(Resolve, NumbersOutsideTheirRangeAreRefused) {
 
 // Before a calibration, which may take minutes.
 TEST(Resolve, ARampThatIsLongerThanTheTrainingIsRefused) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.recipe = Recipe::calibrated_ramp;
   setting.request.train.batch_size = 16;  // four batches an epoch
   setting.request.ramp.end = 1.0;
@@ -228,7 +228,7 @@ void PrintTo(const Ineffective& each, std::ostream* out) {
 class Effects : public ::testing::TestWithParam<Ineffective> {};
 
 TEST_P(Effects, AnOptionWithoutOneIsRefusedWithWhatItNeeds) {
-  Setting setting;
+  RecipeSetting setting;
   setting.request.train_data = nullptr;
   GetParam().change(setting.request);
   const auto refusal = setting.refusal();

@@ -23,14 +23,14 @@ std::string content(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-struct Setting {
+struct ResumedRun {
   ScratchFolder scratch;
   Model model = load(test_model("dropout_bn.pt"));
   PlanOptions planning = {};
   ConvertRequest request;
   std::vector<std::string> messages;
 
-  Setting() {
+  ResumedRun() {
     torch::manual_seed(1);
     const auto images = torch::randn({48, 3, 8, 8});
     request.train_data = request.validation_data = std::make_shared<TensorDataset>(
@@ -75,7 +75,7 @@ struct Setting {
 };
 
 TEST(ResumedRun, GivesTheSameBytesWhereverItWasStopped) {
-  Setting setting;
+  ResumedRun setting;
   const int all = setting.run("whole.pt", 0, false);
   const auto wanted = content(setting.scratch / "whole.pt");
   ASSERT_GT(all, 30);
@@ -92,7 +92,7 @@ TEST(ResumedRun, GivesTheSameBytesWhereverItWasStopped) {
 }
 
 TEST(ResumedRun, ASearchGoesOnWithTheTrialsThatItLacks) {
-  Setting setting;
+  ResumedRun setting;
   setting.request.seeds = 1;
   setting.request.control = false;
   setting.request.recipe = Recipe::ramp;
@@ -108,7 +108,7 @@ TEST(ResumedRun, ASearchGoesOnWithTheTrialsThatItLacks) {
 
 // In the survey of the units, in the fit of what remains, in the training of the smaller model.
 TEST(ResumedRun, APrunedModelIsCutInTheSameWayAgain) {
-  Setting setting;
+  ResumedRun setting;
   setting.request.prune.share = 0.4;
   setting.request.control = false;
   setting.request.seeds = 1;
@@ -130,7 +130,7 @@ TEST(ResumedRun, APrunedModelIsCutInTheSameWayAgain) {
 }
 
 TEST(ResumedRun, AnotherShareToPruneIsRefused) {
-  Setting setting;
+  ResumedRun setting;
   setting.request.prune.share = 0.4;
   setting.stop_in_training();
   setting.request.prune.share = 0.5;
@@ -140,7 +140,7 @@ TEST(ResumedRun, AnotherShareToPruneIsRefused) {
 // Each of several interruptions leaves less to do. (The search for the rate of a joint fit begins
 // again each time.)
 TEST(ResumedRun, IsStoppedAgainAndAgain) {
-  Setting setting;
+  ResumedRun setting;
   const int all = setting.run("whole.pt", 0, false);
   int stops = 0;
   bool is_done = false;
@@ -158,7 +158,7 @@ TEST(ResumedRun, IsStoppedAgainAndAgain) {
 }
 
 TEST(ResumedRun, TheInterruptionSaysHowToGoOn) {
-  Setting setting;
+  ResumedRun setting;
   try {
     setting.run("out.pt", 5, false);
     FAIL() << "it was not stopped";
@@ -172,7 +172,7 @@ TEST(ResumedRun, TheInterruptionSaysHowToGoOn) {
 
 TEST(ResumedRun, ADamagedCheckpointFallsBackToTheOther) {
   for (const char* damaged : {"run/checkpoint-0", "run/checkpoint-1"}) {
-    Setting setting;
+    ResumedRun setting;
     setting.stop_in_training();
     auto text = content(setting.scratch / damaged);
     text[text.size() / 2] ^= 1;
@@ -188,7 +188,7 @@ TEST(ResumedRun, ADamagedCheckpointFallsBackToTheOther) {
 }
 
 TEST(ResumedRun, TwoDamagedCheckpointsAreAnError) {
-  Setting setting;
+  ResumedRun setting;
   setting.stop_in_training();
   for (const char* name : {"run/checkpoint-0", "run/checkpoint-1"}) {
     std::ofstream(setting.scratch / name, std::ios::binary) << "nothing";
@@ -197,7 +197,7 @@ TEST(ResumedRun, TwoDamagedCheckpointsAreAnError) {
 }
 
 TEST(ResumedRun, WhatIsAnotherIsRefusedByName) {
-  Setting setting;
+  ResumedRun setting;
   setting.stop_in_training();
   const auto expect = [&](const std::string& name) {
     const auto message = setting.refusal();
@@ -229,7 +229,7 @@ TEST(ResumedRun, WhatIsAnotherIsRefusedByName) {
 }
 
 TEST(RunRecord, SaysWhyARunFailed) {
-  Setting setting;
+  ResumedRun setting;
   setting.request.max_drop = 0.0;
   setting.request.train.learning_rate = LearningRate{.value = 1e6};
   setting.request.train.retries = 0;
@@ -239,7 +239,7 @@ TEST(RunRecord, SaysWhyARunFailed) {
 }
 
 TEST(RunRecord, MetricsAreALineEach) {
-  Setting setting;
+  ResumedRun setting;
   setting.run("out.pt", 0, false);
   std::ifstream file(setting.scratch / "run/metrics.jsonl");
   std::map<std::string, int> events;
@@ -263,7 +263,7 @@ TEST(RunRecord, MetricsAreALineEach) {
 // A limit on the size of files makes each write fail in turn, the first that does not fit. What was
 // written before is whole, and the run goes on from there.
 TEST(RunRecord, AWriteThatFailsLeavesTheLastCheckpointWhole) {
-  Setting setting;
+  ResumedRun setting;
   setting.run("whole.pt", 0, false);
   const auto wanted = content(setting.scratch / "whole.pt");
   struct rlimit before = {};

@@ -11,7 +11,7 @@
 namespace actswap {
 namespace {
 
-std::shared_ptr<Dataset> images(std::int64_t count) {
+std::shared_ptr<Dataset> random_images(std::int64_t count) {
   torch::manual_seed(1);
   return std::make_shared<TensorDataset>(std::vector<torch::Tensor>{torch::randn({count, 3, 8, 8})},
                                          torch::Tensor());
@@ -29,7 +29,7 @@ TEST(WriteBlended, IsTheOriginalUntilItIsCalibrated) {
   const auto before = outputs_of(model.module, inputs);
   EXPECT_EQ(largest_difference(outputs_of(load(request.output).module, inputs), before), 0.0);
 
-  request.calibration_data = images(16);
+  request.calibration_data = random_images(16);
   request.calibration.inputs = 8;
   file = write_blended(model, plan(model, {}), request);
   EXPECT_TRUE(file.verification.verified);
@@ -43,7 +43,8 @@ TEST(WriteBlended, IsTheOriginalUntilItIsCalibrated) {
 TEST(WriteBlended, LooksAtTheOutputFirst) {
   const ScratchFolder scratch;
   const auto model = load(test_model("scripted_module.pt"));
-  BlendRequest request{.output = scratch / "missing/blended.pt", .calibration_data = images(16)};
+  BlendRequest request{.output = scratch / "missing/blended.pt",
+                       .calibration_data = random_images(16)};
   const auto write = [&] {
     write_blended(model, plan(model, {}), request,
                   {.on_site = [](std::size_t, std::size_t) { FAIL() << "it was calibrated"; }});
@@ -65,12 +66,12 @@ TEST(ExpectSwaps, APlanThatSwapsNothingIsRefused) {
 }
 
 TEST(SensitivityRequest, TimesTheFirstExamplesAndSolvesEachLayerOnce) {
-  SensitivityRequest request{.validation_data = images(16)};
+  SensitivityRequest request{.validation_data = random_images(16)};
   auto options = request.resolved();
   EXPECT_EQ(options.timing_inputs.at(0).size(0), 8);
   EXPECT_TRUE(options.calibration_batches.empty());
   request.timing_inputs = {torch::ones({2, 3, 8, 8})};
-  request.calibration_data = images(16);
+  request.calibration_data = random_images(16);
   request.calibration.inputs = 12;
   request.calibration.batch_size = 8;
   options = request.resolved();
@@ -80,7 +81,7 @@ TEST(SensitivityRequest, TimesTheFirstExamplesAndSolvesEachLayerOnce) {
   EXPECT_EQ(options.calibration.passes, 0);
   request.calibration.inputs = 0;
   EXPECT_THROW(request.resolved(), UsageError);
-  request.validation_data = images(0);
+  request.validation_data = random_images(0);
   EXPECT_THROW(request.resolved(), UsageError);
 }
 

@@ -14,8 +14,8 @@ GroupCurve curve(std::int64_t units, double each) {
   return group;
 }
 
-// A perceptron 10 - 8 - 6 - 4: weights and biases.
-SizeModel perceptron() {
+// A perceptron_sizes 10 - 8 - 6 - 4: weights and biases.
+SizeModel perceptron_sizes() {
   const auto inner = [](std::size_t group) {
     return SizedTensor::Dimension{.units = {{group, 1}}};
   };
@@ -29,7 +29,7 @@ SizeModel perceptron() {
 }
 
 TEST(SizeModel, FollowsTheUnitsOfBothSidesOfALayer) {
-  const auto model = perceptron();
+  const auto model = perceptron_sizes();
   EXPECT_EQ(model.parameters({8, 6}), 80 + 8 + 48 + 6 + 24 + 4);
   EXPECT_EQ(model.prunable_multiplications({4, 3}), 40 + 12 + 12);
 }

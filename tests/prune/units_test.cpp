@@ -35,7 +35,7 @@ Strings reasons(const Units& units) {
   return found;
 }
 
-struct Case {
+struct UnitsCase {
   std::string name;
   Shapes parameters;
   std::string code;
@@ -63,7 +63,7 @@ void expect_cuts_right(const torch::jit::Module& module, const Units& units,
   }
 }
 
-void expect(const Case& each) {
+void expect(const UnitsCase& each) {
   SCOPED_TRACE(each.name);
   const auto module = written(each.name, each.parameters, each.code);
   torch::manual_seed(7);
@@ -77,7 +77,7 @@ void expect(const Case& each) {
 constexpr char kOutput[] = "is an output of the model";
 
 TEST(Units, AreTheHiddenNeuronsOfLayersInEverySpelling) {
-  const std::vector<Case> cases = {
+  const std::vector<UnitsCase> cases = {
       {"Linear",
        {{"w1", {8, 6}}, {"b1", {8}}, {"w2", {4, 8}}},
        "    return torch.linear(torch.relu(torch.linear(x, self.w1, self.b1)), self.w2)\n",
@@ -127,7 +127,7 @@ TEST(Units, AreTheHiddenNeuronsOfLayersInEverySpelling) {
 }
 
 TEST(Units, AreWhatIsTiedTogether) {
-  const std::vector<Case> cases = {
+  const std::vector<UnitsCase> cases = {
       {"Residual",
        {{"w0", {6, 3, 1}}, {"w1", {9, 6, 3}}, {"w2", {6, 9, 3}}, {"w3", {4, 6, 1}}},
        "    x = torch.conv1d(x, self.w0)\n"
@@ -222,7 +222,7 @@ TEST(Units, AreWhatIsTiedTogether) {
 }
 
 TEST(Units, StayWhereTheyCannotBeFollowed) {
-  const std::vector<Case> cases = {
+  const std::vector<UnitsCase> cases = {
       {"LayerNorm",
        {{"w0", {6, 3}}, {"g", {6}}, {"b", {6}}, {"w1", {4, 6}}},
        "    x = torch.layer_norm(torch.linear(x, self.w0), [6], self.g, self.b)\n"

@@ -9,15 +9,8 @@
 namespace actswap {
 namespace {
 
-const auto kNothing = [](double) {};
-
-TensorDataset regression() {
-  torch::manual_seed(11);
-  return {{torch::randn({40, 4})}, torch::randn({40, 3})};
-}
-
 /// 8 steps an epoch; each check says the next of `drops`, and notes the weights that it sees.
-struct Trained {
+struct CheckedTraining {
   std::vector<torch::Tensor> seen;
   std::vector<CheckRecord> checks;
   std::vector<double> blends;
@@ -25,15 +18,15 @@ struct Trained {
   std::int64_t steps = 0;
 };
 
-Trained run(const Schedule& schedule, const std::vector<double>& drops,
-            const std::function<void(TrainOptions&)>& change) {
+CheckedTraining run(const Schedule& schedule, const std::vector<double>& drops,
+                    const std::function<void(TrainOptions&)>& change) {
   auto module = make_linear(4, 3);
   auto options = plain_options(Signal::mse);
   options.batch_size = 5;
   options.epochs = 2;
   options.check_every = 0.25;
   change(options);
-  Trained trained;
+  CheckedTraining trained;
   TrainCallbacks callbacks;
   callbacks.check = [&] {
     const auto drop = drops[trained.seen.size() % drops.size()];
@@ -159,7 +152,7 @@ TEST(Checks, WhatTheyNeedIsAskedFor) {
   auto options = plain_options(Signal::mse);
   const auto message = [&](const Schedule& schedule, const TrainCallbacks& callbacks) {
     return usage_error(
-        [&] { train(module, {}, regression(), schedule, kNothing, options, callbacks); });
+        [&] { train(module, {}, regression(), schedule, kIgnoreBlend, options, callbacks); });
   };
   TrainCallbacks with_check;
   with_check.check = [] { return Check{}; };

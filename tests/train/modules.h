@@ -41,6 +41,15 @@ inline torch::jit::Module make_identity() {
   return make_module({{"w", torch::ones({1})}}, "  return x * self.w\n");
 }
 
+/// Random examples of a regression.
+inline TensorDataset regression(std::int64_t examples = 40, std::int64_t inputs = 4,
+                                std::int64_t outputs = 3) {
+  torch::manual_seed(11);
+  return {{torch::randn({examples, inputs})}, torch::randn({examples, outputs})};
+}
+
+inline const auto kIgnoreBlend = [](double) {};
+
 /// t is 1 from the start.
 inline Schedule no_ramp() {
   return Schedule::step({});

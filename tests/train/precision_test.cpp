@@ -10,8 +10,6 @@
 namespace actswap {
 namespace {
 
-const auto kIgnoreBlend = [](double) {};
-
 TrainOptions adamw(double rate, double epochs) {
   auto options = plain_options(Signal::mse);
   options.optimizer = OptimizerKind::adamw;

@@ -11,11 +11,6 @@
 namespace actswap {
 namespace {
 
-TensorDataset regression() {
-  torch::manual_seed(11);
-  return {{torch::randn({40, 4})}, torch::randn({40, 3})};
-}
-
 // Dropout draws, a batch norm gathers, a counter counts; weights of several types.
 torch::jit::Module make_net(torch::ScalarType type = torch::kFloat32) {
   torch::manual_seed(7);
@@ -45,7 +40,7 @@ torch::jit::Module make_net(torch::ScalarType type = torch::kFloat32) {
   return module;
 }
 
-struct Case {
+struct ResumeCase {
   std::string name;
   TrainOptions options;
   torch::ScalarType type = torch::kFloat32;
@@ -62,13 +57,13 @@ TrainOptions some_options() {
   return options;
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> cases = {{"adamw", some_options()},
-                             {"sgd", some_options()},
-                             {"bfloat16", some_options(), torch::kBFloat16},
-                             {"half", some_options(), torch::kHalf},
-                             {"ramp", some_options()},
-                             {"patience", some_options()}};
+std::vector<ResumeCase> cases() {
+  std::vector<ResumeCase> cases = {{"adamw", some_options()},
+                                   {"sgd", some_options()},
+                                   {"bfloat16", some_options(), torch::kBFloat16},
+                                   {"half", some_options(), torch::kHalf},
+                                   {"ramp", some_options()},
+                                   {"patience", some_options()}};
   cases[1].options.optimizer = OptimizerKind::sgd;
   cases[1].options.keep = Keep::best;
   cases[1].options.check_every = 0.2;
@@ -94,7 +89,7 @@ std::vector<torch::Tensor> tensors_of(const torch::jit::Module& module) {
 
 class Resume {
  public:
-  explicit Resume(const Case& the_case) : case_(the_case), data_(regression()) {}
+  explicit Resume(const ResumeCase& the_case) : case_(the_case), data_(regression()) {}
 
   struct Result {
     torch::jit::Module module;
@@ -132,7 +127,7 @@ class Resume {
   }
 
  private:
-  const Case& case_;
+  const ResumeCase& case_;
   TensorDataset data_;
 };
 

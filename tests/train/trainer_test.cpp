@@ -11,13 +11,6 @@
 namespace actswap {
 namespace {
 
-const auto kIgnoreBlend = [](double) {};
-
-TensorDataset regression(std::int64_t examples, std::int64_t inputs = 4, std::int64_t outputs = 3) {
-  torch::manual_seed(11);
-  return {{torch::randn({examples, inputs})}, torch::randn({examples, outputs})};
-}
-
 torch::jit::Module make_dropout_net() {
   torch::manual_seed(7);
   return make_module(

@@ -12,7 +12,7 @@ namespace {
 
 ProcessState own_state;
 ProcessState* shared_state = nullptr;
-std::mutex mutex;  // a program may read files on several threads
+std::mutex activity_mutex;  // a program may read files on several threads
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void use_state(ProcessState& state) {
 }
 
 Reading::Reading(const std::string& path) : before_(current_activity()) {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(activity_mutex);
   if (before_.empty()) {
     before_ = "working on '" + path + "'";
   }
@@ -42,12 +42,12 @@ Reading::Reading(const std::string& path) : before_(current_activity()) {
 }
 
 Reading::~Reading() {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(activity_mutex);
   set_text(process_state().activity, before_.c_str());
 }
 
 std::string current_activity() {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(activity_mutex);
   return process_state().activity.data();
 }
 
@@ -67,7 +67,7 @@ int stop_signal() {
 }
 
 TemporaryFolderNote::TemporaryFolderNote(const std::string& folder) : slot_(-1) {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(activity_mutex);
   auto& folders = process_state().folders;
   for (int slot = 0; slot < ProcessState::kFolders && slot_ < 0; ++slot) {
     if (folders[static_cast<std::size_t>(slot)][0] == '\0') {
@@ -79,7 +79,7 @@ TemporaryFolderNote::TemporaryFolderNote(const std::string& folder) : slot_(-1) 
 
 TemporaryFolderNote::~TemporaryFolderNote() {
   if (slot_ >= 0) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(activity_mutex);
     process_state().folders[static_cast<std::size_t>(slot_)][0] = '\0';
   }
 }

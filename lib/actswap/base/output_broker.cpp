@@ -24,7 +24,7 @@ namespace {
 
 // A message is texts with a zero behind each.
 using Fields = std::vector<std::string>;
-constexpr std::size_t kLongest = 1 << 16;
+constexpr std::size_t kLongestMessage = 1 << 16;
 const std::string kDeclare = "declare";
 const std::string kCommit = "commit";
 const std::string kRemove = "remove";
@@ -37,12 +37,12 @@ bool send(int socket, const Fields& fields) {
   for (const auto& field : fields) {
     text.append(field).push_back('\0');
   }
-  return text.size() <= kLongest &&
+  return text.size() <= kLongestMessage &&
          ::write(socket, text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 std::optional<Fields> receive(int socket) {
-  std::array<char, kLongest> buffer{};
+  std::array<char, kLongestMessage> buffer{};
   ssize_t size = 0;
   do {
     size = ::read(socket, buffer.data(), buffer.size());

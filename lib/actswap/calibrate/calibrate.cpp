@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/batch_memory.h>
@@ -24,10 +25,6 @@ namespace jit = torch::jit;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 Calibration calibrate_on(jit::Module& blended, const Original* original, const Batches& batches,
                          const InputStream* stream, const CalibrationOptions& options,

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/memory.h>
 #include <actswap/calibrate/batch_memory.h>
@@ -40,10 +41,6 @@ namespace jit = torch::jit;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 // Of the joint fit, where neither passes nor minutes are asked for: small networks gain little in
 // more passes, and large ones are worth a few minutes.

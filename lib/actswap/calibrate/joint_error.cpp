@@ -19,7 +19,7 @@ constexpr std::size_t kShareHeldOut = 16;
 // Fewer say too little of a channel's mean and deviation.
 constexpr std::int64_t kLeastExamples = 8;
 // Whose gradient tells what those of more take.
-constexpr std::int64_t kProbe = 2;
+constexpr std::int64_t kProbedExamples = 2;
 // That a gradient may take in any case: what is granted changes nothing for small models.
 constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
@@ -117,11 +117,11 @@ std::int64_t JointError::examples_within(const std::vector<torch::Tensor>& tenso
     return 0;
   }
   try {
-    const auto few = taken_by_gradient(tensors, kProbe);
-    const auto more = taken_by_gradient(tensors, 2 * kProbe);
+    const auto few = taken_by_gradient(tensors, kProbedExamples);
+    const auto more = taken_by_gradient(tensors, 2 * kProbedExamples);
     // Part of it may be for the weights, whatever the number of examples.
-    const auto each = std::max<std::int64_t>(1, (more - few) / kProbe);
-    const auto most = std::max(kLeastExamples, kProbe + (memory - few) / each);
+    const auto each = std::max<std::int64_t>(1, (more - few) / kProbedExamples);
+    const auto most = std::max(kLeastExamples, kProbedExamples + (memory - few) / each);
     return most < examples ? most : 0;
   } catch (const UsageError&) {  // the number of examples stands in a traced model
     return 0;

@@ -18,7 +18,7 @@ struct Row {
   std::optional<std::size_t> bias;
 };
 
-constexpr Row kRows[] = {
+constexpr Row kForms[] = {
     {"linear", Kind::linear, 0, 1, 2},
     {"addmm", Kind::product, 1, 2, 0},
     {"matmul", Kind::product, 0, 1, {}},
@@ -37,7 +37,7 @@ constexpr Row kRows[] = {
 };
 
 const Row* row_of(const jit::Node* node) {
-  for (const auto& row : kRows) {
+  for (const auto& row : kForms) {
     if (node->kind() == c10::Symbol::aten(row.name)) {
       return &row;
     }

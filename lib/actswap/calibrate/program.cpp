@@ -38,11 +38,6 @@ bool writes(jit::Node* node) {
          node->kind() != c10::prim::If && node->kind() != c10::prim::Loop;
 }
 
-bool is_tensor_constant(const jit::Node* node) {
-  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
-}
-
 bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
   const auto constant = jit::toIValue(value);
   return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
@@ -128,6 +123,11 @@ bool gives_numbers(const jit::Node* node) {
 }
 
 }  // namespace
+
+bool is_tensor_constant(const jit::Node* node) {
+  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
+}
 
 bool is_transpose(const jit::Node* node) {
   static const auto kT = c10::Symbol::aten("t");

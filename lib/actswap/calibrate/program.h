@@ -30,6 +30,8 @@ struct Moment {
   auto operator<=>(const Moment&) const = default;
 };
 
+/// Whether it is a constant that holds a tensor.
+bool is_tensor_constant(const torch::jit::Node* node);
 /// w.t(), w.T, w.mT, transpose(w, 0, 1) of a matrix.
 bool is_transpose(const torch::jit::Node* node);
 

@@ -8,11 +8,6 @@ namespace jit = torch::jit;
 
 namespace {
 
-bool is_tensor_constant(const jit::Node* node) {
-  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
-}
-
 // What asks a tensor for its kind or its size reads none of its values.
 bool reads_values(const jit::Node* node) {
   static const std::set<c10::Symbol> kAsk = {c10::prim::device,

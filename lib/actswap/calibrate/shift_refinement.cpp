@@ -11,8 +11,8 @@ namespace actswap {
 namespace {
 
 // Of a step, which is tried on all of them.
-constexpr std::int64_t kRows = 2048;
-constexpr std::int64_t kRowsPerFeature = 4;
+constexpr std::int64_t kLeastRefinedRows = 2048;
+constexpr std::int64_t kRefinedRowsPerFeature = 4;
 
 constexpr double kStep = 1e-2;  // of the derivative; a kink counts half on both sides
 
@@ -57,7 +57,7 @@ torch::Tensor ShiftRefinement::step() const {
   for (const auto& rows : rows_) {
     count += rows.is_held_out ? 0 : rows.x.size(1);
   }
-  const auto wanted = std::max(kRows, kRowsPerFeature * features_of(layer_));
+  const auto wanted = std::max(kLeastRefinedRows, kRefinedRowsPerFeature * features_of(layer_));
   const auto every = std::max<std::int64_t>(1, count / wanted);
   ShiftStep step(layer_);
   for (const auto& rows : rows_) {

@@ -13,7 +13,7 @@ namespace actswap {
 namespace {
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 28;
-constexpr std::int64_t kPiece = std::int64_t{1} << 22;  // bytes that are looked at together
+constexpr std::int64_t kLookedAtBytes = std::int64_t{1} << 22;  // bytes that are looked at together
 
 bool can_be_infinite(const torch::Tensor& values) {
   return values.is_floating_point() || values.is_complex();
@@ -75,7 +75,7 @@ void expect_finite(const Column& column, std::int64_t size, Infinities allowed,
     return;
   }
   std::vector<std::int64_t> indices(
-      static_cast<std::size_t>(std::max<std::int64_t>(1, kPiece / bytes)));
+      static_cast<std::size_t>(std::max<std::int64_t>(1, kLookedAtBytes / bytes)));
   for (std::int64_t done = 0; done < size; done += static_cast<std::int64_t>(indices.size())) {
     indices.resize(std::min(indices.size(), static_cast<std::size_t>(size - done)));
     std::iota(indices.begin(), indices.end(), done);

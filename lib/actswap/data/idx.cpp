@@ -17,20 +17,20 @@ namespace actswap {
 
 namespace {
 
-struct ElementType {
+struct IdxType {
   unsigned char code;
   torch::ScalarType type;
 };
-constexpr std::array<ElementType, 6> kTypes = {{{0x08, torch::kUInt8},
-                                                {0x09, torch::kInt8},
-                                                {0x0b, torch::kInt16},
-                                                {0x0c, torch::kInt32},
-                                                {0x0d, torch::kFloat32},
-                                                {0x0e, torch::kFloat64}}};
+constexpr std::array<IdxType, 6> kIdxTypes = {{{0x08, torch::kUInt8},
+                                               {0x09, torch::kInt8},
+                                               {0x0b, torch::kInt16},
+                                               {0x0c, torch::kInt32},
+                                               {0x0d, torch::kFloat32},
+                                               {0x0e, torch::kFloat64}}};
 // A damaged header must not ask for all memory, nor for more dimensions than LibTorch's kernels
 // take.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 36;
-constexpr int kMostDimensions = 32;
+constexpr int kMostIdxDimensions = 32;
 
 std::string hex(const std::array<unsigned char, 4>& bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -84,13 +84,12 @@ class IdxFile {
   GzipFile file_;
 };
 
-const ElementType& element_type(const std::array<unsigned char, 4>& magic,
-                                const std::string& path) {
-  const auto* type = std::find_if(kTypes.begin(), kTypes.end(), [&](const ElementType& candidate) {
-    return candidate.code == magic[2];
-  });
-  if (magic[0] != 0 || magic[1] != 0 || type == kTypes.end() || magic[3] == 0 ||
-      magic[3] > kMostDimensions) {
+const IdxType& element_type(const std::array<unsigned char, 4>& magic, const std::string& path) {
+  const auto* type =
+      std::find_if(kIdxTypes.begin(), kIdxTypes.end(),
+                   [&](const IdxType& candidate) { return candidate.code == magic[2]; });
+  if (magic[0] != 0 || magic[1] != 0 || type == kIdxTypes.end() || magic[3] == 0 ||
+      magic[3] > kMostIdxDimensions) {
     throw FileError("'" + path +
                     "' is not an idx file: expected 00 00, an element type (08, 09, 0b to 0e) and "
                     "the number of dimensions (01 to 20), but it begins with " +
@@ -115,8 +114,8 @@ std::vector<std::int64_t> read_shape(IdxFile& file, int dimensions, const std::s
   return shape;
 }
 
-torch::Tensor allocate(const std::vector<std::int64_t>& shape, torch::ScalarType type,
-                       const IdxFile& file, const std::string& path) {
+torch::Tensor allocate_elements(const std::vector<std::int64_t>& shape, torch::ScalarType type,
+                                const IdxFile& file, const std::string& path) {
   auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
   for (const std::int64_t size : shape) {
     bytes *= size;
@@ -125,7 +124,7 @@ torch::Tensor allocate(const std::vector<std::int64_t>& shape, torch::ScalarType
     throw FileError("'" + path + "' is truncated: its header asks for " + std::to_string(bytes) +
                     " bytes, more than the file can hold");
   }
-  return actswap::allocate(shape, type, "'" + path + "'");
+  return allocate(shape, type, "'" + path + "'");
 }
 
 void to_native_order(torch::Tensor& tensor) {
@@ -148,7 +147,7 @@ torch::Tensor read_idx(const std::string& path) {
   file.read(magic.data(), magic.size(), "header");
   const auto& type = element_type(magic, path);
   const auto shape = read_shape(file, magic[3], path);
-  auto tensor = allocate(shape, type.type, file, path);
+  auto tensor = allocate_elements(shape, type.type, file, path);
   file.read(tensor.data_ptr(), tensor.nbytes(), "elements");
   file.expect_end();
   to_native_order(tensor);

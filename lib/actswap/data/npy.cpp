@@ -63,7 +63,7 @@ NamedColumn column_in_file(const std::string& name, const std::shared_ptr<const 
   return stored_column(name, file, header.array);
 }
 
-std::string stem(const std::string& name) {
+std::string name_of_member(const std::string& name) {
   return name.ends_with(kEnding) ? name.substr(0, name.size() - kEnding.size()) : name;
 }
 
@@ -105,7 +105,7 @@ std::string first_bytes(const DataFile& file, const ZipRecord& record) {
 // Its header says whether the array is what the directory says, before there is memory for it.
 NamedColumn inflated_column(const ZipArchive& archive, const DataFile& file,
                             const ZipRecord& record, const std::string& what) {
-  const auto name = stem(record.name);
+  const auto name = name_of_member(record.name);
   const auto header = read_npy_header(first_bytes(file, record), what);
   if (!header.problem.empty()) {
     return {name, nullptr, header.problem};
@@ -122,7 +122,7 @@ bool is_npy(const DataSource& source) {
 }
 
 Columns read_npy(const DataSource& source) {
-  const auto name = stem(std::filesystem::path(source.path).filename().string());
+  const auto name = name_of_member(std::filesystem::path(source.path).filename().string());
   return {column_in_file(name, source.file, 0, source.file->size(), "'" + source.path + "'")};
 }
 
@@ -154,8 +154,8 @@ Columns read_npz(const DataSource& source) {
     } else if (record->is_deflated) {
       columns.push_back(inflated_column(archive, *source.file, *record, what));
     } else {
-      columns.push_back(
-          column_in_file(stem(record->name), source.file, record->offset, record->size, what));
+      columns.push_back(column_in_file(name_of_member(record->name), source.file, record->offset,
+                                       record->size, what));
     }
   }
   return columns;

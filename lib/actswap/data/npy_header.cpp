@@ -12,24 +12,24 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
-struct ElementType {
+struct NpyType {
   std::string_view code;
   torch::ScalarType type;
 };
-constexpr std::array<ElementType, 14> kTypes = {{{"b1", torch::kBool},
-                                                 {"i1", torch::kInt8},
-                                                 {"u1", torch::kUInt8},
-                                                 {"i2", torch::kInt16},
-                                                 {"u2", torch::kUInt16},
-                                                 {"i4", torch::kInt32},
-                                                 {"u4", torch::kUInt32},
-                                                 {"i8", torch::kInt64},
-                                                 {"u8", torch::kUInt64},
-                                                 {"f2", torch::kFloat16},
-                                                 {"f4", torch::kFloat32},
-                                                 {"f8", torch::kFloat64},
-                                                 {"c8", torch::kComplexFloat},
-                                                 {"c16", torch::kComplexDouble}}};
+constexpr std::array<NpyType, 14> kNpyTypes = {{{"b1", torch::kBool},
+                                                {"i1", torch::kInt8},
+                                                {"u1", torch::kUInt8},
+                                                {"i2", torch::kInt16},
+                                                {"u2", torch::kUInt16},
+                                                {"i4", torch::kInt32},
+                                                {"u4", torch::kUInt32},
+                                                {"i8", torch::kInt64},
+                                                {"u8", torch::kUInt64},
+                                                {"f2", torch::kFloat16},
+                                                {"f4", torch::kFloat32},
+                                                {"f8", torch::kFloat64},
+                                                {"c8", torch::kComplexFloat},
+                                                {"c16", torch::kComplexDouble}}};
 
 // {'descr': '<f4', 'fortran_order': False, 'shape': (10, 3), }
 class Dictionary {
@@ -137,9 +137,10 @@ class Dictionary {
     const auto text = string();
     const char order = text.empty() ? '\0' : text[0];
     const auto code = text.substr(text.empty() ? 0 : 1);
-    const auto* found = std::find_if(kTypes.begin(), kTypes.end(),
-                                     [&](const ElementType& type) { return type.code == code; });
-    if (found == kTypes.end() || std::string_view("<>|=").find(order) == std::string_view::npos) {
+    const auto* found = std::find_if(kNpyTypes.begin(), kNpyTypes.end(),
+                                     [&](const NpyType& type) { return type.code == code; });
+    if (found == kNpyTypes.end() ||
+        std::string_view("<>|=").find(order) == std::string_view::npos) {
       header.problem =
           code.starts_with('O')
               ? "it holds Python objects; save numbers: numpy.save(FILE, numpy.stack(list(array)))"

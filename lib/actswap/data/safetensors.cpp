@@ -15,25 +15,25 @@ namespace {
 constexpr std::size_t kSizeBytes = 8;
 constexpr std::uint64_t kMostHeader = 100'000'000;  // that of the format's own reader
 
-struct ElementType {
+struct SafetensorsType {
   std::string_view name;
   torch::ScalarType type;
 };
-constexpr std::array<ElementType, 15> kTypes = {{{"BOOL", torch::kBool},
-                                                 {"U8", torch::kUInt8},
-                                                 {"I8", torch::kInt8},
-                                                 {"U16", torch::kUInt16},
-                                                 {"I16", torch::kInt16},
-                                                 {"U32", torch::kUInt32},
-                                                 {"I32", torch::kInt32},
-                                                 {"U64", torch::kUInt64},
-                                                 {"I64", torch::kInt64},
-                                                 {"F16", torch::kFloat16},
-                                                 {"BF16", torch::kBFloat16},
-                                                 {"F32", torch::kFloat32},
-                                                 {"F64", torch::kFloat64},
-                                                 {"C64", torch::kComplexFloat},
-                                                 {"C128", torch::kComplexDouble}}};
+constexpr std::array<SafetensorsType, 15> kSafetensorsTypes = {{{"BOOL", torch::kBool},
+                                                                {"U8", torch::kUInt8},
+                                                                {"I8", torch::kInt8},
+                                                                {"U16", torch::kUInt16},
+                                                                {"I16", torch::kInt16},
+                                                                {"U32", torch::kUInt32},
+                                                                {"I32", torch::kInt32},
+                                                                {"U64", torch::kUInt64},
+                                                                {"I64", torch::kInt64},
+                                                                {"F16", torch::kFloat16},
+                                                                {"BF16", torch::kBFloat16},
+                                                                {"F32", torch::kFloat32},
+                                                                {"F64", torch::kFloat64},
+                                                                {"C64", torch::kComplexFloat},
+                                                                {"C128", torch::kComplexDouble}}};
 
 std::uint64_t header_size(const std::string& begin) {
   std::uint64_t size = 0;
@@ -47,10 +47,10 @@ NamedColumn column_of(const std::string& name, const nlohmann::ordered_json& ent
                       const DataSource& source, std::uint64_t begin) {
   const auto what = "'" + name + "' in '" + source.path + "'";
   const auto type_name = entry.at("dtype").get<std::string>();
-  const auto* type = std::find_if(kTypes.begin(), kTypes.end(), [&](const ElementType& known) {
-    return known.name == type_name;
-  });
-  if (type == kTypes.end()) {
+  const auto* type =
+      std::find_if(kSafetensorsTypes.begin(), kSafetensorsTypes.end(),
+                   [&](const SafetensorsType& known) { return known.name == type_name; });
+  if (type == kSafetensorsTypes.end()) {
     return {name, nullptr, "its elements are of the type " + type_name.substr(0, 16)};
   }
   StoredArray array;

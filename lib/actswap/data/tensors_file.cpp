@@ -22,7 +22,7 @@ namespace actswap {
 
 namespace {
 
-constexpr const char* kExpected =
+constexpr const char* kExpectedTensors =
     "expected what torch.save writes of a tensor, a tuple or list of tensors, a dict of tensors, "
     "or "
     "a list of pairs";
@@ -83,7 +83,7 @@ c10::IValue unpickled(const std::string& path, const ZipArchive& archive,
       // below
     }
   }
-  throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but " +
+  throw FileError("'" + path + "' is not a file of tensors: " + kExpectedTensors + ", but " +
                   found_in(archive));
 }
 
@@ -180,8 +180,8 @@ std::vector<Value> values_in(const c10::IValue& content, const std::string& path
     return values;
   }
   if (!content.isTuple() && !content.isList()) {
-    throw FileError("'" + path + "' is not a file of tensors: " + kExpected + ", but it holds a " +
-                    content.tagKind());
+    throw FileError("'" + path + "' is not a file of tensors: " + kExpectedTensors +
+                    ", but it holds a " + content.tagKind());
   }
   const auto elements = elements_of(content);
   if (content.isList() && !elements.empty() && is_row(elements[0])) {

@@ -18,7 +18,7 @@ constexpr char kClassName[] = "__torch__.actswap.Blend";
 // ReLU's does, must not be given away where somebody writes to that.
 constexpr char kCopies[] = "copies";
 
-constexpr char kSetBlend[] =
+constexpr char kSetBlendSource[] =
     "def set_blend(self, t: float) -> None:\n"
     "    self.t = min(max(t, 0.0), 1.0)\n";
 
@@ -117,7 +117,7 @@ jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpe
   }
   if (is_new) {
     define_forward(blend, source, target, code_);
-    blend.define(kSetBlend);
+    blend.define(kSetBlendSource);
     classes_.emplace(std::tuple(from, to, copies), blend.type());
   }
   return blend;

@@ -18,7 +18,7 @@ namespace {
 const auto kCall = c10::Symbol::attr("actswap_call");
 
 constexpr int kDepth = 4;  // of calls within calls
-constexpr std::size_t kMaximumNodes = 24;
+constexpr std::size_t kMaximumHelperNodes = 24;
 
 bool is_helper_call(const jit::Node* node, int depth = kDepth);
 
@@ -60,7 +60,7 @@ bool is_helper_call(const jit::Node* node, int depth) {
   }
   std::size_t count = 0;
   return std::all_of(graph.nodes().begin(), graph.nodes().end(), [&](jit::Node* inner) {
-    return ++count <= kMaximumNodes && may_be_in_a_helper(inner, depth - 1);
+    return ++count <= kMaximumHelperNodes && may_be_in_a_helper(inner, depth - 1);
   });
 }
 

@@ -122,7 +122,7 @@ void keep_whole(const std::vector<CodeSite>& found, const std::vector<Change>& c
   }
 }
 
-constexpr char kSetBlend[] = "set_blend";
+constexpr char kSetBlendName[] = "set_blend";
 
 // getattr(getattr(self, "stem"), "2"): names of modules need not be identifiers.
 std::string expression_of(const std::string& path) {
@@ -176,8 +176,8 @@ bool moves_blends(jit::Function& method) {
     const auto receiver = node->kind() == c10::prim::CallMethod
                               ? node->input(0)->type()->cast<c10::ClassType>()
                               : nullptr;
-    found = found ||
-            (receiver != nullptr && is_blend(receiver) && node->s(c10::attr::name) == kSetBlend);
+    found = found || (receiver != nullptr && is_blend(receiver) &&
+                      node->s(c10::attr::name) == kSetBlendName);
   });
   return found;
 }
@@ -290,9 +290,9 @@ std::size_t collapse_blends(const jit::Module& root) {
   }
   const auto types = distinct_types(modules);
   const auto root_type = root.type();
-  if (auto* method = root_type->findMethod(kSetBlend);
+  if (auto* method = root_type->findMethod(kSetBlendName);
       method != nullptr && !is_blend(root_type) && moves_blends(*method)) {
-    root_type->unsafeRemoveMethod(kSetBlend);
+    root_type->unsafeRemoveMethod(kSetBlendName);
   }
   for (const auto& type : types) {
     for (auto* method : user_methods(type)) {

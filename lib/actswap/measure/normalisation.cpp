@@ -21,7 +21,7 @@ constexpr double kNearer = 0.25;  // of the distance as the inputs are read
 using Batch = std::vector<torch::Tensor>;
 
 // The distance at the first batch norm that runs on this thread.
-thread_local std::optional<double> found;
+thread_local std::optional<double> first_distance;
 
 // Channels in dimension 1, each as a row.
 torch::Tensor rows(const torch::Tensor& input) {
@@ -32,7 +32,7 @@ std::unique_ptr<at::ObserverContext> look(const at::RecordFunction& call) {
   constexpr std::size_t kArguments = 9;
   constexpr std::size_t kMean = 3;
   constexpr std::size_t kVariance = 4;
-  if (found || std::string_view(call.name()) != "aten::batch_norm" ||
+  if (first_distance || std::string_view(call.name()) != "aten::batch_norm" ||
       call.inputs().size() < kArguments) {
     return nullptr;
   }
@@ -52,7 +52,7 @@ std::unique_ptr<at::ObserverContext> look(const at::RecordFunction& call) {
   const auto distances =
       (shift * shift / variance + ratio - 1.0 - ratio.log()).masked_select(varies);
   if (distances.numel() > 0) {
-    found = distances.median().item<double>();
+    first_distance = distances.median().item<double>();
   }
   return nullptr;
 }
@@ -63,7 +63,7 @@ class Look {
       : handle_(
             at::addThreadLocalCallback(at::RecordFunctionCallback(look).needsInputs(true).scopes(
                 {at::RecordScope::FUNCTION}))) {
-    found.reset();
+    first_distance.reset();
   }
   ~Look() { at::removeCallback(handle_); }
   Look(const Look&) = delete;
@@ -77,7 +77,7 @@ std::optional<double> distance_of(ModelRun& run, Batch inputs, const torch::Tens
   inputs[0] = first;
   const Look here;
   run(inputs);
-  return found;
+  return first_distance;
 }
 
 // Of each channel: dimension 1, or all where there is none.

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/measure/median.h>
 #include <actswap/measure/padded.h>
 #include <actswap/measure/site_cost.h>
@@ -7,15 +8,7 @@
 
 namespace actswap {
 
-namespace {
-
 using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-}  // namespace
 
 std::map<std::string, SiteCost> measure_sites(const Model& model,
                                               const std::vector<torch::Tensor>& inputs,

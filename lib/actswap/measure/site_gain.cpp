@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/measure/latency.h>
 #include <actswap/measure/median.h>
@@ -27,7 +28,7 @@ class Function {
   double milliseconds(const torch::Tensor& x) const {
     const auto begin = Clock::now();
     const auto y = unit_->run_method("f", x);
-    return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+    return milliseconds_since(begin);
   }
 
  private:

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/reload.h>
 #include <actswap/measure/median.h>
@@ -62,25 +63,24 @@ void end(const at::RecordFunction& /*call*/, at::ObserverContext* context) {
   const auto& outermost = static_cast<const Outermost&>(*context);
   --current->depth;
   if (outermost.memory != nullptr) {
-    current->spent[outermost.memory] +=
-        std::chrono::duration<double, std::milli>(Clock::now() - outermost.begin).count();
+    current->spent[outermost.memory] += milliseconds_since(outermost.begin);
   }
 }
 
-class Observed {
+class ObservedHere {
  public:
-  explicit Observed(Round& round)
+  explicit ObservedHere(Round& round)
       : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(begin, end)
                                                .needsInputs(true)
                                                .scopes({at::RecordScope::FUNCTION}))) {
     current = &round;
   }
-  ~Observed() {
+  ~ObservedHere() {
     at::removeCallback(handle_);
     current = nullptr;
   }
-  Observed(const Observed&) = delete;
-  Observed& operator=(const Observed&) = delete;
+  ObservedHere(const ObservedHere&) = delete;
+  ObservedHere& operator=(const ObservedHere&) = delete;
 
  private:
   at::CallbackHandle handle_;
@@ -109,7 +109,7 @@ Milliseconds tensor_milliseconds(const torch::jit::Module& module,
   std::unordered_map<const void*, std::vector<double>> all;
   for (std::int64_t i = 0; i < rounds; ++i) {
     round.spent.clear();
-    const Observed here(round);
+    const ObservedHere here(round);
     run(inputs);
     for (const auto& [memory, spent] : round.spent) {
       all[memory].push_back(spent);

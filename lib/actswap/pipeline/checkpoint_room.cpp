@@ -16,7 +16,7 @@ namespace actswap {
 namespace {
 
 // Two are kept while a third is written.
-constexpr std::int64_t kFiles = 3;
+constexpr std::int64_t kFilesAtOnce = 3;
 
 // Names, facts and the lines of the log, to begin with.
 constexpr std::int64_t kOthers = 1 << 14;
@@ -64,7 +64,7 @@ std::int64_t checkpoint_bytes(const Model& model, const ConvertOptions& options)
 }
 
 void expect_room(const std::string& folder, std::int64_t bytes_of_checkpoint) {
-  const auto needed = kFiles * bytes_of_checkpoint;
+  const auto needed = kFilesAtOnce * bytes_of_checkpoint;
   std::error_code unknown;
   const auto space = std::filesystem::space(folder, unknown);
   int error = 0;

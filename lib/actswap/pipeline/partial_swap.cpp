@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/sample.h>
@@ -138,7 +139,7 @@ class PartialSwapSearch {
     const auto begin = Clock::now();
     const auto judgements = judge_swap(plan);
     auto trial = value(judgements.front(), judgements.back());
-    trial.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    trial.seconds = seconds_since(begin);
     return trial;
   }
 

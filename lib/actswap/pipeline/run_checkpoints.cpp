@@ -1,4 +1,5 @@
 #include <actswap/base/activity.h>
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/checkpoint/fields.h>
@@ -40,7 +41,7 @@ std::string RunCheckpoints::path(std::int64_t number) const {
 }
 
 double RunCheckpoints::seconds() const {
-  return std::chrono::duration<double>(Clock::now() - begin_).count();
+  return seconds_since(begin_);
 }
 
 bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn) {

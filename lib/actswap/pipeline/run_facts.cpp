@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kExamples = 64;
+constexpr std::int64_t kHashedExamples = 64;
 
 std::string exact(double value) {
   std::ostringstream text;
@@ -62,8 +62,8 @@ std::string describe(const std::shared_ptr<Dataset>& data) {
   }
   const auto size = data->size();
   std::vector<std::int64_t> indices;
-  for (std::int64_t i = 0; i < std::min(size, kExamples); ++i) {
-    indices.push_back(i * size / std::min(size, kExamples));
+  for (std::int64_t i = 0; i < std::min(size, kHashedExamples); ++i) {
+    indices.push_back(i * size / std::min(size, kHashedExamples));
   }
   std::string text;
   if (size > 0) {
@@ -114,7 +114,7 @@ std::string size_and_time(const std::string& path) {
   return text.str();
 }
 
-class Facts {
+class FactList {
  public:
   template <typename T>
   void add(const std::string& name, const T& value) {
@@ -127,7 +127,7 @@ class Facts {
   std::vector<RunFact> facts = {};
 };
 
-void add_calibration(Facts& facts, const CalibrationOptions& options) {
+void add_calibration(FactList& facts, const CalibrationOptions& options) {
   facts.number("--calibrate-inputs", options.inputs);
   facts.number("--calibrate-batch", options.batch_size);
   facts.number("--calibrate-memory", options.memory);
@@ -137,14 +137,14 @@ void add_calibration(Facts& facts, const CalibrationOptions& options) {
   facts.number("--calibrate-draw", options.draws_each_pass);
 }
 
-void add_pruning(Facts& facts, const ConvertOptions& options) {
+void add_pruning(FactList& facts, const ConvertOptions& options) {
   facts.add("--prune, --prune-to", "to prune " + to_string(options.prune->budget));
   facts.add("--prune-keep", joined(options.prune->keep));
   facts.number("--prune-round", options.prune->round);
   facts.number("--keep-activations", options.keeps_activations);
 }
 
-void add_training(Facts& facts, const ConvertOptions& options) {
+void add_training(FactList& facts, const ConvertOptions& options) {
   const auto& train = options.train;
   facts.number("--epochs", train.epochs);
   facts.number("--batch", train.batch_size);
@@ -175,7 +175,7 @@ void add_training(Facts& facts, const ConvertOptions& options) {
 }  // namespace
 
 std::vector<RunFact> facts_of(const Model& model, const Plan& plan, const ConvertOptions& options) {
-  Facts facts;
+  FactList facts;
   facts.add("the version of actswap", std::string(ACTSWAP_VERSION));
   facts.add("the version of LibTorch", std::string(TORCH_VERSION));
   facts.add("the SHA-256 of the model", model.sha256());

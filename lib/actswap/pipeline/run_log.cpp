@@ -12,10 +12,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kSteps = 500;  // of a training
+constexpr std::int64_t kLoggedSteps = 500;  // of a training
 constexpr Clock::duration kInterval = std::chrono::seconds(2);
 // The whole file is written each time, so that it is never half a line.
-constexpr int kLeastShare = 20;
+constexpr int kLeastFlushShare = 20;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ void RunLog::add(const std::string& event, const Json& fields) {
   // Names in it may be no UTF-8.
   text_ += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   is_flushed_ = false;
-  if (Clock::now() - last_flush_ >= std::max(kInterval, kLeastShare * flush_takes_)) {
+  if (Clock::now() - last_flush_ >= std::max(kInterval, kLeastFlushShare * flush_takes_)) {
     flush();
   }
 }
@@ -71,7 +71,7 @@ void RunLog::message(const std::string& text) {
 }
 
 void RunLog::step(const Progress& progress) {
-  const auto every = std::max<std::int64_t>(1, progress.total_steps / kSteps);
+  const auto every = std::max<std::int64_t>(1, progress.total_steps / kLoggedSteps);
   if (progress.step % every != 0 && progress.step != 1 && progress.step != progress.total_steps) {
     return;
   }

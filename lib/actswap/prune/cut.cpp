@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/calibrate/program_tensors.h>
 #include <actswap/graph/reload.h>
 #include <actswap/graph/specialise.h>
 #include <actswap/graph/walk.h>
@@ -52,12 +53,6 @@ Removed removed_entries(const Units& units, const KeptUnits& keep) {
     }
   }
   return removed;
-}
-
-torch::Tensor tensor_at(const jit::Module& root, const std::string& path) {
-  const auto dot = path.rfind('.');
-  const auto module = dot == std::string::npos ? root : module_at(root, path.substr(0, dot));
-  return module.attr(path.substr(dot == std::string::npos ? 0 : dot + 1)).toTensor();
 }
 
 torch::Tensor without(const torch::Tensor& tensor,

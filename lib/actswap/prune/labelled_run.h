@@ -192,4 +192,12 @@ class LabelledRun {
   double examples_ = 1.0;
 };
 
+/// Why units stay where they meet a value that has none.
+inline const std::string kOtherStays = "is combined with values whose channels stay";
+
+/// An operator's argument that is one number or a list of them.
+inline std::vector<std::int64_t> one_or_more(const c10::IValue& value) {
+  return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
+}
+
 }  // namespace actswap

@@ -9,8 +9,6 @@ namespace actswap {
 
 namespace {
 
-const std::string kOtherStays = "is combined with values whose channels stay";
-
 // The array that depends on a dimension, which is then all that it depends on.
 std::optional<at::Tensor> along(LabelledRun& run, LabelledShape& shape, std::int64_t dim) {
   for (auto& array : shape.arrays) {

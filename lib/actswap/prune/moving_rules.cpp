@@ -8,12 +8,6 @@ namespace actswap {
 
 namespace {
 
-const std::string kOtherStays = "is combined with values whose channels stay";
-
-std::vector<std::int64_t> numbers(const c10::IValue& value) {
-  return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
-}
-
 void ties_over(const OperatorCall& call, LabelledRun& run, std::int64_t dim,
                const std::string& reason) {
   for (const auto& shapes : call.shapes) {
@@ -29,7 +23,7 @@ void ties_over(const OperatorCall& call, LabelledRun& run, std::int64_t dim,
 void reshape(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
              std::int64_t first_dim) {
   run.move(call);
-  const auto sizes = numbers(call.inputs.at(sizes_at));
+  const auto sizes = one_or_more(call.inputs.at(sizes_at));
   const auto output = call.output();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] >= 0) {

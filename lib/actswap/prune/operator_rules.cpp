@@ -13,12 +13,6 @@ namespace {
 
 using Rule = void (*)(const OperatorCall&, LabelledRun&);
 
-const std::string kOtherStays = "is combined with values whose channels stay";
-
-std::vector<std::int64_t> numbers(const c10::IValue& value) {
-  return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
-}
-
 void elementwise(const OperatorCall& call, LabelledRun& run) {
   LabelledShape result;
   bool is_first = true;
@@ -53,7 +47,7 @@ void mixes_dim(const OperatorCall& call, LabelledRun& run) {
   if (dims.isNone() || (dims.isIntList() && dims.toIntVector().empty())) {
     run.algebra().freeze(shape, "is mixed with all others by " + call.name());
   } else {
-    for (const auto dim : numbers(dims)) {
+    for (const auto dim : one_or_more(dims)) {
       freeze(dim);
     }
   }
@@ -72,7 +66,7 @@ void reduces(const OperatorCall& call, LabelledRun& run) {
   const auto at = call.argument("dim");
   std::set<std::int64_t> dims;
   if (at && !call.inputs.at(*at).isNone()) {
-    for (const auto dim : numbers(call.inputs[*at])) {
+    for (const auto dim : one_or_more(call.inputs[*at])) {
       dims.insert(shape.wrap(dim));
     }
   }

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibration_inputs.h>
 #include <actswap/calibrate/memory_shares.h>
@@ -103,8 +104,7 @@ class Pruner {
     swap_.replace(cut(module, units_, choice.keep));
     swap_.set_blend(1.0);
     surveyed.clear();
-    pruning.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    pruning.seconds = seconds_since(begin);
     if (callbacks_.on_message) {
       callbacks_.on_message("pruned: " + summary(pruning));
     }

@@ -130,7 +130,7 @@ std::string before_and_after(const std::string& tag, const std::optional<double>
 }
 
 // Of figures that have no time of their own.
-double last_time(const std::vector<Curve>& curves) {
+double last_time(const std::vector<RunCurve>& curves) {
   double last = 0.0;
   for (const auto& curve : curves) {
     last = std::max(last, curve.points.back().time);

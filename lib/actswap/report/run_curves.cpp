@@ -48,23 +48,23 @@ class Curves {
     }
   }
 
-  std::vector<Curve> take() { return std::move(curves_); }
+  std::vector<RunCurve> take() { return std::move(curves_); }
 
  private:
-  Curve& curve(const std::string& phase, const std::string& quantity) {
-    const auto found = std::ranges::find_if(curves_, [&](const Curve& each) {
+  RunCurve& curve(const std::string& phase, const std::string& quantity) {
+    const auto found = std::ranges::find_if(curves_, [&](const RunCurve& each) {
       return each.phase == phase && each.quantity == quantity;
     });
     if (found != curves_.end()) {
       return *found;
     }
-    return curves_.emplace_back(Curve{phase, quantity, {}});
+    return curves_.emplace_back(RunCurve{phase, quantity, {}});
   }
 
-  std::vector<Curve> curves_;
+  std::vector<RunCurve> curves_;
 };
 
-std::vector<Curve> from_metrics(const RecordedRun& run) {
+std::vector<RunCurve> from_metrics(const RecordedRun& run) {
   Curves curves;
   for (const auto& line : run.metrics) {
     const auto event = text(line, {"event"});
@@ -84,7 +84,7 @@ std::vector<Curve> from_metrics(const RecordedRun& run) {
   return curves.take();
 }
 
-std::vector<Curve> from_epochs(const RecordedRun& run) {
+std::vector<RunCurve> from_epochs(const RecordedRun& run) {
   Curves curves;
   for (const auto& [key, phase] :
        {std::pair("epochs", "retarget"), std::pair("control_epochs", "control")}) {
@@ -100,7 +100,7 @@ std::vector<Curve> from_epochs(const RecordedRun& run) {
 
 }  // namespace
 
-std::vector<Curve> curves_of(const RecordedRun& run) {
+std::vector<RunCurve> curves_of(const RecordedRun& run) {
   auto curves = from_metrics(run);
   return curves.empty() ? from_epochs(run) : curves;
 }

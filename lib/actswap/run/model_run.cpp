@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
@@ -99,7 +100,7 @@ Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t se
   const double processor = processor_time();
   const auto begin = Clock::now();
   const auto value = forward(module_, layout_, copies);
-  milliseconds_ = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  milliseconds_ = milliseconds_since(begin);
   processor_milliseconds_ = processor_time() - processor;
   is_random_ = is_random_ || numbers.are_drawn();
   auto outputs = outputs_in(value);

@@ -18,14 +18,14 @@ constexpr double kEpsilon = 1e-8;
 // As torch's clip_grad_norm_ has it.
 constexpr double kClipEpsilon = 1e-6;
 // A parameter that is 0 everywhere may grow to something.
-constexpr double kLeastSize = 1e-3;
+constexpr double kLeastParameterSize = 1e-3;
 
 double size_of(const torch::Tensor& parameter) {
   if (parameter.numel() == 0) {
-    return kLeastSize;
+    return kLeastParameterSize;
   }
   const auto square = parameter.detach().abs().to(torch::kDouble).square().mean();
-  return std::max(kLeastSize, std::sqrt(square.item<double>()));
+  return std::max(kLeastParameterSize, std::sqrt(square.item<double>()));
 }
 
 }  // namespace

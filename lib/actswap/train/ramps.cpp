@@ -9,7 +9,7 @@ namespace actswap {
 namespace {
 
 // Progress is a quotient of whole numbers, what users write a decimal fraction: equal up to this.
-constexpr double kRounding = 1e-9;
+constexpr double kRampRounding = 1e-9;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ Ramps::Ramps(const std::vector<Schedule>& schedules, double batches, double last
     schedules_.push_back(schedule.in_epochs(batches));
     length = std::max(length, schedules_.back().length());
   }
-  if (length > last + kRounding) {
+  if (length > last + kRampRounding) {
     std::ostringstream text;
     text << "Expected a schedule that ends within the training of " << last
          << " epochs, but it reaches t = 1 at epoch " << end();
@@ -65,7 +65,7 @@ ClosedLoop Ramps::closed_loop(double bound) const {
     hold = std::max(hold, schedule.options().hold);
   }
   const double deadline = last_ - (hold > 0.0 ? hold : 0.5 * last_);
-  if (end() > deadline + kRounding) {
+  if (end() > deadline + kRampRounding) {
     std::ostringstream text;
     text << "Expected with a bound a ramp that reaches t = 1 by epoch " << deadline
          << ", so that it can be held, but it ends at epoch " << end()

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/module_tensors.h>
 #include <actswap/train/rate_search.h>
@@ -19,7 +20,7 @@ constexpr int kLowest = -5;  // factors
 constexpr int kHighest = 3;
 constexpr std::int64_t kFewestSteps = 8;
 constexpr std::int64_t kMostSteps = 24;
-constexpr std::int64_t kShare = 8;
+constexpr std::int64_t kHeldOutShare = 8;
 // AdamW's first steps all go one way, as far as the rate is.
 constexpr double kWarmUp = 0.5;
 
@@ -42,7 +43,7 @@ class Search {
         weights_(tensors_.copies()) {
     callbacks_.should_stop = should_stop;
     const auto whole = options.steps(data.learnt.size());
-    result_.steps = std::min(whole, std::clamp(whole / kShare, kFewestSteps, kMostSteps));
+    result_.steps = std::min(whole, std::clamp(whole / kHeldOutShare, kFewestSteps, kMostSteps));
     result_.held_out = data.judged.size();
     options_.epochs = static_cast<double>(result_.steps) /
                       static_cast<double>(options.batches_per_epoch(data.learnt.size()));
@@ -76,8 +77,7 @@ class Search {
       result_.trials.push_back({rate_at(place), loss});
     }
     result_.chosen = rate_at(best);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    result_.seconds = taken.count();
+    result_.seconds = seconds_since(begin);
     return result_;
   }
 

@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/data/subset.h>
 #include <actswap/train/batch_loss.h>
@@ -15,10 +16,10 @@ namespace actswap {
 
 namespace {
 
-constexpr double kFactor = 3.0;
+constexpr double kSweepFactor = 3.0;
 constexpr int kReach = 2;  // factors to each side of the usual rate
 constexpr int kMost = 4;   // and with those beyond it
-constexpr std::int64_t kFewestExamples = 8;
+constexpr std::int64_t kFewestSweptExamples = 8;
 
 double usual_rate(OptimizerKind kind) {
   return kind == OptimizerKind::adamw ? 3e-4 : 1e-2;
@@ -37,8 +38,8 @@ class Sweep {
         options_(options),
         remember_(remember),
         tensors_(module) {
-    if (data.size() < kFewestExamples) {
-      throw UsageError("Expected " + std::to_string(kFewestExamples) +
+    if (data.size() < kFewestSweptExamples) {
+      throw UsageError("Expected " + std::to_string(kFewestSweptExamples) +
                        " examples or more for --lr auto, but got " + std::to_string(data.size()));
     }
     callbacks_.should_stop = should_stop;
@@ -86,8 +87,7 @@ class Sweep {
       throw Diverged("Training diverges at every learning rate that was tried, from " +
                      std::to_string(result_.trials.front().rate) + " on");
     }
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    result_.seconds = taken.count();
+    result_.seconds = seconds_since(begin);
     return result_;
   }
 
@@ -104,7 +104,7 @@ class Sweep {
   }
 
   double rate_at(int place) const {
-    return usual_rate(options_.optimizer) * std::pow(kFactor, place);
+    return usual_rate(options_.optimizer) * std::pow(kSweepFactor, place);
   }
 
   int best_place() const {

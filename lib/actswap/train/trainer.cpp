@@ -1,3 +1,4 @@
+#include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
@@ -138,7 +139,7 @@ void Training::move_to(const std::vector<double>& blends) const {
 }
 
 double Training::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  return seconds_since(begin_);
 }
 
 void Training::run_epoch() {

@@ -8,7 +8,7 @@ namespace actswap::page {
 
 namespace {
 
-std::vector<Series> series_of(const std::vector<Curve>& curves, std::string_view quantity) {
+std::vector<Series> series_of(const std::vector<RunCurve>& curves, std::string_view quantity) {
   std::vector<Series> found;
   for (const auto& curve : curves) {
     if (curve.quantity == quantity) {

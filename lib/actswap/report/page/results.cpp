@@ -126,15 +126,15 @@ std::string standing(const Json& record) {
 }
 
 std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep>& steps) {
-  constexpr double kBottom = kHeight - 34.0;
+  constexpr double bottom = kHeight - 34.0;
   constexpr std::size_t kFew = 5;  // whose names stand side by side
-  Axis y(kBottom - 8.0, 26.0);
+  Axis y(bottom - 8.0, 26.0);
   for (const auto& step : steps) {
     y.include(step.value);
   }
   y.pad(0.12);
   const double width = (kRight - kLeft) / static_cast<double>(steps.size());
-  auto content = y_grid(y) + svg_line(kLeft, kBottom, kRight, kBottom, "axis");
+  auto content = y_grid(y) + svg_line(kLeft, bottom, kRight, bottom, "axis");
   Points stair;
   std::string values;
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -152,7 +152,7 @@ std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep
                        is_percent(record) ? formatted("%.2f", steps[i].value)
                                           : number_text(steps[i].value),
                        "middle", "value") +
-              svg_text(middle, kBottom + (is_lower ? 29.0 : 15.0), steps[i].title, "middle");
+              svg_text(middle, bottom + (is_lower ? 29.0 : 15.0), steps[i].title, "middle");
   }
   return svg("The metric after each step", content + svg_path(stair, "s0") + values);
 }
