@@ -35,7 +35,7 @@ install_packages() {
     fail "this is not a Debian or Ubuntu system; install the packages named in scripts/setup.sh by hand, then build with cmake --preset ci"
   local missing=() package
   local wanted=(cmake ninja-build g++ ccache libcli11-dev libspdlog-dev libhwy-dev nlohmann-json3-dev zlib1g-dev libssl-dev
-    libseccomp-dev libjpeg-dev libpng-dev libwebp-dev dataset-fashion-mnist python3 python3-venv)
+    libseccomp-dev libgloo-dev libjpeg-dev libpng-dev libwebp-dev dataset-fashion-mnist python3 python3-venv)
   local tools=(clang)
   if [ "$preset" = ci ]; then
     wanted+=(libgtest-dev libbenchmark-dev)

@@ -10,6 +10,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/convert_options.h>
+#include <actswap/ranks/ranks.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -109,6 +110,7 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
 }
 
 int run(const CommonOptions& common, const CLI::App& subcommand, Options& options) {
+  expect_one_process("convert");
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan =
       options.request.keeps_activations ? keep_activations(model) : make_plan(model, options.plan);

@@ -104,5 +104,40 @@ TEST(Augmentation, TheLoaderAppliesIt) {
   });
 }
 
+// Processes that share batches out see the images that one process sees.
+TEST(Augmentation, TheSharesOfABatchAreThoseOfTheWhole) {
+  const TensorDataset data({images(23)}, torch::arange(23));
+  for (const bool drop_last : {true, false}) {
+    LoaderOptions options{.batch_size = 7,
+                          .drop_last = drop_last,
+                          .seed = 5,
+                          .augmentation = {.flip = true, .crop = 2}};
+    const auto batches = [&](Share share) {
+      options.share = share;
+      std::vector<Example> found;
+      Loader(data, options).for_each(1, [&](std::int64_t, const Example& batch) {
+        found.push_back(batch);
+      });
+      return found;
+    };
+    const auto whole = batches({});
+    const std::vector<std::vector<Example>> shares = {batches({0, 3}), batches({1, 3}),
+                                                      batches({2, 3})};
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      std::vector<torch::Tensor> seen;
+      std::vector<torch::Tensor> targets;
+      for (const auto& share : shares) {
+        seen.push_back(share.at(i).inputs[0]);
+        targets.push_back(share.at(i).target());
+        EXPECT_NEAR(static_cast<double>(seen.back().size(0)),
+                    static_cast<double>(whole[i].inputs[0].size(0)) / 3.0, 1.0);
+      }
+      EXPECT_TRUE(torch::equal(torch::cat(seen), whole[i].inputs[0])) << i;
+      EXPECT_TRUE(torch::equal(torch::cat(targets), whole[i].target())) << i;
+    }
+  }
+  EXPECT_THROW(Loader(data, {.batch_size = 2, .share = {.number = 0, .count = 3}}), UsageError);
+}
+
 }  // namespace
 }  // namespace actswap

@@ -32,7 +32,8 @@ constexpr std::string_view kKeptVariables[] = {"ACTSWAP_", "OMP_",
                                                "NO_COLOR", "TZ",
                                                "MALLOC_",  "GLIBC_TUNABLES",
                                                "ASAN_",    "UBSAN_",
-                                               "TSAN_",    "LLVM_PROFILE_FILE"};
+                                               "TSAN_",    "LLVM_PROFILE_FILE",
+                                               "RANK",     "WORLD_SIZE"};
 
 // Secrets are often in variables. Their text is overwritten: it stays in memory, where a model may
 // look.

@@ -24,7 +24,8 @@ constexpr std::int64_t kBytes = 8 + 8 + 4;
 }  // namespace
 
 std::int64_t Regression::widest(std::int64_t memory) {
-  return static_cast<std::int64_t>(std::sqrt(static_cast<double>(memory / kBytes)));
+  return static_cast<std::int64_t>(
+      std::sqrt(static_cast<double>(memory) / static_cast<double>(kBytes)));
 }
 
 Regression::Regression(const Layer& layer) : layer_(layer), has_offset_(layer.takes_offset()) {

@@ -73,7 +73,7 @@ std::string to_string(const Augmentation& augmentation) {
 }
 
 Example augmented(Example batch, const Augmentation& augmentation, std::uint64_t seed,
-                  std::int64_t epoch, std::int64_t number) {
+                  std::int64_t epoch, std::int64_t number, std::int64_t first) {
   const auto images = batch.inputs.at(0);
   const auto crop = augmentation.crop;
   check(images, crop);
@@ -88,11 +88,14 @@ Example augmented(Example batch, const Augmentation& augmentation, std::uint64_t
                                : images;
   auto changed = torch::empty_like(images);
   const auto steps = static_cast<std::uint64_t>(2 * crop + 1);
-  for (std::int64_t i = 0; i < images.size(0); ++i) {
+  for (std::int64_t i = -first; i < images.size(0); ++i) {
     const auto down = static_cast<std::int64_t>(random.below(steps));
     const auto right = static_cast<std::int64_t>(random.below(steps));
-    const auto window = padded[i].narrow(1, down, images.size(2)).narrow(2, right, images.size(3));
     const bool is_flipped = augmentation.flip && random.below(2) == 1;
+    if (i < 0) {
+      continue;  // of another process
+    }
+    const auto window = padded[i].narrow(1, down, images.size(2)).narrow(2, right, images.size(3));
     changed[i].copy_(is_flipped ? window.flip(2) : window);
   }
   batch.inputs[0] = changed;

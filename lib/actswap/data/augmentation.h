@@ -25,9 +25,16 @@ struct Augmentation {
 ACTSWAP_API Augmentation parse_augmentation(std::string_view text);
 ACTSWAP_API std::string to_string(const Augmentation& augmentation);
 
-/// Each image of the batch for itself, by seed, epoch and the batch's number alone.
+/// Each image of the batch for itself, by seed, epoch, the batch's number and the image's place in
+/// it alone.
+/// @param batch what is changed, or the part of it that begins with example `first`
+/// @param augmentation what may be done
+/// @param seed of the run
+/// @param epoch from 0
+/// @param number of the batch in its epoch
+/// @param first place in the whole batch of the first example here
 /// @throws UsageError where the first input is no batch of images, or one is not larger than crop
 ACTSWAP_API Example augmented(Example batch, const Augmentation& augmentation, std::uint64_t seed,
-                              std::int64_t epoch, std::int64_t number);
+                              std::int64_t epoch, std::int64_t number, std::int64_t first = 0);
 
 }  // namespace actswap

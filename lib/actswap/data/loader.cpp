@@ -111,6 +111,20 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     throw UsageError("Expected at least one full batch of " + std::to_string(options.batch_size) +
                      ", but the data set has " + std::to_string(dataset.size()) + " examples");
   }
+  if (const auto least = batch_size(batches_per_epoch() - 1); least < options.share.count) {
+    throw UsageError("Expected batches of at least one example for each of the " +
+                     std::to_string(options.share.count) + " processes, but found one of " +
+                     std::to_string(least));
+  }
+}
+
+std::int64_t Loader::begin_of(std::int64_t batch) const {
+  return options_.drop_last ? batch * options_.batch_size
+                            : EvenBatches(dataset_.size(), options_.batch_size).begin(batch);
+}
+
+std::int64_t Loader::batch_size(std::int64_t batch) const {
+  return begin_of(batch + 1) - begin_of(batch);
 }
 
 std::int64_t Loader::batches_per_epoch() const {
@@ -124,16 +138,14 @@ void Loader::for_each(std::int64_t epoch,
                       std::int64_t first) const {
   const auto order = order_of(dataset_, options_, epoch);
   const std::int64_t batches = batches_per_epoch();
-  const EvenBatches even(dataset_.size(), options_.batch_size);
-  const auto begin_of = [&](std::int64_t batch) {
-    return static_cast<std::size_t>(options_.drop_last ? batch * options_.batch_size
-                                                       : even.begin(batch));
-  };
   Prefetcher prefetcher(first, batches, [&](std::int64_t batch) {
-    const auto begin = begin_of(batch);
-    auto example = dataset_.get({order.data() + begin, begin_of(batch + 1) - begin});
+    const auto size = batch_size(batch);
+    const auto own = options_.share.begin(size);
+    auto example = dataset_.get({order.data() + begin_of(batch) + own,
+                                 static_cast<std::size_t>(options_.share.end(size) - own)});
     return options_.augmentation.changes_anything()
-               ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch)
+               ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch,
+                           own)
                : example;
   });
   for (std::int64_t batch = first; batch < batches; ++batch) {

@@ -94,9 +94,9 @@ class ConcatenatedColumn : public Column {
 }  // namespace
 
 std::vector<std::string> expand_ranges(const std::string& path) {
-  static const std::regex range(R"(\{(\d{1,18})\.\.(\d{1,18})\})");
+  static const std::regex kRange(R"(\{(\d{1,18})\.\.(\d{1,18})\})");
   std::smatch found;
-  if (!std::regex_search(path, found, range)) {
+  if (!std::regex_search(path, found, kRange)) {
     return {path};
   }
   const auto width = static_cast<std::size_t>(found[1].length());

@@ -172,7 +172,7 @@ bool is_tar_header(const std::string& block) {
     const bool is_in_checksum = i >= kChecksum && i < kChecksum + 8;
     sum += is_in_checksum ? ' ' : static_cast<unsigned char>(block[i]);
   }
-  return number(block, kChecksum, 8) == sum && sum > 8 * ' ';
+  return number(block, kChecksum, 8) == sum && sum > std::uint64_t{8} * ' ';
 }
 
 void for_each_tar_file(const DataFile& archive, const std::function<void(TarFile)>& take) {

@@ -150,6 +150,7 @@ std::vector<Value> stacked(const std::vector<c10::IValue>& rows, const std::stri
     }
   }
   std::vector<Value> values;
+  values.reserve(width);
   for (std::size_t k = 0; k < width; ++k) {
     values.push_back({std::to_string(k), torch::stack(columns[k])});
   }

@@ -15,10 +15,10 @@ namespace jit = torch::jit;
 namespace {
 
 bool asks_for_gradient(const jit::Node* node) {
-  static const std::array<c10::Symbol, 3> kinds = {c10::Symbol::aten("requires_grad_"),
-                                                   c10::Symbol::aten("grad"),
-                                                   c10::Symbol::aten("backward")};
-  return std::find(kinds.begin(), kinds.end(), node->kind()) != kinds.end();
+  static const std::array<c10::Symbol, 3> kKinds = {c10::Symbol::aten("requires_grad_"),
+                                                    c10::Symbol::aten("grad"),
+                                                    c10::Symbol::aten("backward")};
+  return std::find(kKinds.begin(), kKinds.end(), node->kind()) != kKinds.end();
 }
 
 }  // namespace

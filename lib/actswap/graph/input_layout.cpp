@@ -65,6 +65,7 @@ std::size_t length_of(jit::Graph& graph, const jit::Value* list) {
 
 std::vector<std::string> counted(std::size_t count) {
   std::vector<std::string> keys;
+  keys.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     keys.push_back(std::to_string(i));
   }

@@ -33,11 +33,12 @@ class LeaveInEvalMode {
   torch::jit::Module& module_;
 };
 
-LoaderOptions loader_options(const Dataset& data, const TrainOptions& options) {
+LoaderOptions loader_options(const Dataset& data, const TrainOptions& options, const Share& share) {
   LoaderOptions loading;
   loading.batch_size = options.batch_size;
   loading.seed = options.seed;
   loading.augmentation = options.augmentation;
+  loading.share = share;
   // A last batch may hold a single example, on which batch norm in train mode fails, and would
   // weigh its examples more than the others. Each epoch leaves out different ones.
   loading.drop_last = data.size() > options.batch_size;
@@ -55,11 +56,12 @@ Training::Training(torch::jit::Module& module, std::optional<torch::jit::Module>
       set_blends_(set_blends),
       options_(options),
       callbacks_(callbacks),
-      loader_(data, loader_options(data, options)),
+      parameters_(trainable_parameters(module)),
+      ranks_(module, options, parameters_),
+      loader_(data, loader_options(data, options, ranks_.share())),
       batches_(loader_.batches_per_epoch()),
       total_steps_(options.steps(data.size())),
       ramps_(schedules, static_cast<double>(batches_), progress_at(total_steps_)),
-      parameters_(trainable_parameters(module)),
       optimizer_(options, parameters_),
       loss_(module_, std::move(teacher), options),
       tensors_(module),
@@ -82,6 +84,7 @@ std::vector<EpochRecord> Training::run() {
   if (!callbacks_.resume.is_empty()) {
     take_up(callbacks_.resume);
   }
+  ranks_.begin(tensors_, data_);
   while ((place_.step < total_steps_ && !place_.is_over) || place_.is_check_due) {
     try {
       run_epoch();
@@ -150,9 +153,9 @@ void Training::run_epoch() {
     }
     loader_.for_each(
         place_.epoch,
-        [&](std::int64_t, const Example& batch) {
+        [&](std::int64_t number, const Example& batch) {
           place_.waited += seconds() - last;
-          const Progress progress = take_step(batch);
+          const Progress progress = take_step(batch, loader_.batch_size(number));
           if (callbacks_.on_step) {
             callbacks_.on_step(progress);
           }
@@ -201,8 +204,12 @@ void Training::end_epoch() {
   }
 }
 
-Progress Training::take_step(const Example& batch) {
-  if (callbacks_.should_stop && callbacks_.should_stop()) {
+bool Training::should_stop() const {
+  return callbacks_.should_stop && callbacks_.should_stop();
+}
+
+Progress Training::take_step(const Example& batch, std::int64_t batch_size) {
+  if (ranks_.is_alone() ? should_stop() : ranks_.is_to_stop()) {
     save_at(SavePoint::stopped);
     throw Interrupted("Training was stopped after " + std::to_string(place_.step) + " of " +
                       std::to_string(total_steps_) + " steps");
@@ -218,13 +225,17 @@ Progress Training::take_step(const Example& batch) {
     begin(progress.t);
   }
   keep_good_state();
-  const auto loss = loss_(batch);
+  ranks_.begin_step(place_.step);
+  auto loss = loss_(batch);
   if (!loss.requires_grad()) {
     throw UsageError(
         "The model's output does not depend on any trainable parameter; expected one that a "
         "gradient can be taken of");
   }
-  progress.loss = loss.item<double>();
+  if (const double weight = ranks_.weight(batch_size); weight != 1.0) {
+    loss = loss * weight;
+  }
+  progress.loss = ranks_.mean_loss(loss.item<double>(), !ranks_.is_alone() && should_stop());
   if (!std::isfinite(progress.loss) && place_.step == 0) {
     throw UsageError("Expected a finite loss before the first step, but it is " +
                      std::to_string(progress.loss) +
@@ -241,6 +252,7 @@ Progress Training::take_step(const Example& batch) {
             progress.learning_rate);
   }
   update(loss, progress.learning_rate);
+  ranks_.average_statistics();
   if (averaging_ && progress.t == 1.0) {
     averaging_->update();
   }
@@ -270,9 +282,10 @@ void Training::begin(double t) {
 void Training::update(const torch::Tensor& loss, double rate) {
   for (;;) {
     optimizer_.zero_grad();
+    const auto scaled = scale_.is_used() ? loss * scale_.value() : loss;
+    ranks_.before_backward(scaled);
     try {
-      (scale_.is_used() ? loss * scale_.value() : loss)
-          .backward({}, /*retain_graph=*/scale_.is_used());
+      scaled.backward({}, /*retain_graph=*/scale_.is_used());
     } catch (const c10::Error& error) {
       throw UsageError(std::string("The model does not have a gradient: ") +
                        libtorch_cause(error.what_without_backtrace()));
@@ -297,7 +310,7 @@ void Training::check(double t) {
   }
   Check found;
   try {
-    found = callbacks_.check();
+    found = ranks_.of_first(callbacks_.check());
   } catch (const Interrupted&) {
     if (is_averaged) {
       tensors_.write(weights);
@@ -338,8 +351,9 @@ void Training::finish() {
   }
   const auto verdict = divergence_->verdict(
       [this](const std::function<double()>& measure) { return loss_of_swap(measure); });
-  if (verdict) {
-    explode(*verdict, options_.learning_rate * retries_.factor);
+  if (ranks_.of_first(verdict.has_value())) {
+    explode(verdict.value_or("rank 0 found that it diverged"),
+            options_.learning_rate * retries_.factor);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <actswap/checkpoint/state.h>
 #include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
+#include <actswap/ranks/ranks.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/loss.h>
 #include <actswap/train/output_form.h>
@@ -16,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +74,10 @@ struct ACTSWAP_API TrainOptions {
   /// training goes back to its last good state (one of 20 along the way) and on from there at half
   /// the rate; so many times; >= 0.
   std::int64_t retries = 0;
+  /// The processes that train together: all call train() with the same model, data and options.
+  /// Each takes its share of every batch, gradients are averaged, and each is left with the same
+  /// module. Null: this one alone. The same number of ranks gives the same parameters, bit for bit.
+  std::shared_ptr<Ranks> ranks = {};
 
   // What follows needs TrainCallbacks::check.
   /// Epochs from one check to the next, fractions allowed; >= 0; 0: a twentieth of the training

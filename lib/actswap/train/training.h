@@ -10,6 +10,7 @@
 #include <actswap/train/module_tensors.h>
 #include <actswap/train/optimizer.h>
 #include <actswap/train/ramps.h>
+#include <actswap/train/ranks_in_step.h>
 #include <actswap/train/trainer.h>
 #include <actswap/train/training_place.h>
 
@@ -57,7 +58,8 @@ class Training {
   void keep_good_state();
   void go_back(const std::string& reason);
   double rate_now() const;
-  Progress take_step(const Example& batch);
+  Progress take_step(const Example& batch, std::int64_t batch_size);
+  bool should_stop() const;
   void begin(double t);
   void update(const torch::Tensor& loss, double rate);
   void check(double t);
@@ -71,11 +73,12 @@ class Training {
   const std::function<void(const std::vector<double>&)>& set_blends_;
   const TrainOptions& options_;
   const TrainCallbacks& callbacks_;
+  std::vector<torch::Tensor> parameters_;
+  RanksInStep ranks_;
   Loader loader_;
   std::int64_t batches_;
   std::int64_t total_steps_;
   Ramps ramps_;
-  std::vector<torch::Tensor> parameters_;
   Optimizer optimizer_;
   BatchLoss loss_;
   ModuleTensors tensors_;

@@ -107,6 +107,11 @@ std::string about_latency(const Json& record) {
   return formatted("a forward takes %.2f times as long as the original’s (", *ratio) + span + ")";
 }
 
+std::string metric_at(const Json& record, std::string_view key) {
+  const auto value = number(record, {key});
+  return value ? metric_text(record, *value) : "";
+}
+
 std::string swapped_text(const Json& record) {
   const auto swapped = number(record, {"sites_swapped"});
   const auto all = list(record, {"sites"}).size();
@@ -126,15 +131,15 @@ std::string standing(const Json& record) {
 }
 
 std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep>& steps) {
-  constexpr double bottom = kHeight - 34.0;
+  constexpr double kStepsBottom = kHeight - 34.0;
   constexpr std::size_t kFew = 5;  // whose names stand side by side
-  Axis y(bottom - 8.0, 26.0);
+  Axis y(kStepsBottom - 8.0, 26.0);
   for (const auto& step : steps) {
     y.include(step.value);
   }
   y.pad(0.12);
   const double width = (kRight - kLeft) / static_cast<double>(steps.size());
-  auto content = y_grid(y) + svg_line(kLeft, bottom, kRight, bottom, "axis");
+  auto content = y_grid(y) + svg_line(kLeft, kStepsBottom, kRight, kStepsBottom, "axis");
   Points stair;
   std::string values;
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -152,7 +157,7 @@ std::string staircase_drawing(const Json& record, const std::vector<MeasuredStep
                        is_percent(record) ? formatted("%.2f", steps[i].value)
                                           : number_text(steps[i].value),
                        "middle", "value") +
-              svg_text(middle, bottom + (is_lower ? 29.0 : 15.0), steps[i].title, "middle");
+              svg_text(middle, kStepsBottom + (is_lower ? 29.0 : 15.0), steps[i].title, "middle");
   }
   return svg("The metric after each step", content + svg_path(stair, "s0") + values);
 }
@@ -242,6 +247,7 @@ std::string staircase(const RecordedRun& run) {
   }
   const auto original = number(record, {"original"});
   std::vector<Row> rows;
+  rows.reserve(steps.size());
   for (const auto& step : steps) {
     rows.push_back(
         {step.title, metric_text(record, step.value),
@@ -296,25 +302,21 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
     std::string title;
     std::string (*of)(const Json& record);
   };
-  static const auto value_of = [](const Json& record, std::string_view key) {
-    const auto value = number(record, {key});
-    return value ? metric_text(record, *value) : "";
-  };
   const std::array figures = {
       Figure{"model", [](const Json& record) { return escaped(text(record, {"model", "path"})); }},
       Figure{"recipe", [](const Json& record) { return escaped(text(record, {"recipe"})); }},
       Figure{"sites swapped", swapped_text},
       Figure{"metric", [](const Json& record) { return escaped(text(record, {"metric"})); }},
-      Figure{"original", [](const Json& record) { return value_of(record, "original"); }},
-      Figure{"swap", [](const Json& record) { return value_of(record, "swap_alone"); }},
-      Figure{"calibration", [](const Json& record) { return value_of(record, "calibrated"); }},
+      Figure{"original", [](const Json& record) { return metric_at(record, "original"); }},
+      Figure{"swap", [](const Json& record) { return metric_at(record, "swap_alone"); }},
+      Figure{"calibration", [](const Json& record) { return metric_at(record, "calibrated"); }},
       Figure{"pruning",
              [](const Json& record) {
                const auto value = number(record, {"pruning", "after_pruning", "value"});
                return value ? metric_text(record, *value) : "";
              }},
-      Figure{"exported", [](const Json& record) { return value_of(record, "retargeted"); }},
-      Figure{"control", [](const Json& record) { return value_of(record, "control"); }},
+      Figure{"exported", [](const Json& record) { return metric_at(record, "retargeted"); }},
+      Figure{"control", [](const Json& record) { return metric_at(record, "control"); }},
       Figure{"exported − original",
              [](const Json& record) {
                return interval_text(record, field(record, {"comparisons", "original", "examples"}));

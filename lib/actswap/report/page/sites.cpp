@@ -78,11 +78,11 @@ std::string drawing(const Json& site) {
   if (!low || !high || !(*low < *high) || counts.empty()) {
     return "";
   }
-  constexpr double bottom = kSiteHeight - 22.0;
+  constexpr double kSiteBottom = kSiteHeight - 22.0;
   Axis x(kLeft, kRight);
   x.include(*low);
   x.include(*high);
-  Axis y(bottom - 4.0, 8.0);
+  Axis y(kSiteBottom - 4.0, 8.0);
   std::vector<std::pair<std::string, Points>> lines;
   const std::pair<const char*, std::optional<ActivationSpec>> functions[] = {
       {"s1", source_of(site)}, {"s0", target_of(site)}};
@@ -96,8 +96,9 @@ std::string drawing(const Json& site) {
     }
   }
   y.pad(0.03);
-  auto content = bars(counts, x, bottom) + y_grid(y) +
-                 svg_line(kLeft, bottom, kRight, bottom, "axis") + x_ticks(x, bottom);
+  auto content = bars(counts, x, kSiteBottom) + y_grid(y) +
+                 svg_line(kLeft, kSiteBottom, kRight, kSiteBottom, "axis") +
+                 x_ticks(x, kSiteBottom);
   for (auto& [css_class, points] : lines) {
     for (auto& [at, value] : points) {
       at = x.at(at);

@@ -1,0 +1,72 @@
+// Several processes that do one job together. Each has a rank, all have the same model and the same
+// data, and each takes its share. `torchrun` starts them, c10d moves the tensors.
+#pragma once
+
+#include <actswap/base/export.h>
+
+#include <torch/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace c10d {
+class ProcessGroup;
+}
+
+namespace actswap {
+
+/// Gradients as their mean over all ranks, in buckets that are sent while backward goes on.
+class MeanGradients {
+ public:
+  virtual ~MeanGradients() = default;
+  /// To be called with the loss before each backward pass. When that is done the gradients are the
+  /// means. A parameter that no rank's loss depends on gets none.
+  virtual void before_backward(const torch::Tensor& loss) = 0;
+};
+
+/// What the processes do together. All ranks call the same functions in the same order, with
+/// tensors of the same shapes and types. @throws FileError where another rank fails or does not
+/// answer
+class ACTSWAP_API Ranks {
+ public:
+  virtual ~Ranks() = default;
+  virtual int rank() const = 0;  ///< in [0, size())
+  virtual int size() const = 0;  ///< >= 2
+
+  /// Replaces each tensor by its sum over all ranks: the same bits on all of them.
+  virtual void add_up(std::vector<torch::Tensor> tensors) const = 0;
+  /// Replaces each tensor by that of rank 0.
+  virtual void take_from_first(std::vector<torch::Tensor> tensors) const = 0;
+  /// The texts of all ranks, by rank.
+  virtual std::vector<std::string> texts(const std::string& own) const = 0;
+  /// @param parameters distinct ones that require a gradient; no backward pass runs meanwhile
+  virtual std::unique_ptr<MeanGradients> mean_gradients(
+      const std::vector<torch::Tensor>& parameters) const = 0;
+};
+
+/// Over a process group of c10d that is there already.
+ACTSWAP_API std::shared_ptr<Ranks> make_ranks(const c10::intrusive_ptr<c10d::ProcessGroup>& group);
+
+/// The ranks that torchrun (or whatever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT)
+/// started: connects this process with the others, over Gloo. Opens all sockets that it will need.
+/// @param timeout after which a rank that does not answer is an error; > 0
+/// @return none where the environment names no other process
+/// @throws UsageError where a variable is missing or makes no sense, or actswap was built without
+///   Gloo's headers; FileError where the others cannot be reached
+ACTSWAP_API std::shared_ptr<Ranks> ranks_of_environment(
+    std::chrono::milliseconds timeout = std::chrono::minutes(10));
+
+/// For what one process does. @throws UsageError, which calls that `what`, where the environment
+/// names others
+ACTSWAP_API void expect_one_process(const std::string& what);
+
+/// Refuses ranks that are not about to do the same. To be called by all ranks.
+/// @param ranks the processes
+/// @param facts what must be the same, a line for each: "name: value"
+/// @throws UsageError on every rank, with the first line that differs and the ranks it differs on
+ACTSWAP_API void expect_same_on_all(const Ranks& ranks, const std::string& facts);
+
+}  // namespace actswap

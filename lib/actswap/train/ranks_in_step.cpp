@@ -1,0 +1,114 @@
+#include <actswap/data/random.h>
+#include <actswap/train/ranks_in_step.h>
+
+#include <torch/script.h>
+#include <torch/utils.h>
+
+#include <sstream>
+#include <string>
+#include <utility>
+
+namespace actswap {
+
+RanksInStep::RanksInStep(const torch::jit::Module& module, const TrainOptions& options,
+                         const std::vector<torch::Tensor>& parameters)
+    : options_(options), ranks_(options.ranks) {
+  if (is_alone()) {
+    return;
+  }
+  gradients_ = ranks_->mean_gradients(parameters);
+  for (const auto& buffer : module.buffers()) {
+    if (buffer.is_floating_point() && !options.keeps_statistics) {
+      statistics_.push_back(buffer);
+    }
+  }
+}
+
+Share RanksInStep::share() const {
+  return is_alone() ? Share{} : Share{.number = ranks_->rank(), .count = ranks_->size()};
+}
+
+void RanksInStep::begin(const ModuleTensors& tensors, const Dataset& data) const {
+  if (is_alone()) {
+    return;
+  }
+  std::ostringstream facts;
+  facts.precision(17);
+  facts << "examples: " << data.size() << "\nbatch size: " << options_.batch_size
+        << "\nepochs: " << options_.epochs << "\nlearning rate: " << options_.learning_rate
+        << "\noptimizer: " << to_string(options_.optimizer) << "\nseed: " << options_.seed
+        << "\naugmentation: " << to_string(options_.augmentation);
+  std::vector<torch::Tensor> values;
+  for (const auto& tensor : tensors.now()) {
+    if (tensor.defined()) {
+      values.push_back(tensor);
+      facts << "\ntensor: " << tensor.sizes() << " " << tensor.scalar_type();
+    }
+  }
+  expect_same_on_all(*ranks_, facts.str());
+  for (const auto& value : values) {
+    // Not every tensor is contiguous, and what is sent is.
+    auto sent = value.contiguous();
+    ranks_->take_from_first({sent});
+    torch::Tensor(value).copy_(sent);
+  }
+}
+
+void RanksInStep::begin_step(std::int64_t step) const {
+  if (is_alone()) {
+    return;
+  }
+  const auto number = static_cast<std::uint64_t>(step * ranks_->size() + ranks_->rank());
+  torch::manual_seed(SplitMix64(SplitMix64(options_.seed).next() ^ number).next());
+}
+
+double RanksInStep::weight(std::int64_t batch_size) const {
+  const auto own = share();
+  return static_cast<double>((own.end(batch_size) - own.begin(batch_size)) * own.count) /
+         static_cast<double>(batch_size);
+}
+
+double RanksInStep::mean_loss(double weighted, bool wants_to_stop) {
+  if (is_alone()) {
+    return weighted;
+  }
+  const auto sums = torch::tensor({weighted, wants_to_stop ? 1.0 : 0.0}, torch::kDouble);
+  ranks_->add_up({sums});
+  is_to_stop_ = sums[1].item<double>() > 0.0;
+  return sums[0].item<double>() / ranks_->size();
+}
+
+void RanksInStep::before_backward(const torch::Tensor& weighted_loss) const {
+  if (!is_alone()) {
+    gradients_->before_backward(weighted_loss);
+  }
+}
+
+void RanksInStep::average_statistics() const {
+  const torch::NoGradGuard without_gradients;
+  for (const auto& statistic : statistics_) {
+    auto sum = statistic.contiguous();
+    ranks_->add_up({sum});
+    torch::Tensor(statistic).copy_(sum / ranks_->size());
+  }
+}
+
+Check RanksInStep::of_first(const Check& check) const {
+  if (is_alone()) {
+    return check;
+  }
+  const auto values = torch::tensor({check.value, check.drop}, torch::kDouble);
+  ranks_->take_from_first({values});
+  return {.value = values[0].item<double>(), .drop = values[1].item<double>()};
+}
+
+bool RanksInStep::of_first(bool found) const {
+  if (is_alone()) {
+    return found;
+  }
+  const auto value = torch::tensor({found ? 1.0 : 0.0}, torch::kDouble);
+  ranks_->take_from_first({value});
+  return value.item<double>() > 0.0;
+}
+
+}  // namespace actswap

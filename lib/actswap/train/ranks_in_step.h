@@ -1,0 +1,53 @@
+// What the ranks of a training do together. Of one process alone, nothing.
+#pragma once
+
+#include <actswap/data/share.h>
+#include <actswap/ranks/ranks.h>
+#include <actswap/train/module_tensors.h>
+#include <actswap/train/trainer.h>
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace actswap {
+
+class RanksInStep {
+ public:
+  RanksInStep(const torch::jit::Module& module, const TrainOptions& options,
+              const std::vector<torch::Tensor>& parameters);
+
+  /// Of each batch.
+  Share share() const;
+  /// Before the first step. @throws UsageError where ranks are about to train something else
+  void begin(const ModuleTensors& tensors, const Dataset& data) const;
+  /// Random numbers of this rank and step, so that nothing of earlier steps need be kept.
+  void begin_step(std::int64_t step) const;
+  /// What the loss of this rank's share counts for, so that the mean over ranks is the loss of the
+  /// batch.
+  double weight(std::int64_t batch_size) const;
+  /// The loss of the whole batch, where each rank gives its weighted one. Also agrees on whether to
+  /// stop.
+  double mean_loss(double weighted, bool wants_to_stop);
+  /// Whether a rank wanted to, when the loss was last agreed on.
+  bool is_to_stop() const { return is_to_stop_; }
+  void before_backward(const torch::Tensor& weighted_loss) const;
+  /// The statistics of batch norms, of which each rank has seen its share.
+  void average_statistics() const;
+  /// What rank 0 found.
+  Check of_first(const Check& check) const;
+  bool of_first(bool found) const;
+
+  bool is_alone() const { return ranks_ == nullptr; }
+
+ private:
+  const TrainOptions& options_;
+  std::shared_ptr<Ranks> ranks_;
+  std::unique_ptr<MeanGradients> gradients_;
+  std::vector<torch::Tensor> statistics_;
+  bool is_to_stop_ = false;
+};
+
+}  // namespace actswap
