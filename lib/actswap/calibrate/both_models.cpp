@@ -3,6 +3,7 @@
 #include <actswap/calibrate/both_models.h>
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -51,10 +52,10 @@ void BothModels::plan(const std::vector<Settled>& steps, std::int64_t memory) {
     bytes_at[in_order[i]] = bytes[i];
   }
   std::int64_t most = 1;  // of one batch, from this step on
-  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-    most = std::max(most, bytes_at[step->settled.fitted] + bytes_at[step->settled.original]);
+  for (auto& step : std::views::reverse(steps_)) {
+    most = std::max(most, bytes_at[step.settled.fitted] + bytes_at[step.settled.original]);
     const auto fit = static_cast<std::size_t>(memory / most);
-    step->batches = std::clamp<std::size_t>(fit, 1, batches_.size());
+    step.batches = std::clamp<std::size_t>(fit, 1, batches_.size());
   }
 }
 

@@ -22,7 +22,7 @@ class Copier {
         for (const c10::IValue& element : list) {
           made.push_back(copy(element));
         }
-        return c10::IValue(std::move(made));
+        return c10::IValue(made);
       });
     }
     if (value.isGenericDict()) {
@@ -32,7 +32,7 @@ class Copier {
         for (const auto& entry : dict) {
           made.insert(entry.key(), copy(entry.value()));
         }
-        return c10::IValue(std::move(made));
+        return c10::IValue(made);
       });
     }
     if (value.isTuple()) {

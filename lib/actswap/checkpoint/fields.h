@@ -26,7 +26,7 @@ namespace actswap {
 namespace fields_detail {
 
 template <typename T>
-inline constexpr bool is_plain =
+inline constexpr bool kIsPlain =
     std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::string> ||
     std::is_same_v<T, torch::Tensor> || std::is_same_v<T, c10::IValue>;
 
@@ -75,7 +75,7 @@ class FieldWriter {
 
   template <typename T>
   void operator()(const std::string& name, const T& value) {
-    if constexpr (fields_detail::is_plain<T>) {
+    if constexpr (fields_detail::kIsPlain<T>) {
       state_.set(name, fields_detail::to_value(value));
     } else {
       State part;
@@ -102,8 +102,9 @@ class FieldWriter {
 
   template <typename T>
   void operator()(const std::string& name, const std::vector<T>& values) {
-    if constexpr (fields_detail::is_plain<T>) {
+    if constexpr (fields_detail::kIsPlain<T>) {
       std::vector<c10::IValue> elements;
+      elements.reserve(values.size());
       for (const T& value : values) {
         elements.push_back(fields_detail::to_value(value));
       }
@@ -139,7 +140,7 @@ class FieldReader {
 
   template <typename T>
   void operator()(const std::string& name, T& value) {
-    if constexpr (fields_detail::is_plain<T>) {
+    if constexpr (fields_detail::kIsPlain<T>) {
       fields_detail::from_value(name, state_.at(name), value);
     } else {
       const auto part = state_.part(name);
@@ -167,7 +168,7 @@ class FieldReader {
   template <typename T>
   void operator()(const std::string& name, std::vector<T>& values) {
     values.clear();
-    if constexpr (fields_detail::is_plain<T>) {
+    if constexpr (fields_detail::kIsPlain<T>) {
       const auto& tuple = state_.at(name);
       if (!tuple.isTuple()) {
         fields_detail::fail(name, tuple);

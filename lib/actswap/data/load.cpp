@@ -39,6 +39,7 @@ Columns read_path(const std::string& path, const DataOptions& options) {
       std::filesystem::exists(path, error) ? std::vector<std::string>{path} : expand_ranges(path);
   allow_open_files(paths.size());
   std::vector<Columns> files;
+  files.reserve(paths.size());
   for (const auto& file : paths) {
     files.push_back(read_columns(file, options));
   }

@@ -164,7 +164,7 @@ NpyHeader read_npy_header(std::string_view begin, const std::string& what) {
   if (!begin.starts_with(kMagic) || begin.size() < 12) {
     throw FileError(what + " is no .npy file, or is cut off within its first 12 bytes");
   }
-  const int version = begin[6];
+  const int version = static_cast<unsigned char>(begin[6]);
   if (version < 1 || version > 3) {
     throw FileError(what + " is of version " + std::to_string(version) +
                     " of the .npy format; expected 1 to 3");

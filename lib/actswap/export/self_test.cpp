@@ -115,6 +115,8 @@ std::vector<torch::Tensor> draw_like(const std::vector<torch::Tensor>& inputs) {
 std::string pack_self_test(const Probe& probe) {
   std::vector<c10::IValue> inputs;
   std::vector<c10::IValue> outputs;
+  inputs.reserve(probe.inputs.size());
+  outputs.reserve(probe.outputs.size());
   for (const auto& input : probe.inputs) {
     inputs.push_back(stored(input));
   }

@@ -42,6 +42,7 @@ Classes renamed_classes(const std::vector<ModuleEntry>& modules, const Becomes& 
       continue;
     }
     std::vector<c10::TypePtr> attributes;
+    attributes.reserve(type->numAttributes());
     for (std::size_t i = 0; i < type->numAttributes(); ++i) {
       attributes.push_back(type->getAttribute(i));
     }

@@ -13,7 +13,7 @@ namespace jit = torch::jit;
 // Only a constant mode is fixed: a scripted module reads self.training.
 std::optional<bool> fixed_mode(jit::Node* node) {
   // The input that says whether it trains.
-  static const std::map<c10::Symbol, std::size_t> kinds = {
+  static const std::map<c10::Symbol, std::size_t> kInputs = {
       {c10::aten::batch_norm, 5},
       {c10::aten::dropout, 2},
       {c10::Symbol::aten("dropout_"), 2},
@@ -21,8 +21,8 @@ std::optional<bool> fixed_mode(jit::Node* node) {
       {c10::Symbol::aten("feature_dropout_"), 2},
       {c10::Symbol::aten("alpha_dropout"), 2},
       {c10::Symbol::aten("feature_alpha_dropout"), 2}};
-  const auto found = kinds.find(node->kind());
-  if (found == kinds.end() || node->input(found->second)->node()->kind() != c10::prim::Constant) {
+  const auto found = kInputs.find(node->kind());
+  if (found == kInputs.end() || node->input(found->second)->node()->kind() != c10::prim::Constant) {
     return std::nullopt;
   }
   return jit::constant_as<bool>(node->input(found->second));

@@ -46,6 +46,7 @@ void add_sites(CodeSite& code, int ordinal, const std::vector<const ModuleEntry*
 // Code that nothing calls is run by itself.
 void look_at_memory(const std::vector<ModuleEntry>& modules, std::vector<CodeSite>& found) {
   std::vector<const Match*> matches;
+  matches.reserve(found.size());
   for (const auto& code : found) {
     matches.push_back(&code.match);
   }

@@ -1,5 +1,6 @@
 #include <actswap/report/activation_plot.h>
 #include <actswap/report/formatted.h>
+#include <actswap/report/page/html.h>
 
 #include <algorithm>
 #include <cmath>
@@ -101,21 +102,13 @@ std::string curve(const char* kind, const std::function<double(double)>& functio
          "\"/>\n";
 }
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    result += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  }
-  return result;
-}
-
 std::string panel(const ActivationSpec& spec, std::size_t index) {
   const auto column = static_cast<int>(index % kColumns);
   const auto row = static_cast<int>(index / kColumns);
   return formatted("<g transform=\"translate(%d %d)\">\n", column * kWidth, kHead + row * kHeight) +
-         "<title>" + escaped(spec.activation->formula) + "</title>\n" +
-         formatted("<text x=\"%.1f\" y=\"18\">", kAxisX) + escaped(spec.to_string()) + "</text>\n" +
-         axes() +
+         "<title>" + page::escaped(spec.activation->formula) + "</title>\n" +
+         formatted("<text x=\"%.1f\" y=\"18\">", kAxisX) + page::escaped(spec.to_string()) +
+         "</text>\n" + axes() +
          curve(
              "slope", [&](double x) { return spec.derivative(x); }, spec.kinks()) +
          curve("value", [&](double x) { return spec.value(x); }, {}) + "</g>\n";
