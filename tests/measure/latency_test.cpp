@@ -7,6 +7,7 @@
 #include <torch/script.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <thread>
@@ -64,7 +65,7 @@ class BusyMachine {
       const auto id = ::fork();
       if (id == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // where the test is killed
-        for (volatile std::uint64_t turns = 0;; turns = turns + 1) {
+        for (std::atomic<std::uint64_t> turns = 0;; ++turns) {
         }
       }
       processes_.push_back(id);

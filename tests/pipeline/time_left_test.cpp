@@ -7,7 +7,7 @@ namespace actswap {
 namespace {
 
 TEST(TimeLeft, NothingIsKnownAtFirst) {
-  TimeLeft time({{"calibrate", "calibrate"}});
+  TimeLeft time(std::vector<RunPhase>{{"calibrate", "calibrate"}});
   EXPECT_LT(time.seconds_left(0.0), 0.0);
   time.note("calibrate", 0.1, 5.0);
   EXPECT_LT(time.seconds_left(5.0), 0.0);
@@ -16,7 +16,7 @@ TEST(TimeLeft, NothingIsKnownAtFirst) {
 }
 
 TEST(TimeLeft, OfAPhaseByItsPaceSinceItsFirstNote) {
-  TimeLeft time({{"retarget", "train"}});
+  TimeLeft time(std::vector<RunPhase>{{"retarget", "train"}});
   time.note("retarget", 0.1, 100.0);  // what came before was no step
   time.note("retarget", 0.2, 110.0);
   EXPECT_DOUBLE_EQ(time.seconds_left(110.0), 80.0);
@@ -27,7 +27,7 @@ TEST(TimeLeft, OfAPhaseByItsPaceSinceItsFirstNote) {
 }
 
 TEST(TimeLeft, TheControlTakesAsLongAsTheTraining) {
-  TimeLeft time({{"retarget", "train"}, {"control", "train"}});
+  TimeLeft time(std::vector<RunPhase>{{"retarget", "train"}, {"control", "train"}});
   time.note("retarget", 0.0, 0.0);
   time.note("retarget", 0.5, 50.0);
   EXPECT_DOUBLE_EQ(time.seconds_left(50.0), 150.0);
@@ -40,7 +40,7 @@ TEST(TimeLeft, TheControlTakesAsLongAsTheTraining) {
 
 // The time of a kind that has not been seen is not made up.
 TEST(TimeLeft, SaysWhereItWillTakeLonger) {
-  TimeLeft time({{"calibrate", "calibrate"}, {"retarget", "train"}});
+  TimeLeft time(std::vector<RunPhase>{{"calibrate", "calibrate"}, {"retarget", "train"}});
   time.note("calibrate", 0.0, 0.0);
   time.note("calibrate", 0.5, 10.0);
   EXPECT_DOUBLE_EQ(time.seconds_left(10.0), 10.0);
@@ -48,10 +48,10 @@ TEST(TimeLeft, SaysWhereItWillTakeLonger) {
 }
 
 TEST(TimeLeft, SeedsRepeatTheFirst) {
-  TimeLeft time({{"calibrate", "calibrate"},
-                 {"retarget, seed 0", "train"},
-                 {"calibrate", "calibrate"},
-                 {"retarget, seed 1", "train"}});
+  TimeLeft time(std::vector<RunPhase>{{"calibrate", "calibrate"},
+                                      {"retarget, seed 0", "train"},
+                                      {"calibrate", "calibrate"},
+                                      {"retarget, seed 1", "train"}});
   time.note("calibrate", 0.0, 0.0);
   time.note("calibrate", 1.0, 10.0);
   time.note("retarget, seed 0", 0.0, 10.0);
@@ -64,7 +64,8 @@ TEST(TimeLeft, SeedsRepeatTheFirst) {
 }
 
 TEST(TimeLeft, APhaseThatIsPassedOverOrNotListed) {
-  TimeLeft time({{"calibrate", "calibrate"}, {"fit together", "fit"}, {"retarget", "train"}});
+  TimeLeft time(std::vector<RunPhase>{
+      {"calibrate", "calibrate"}, {"fit together", "fit"}, {"retarget", "train"}});
   time.note("calibrate", 1.0, 1.0);
   time.note("retarget", 0.0, 2.0);
   EXPECT_EQ(time.number(), 3U);

@@ -53,11 +53,11 @@ TEST(TimeModelOf, TheQueueGoesByMilliseconds) {
   const auto times = time_model(net.module, net.units, net.all,
                                 {{net.memory_of("w1"), 0.1}, {net.memory_of("w3"), 1.0}});
   const auto curve = [](std::int64_t units) {
-    GroupCurve curve = {.units = units, .loss = {}};
+    GroupCurve rising = {.units = units, .loss = {}};
     for (std::int64_t i = 0; i <= units; ++i) {
-      curve.loss.push_back(0.01 * static_cast<double>(i));
+      rising.loss.push_back(0.01 * static_cast<double>(i));
     }
-    return curve;
+    return rising;
   };
   const auto size = [&](const std::vector<std::int64_t>& kept) {
     return times.prunable_multiplications(kept);
