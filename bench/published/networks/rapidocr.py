@@ -39,7 +39,7 @@ class RapidOcr(Network):
         Metric("lines right, %", 1),
         Metric("relative error", 4, less_is_better=True),
     )
-    epochs = 6
+    epochs = 1.5  # a step takes some 25 s of processor time
     batch = 16
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
