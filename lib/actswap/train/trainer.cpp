@@ -287,8 +287,12 @@ void Training::update(const torch::Tensor& loss, double rate) {
     try {
       scaled.backward({}, /*retain_graph=*/scale_.is_used());
     } catch (const c10::Error& error) {
-      throw UsageError(std::string("The model does not have a gradient: ") +
-                       libtorch_cause(error.what_without_backtrace()));
+      const auto cause = libtorch_cause(error.what_without_backtrace());
+      if (!ranks_.is_alone()) {  // backward also sends
+        throw FileError("Another rank failed or did not answer, or the model has no gradient: " +
+                        cause);
+      }
+      throw UsageError("The model does not have a gradient: " + cause);
     }
     if (optimizer_.step(rate, scale_)) {
       scale_.note_step();
