@@ -50,6 +50,8 @@ SUBSTITUTIONS = [
 OTHER_OPTIONS = {
     *("--as-needed", "--device", "--install", "--kills", "--logdir", "--no-build", "--one", "--original", "--prefix", "--redo"),
     *("--rounds", "--runs", "--seed", "--short", "--table"),
+    *("--max-restarts", "--nnodes", "--no-python", "--nodes", "--nproc-per-node", "--ntasks-per-node", "--rdzv", "--rdzv-backend"),
+    *("--rdzv-endpoint", "--rdzv-id", "--standalone"),  # of torchrun, Slurm
 }
 # Lines that depend on how busy the machine is.
 MEASURED = ("The swap saves time", "of the first's", "error: No model was written: The ")

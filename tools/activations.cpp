@@ -56,6 +56,7 @@ Json row_json(const Activation& row) {
 // Those that are named, otherwise all, with the parameters that they have by default.
 std::vector<ActivationSpec> chosen(const std::vector<std::string>& names) {
   std::vector<ActivationSpec> specs;
+  specs.reserve(names.size());
   for (const auto& name : names) {
     specs.push_back(resolve(name));
   }

@@ -31,6 +31,15 @@ LogLevel level_of(const CommonOptions& common) {
   return common.quiet ? LogLevel::error : common.verbose ? LogLevel::debug : LogLevel::info;
 }
 
+// One rank speaks for all; the others say what goes wrong.
+void set_up_log_of_rank(const CommonOptions& common) {
+  if (const int rank = rank_of_environment(); rank > 0) {
+    set_up_log(LogLevel::error, "", "rank " + std::to_string(rank) + ": ");
+  } else {
+    set_up_log(level_of(common), common.log_file);
+  }
+}
+
 // Standard output may be a full disk.
 int flushed(int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
@@ -135,7 +144,7 @@ int run(int argc, char** argv) {
   }
   try {
     parse(definitions, words);
-    set_up_log(level_of(definitions.common), definitions.common.log_file);
+    set_up_log_of_rank(definitions.common);
   } catch (const Error& error) {
     set_up_log(level_of(definitions.common));
     log_error(error.what());

@@ -91,6 +91,7 @@ const CLI::Option* find_option(const CLI::App& subcommand, const std::string& na
 
 std::vector<std::string> names_of(const std::vector<const CLI::App*>& subcommands) {
   std::vector<std::string> names;
+  names.reserve(subcommands.size());
   for (const auto* subcommand : subcommands) {
     names.push_back(subcommand->get_name());
   }

@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include <actswap/pipeline/run_directory.h>
+#include <actswap/ranks/environment.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -76,9 +77,14 @@ void ConfineFlags::add(CLI::App& subcommand) {
       ->check(at_least(1));
 }
 
+bool is_on(const ConfineFlags& flags) {
+  return parse_confine_mode(flags.mode) != ConfineMode::off;
+}
+
 void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
   auto run = flags.run;
   run.mode = parse_confine_mode(flags.mode);
+  run.network = environment_names_ranks();
   for (const auto* option : subcommand.get_options()) {
     for (const auto& value : option->results()) {
       if (value.empty()) {
@@ -103,6 +109,12 @@ void confine(const CLI::App& subcommand, const ConfineFlags& flags) {
         run.inputs.insert(run.inputs.end(), inputs.begin(), inputs.end());
       }
     }
+  }
+  if (is_restarted() || !job_of_environment().empty()) {  // an earlier start may have begun the run
+    run.inputs.insert(run.inputs.end(), run.outputs.folders.begin(), run.outputs.folders.end());
+  }
+  if (rank_of_environment() > 0) {  // it writes nothing
+    run.outputs = {};
   }
   if (const auto* folder = subcommand.get_option_no_throw("--run-dir");
       folder != nullptr && folder->count() > 0 && !run.outputs.files.empty()) {

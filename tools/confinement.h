@@ -15,6 +15,9 @@ struct ConfineFlags {
   void add(CLI::App& subcommand);
 };
 
+/// Whether the process is confined, as far as this kernel can.
+bool is_on(const ConfineFlags& flags);
+
 /// Before a subcommand reads a model. Its options of the types FILE, FOLDER and DATA name what it
 /// reads and writes.
 void confine(const CLI::App& subcommand, const ConfineFlags& flags);

@@ -4,13 +4,15 @@
 #include "log/log.h"
 #include "planning.h"
 #include "progress.h"
+#include "resume.h"
 #include "subcommand.h"
 
 #include <actswap/base/memory.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/convert.h>
 #include <actswap/pipeline/convert_options.h>
-#include <actswap/ranks/ranks.h>
+#include <actswap/ranks/environment.h>
+#include <actswap/ranks/together.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -69,16 +71,25 @@ std::vector<std::string> files_of(const Options& options) {
   return files;
 }
 
+// Of processes that torchrun started anew, whichever of them: the others have died with it.
+bool goes_on_by_itself(const ConvertRequest& request) {
+  const auto run = request.run_directory.value_or(request.output + ".run");
+  return Together(request.ranks)
+      .any(is_restarted() || is_unfinished_of_job(run, request.invocation.job));
+}
+
 // What the record holds, so that --resume needs nothing else.
 void note_invocation(const CommonOptions& common, Options& options) {
   auto& request = options.request;
   request.data_files = files_of(options);
   request.invocation = {.arguments = common.arguments,
-                        .directory = std::filesystem::current_path().string()};
-  request.resumes = !options.resume.empty();
-  if (request.resumes) {
+                        .directory = std::filesystem::current_path().string(),
+                        .job = job_of_environment()};
+  request.ranks = common.ranks;
+  if (!options.resume.empty()) {
     request.run_directory = options.resume;
   }
+  request.resumes = !options.resume.empty() || goes_on_by_itself(request);
 }
 
 ConvertCallbacks shown_on(ProgressDisplay& display) {
@@ -110,7 +121,6 @@ ConvertCallbacks shown_on(ProgressDisplay& display) {
 }
 
 int run(const CommonOptions& common, const CLI::App& subcommand, Options& options) {
-  expect_one_process("convert");
   const auto model = load_model(options.model, options.thaws);
   const auto the_plan =
       options.request.keeps_activations ? keep_activations(model) : make_plan(model, options.plan);
@@ -134,8 +144,11 @@ int run(const CommonOptions& common, const CLI::App& subcommand, Options& option
   options.request.configuration = as_config_file(subcommand);
   note_invocation(common, options);
   catch_signals(!options.train.empty());
-  ProgressDisplay display(common.quiet);
+  ProgressDisplay display(common.quiet || !common.prints());
   const auto run = convert(model, the_plan, options.request, shown_on(display));
+  if (!common.prints()) {
+    return 0;
+  }
   report_export(run.verification);
   std::printf("%s", common.json ? (to_json(run) + "\n").c_str() : summary_table(run).c_str());
   return 0;
@@ -382,7 +395,7 @@ void register_convert(CLI::App& app, CommonOptions& common, Action& action) {
   auto* subcommand = add_subcommand(
       app, common, action, "convert", "Retarget a model: swap, fine-tune, verify, export",
       [&app, &common, options] { return run(common, *app.get_subcommand("convert"), *options); },
-      {data_flags_need({"--train", "--val", "--calibrate"})});
+      {data_flags_need({"--train", "--val", "--calibrate"})}, Processes::several);
   add_data_and_files(*subcommand, *options);
   begin_group(*subcommand, "Activations",
               "actswap convert net.pt -o mixed.pt --to hard_mish --source mish,silu --keep "

@@ -24,7 +24,10 @@ int run(const CommonOptions& common, const Options& options) {
   auto model = load(options.model);
   const auto data = read_data("--data", options.data, model, options.data_options);
   warn_of_normalisation("--data", model, *data);
-  const auto result = evaluate(model.module, *data, options.batch_size);
+  const auto result = evaluate(model.module, *data, options.batch_size, {}, Together(common.ranks));
+  if (!common.prints()) {
+    return 0;
+  }
   if (common.json) {
     const nlohmann::ordered_json json = {
         {"schema", 1},
@@ -47,8 +50,9 @@ int run(const CommonOptions& common, const Options& options) {
 
 void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand = add_subcommand(app, common, action, "eval", "Measure a model on labelled data",
-                                    [&common, options] { return run(common, *options); });
+  auto* subcommand = add_subcommand(
+      app, common, action, "eval", "Measure a model on labelled data",
+      [&common, options] { return run(common, *options); }, {}, Processes::several);
   subcommand->add_option("model", options->model, "TorchScript file")
       ->type_name("FILE")
       ->required();

@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/error.h>
+#include <actswap/ranks/environment.h>
 #include <actswap/report/run_status.h>
 
 #include <nlohmann/json.hpp>
@@ -26,10 +27,11 @@ using Words = std::vector<std::string>;
 
 constexpr std::string_view kResume = "--resume";
 // What may differ: it changes no number of the result.
-constexpr std::string_view kFree[] = {"--json",       "--verbose",       "--quiet",
-                                      "--config",     "--run-dir",       "--checkpoint-every",
-                                      "--resume",     "--log-file",      "--confine",
-                                      "--max-memory", "--max-file-size", "--max-processor-time"};
+constexpr std::string_view kFree[] = {"--json",        "--verbose",       "--quiet",
+                                      "--config",      "--run-dir",       "--checkpoint-every",
+                                      "--resume",      "--log-file",      "--confine",
+                                      "--max-memory",  "--max-file-size", "--max-processor-time",
+                                      "--rank-timeout"};
 
 bool is_free(const CLI::Option& option) {
   return std::ranges::find(kFree, option.get_name()) != std::end(kFree);
@@ -76,6 +78,7 @@ Record read_record(const std::string& run) {
     record.state.host = json.at("process").at("host");
     record.invocation.arguments = json.at("invocation").at("arguments");
     record.invocation.directory = json.at("invocation").at("directory");
+    record.invocation.job = json.at("invocation").value("job", "");
     return record;
   } catch (const nlohmann::json::exception&) {
     throw FileError("'" + path + "' is not the record of a run that can be resumed");
@@ -198,7 +201,9 @@ Words with_resumed_run(const Words& arguments) {
   }
   const auto run = fs::absolute(*given.run).lexically_normal().string();
   const auto record = read_record(run);
-  expect_resumable(record, *given.run);
+  if (rank_of_environment() == 0) {  // it may be at work by now
+    expect_resumable(record, *given.run);
+  }
   const auto& recorded = record.invocation.arguments;
   expect_same(given.others, recorded, *given.run);
   std::error_code error;
@@ -213,6 +218,15 @@ Words with_resumed_run(const Words& arguments) {
   }
   words.push_back(std::string(kResume) + "=" + run);
   return words;
+}
+
+bool is_unfinished_of_job(const std::string& run, const std::string& job) {
+  std::error_code ignored;
+  if (job.empty() || !fs::exists(run + "/run.json", ignored)) {
+    return false;
+  }
+  const auto record = read_record(run);
+  return record.invocation.job == job && record.status != to_string(RunStatus::done);
 }
 
 }  // namespace actswap::tool

@@ -14,4 +14,7 @@ namespace actswap::tool {
 ///   process, or has another value of an option that is given
 std::vector<std::string> with_resumed_run(const std::vector<std::string>& arguments);
 
+/// Whether the folder has the record of a run that this job of torchrun has begun and not ended.
+bool is_unfinished_of_job(const std::string& run, const std::string& job);
+
 }  // namespace actswap::tool

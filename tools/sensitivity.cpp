@@ -39,9 +39,10 @@ int run(const CommonOptions& common, Options& options) {
   request.timing_inputs = make_inputs(options.inputs, model.module);
   auto measuring = request.resolved();
   measuring.judging.batch_size = options.batch_size;
+  measuring.judging.together = measuring.calibration.together = Together(common.ranks);
 
   catch_signals();
-  ProgressDisplay display(common.quiet);
+  ProgressDisplay display(common.quiet || !common.prints());
   measuring.judging.should_stop = [] { return stop_signal() != 0; };
   measuring.judging.on_run = [&](std::int64_t run, std::int64_t runs) {
     display.count("sensitivity", run, runs);
@@ -50,6 +51,9 @@ int run(const CommonOptions& common, Options& options) {
                   std::to_string(request.validation_data->size()) + " examples");
   const auto result = measure_sensitivity(model, the_plan, *request.validation_data, measuring);
   display.end();
+  if (!common.prints()) {
+    return 0;
+  }
   std::printf("%s", common.json ? (sensitivity_json(model, result) + "\n").c_str()
                                 : sensitivity_table(model, result).c_str());
   return 0;
@@ -59,12 +63,13 @@ int run(const CommonOptions& common, Options& options) {
 
 void register_sensitivity(CLI::App& app, CommonOptions& common, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* subcommand =
-      add_subcommand(app, common, action, "sensitivity",
-                     "Say what the swap of each site alone costs in accuracy and saves in time",
-                     [&common, options] { return run(common, *options); },
-                     {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-memory", "--seed"},
-                       {"--calibrate"}}});
+  auto* subcommand = add_subcommand(
+      app, common, action, "sensitivity",
+      "Say what the swap of each site alone costs in accuracy and saves in time",
+      [&common, options] { return run(common, *options); },
+      {{{"--calibrate-inputs", "--calibrate-batch", "--calibrate-memory", "--seed"},
+        {"--calibrate"}}},
+      Processes::several);
   subcommand->add_option("model", options->model, "TorchScript file")
       ->type_name("FILE")
       ->required();

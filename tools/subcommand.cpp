@@ -4,6 +4,9 @@
 #include <actswap/graph/operator_library.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
 
 namespace actswap::tool {
 
@@ -24,11 +27,20 @@ std::vector<std::string> split_names(const std::string& text) {
   return names;
 }
 
+// With the others, before a model is read. From then on nothing connects any more.
+void connect(CommonOptions& common) {
+  common.ranks = ranks_of_environment(std::chrono::milliseconds(
+      static_cast<std::int64_t>(std::ceil(1000.0 * common.rank_timeout))));
+  if (common.ranks && is_on(common.confinement)) {
+    forbid_new_connections();
+  }
+}
+
 }  // namespace
 
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
                          const std::string& name, const std::string& description, Action run,
-                         const std::vector<Dependence>& dependences) {
+                         const std::vector<Dependence>& dependences, Processes processes) {
   CLI::App* subcommand = app.add_subcommand(name, description);
   subcommand->option_defaults()->always_capture_default();
   begin_group(*subcommand, kGeneral);
@@ -51,14 +63,29 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
       ->add_option("--log-file", common.log_file,
                    "Write the log into this file too: every line, with its time")
       ->type_name("FILE");
-  subcommand->callback([&action, &common, run = std::move(run), subcommand, dependences] {
-    check_dependences(*subcommand, dependences);
-    action = [&common, run, subcommand] {
-      std::ranges::for_each(common.libraries, load_operator_library);
-      confine(*subcommand, common.confinement);
-      return run();
-    };
-  });
+  if (processes == Processes::several) {
+    subcommand
+        ->add_option("--rank-timeout", common.rank_timeout,
+                     "Of processes that torchrun starts: give up after waiting so many seconds for "
+                     "another one")
+        ->type_name("SECONDS")
+        ->check(above(0));
+  }
+  subcommand->callback(
+      [&action, &common, run = std::move(run), subcommand, dependences, processes] {
+        check_dependences(*subcommand, dependences);
+        action = [&common, run, subcommand, processes] {
+          if (processes == Processes::one) {
+            expect_one_process(subcommand->get_name());
+          }
+          std::ranges::for_each(common.libraries, load_operator_library);
+          confine(*subcommand, common.confinement);
+          if (processes == Processes::several) {
+            connect(common);
+          }
+          return run();
+        };
+      });
   common.confinement.add(*subcommand);
   begin_group(*subcommand, "Options");
   return subcommand;

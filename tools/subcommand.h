@@ -9,10 +9,13 @@
 #include <actswap/data/load.h>
 #include <actswap/graph/plan.h>
 #include <actswap/pipeline/request.h>
+#include <actswap/ranks/environment.h>
+#include <actswap/ranks/together.h>
 
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,13 +35,27 @@ struct CommonOptions {
   std::string log_file = {};
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
   ConfineFlags confinement = {};            ///< likewise
+  double rank_timeout = 600.0;              ///< seconds, of subcommands that ranks share out
+  /// The processes that torchrun started, of such a subcommand; null: there is one.
+  std::shared_ptr<Ranks> ranks = {};
+
+  /// Whether this process prints what the subcommand finds.
+  bool prints() const { return Together(ranks).is_first(); }
+};
+
+/// Whether processes that torchrun started share a subcommand's work out.
+enum class Processes {
+  one,  ///< several are refused: all would write the same
+  several,
 };
 
 /// Adds a subcommand that loads models; `action` becomes its run where it was chosen.
 /// @param dependences of its options, checked once the command line is read
+/// @param processes several: CommonOptions::ranks are then connected
 CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
                          const std::string& name, const std::string& description, Action run,
-                         const std::vector<Dependence>& dependences = {});
+                         const std::vector<Dependence>& dependences = {},
+                         Processes processes = Processes::one);
 
 /// --to, --source, --only, --keep, --site PATTERN=TARGET.
 struct PlanFlags {

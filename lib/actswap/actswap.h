@@ -39,7 +39,9 @@
 #include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/pipeline/training_defaults.h>
 #include <actswap/pipeline/write_blended.h>
+#include <actswap/ranks/environment.h>
 #include <actswap/ranks/ranks.h>
+#include <actswap/ranks/together.h>
 #include <actswap/report/partial_swap.h>
 #include <actswap/report/plan_table.h>
 #include <actswap/report/run.h>

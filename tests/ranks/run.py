@@ -98,7 +98,7 @@ class Checks:
 
     # All ranks would write the same file.
     def the_command_refuses(self, command: Path, models: Path) -> None:
-        found = subprocess.run([command, "convert", models / "scripted_module.pt", "-o", self.folder / "relu.pt", "--to", "relu", "--epochs", "0"],
+        found = subprocess.run([command, "blend", models / "scripted_module.pt", "-o", self.folder / "relu.pt", "--to", "relu"],
                                capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "WORLD_SIZE": "2", "RANK": "1"})  # fmt: skip
         self.expect(found.returncode == 2 and "Expected one process" in found.stderr, f"the command: exit code {found.returncode}: {found.stderr}")
         self.expect(not (self.folder / "relu.pt").exists(), "the command: wrote a file although it refused")
@@ -107,7 +107,7 @@ class Checks:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--worker", type=Path, required=True)
-    parser.add_argument("--command", type=Path, help="actswap, which is to refuse several processes")
+    parser.add_argument("--command", type=Path, help="actswap, whose blend is to refuse several processes")
     parser.add_argument("--models", type=Path, help="the folder of the test models, for --command")
     options = parser.parse_args()
     try:

@@ -259,12 +259,12 @@ TEST_F(Usage, OptionsWithoutEffectAreRefused) {
 // All that the help lists but what acts on a plain swap: an option that is added is tried as well.
 TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
   const std::set<std::string> effective = {
-      "--help",     "--config",  "--json",       "--load-library",  "--verbose",
-      "--quiet",    "--output",  "--train",      "--val",           "--input",
-      "--run-dir",  "--dry-run", "--calibrate",  "--thaw",          "--to",
-      "--source",   "--only",    "--keep",       "--site",          "--self-test",
-      "--force",    "--confine", "--max-memory", "--max-file-size", "--max-processor-time",
-      "--log-file", "--resume"};
+      "--help",     "--config",  "--json",        "--load-library",  "--verbose",
+      "--quiet",    "--output",  "--train",       "--val",           "--input",
+      "--run-dir",  "--dry-run", "--calibrate",   "--thaw",          "--to",
+      "--source",   "--only",    "--keep",        "--site",          "--self-test",
+      "--force",    "--confine", "--max-memory",  "--max-file-size", "--max-processor-time",
+      "--log-file", "--resume",  "--rank-timeout"};
   const std::map<std::string, std::string> words = {{"--recipe", "ramp"},
                                                     {"--loss", "mse"},
                                                     {"--augment", "flip"},

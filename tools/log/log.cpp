@@ -70,10 +70,10 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-void set_up_log(LogLevel level, const std::string& file) {
+void set_up_log(LogLevel level, const std::string& file, const std::string& prefix) {
   auto screen = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
       wants_colors() ? spdlog::color_mode::automatic : spdlog::color_mode::never);
-  screen->set_pattern("%^%l%$: %v");
+  screen->set_pattern(prefix + "%^%l%$: %v");
   screen->set_level(level_of(level));
   std::vector<spdlog::sink_ptr> sinks = {screen};
   if (!file.empty()) {

@@ -9,9 +9,11 @@ namespace actswap::tool {
 enum class LogLevel { error, info, debug };
 
 /// Before the first line. Colours are for terminals, and only where NO_COLOR is not set.
+/// @param level of what stderr gets
+/// @param prefix of each line on stderr
 /// @param file gets every line, whatever the level, with its time; empty: there is none
 /// @throws FileError where the file cannot be written
-void set_up_log(LogLevel level, const std::string& file = "");
+void set_up_log(LogLevel level, const std::string& file = "", const std::string& prefix = "");
 
 void log_debug(const std::string& text);
 void log_info(const std::string& text);

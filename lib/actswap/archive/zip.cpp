@@ -274,6 +274,7 @@ void ZipArchive::add_record(ZipRecord record, std::uint64_t header) {
 // A few bytes that serve as many records would be a small file with much in it.
 void ZipArchive::check_order() const {
   std::vector<const ZipRecord*> order;
+  order.reserve(records_.size());
   for (const auto& [name, record] : records_) {
     order.push_back(&record);
   }

@@ -124,6 +124,16 @@ std::vector<std::string> missing_confinement(const ConfinementSupport& support) 
   return missing;
 }
 
+void forbid_new_connections() {
+  try {
+    if (can_forbid_system_calls()) {
+      forbid_sockets();
+    }
+  } catch (const std::system_error& error) {
+    throw FileError(std::string("Cannot close the network: ") + error.what());
+  }
+}
+
 void confine_process(const Confinement& keep) {
   if (const auto threads = threads_of_this_process(); threads > 1) {
     throw UsageError("A process can be confined while it has one thread, but this one has " +

@@ -54,4 +54,10 @@ ACTSWAP_API std::vector<std::string> missing_confinement(const ConfinementSuppor
 /// @throws FileError where the kernel refuses what it offers
 ACTSWAP_API void confine_process(const Confinement& keep);
 
+/// Takes away from all threads of this process what Confinement::network left: opening sockets,
+/// connecting and accepting. Connections that are open stay. Where the kernel has no seccomp,
+/// nothing is done.
+/// @throws FileError where the kernel refuses what it offers
+ACTSWAP_API void forbid_new_connections();
+
 }  // namespace actswap

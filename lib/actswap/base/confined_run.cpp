@@ -33,7 +33,14 @@ constexpr std::string_view kKeptVariables[] = {"ACTSWAP_", "OMP_",
                                                "MALLOC_",  "GLIBC_TUNABLES",
                                                "ASAN_",    "UBSAN_",
                                                "TSAN_",    "LLVM_PROFILE_FILE",
-                                               "RANK",     "WORLD_SIZE"};
+                                               "RANK",     "WORLD_SIZE",
+                                               "MASTER_",  "TORCHELASTIC_",
+                                               "GLOO_"};
+// By which the C library finds hosts by their names, and Gloo what its network device is plugged
+// into.
+constexpr const char* kReadToConnect[] = {
+    "/etc/hosts",    "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
+    "/etc/hostname", "/sys/class/net",   "/sys/bus/pci",       "/sys/devices"};
 
 // Secrets are often in variables. Their text is overwritten: it stays in memory, where a model may
 // look.
@@ -42,7 +49,7 @@ void forget_environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto is_kept = [&](std::string_view kept) { return text.starts_with(kept); };
-    if (std::none_of(std::begin(kKeptVariables), std::end(kKeptVariables), is_kept)) {
+    if (std::ranges::none_of(kKeptVariables, is_kept)) {
       names.emplace_back(text.substr(0, text.find('=')));
     }
   }
@@ -162,6 +169,10 @@ std::vector<std::string> confine_run(const ConfinedRun& run) {
   keep.memory_bytes = run.memory_bytes.value_or(memory_of_the_machine());
   keep.file_bytes = run.file_bytes;
   keep.processor_seconds = run.processor_seconds;
+  keep.network = run.network;
+  if (run.network) {
+    keep.readable.insert(keep.readable.end(), std::begin(kReadToConnect), std::end(kReadToConnect));
+  }
   forget_environment();
   confine_process(keep);
   return missing;

@@ -33,6 +33,9 @@ struct ConfinedRun {
   std::optional<std::uint64_t> memory_bytes = std::nullopt;  ///< by default what the machine has
   std::optional<std::uint64_t> file_bytes = std::nullopt;
   std::optional<std::uint64_t> processor_seconds = std::nullopt;
+  /// It may open connections to the processes that it works with, and find them by name, until
+  /// forbid_new_connections().
+  bool network = false;
 };
 
 /// Confines this process to what `run` names, before it reads a model. Its supervisor then writes

@@ -47,9 +47,11 @@ constexpr const char* kForbidden[] = {
     "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname",
     "syslog", "iopl", "ioperm", "vhangup", "nfsservctl", "setuid", "setgid", "setreuid", "setregid",
     "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset"};
-constexpr const char* kNetwork[] = {
-    "socket", "socketpair", "connect",  "bind",     "listen",   "accept",      "accept4",
-    "sendto", "recvfrom",   "sendmmsg", "recvmmsg", "shutdown", "getpeername", "setsockopt"};
+constexpr const char* kSockets[] = {"socket", "socketpair", "connect", "bind",
+                                    "listen", "accept",     "accept4"};
+// Of sockets that are open.
+constexpr const char* kNetwork[] = {"sendto",   "recvfrom",    "sendmmsg",  "recvmmsg",
+                                    "shutdown", "getpeername", "setsockopt"};
 
 // Throws std::system_error for libseccomp's negative error codes.
 void check(int result) {
@@ -82,6 +84,9 @@ class Filter {
     }
   }
 
+  /// Binds threads that run already as well.
+  void bind_all_threads() { check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1)); }
+
   void load() { check(seccomp_load(context_.get())); }
 
  private:
@@ -100,6 +105,9 @@ void forbid_system_calls(bool network) {
     filter.forbid(name);
   }
   if (!network) {
+    for (const char* name : kSockets) {
+      filter.forbid(name);
+    }
     for (const char* name : kNetwork) {
       filter.forbid(name);
     }
@@ -121,6 +129,15 @@ void forbid_system_calls(bool network) {
   filter.load();
 }
 
+void forbid_sockets() {
+  Filter filter;
+  for (const char* name : kSockets) {
+    filter.forbid(name);
+  }
+  filter.bind_all_threads();
+  filter.load();
+}
+
 }  // namespace actswap
 
 #else
@@ -132,6 +149,8 @@ bool can_forbid_system_calls() {
 }
 
 void forbid_system_calls(bool /*network*/) {}
+
+void forbid_sockets() {}
 
 }  // namespace actswap
 

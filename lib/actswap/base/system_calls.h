@@ -12,4 +12,8 @@ bool can_forbid_system_calls();
 /// @throws std::system_error where the kernel refuses the filter
 void forbid_system_calls(bool network);
 
+/// From now on no thread of this process opens a socket, connects one or accepts a connection.
+/// @throws std::system_error where the kernel refuses the filter
+void forbid_sockets();
+
 }  // namespace actswap

@@ -10,12 +10,14 @@
 
 namespace actswap {
 
-void BatchStatistics::add(const torch::Tensor& input) {
+void BatchStatistics::add(const torch::Tensor& input, const Together& together) {
   const auto values = channel_rows(input, 1);
-  const auto count = static_cast<double>(values.size(1));
+  auto count = static_cast<double>(values.size(1));
   const auto [variance, mean] = torch::var_mean(values, at::OptionalIntArrayRef{1}, 0);
   const auto sums = mean.to(torch::kDouble) * count;
   const auto squares = (variance.to(torch::kDouble) + mean.to(torch::kDouble).square()) * count;
+  together.add_up({sums, squares});
+  count = together.sum(count);
   sums_ = count_ > 0.0 ? sums_ + sums : sums;
   squares_ = count_ > 0.0 ? squares_ + squares : squares;
   count_ += count;
@@ -43,7 +45,8 @@ void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics) {
 }
 
 void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
-                 const Replay::Batches& batches, const std::function<void()>& before_each_batch) {
+                 const Replay::Batches& batches, const std::function<void()>& before_each_batch,
+                 const Together& together) {
   if (norms.empty()) {
     return;
   }
@@ -58,10 +61,10 @@ void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
   for (std::size_t batch = 0; batch < batches.size(); ++batch) {
     before_each_batch();
     const auto inputs = from_the_beginning.run(Which::fitted, batch, moments, 0);
-    examples += batches[batch].front().size(0);
+    examples += together.sum(batches[batch].front().size(0));
     bool is_enough = examples >= kChannelExamples;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      statistics[i].add(inputs[i]);
+      statistics[i].add(inputs[i], together);
       is_enough = is_enough && statistics[i].count() >= kChannelSamples;
     }
     if (is_enough) {

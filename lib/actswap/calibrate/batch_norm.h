@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/replay.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -14,7 +15,8 @@ namespace actswap {
 /// Mean and variance of what a batch norm is given, over all that was added.
 class BatchStatistics {
  public:
-  void add(const torch::Tensor& input);    ///< N x C x ...
+  /// @param input N x C x ..., of which each rank has its share
+  void add(const torch::Tensor& input, const Together& together = {});
   double count() const { return count_; }  ///< of values, in each channel
   torch::Tensor mean() const;              ///< per channel, in double, as the next
   torch::Tensor variance() const;  ///< with Bessel's correction, as running statistics have it
@@ -36,9 +38,11 @@ void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics);
 
 /// For each of the norms, by what it is given in the model as it is now: on so many inputs as there
 /// are, or fewer where those tell enough.
+/// @param batches of which each rank has its share
 /// @param before_each_batch may throw
 void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
-                 const Replay::Batches& batches, const std::function<void()>& before_each_batch);
+                 const Replay::Batches& batches, const std::function<void()>& before_each_batch,
+                 const Together& together);
 
 /// Its output becomes factor * output + offset, per channel.
 void scale_output(const BatchNorm& norm, const torch::Tensor& factor, const torch::Tensor& offset);

@@ -11,12 +11,16 @@
 namespace actswap {
 
 BothModels::BothModels(Program& program, const Batches& batches, std::int64_t memory,
-                       std::function<bool()> should_stop)
+                       std::function<bool()> should_stop, Together together)
     : program_(program),
       batches_(batches),
+      together_(std::move(together)),
       replay_(program, batches),
       memory_(memory),
       should_stop_(std::move(should_stop)) {
+  for (const auto& batch : batches) {
+    sizes_.push_back(together_.sum(batch.front().size(0)));
+  }
   give_back_freed_memory();  // what was freed before would count as in use
   resident_before_ = resident_memory();
 }
@@ -46,7 +50,11 @@ void BothModels::plan(const std::vector<Settled>& steps, std::int64_t memory) {
     positions.insert({fitted, original});
   }
   const std::vector<std::size_t> in_order(positions.begin(), positions.end());
-  const auto bytes = replay_.bytes_at(0, in_order);
+  auto bytes = replay_.bytes_at(0, in_order);
+  if (!bytes.empty()) {  // ranks have to look at the same batches
+    together_.take_from_first(
+        {torch::from_blob(bytes.data(), {static_cast<std::int64_t>(bytes.size())}, torch::kLong)});
+  }
   std::unordered_map<std::size_t, std::int64_t> bytes_at;
   for (std::size_t i = 0; i < in_order.size(); ++i) {
     bytes_at[in_order[i]] = bytes[i];
@@ -66,14 +74,6 @@ void BothModels::end_steps() {
 
 std::size_t BothModels::batches() const {
   return steps_.at(step_).batches;
-}
-
-std::int64_t BothModels::examples() const {
-  std::int64_t sum = 0;
-  for (std::size_t i = 0; i < batches(); ++i) {
-    sum += size(i);
-  }
-  return sum;
 }
 
 std::vector<torch::Tensor> BothModels::now(std::size_t batch, const std::vector<Moment>& moments) {

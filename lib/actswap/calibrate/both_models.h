@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/program.h>
 #include <actswap/calibrate/replay.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -24,12 +25,13 @@ class BothModels {
     std::size_t original = 0;
   };
 
-  /// @param batches at least one, each N x ...
+  /// @param batches at least one, each N x ..., of which each rank has its share
   /// @param memory bytes; where this process has taken more than three eighths of it since now,
   ///   it gives freed memory back before each run
   /// @param should_stop asked before each run; may be empty
+  /// @param together that have shares of the batches
   BothModels(Program& program, const Batches& batches, std::int64_t memory,
-             std::function<bool()> should_stop);
+             std::function<bool()> should_stop, Together together = {});
 
   /// What the steps settle, in their order. A step looks at as many batches, from the first on, as
   /// can be kept in the middle of both models there and at all later steps; at one at least. So a
@@ -42,9 +44,13 @@ class BothModels {
   void end_steps();
 
   const Batches& inputs() const { return batches_; }
-  std::size_t batches() const;    ///< of this step
-  std::int64_t examples() const;  ///< of these batches
-  std::int64_t size(std::size_t batch) const { return batches_[batch].front().size(0); }
+  const Together& together() const { return together_; }
+  std::size_t batches() const;  ///< of this step
+  /// Examples of a batch that all ranks have, and that this process has.
+  std::int64_t size(std::size_t batch) const { return sizes_[batch]; }
+  std::int64_t own_size(std::size_t batch) const { return batches_[batch].front().size(0); }
+  /// The number of the first of these.
+  std::int64_t first(std::size_t batch) const { return together_.share().begin(size(batch)); }
 
   /// Of the model that is being fitted. @throws Interrupted
   std::vector<torch::Tensor> now(std::size_t batch, const std::vector<Moment>& moments);
@@ -75,6 +81,8 @@ class BothModels {
 
   Program& program_;
   const Batches& batches_;
+  Together together_;
+  std::vector<std::int64_t> sizes_;
   Replay replay_;
   std::int64_t memory_;
   std::function<bool()> should_stop_;

@@ -26,6 +26,7 @@
 
 #include <actswap/base/export.h>
 #include <actswap/checkpoint/state.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/script.h>
 
@@ -65,6 +66,10 @@ struct CalibrationOptions {
   /// those held out: more than `inputs` of the data are looked at then. Of a calibration on a
   /// Dataset.
   bool draws_each_pass = false;
+  /// The processes that calibrate together: all call calibrate() with the same module, inputs and
+  /// options. Each looks at its share of every batch, and sums over the inputs are added up, so
+  /// that all are left with the same module. By default this one alone.
+  Together together = {};
 
   /// @throws UsageError for a value outside its range.
   void validate() const;
@@ -125,7 +130,8 @@ struct Calibration {
 ACTSWAP_API std::string summary(const Calibration& calibration);
 
 struct CalibrationCallbacks {
-  std::function<bool()> should_stop = {};  ///< asked before each batch
+  /// Asked before each batch. Ranks agree on it before each blend, layer and step of the joint fit.
+  std::function<bool()> should_stop = {};
   /// Before each blend (of a refit each layer), and after the last: how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
   /// When all layers are solved for, one after another: the module may be run and measured.

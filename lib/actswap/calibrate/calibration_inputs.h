@@ -14,6 +14,7 @@ namespace actswap {
 class Dataset;
 struct CalibrationOptions;
 
+/// Of each rank, where there are several, its share of every batch.
 struct CalibrationInputs {
   Batches batches;                    ///< small enough to run within the memory granted
   std::optional<InputStream> stream;  ///< of others in each pass of the joint fit, where asked for
@@ -23,7 +24,8 @@ struct CalibrationInputs {
 CalibrationInputs calibration_inputs(const torch::jit::Module& module, const Dataset& data,
                                      const CalibrationOptions& options, std::uint64_t seed);
 
-/// Batches, cut to fit into the memory granted.
+/// Batches, cut to fit into the memory granted, and of these the share of this process.
+/// @throws UsageError where a batch has fewer examples than there are ranks
 Batches cut_to_memory(const torch::jit::Module& module, const Batches& batches,
                       const CalibrationOptions& options);
 

@@ -64,21 +64,23 @@ class Calibrator {
       : blended_(blended),
         original_(original),
         options_(options),
-        memory_(share_out(options.memory, bytes_of(batches))),
+        memory_(share_out(options.memory, options.together.of_first(bytes_of(batches)))),
         callbacks_(callbacks),
         program_(original == nullptr ? Program(blended, batches)
                                      : Program(blended, original->module, batches)),
         stream_(program_.is_for_these_inputs() ? nullptr : stream),
         neighbours_(
             find_neighbours(program_, original == nullptr ? KeptEntries() : original->kept)),
-        models_(program_, batches, options.memory, callbacks.should_stop),
+        models_(
+            program_, batches, options.memory, [this] { return should_stop(); }, options.together),
         site_fit_(models_, blended, result_.sites),
         layer_fits_(models_, site_fit_, neighbours_.sites,
                     std::min(options.max_features, Regression::widest(memory_.regression)),
                     result_) {
-    for (const auto& batch : batches) {
-      result_.inputs += batch.front().size(0);
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      result_.inputs += models_.size(i);
     }
+    expect_same_on_all_ranks();
     if (original_ != nullptr) {  // blends have their shifts
       for (auto& layer : neighbours_.layers) {
         layer.site = -1;
@@ -92,8 +94,9 @@ class Calibrator {
     const auto fitted = fitted_tensors();
     const KeptState kept(blended_, fitted);  // a model may count its calls
     auto safeguard = original_ == nullptr
-                         ? Safeguard(blended_, models_.inputs().back(), fitted)
-                         : Safeguard(blended_, original_->module, models_.inputs().back(), fitted);
+                         ? Safeguard(blended_, models_.inputs().back(), fitted, options_.together)
+                         : Safeguard(blended_, original_->module, models_.inputs().back(), fitted,
+                                     options_.together);
     if (original_ == nullptr) {
       move_inner_blends();
     }
@@ -108,18 +111,48 @@ class Calibrator {
     }
     fit_together();
     give_back_freed_memory();
-    re_estimate(neighbours_.norms, program_, models_.inputs(),
-                [this] { models_.check_interruption(); });
+    re_estimate(
+        neighbours_.norms, program_, models_.inputs(), [this] { models_.check_interruption(); },
+        options_.together);
     for (const auto& norm : neighbours_.norms) {
       result_.batch_norms.push_back(norm.name);
     }
     if (safeguard.undo_harm()) {
       forget_all();
     }
+    options_.together.take_from_first(fitted);
     return std::move(result_);
   }
 
  private:
+  // Alone whenever it is asked; ranks where they agreed on it.
+  bool should_stop() const {
+    return options_.together.is_alone() ? callbacks_.should_stop && callbacks_.should_stop()
+                                        : stops_;
+  }
+
+  void agree_on_stop() {
+    if (!options_.together.is_alone()) {
+      stops_ = options_.together.any(callbacks_.should_stop && callbacks_.should_stop());
+      models_.check_interruption();
+    }
+  }
+
+  void expect_same_on_all_ranks() const {
+    std::string facts;
+    for (std::size_t i = 0; i < models_.inputs().size(); ++i) {
+      facts +=
+          "examples of batch " + std::to_string(i) + ": " + std::to_string(models_.size(i)) + "\n";
+    }
+    for (const auto& site : neighbours_.sites) {
+      facts += "site: " + site.path + " after " + site.producer + "\n";
+    }
+    for (const auto& layer : neighbours_.layers) {
+      facts += "layer: " + layer.name + "\n";
+    }
+    options_.together.expect_same(facts);
+  }
+
   // All that neighbours allow to be changed.
   std::vector<torch::Tensor> fitted_tensors() const {
     std::vector<torch::Tensor> tensors;
@@ -164,42 +197,47 @@ class Calibrator {
   }
 
   void fit_together() {
-    const auto limits = this->limits();
+    auto limits = this->limits();
+    limits.seconds = options_.together.of_first(limits.seconds);
     if (options_.passes == 0 || (!options_.passes && !(limits.seconds > 0.0))) {
       return;
     }
     FittedTensors tensors(neighbours_);
     const auto taken = bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of(tensors.tensors());
     JointError error(program_, neighbours_, models_.inputs(), stream_, tensors.tensors(),
-                     std::max<std::int64_t>(0, options_.memory - taken));
+                     std::max<std::int64_t>(0, options_.memory - taken), options_.together);
     if (tensors.empty() || !error.is_possible()) {
       return;
     }
-    const JointFitCallbacks callbacks = {
-        .before_each_batch = [this] { models_.begin_run_within(options_.memory / 4 * 3); },
-        .on_plan =
-            [this](std::int64_t passes, double seconds) {
-              if (callbacks_.on_joint_fit) {
-                callbacks_.on_joint_fit(passes, seconds);
-              }
-            },
-        .on_pass =
-            [this](std::int64_t done, std::int64_t passes) {
-              if (callbacks_.on_pass) {
-                callbacks_.on_pass(static_cast<std::size_t>(done),
-                                   static_cast<std::size_t>(passes));
-              }
-            },
-        .saves_now = callbacks_.saves_now,
-        .save =
-            [this](const State& joint) {
-              if (callbacks_.save) {
-                State whole = state();
-                whole.set_part("joint", joint);
-                callbacks_.save(whole);
-              }
-            },
-        .resume = joint_};
+    const JointFitCallbacks callbacks = {.before_each_batch =
+                                             [this] {
+                                               agree_on_stop();
+                                               models_.begin_run_within(options_.memory / 4 * 3);
+                                             },
+                                         .on_plan =
+                                             [this](std::int64_t passes, double seconds) {
+                                               if (callbacks_.on_joint_fit) {
+                                                 callbacks_.on_joint_fit(passes, seconds);
+                                               }
+                                             },
+                                         .on_pass =
+                                             [this](std::int64_t done, std::int64_t passes) {
+                                               if (callbacks_.on_pass) {
+                                                 callbacks_.on_pass(
+                                                     static_cast<std::size_t>(done),
+                                                     static_cast<std::size_t>(passes));
+                                               }
+                                             },
+                                         .saves_now = callbacks_.saves_now,
+                                         .save =
+                                             [this](const State& joint) {
+                                               if (callbacks_.save) {
+                                                 State whole = state();
+                                                 whole.set_part("joint", joint);
+                                                 callbacks_.save(whole);
+                                               }
+                                             },
+                                         .resume = joint_};
     auto& joint = result_.joint = JointFit(tensors, error).run(limits, callbacks);
     if (!joint.reason.empty()) {
       result_.left_out.push_back("all layers together: " + joint.reason);
@@ -249,8 +287,17 @@ class Calibrator {
 
   // A step that is interrupted has not been.
   void take(const Step& step) {
-    if (!callbacks_.save) {
+    take_or_undo(step);
+    options_.together.take_from_first(step.changed);
+  }
+
+  void take_or_undo(const Step& step) {
+    const auto take = [&] {
+      agree_on_stop();
       step.take();
+    };
+    if (!callbacks_.save) {
+      take();
       return;
     }
     auto tensors = step.changed;
@@ -258,7 +305,7 @@ class Calibrator {
     const auto before = copy_tensors(tensors);
     const State others = state_of_steps();
     try {
-      step.take();
+      take();
     } catch (const Interrupted&) {
       for (std::size_t i = 0; i < tensors.size(); ++i) {
         tensors[i].copy_(before[i]);
@@ -424,6 +471,7 @@ class Calibrator {
   std::vector<torch::Tensor> fitted_;
   State joint_;  // of a joint fit that is resumed
   std::size_t steps_done_ = 0;
+  bool stops_ = false;
 };
 
 }  // namespace

@@ -32,6 +32,11 @@ void ChannelFit::add(const torch::Tensor& now, const torch::Tensor& original) {
   uv_ += (u * v).sum(1, false, torch::kDouble);
 }
 
+void ChannelFit::add_up(const Together& together) {
+  count_ = together.sum(count_);
+  together.add_up({u_, v_, uu_, uv_});
+}
+
 ChannelFit::Line ChannelFit::solve() const {
   const auto mean_u = has_offset_ ? u_ / count_ : torch::zeros_like(u_);
   const auto mean_v = has_offset_ ? v_ / count_ : torch::zeros_like(v_);

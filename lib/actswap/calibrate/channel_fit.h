@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/calibrate/layers.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -17,6 +18,8 @@ class ChannelFit {
   ChannelFit(std::int64_t channels, std::int64_t channel_dim, bool has_offset);
 
   void add(const torch::Tensor& now, const torch::Tensor& original);
+  /// What all ranks have added counts.
+  void add_up(const Together& together);
 
   struct Line {
     torch::Tensor factor;  ///< a; 1 where the channel does not vary

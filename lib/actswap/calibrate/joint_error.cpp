@@ -10,6 +10,7 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace actswap {
 
@@ -36,13 +37,18 @@ std::size_t batches_held_out(std::size_t batches) {
 
 JointError::JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
                        const InputStream* stream, const std::vector<torch::Tensor>& tensors,
-                       std::int64_t memory)
-    : program_(program), stream_(stream), memory_(share_of(memory)), errors_(program, neighbours) {
+                       std::int64_t memory, Together together)
+    : program_(program),
+      stream_(stream),
+      memory_(share_of(memory)),
+      together_(std::move(together)),
+      errors_(program, neighbours) {
   for (const auto& batch : batches) {
     batches_.push_back(split(batch, 0));
   }
   if (is_possible()) {
-    most_examples_ = examples_within(tensors, std::max(kLeastMemory, share_of(memory)));
+    most_examples_ =
+        together_.of_first(examples_within(tensors, std::max(kLeastMemory, share_of(memory))));
     for (auto& batch : batches_) {
       batch = split(Inputs(batch.front().inputs), most_examples_);
     }
@@ -71,19 +77,23 @@ std::int64_t JointError::inputs_of(std::int64_t steps) const {
       sum += part.inputs.at(0).size(0);
     }
   }
-  return sum;
+  return together_.sum(sum);
 }
 
-// Even parts of no more examples than this; 0: one.
-std::vector<JointError::Part> JointError::split(const Inputs& inputs, std::int64_t most_examples) {
+// Even parts of no more examples than this; 0: one. As many on each rank.
+std::vector<JointError::Part> JointError::split(const Inputs& inputs,
+                                                std::int64_t most_examples) const {
   const auto examples = inputs.at(0).size(0);
-  const auto count = most_examples == 0 ? 1 : (examples + most_examples - 1) / most_examples;
+  const auto of_all = together_.sum(examples);
+  const std::int64_t ranks = together_.share().count;
+  const auto most_of_rank = (of_all + ranks - 1) / ranks;
+  const auto count = most_examples == 0 ? 1 : (most_of_rank + most_examples - 1) / most_examples;
   std::vector<Part> parts;
   for (std::int64_t i = 0; i < count; ++i) {
     const auto begin = i * examples / count;
     const auto length = (i + 1) * examples / count - begin;
     Part part;
-    part.share = static_cast<double>(length) / static_cast<double>(examples);
+    part.share = static_cast<double>(length) / static_cast<double>(of_all);
     for (const auto& input : inputs) {
       part.inputs.push_back(count == 1 ? input : input.narrow(0, begin, length));
     }
@@ -154,7 +164,7 @@ torch::Tensor JointError::error(Part& part) {
     memory_ -= bytes;
     part.original = targets;
   }
-  return errors_.mean(values(Which::fitted, part.inputs), targets);
+  return errors_.mean(values(Which::fitted, part.inputs), targets, together_);
 }
 
 double JointError::held_out() {
@@ -165,7 +175,7 @@ double JointError::held_out() {
       sum += part.share * error(part).item<double>();
     }
   }
-  return sum / static_cast<double>(batches_held_out(batches_.size()));
+  return together_.sum(sum) / static_cast<double>(batches_held_out(batches_.size()));
 }
 
 void JointError::for_each_part(std::int64_t step, bool of_stream,

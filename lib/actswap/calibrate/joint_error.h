@@ -5,6 +5,7 @@
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/data/sample.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -23,7 +24,8 @@ class JointError {
  public:
   using Batches = std::vector<std::vector<torch::Tensor>>;
 
-  /// @param batches those at the end are held out (batches_held_out)
+  /// @param batches of which each rank has its share; those at the end are held out
+  ///   (batches_held_out)
   /// @param stream what is fitted to, step after step, in place of the batches not held out; null:
   ///   those, in each pass again
   /// @param tensors that gradients will be taken of
@@ -31,9 +33,10 @@ class JointError {
   /// each
   ///   pass where it does not fit; as much, and 64 MB at least, for a gradient of a batch, which is
   ///   split where gradients of a few examples tell that it takes more
+  /// @param together that have shares of the batches
   JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
              const InputStream* stream, const std::vector<torch::Tensor>& tensors,
-             std::int64_t memory);
+             std::int64_t memory, Together together = {});
 
   /// Whether there is something to compare, and something to judge by.
   bool is_possible() const;
@@ -45,7 +48,10 @@ class JointError {
   /// On the inputs held out.
   double held_out();
 
-  /// Takes the error of a step in parts, one after another: their sum is the error.
+  const Together& together() const { return together_; }
+
+  /// Takes the error of a step in parts, one after another: their sum, over the ranks too, is the
+  /// error.
   /// @param of_stream false: of the batches, even where there is a stream
   void for_each_part(std::int64_t step, bool of_stream,
                      const std::function<void(const torch::Tensor& error)>& take);
@@ -55,13 +61,13 @@ class JointError {
   using Values = std::vector<torch::Tensor>;
   struct Part {
     Inputs inputs;
-    double share = 1.0;   // of the batch's examples
+    double share = 1.0;   // of the batch's examples, those of all ranks
     Values original;      // empty: not kept
     bool is_kept = true;  // where there is memory: it comes again
   };
 
   std::size_t fitted_batches() const;
-  static std::vector<Part> split(const Inputs& inputs, std::int64_t most_examples);
+  std::vector<Part> split(const Inputs& inputs, std::int64_t most_examples) const;
   std::int64_t examples_within(const std::vector<torch::Tensor>& tensors, std::int64_t memory);
   std::int64_t taken_by_gradient(const std::vector<torch::Tensor>& tensors, std::int64_t examples);
   Values values(Which model, const Inputs& inputs);
@@ -71,6 +77,7 @@ class JointError {
   Program& program_;
   const InputStream* stream_;
   std::int64_t memory_;
+  Together together_;
   LayerErrors errors_;
   std::int64_t most_examples_ = 0;  // of a part; 0: batches stay whole
   std::vector<std::vector<Part>> batches_;

@@ -77,7 +77,7 @@ std::vector<torch::Tensor> JointFit::gradients_of(const torch::Tensor& error) {
       }
       throw NoGradient{libtorch_cause(problem.what())};
     }
-    if (!scale.is_used() || all_finite(gradients) || !scale.shrink()) {
+    if (!scale.is_used() || !error_.together().any(!all_finite(gradients)) || !scale.shrink()) {
       return gradients;
     }
   }
@@ -107,6 +107,8 @@ JointFit::Step JointFit::step(std::int64_t number, bool of_stream) {
       }
     }
   });
+  error_.together().add_up(found.gradients);
+  found.error = error_.together().sum(found.error);
   return found;
 }
 
@@ -202,7 +204,7 @@ void JointFit::fit(Place& place, double deadline) {
       place.largest_now = std::max(place.largest_now, found.error);
       tensors_.move(found.gradients, place.rate * share_at(place.number, steps));
     }
-    const bool is_late = now() > deadline;
+    const bool is_late = deadline < kInfinity && error_.together().of_first(now() - deadline) > 0.0;
     if ((place.number + 1) % steps_of_a_pass != 0 && !is_late) {
       continue;
     }
@@ -236,9 +238,11 @@ JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time)
     return place;
   }
   const auto seconds_of = [&](double steps) {
-    return steps * trial_seconds_ / static_cast<double>(trial_steps_);
+    return error_.together().of_first(steps * trial_seconds_ / static_cast<double>(trial_steps_));
   };
-  const auto left = [&] { return kShareOfTime * (begin_time + limits.seconds - now()); };
+  const auto left = [&] {
+    return error_.together().of_first(kShareOfTime * (begin_time + limits.seconds - now()));
+  };
   const double pass = static_cast<double>(error_.steps_of_a_pass());
   const double trials = kUsualTrials * static_cast<double>(steps_of_a_trial());
   if (!limits.passes && left() < seconds_of(trials + pass)) {

@@ -24,8 +24,9 @@ LayerComparison::Values LayerComparison::run(Which model,
   return values;
 }
 
-torch::Tensor LayerComparison::error(const Values& blended, const Values& original) const {
-  return errors_.mean(blended.layers, original.layers);
+torch::Tensor LayerComparison::error(const Values& blended, const Values& original,
+                                     const Together& together) const {
+  return errors_.mean(blended.layers, original.layers, together);
 }
 
 }  // namespace actswap

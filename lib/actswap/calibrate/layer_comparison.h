@@ -32,7 +32,8 @@ class LayerComparison {
   Values run(Which model, const std::vector<torch::Tensor>& inputs);
 
   /// What LayerErrors says.
-  torch::Tensor error(const Values& blended, const Values& original) const;
+  torch::Tensor error(const Values& blended, const Values& original,
+                      const Together& together = {}) const;
 
  private:
   Program program_;

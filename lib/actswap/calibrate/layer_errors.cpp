@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace actswap {
@@ -25,8 +26,84 @@ torch::Tensor in_front(const torch::Tensor& values, std::int64_t channel_dim) {
   return channel_dim == 1 ? wide : wide.flatten(0, -2);
 }
 
+std::vector<std::int64_t> all_but_channels(const torch::Tensor& values) {
+  std::vector<std::int64_t> dims(static_cast<std::size_t>(values.dim()));
+  std::iota(dims.begin(), dims.end(), 0);
+  dims.erase(dims.begin() + 1);
+  return dims;
+}
+
+// Sums over the ranks, sent in one piece.
+std::vector<torch::Tensor> summed(const std::vector<torch::Tensor>& own, const Together& together) {
+  std::vector<torch::Tensor> flat;
+  std::vector<std::int64_t> sizes;
+  for (const auto& part : own) {
+    flat.push_back(part.flatten());
+    sizes.push_back(part.numel());
+  }
+  auto sums = together.sum_with_gradient(torch::cat(flat)).split_with_sizes(sizes);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] = sums[i].view_as(own[i]);
+  }
+  return sums;
+}
+
+// Values of a layer as they are compared, and what their channels are measured by.
+struct ComparedValues {
+  torch::Tensor values;
+  torch::Tensor mean = {};  // undefined: of one process, whose kernels need none
+  torch::Tensor variance = {};
+};
+
+// Of all that the ranks have.
+void measure_together(const std::vector<ComparedValues*>& all, const Together& together) {
+  const auto counts = torch::zeros({static_cast<std::int64_t>(all.size())}, torch::kDouble);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& values = all[i]->values;
+    counts[static_cast<std::int64_t>(i)] = values.numel() / values.size(1);
+  }
+  together.add_up({counts});
+  const auto means_of = [&](const std::function<torch::Tensor(const ComparedValues&)>& of) {
+    std::vector<torch::Tensor> sums;
+    for (const auto* compared : all) {
+      const auto values = of(*compared);
+      sums.push_back(values.sum(all_but_channels(values), /*keepdim=*/true));
+    }
+    sums = summed(sums, together);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      sums[i] = sums[i] / counts[static_cast<std::int64_t>(i)].item<double>();
+    }
+    return sums;
+  };
+  const auto means = means_of([](const ComparedValues& compared) { return compared.values; });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i]->mean = means[i];
+  }
+  const auto variances = means_of(
+      [](const ComparedValues& compared) { return (compared.values - compared.mean).square(); });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i]->variance = variances[i];
+  }
+}
+
+void measure(const std::vector<ComparedValues*>& all, const Together& together) {
+  if (!together.is_alone()) {
+    measure_together(all, together);
+    return;
+  }
+  for (auto* compared : all) {
+    const auto& values = compared->values;
+    compared->variance =
+        torch::var(values, all_but_channels(values), /*correction=*/0, /*keepdim=*/true);
+  }
+}
+
 // A channel of one value has no deviation: 0.
-torch::Tensor standardised(const torch::Tensor& values) {
+torch::Tensor standardised(const ComparedValues& compared) {
+  const auto& [values, mean, variance] = compared;
+  if (mean.defined()) {
+    return (values - mean) * (variance + kLeastVariance).rsqrt();
+  }
   if (values.numel() == values.size(1)) {
     return torch::zeros_like(values);
   }
@@ -34,29 +111,17 @@ torch::Tensor standardised(const torch::Tensor& values) {
                            kLeastVariance, /*cudnn_enabled=*/false);
 }
 
-// Of each channel.
-torch::Tensor variances(const torch::Tensor& values) {
-  std::vector<std::int64_t> all_but_channels(static_cast<std::size_t>(values.dim()));
-  std::iota(all_but_channels.begin(), all_but_channels.end(), 0);
-  all_but_channels.erase(all_but_channels.begin() + 1);
-  return torch::var(values, all_but_channels, /*correction=*/0, /*keepdim=*/true);
-}
-
 // A share of what there is to explain.
-torch::Tensor lacking(const torch::Tensor& value, const torch::Tensor& original,
-                      std::int64_t channel_dim, bool is_standardised) {
-  const auto ours = in_front(value, channel_dim);
-  const auto theirs = in_front(original, channel_dim);
+torch::Tensor lacking(const ComparedValues& ours, const ComparedValues& theirs,
+                      bool is_standardised) {
+  const auto mean = theirs.variance.mean();
   if (is_standardised) {
     const auto square = (standardised(ours) - standardised(theirs)).square();
-    const auto of_channels = variances(theirs);
-    const auto mean = of_channels.mean();
-    return (square * torch::where(mean > kLeastVariance, of_channels / mean, 0.0)).mean();
+    return (square * torch::where(mean > kLeastVariance, theirs.variance / mean, 0.0)).mean();
   }
-  const auto to_explain = variances(theirs).mean();
   // What is the same for all inputs has nothing to explain.
-  const auto scale = torch::where(to_explain > kLeastVariance, to_explain.reciprocal(), 0.0);
-  return difference(ours, theirs).square().mean() * scale;
+  const auto scale = torch::where(mean > kLeastVariance, mean.reciprocal(), 0.0);
+  return difference(ours.values, theirs.values).square().mean() * scale;
 }
 
 }  // namespace
@@ -90,17 +155,37 @@ void LayerErrors::weigh() {
 }
 
 torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,
-                                const std::vector<torch::Tensor>& originals) const {
+                                const std::vector<torch::Tensor>& originals,
+                                const Together& together) const {
   if (values.empty()) {
     return torch::zeros({});
+  }
+  std::vector<ComparedValues> ours;
+  std::vector<ComparedValues> theirs;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto dim = compared_[i].channel_dim;
+    ours.push_back({in_front(values[i], dim)});
+    theirs.push_back({in_front(of_kept(originals[i], compared_[i].kept, dim), dim)});
+  }
+  std::vector<ComparedValues*> measured;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    measured.push_back(&theirs[i]);
+  }
+  measure(measured, together);
+  measured.clear();
+  for (std::size_t i = 0; i < values.size() && !together.is_alone(); ++i) {
+    if (compared_[i].is_standardised) {
+      measured.push_back(&ours[i]);
+    }
+  }
+  if (!measured.empty()) {
+    measure(measured, together);
   }
   torch::Tensor sum;
   double weights = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto& [channel_dim, is_standardised, kept, weight] = compared_[i];
-    const auto part =
-        lacking(values[i], of_kept(originals[i], kept, channel_dim), channel_dim, is_standardised) *
-        weight;
+    const auto weight = compared_[i].weight;
+    const auto part = lacking(ours[i], theirs[i], compared_[i].is_standardised) * weight;
     sum = sum.defined() ? sum + part : part;
     weights += weight;
   }

@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -32,8 +33,12 @@ class LayerErrors {
 
   /// 0 where there is no layer.
   /// @param originals without a gradient
+  /// @param together that have shares of a batch: variances and means are those of all of it, the
+  ///   squares those of this process's examples. So the mean over the ranks, weighted by examples,
+  ///   is the error of the batch. To be called by all ranks.
   torch::Tensor mean(const std::vector<torch::Tensor>& values,
-                     const std::vector<torch::Tensor>& originals) const;
+                     const std::vector<torch::Tensor>& originals,
+                     const Together& together = {}) const;
 
  private:
   struct Compared {

@@ -66,6 +66,11 @@ LayerValues layer_values(BothModels& models, const Layer& layer, std::size_t bat
   if (site != nullptr) {
     values.site_input = found.back();
   }
+  if (!models.together().is_alone()) {
+    const auto parts = values.input.size(0) / models.own_size(batch);  // tokens, windows
+    values.examples = parts * models.size(batch);
+    values.first = parts * models.first(batch);
+  }
   return values;
 }
 
@@ -80,7 +85,7 @@ void LayerFits::fit(const Layer& layer) {
   }
   const auto* site = site_to_refine(layer);
   const bool is_refined = site != nullptr && sites_.has_fitted(*site);
-  Regression regression(layer);
+  Regression regression(layer, models_.together());
   std::vector<LayerRows> kept;
   const bool is_drawn = draw(layer, is_refined ? site : nullptr, [&](LayerRows rows) {
     if (is_refined) {
@@ -97,7 +102,7 @@ void LayerFits::fit(const Layer& layer) {
                          .error_after = correction.error_after};
   change(layer, correction.weight, correction.offset);
   if (is_refined) {
-    ShiftRefinement refinement(layer, std::move(kept), sites_.target_of(*site));
+    ShiftRefinement refinement(layer, std::move(kept), sites_.target_of(*site), models_.together());
     refinement.note(correction);
     refine(layer, *site, refinement, record);
   }
@@ -197,6 +202,7 @@ void LayerFits::add_batches(ChannelFit& channels, const Compared& compared) {
     channels.add(models_.now(i, {moment})[0],
                  of_kept(models_.before(i, {moment})[0], kept, channel_dim));
   }
+  channels.add_up(models_.together());
 }
 
 // A change of these tensors, on what is held out.
@@ -208,8 +214,10 @@ LayerFits::Errors LayerFits::kept_if_nearer(const Compared& compared,
     const auto& [moment, kept, channel_dim] = compared;
     const auto original = of_kept(models_.before(last, {moment})[0], kept, channel_dim);
     const auto found = models_.now(last, {moment});
-    return std::sqrt(
-        difference(original, found[0]).to(torch::kDouble).square().mean().item<double>());
+    const auto lacking = difference(original, found[0]).to(torch::kDouble);
+    const auto& together = models_.together();
+    return std::sqrt(together.sum(lacking.square().sum().item<double>()) /
+                     static_cast<double>(together.sum(lacking.numel())));
   };
   std::erase_if(tensors, [](const torch::Tensor& tensor) { return !tensor.defined(); });
   const auto kept = copy_tensors(tensors);

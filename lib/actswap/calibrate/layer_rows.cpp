@@ -85,6 +85,18 @@ torch::Tensor lacking_at(const Layer& layer, const LayerValues& values, const to
   return difference(original, y);
 }
 
+// Places in `which` of the examples from `first` on that this process has.
+torch::Tensor owned_of(const torch::Tensor& which, std::int64_t first, std::int64_t own) {
+  return torch::nonzero(which.ge(first).logical_and(which.lt(first + own))).squeeze(1);
+}
+
+// Of each row of these examples, counted through the wanted rows of all examples.
+torch::Tensor numbers_of_rows(const torch::Tensor& wanted, const torch::Tensor& examples,
+                              std::int64_t places) {
+  const auto before = (wanted.cumsum(0) - 1).index_select(0, examples);
+  return (before.unsqueeze(1) * places + torch::arange(places)).flatten();
+}
+
 LayerRows chosen_of(const LayerRows& rows, const torch::Tensor& chosen) {
   const auto of = [&](const torch::Tensor& tensor, std::int64_t dim) {
     return tensor.defined() ? tensor.index_select(dim, chosen) : tensor;
@@ -128,7 +140,8 @@ torch::Tensor RowDraw::padding_of(const LayerValues& values, const torch::Tensor
 }
 
 void RowDraw::draw(const LayerValues& given, const std::function<void(LayerRows)>& take) {
-  const auto examples = given.input.size(0);
+  const auto own = given.input.size(0);
+  const auto examples = given.examples > 0 ? given.examples : own;
   const auto places = some_numbers(places_of(layer_, like_output(given)),
                                    (rows_of_batch_ + examples - 1) / examples, batch_++);
   // More than the rows where they are parts of examples: tokens, windows.
@@ -136,18 +149,26 @@ void RowDraw::draw(const LayerValues& given, const std::function<void(LayerRows)
   const auto number = std::exchange(examples_, examples_ + examples) + which;
   const bool are_few = batches_ * examples < kHeldOut;
   const auto is_held_out = number.remainder(kHeldOut).eq(kHeldOut - 1);
+  const auto owned = owned_of(which, given.first, own);
   auto values = aligned(layer_, given);
   if (which.numel() < examples) {
-    values = part(values, [&](const auto& tensor) { return tensor.index_select(0, which); });
+    const auto chosen = which.index_select(0, owned) - given.first;
+    values = part(values, [&](const auto& tensor) { return tensor.index_select(0, chosen); });
   }
   const auto inside = given.site_input.defined() ? padding_of(given, places) : torch::Tensor();
   const auto step = std::clamp<std::int64_t>(
       kPatchElements / (layer_.geometry.groups * features_of(layer_) * places.numel()), 1,
       which.numel());
   for (std::int64_t begin = 0; begin < which.numel(); begin += step) {
-    const auto count = std::min(step, which.numel() - begin);
+    const auto end = std::min(begin + step, which.numel());
+    // Of those in this part that this process has.
+    const auto first = owned.lt(begin).sum().item<std::int64_t>();
+    const auto count = owned.lt(end).sum().item<std::int64_t>() - first;
+    if (count == 0) {
+      continue;
+    }
     const auto some =
-        part(values, [&](const auto& tensor) { return tensor.narrow(0, begin, count); });
+        part(values, [&](const auto& tensor) { return tensor.narrow(0, first, count); });
     LayerRows all;
     all.x = patches(layer_, some.input, like_output(some), places);
     all.lacking = lacking_at(layer_, some, places, all.x);
@@ -155,15 +176,22 @@ void RowDraw::draw(const LayerValues& given, const std::function<void(LayerRows)
       all.site_input = patches(layer_, some.site_input, like_output(some), places);
       all.inside = inside.defined() ? inside.repeat({count, 1}) : inside;
     }
-    const auto held_out = is_held_out.narrow(0, begin, count).repeat_interleave(places.numel());
+    const auto held_out = is_held_out.narrow(0, begin, end - begin);
+    const auto in_part = owned.narrow(0, first, count) - begin;
     for (const bool is_wanted : {false, true}) {
-      const auto chosen = are_few ? torch::arange(held_out.numel())
-                                  : torch::nonzero(held_out.eq(is_wanted)).squeeze(1);
-      if (chosen.numel() > 0) {
-        auto rows = chosen_of(all, chosen);
-        rows.is_held_out = is_wanted;
-        take(std::move(rows));
+      const auto wanted = are_few ? torch::ones_like(held_out) : held_out.eq(is_wanted);
+      const auto chosen =
+          torch::nonzero(wanted.index_select(0, in_part).repeat_interleave(places.numel()))
+              .squeeze(1);
+      if (chosen.numel() == 0) {
+        continue;
       }
+      auto rows = chosen_of(all, chosen);
+      rows.is_held_out = is_wanted;
+      if (own < examples) {
+        rows.number = numbers_of_rows(wanted, in_part, places.numel()).index_select(0, chosen);
+      }
+      take(std::move(rows));
     }
   }
 }

@@ -20,6 +20,10 @@ struct LayerValues {
   torch::Tensor output = {};
   torch::Tensor now = {};
   torch::Tensor site_input = {};  ///< of Layer::site; undefined where that is not of interest
+  /// Where ranks have shares of the batch: how many examples all have, and the number of the first
+  /// of these. 0: these are all.
+  std::int64_t examples = 0;
+  std::int64_t first = 0;
 };
 
 /// A place of an example is a row. All in float32.
@@ -29,6 +33,7 @@ struct LayerRows {
   bool is_held_out = false;       ///< not to be fitted to
   torch::Tensor site_input = {};  ///< as x, before the activation; where the values have it
   torch::Tensor inside = {};      ///< rows x features: 0 where x is padding. Undefined: 1
+  torch::Tensor number = {};  ///< of each row among those of all ranks. Undefined: these are all
 };
 
 class RowDraw {

@@ -28,7 +28,8 @@ std::int64_t Regression::widest(std::int64_t memory) {
       std::sqrt(static_cast<double>(memory) / static_cast<double>(kBytes)));
 }
 
-Regression::Regression(const Layer& layer) : layer_(layer), has_offset_(layer.takes_offset()) {
+Regression::Regression(const Layer& layer, Together together)
+    : layer_(layer), together_(std::move(together)), has_offset_(layer.takes_offset()) {
   const auto groups = layer.geometry.groups;
   const auto features = features_of(layer);
   const auto outputs = layer.weight.size(0) / groups;
@@ -101,12 +102,16 @@ double Regression::error(const Solution& solution) const {
     sum += left.square_().sum(torch::kDouble).item<double>();
     values += static_cast<double>(left.numel());
   }
+  sum = together_.sum(sum);
+  values = together_.sum(values);
   return values == 0.0 ? 0.0 : std::sqrt(sum / values);
 }
 
 // The error falls and then rises with the ridge: up from the second as long as it falls, and down
 // where it does not.
 Regression::Correction Regression::solve() {
+  count_ = together_.sum(count_);
+  together_.add_up({x_, r_, xx_, xr_});
   centre();
   auto best = nothing();
   const double error_before = best.error;

@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/layers.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -20,7 +21,8 @@ namespace actswap {
 /// ridge the one is taken that leaves least lacking in the rows held out.
 class Regression {
  public:
-  explicit Regression(const Layer& layer);
+  /// @param together that have rows; all of them solve, and get the same
+  explicit Regression(const Layer& layer, Together together = {});
 
   void add(LayerRows rows);
 
@@ -49,6 +51,7 @@ class Regression {
   double error(const Solution& solution) const;
 
   const Layer& layer_;
+  Together together_;
   bool has_offset_;
   // Sums over the rows that are fitted to, in double, of a group each.
   double count_ = 0.0;

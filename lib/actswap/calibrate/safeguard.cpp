@@ -28,10 +28,11 @@ std::vector<torch::Tensor> outputs_of(const jit::Module& module,
 }  // namespace
 
 Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inputs,
-                     std::vector<torch::Tensor> fitted)
+                     std::vector<torch::Tensor> fitted, Together together)
     : blended_(blended),
       inputs_(inputs),
       fitted_(std::move(fitted)),
+      together_(std::move(together)),
       before_(copy_tensors(fitted_)),
       original_outputs_(outputs_of(blended, inputs)) {
   move_all(blended_, 1.0);
@@ -40,10 +41,12 @@ Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inp
 }
 
 Safeguard::Safeguard(jit::Module& blended, const jit::Module& original,
-                     const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted)
+                     const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted,
+                     Together together)
     : blended_(blended),
       inputs_(inputs),
       fitted_(std::move(fitted)),
+      together_(std::move(together)),
       before_(copy_tensors(fitted_)),
       original_outputs_(outputs_of(original, inputs)) {
   swap_alone_ = error();
@@ -57,7 +60,7 @@ double Safeguard::error() {
       sum += output_difference(outputs[i], original_outputs_[i]).square().sum().item<double>();
     }
   }
-  return sum;
+  return together_.sum(sum);
 }
 
 bool Safeguard::undo_harm() {

@@ -2,6 +2,8 @@
 // fitted (activations with no layer between them, say) errors that cancelled before may add up.
 #pragma once
 
+#include <actswap/ranks/together.h>
+
 #include <torch/script.h>
 
 #include <vector>
@@ -12,13 +14,15 @@ class Safeguard {
  public:
   /// Runs the module, whose blends stand at 0, as it is and as the swap alone; they are at 0 again
   /// afterwards.
+  /// @param inputs of which each rank has its share
   /// @param fitted the tensors that may be changed
   Safeguard(torch::jit::Module& blended, const std::vector<torch::Tensor>& inputs,
-            std::vector<torch::Tensor> fitted);
+            std::vector<torch::Tensor> fitted, Together together = {});
   /// For a module whose blends stay at 1: puts the tensors back where the module that it is now is
   /// nearer to the original.
   Safeguard(torch::jit::Module& blended, const torch::jit::Module& original,
-            const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted);
+            const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted,
+            Together together = {});
   /// With the blends at 1: puts the tensors back where the outputs are farther from the original's
   /// than those of the swap alone, by sum of squares. @return whether it did
   bool undo_harm();
@@ -29,6 +33,7 @@ class Safeguard {
   torch::jit::Module& blended_;
   const std::vector<torch::Tensor>& inputs_;
   std::vector<torch::Tensor> fitted_;
+  Together together_;
   std::vector<torch::Tensor> before_;
   std::vector<torch::Tensor> original_outputs_;
   double swap_alone_ = 0.0;

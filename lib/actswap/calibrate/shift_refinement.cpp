@@ -20,6 +20,13 @@ LayerRows thinned(const LayerRows& rows, std::int64_t every) {
   if (every == 1) {
     return rows;
   }
+  if (rows.number.defined()) {
+    const auto chosen = torch::nonzero(rows.number.remainder(every).eq(0)).squeeze(1);
+    return {.x = rows.x.index_select(1, chosen),
+            .lacking = rows.lacking.index_select(1, chosen),
+            .site_input = rows.site_input.index_select(1, chosen),
+            .inside = rows.inside.defined() ? rows.inside.index_select(0, chosen) : rows.inside};
+  }
   const auto count = rows.x.size(1);
   return {.x = rows.x.slice(1, 0, count, every),
           .lacking = rows.lacking.slice(1, 0, count, every),
@@ -57,6 +64,7 @@ torch::Tensor ShiftRefinement::step() const {
   for (const auto& rows : rows_) {
     count += rows.is_held_out ? 0 : rows.x.size(1);
   }
+  count = together_.sum(count);
   const auto wanted = std::max(kLeastRefinedRows, kRefinedRowsPerFeature * features_of(layer_));
   const auto every = std::max<std::int64_t>(1, count / wanted);
   ShiftStep step(layer_);
@@ -68,12 +76,13 @@ torch::Tensor ShiftRefinement::step() const {
     const auto& z = some.site_input;
     step.add(some, difference(some, z - kStep, z + kStep) / (2.0 * kStep));
   }
+  step.add_up(together_);
   return step.solve();
 }
 
 Regression::Correction ShiftRefinement::move(const torch::Tensor& shift) {
   const auto weight = weight_of_rows(layer_, layer_.weight);
-  Regression regression(layer_);
+  Regression regression(layer_, together_);
   for (auto& rows : rows_) {
     const auto site_input = rows.site_input + of_features(shift);
     const auto change = difference(rows, rows.site_input, site_input);

@@ -21,8 +21,13 @@ class ShiftRefinement {
   /// @param layer of one group, behind a site
   /// @param rows with what the site is given
   /// @param function that the site applies
-  ShiftRefinement(const Layer& layer, std::vector<LayerRows> rows, Function function)
-      : layer_(layer), rows_(std::move(rows)), function_(std::move(function)) {}
+  /// @param together that have rows
+  ShiftRefinement(const Layer& layer, std::vector<LayerRows> rows, Function function,
+                  Together together = {})
+      : layer_(layer),
+        rows_(std::move(rows)),
+        function_(std::move(function)),
+        together_(std::move(together)) {}
 
   /// The layer has been changed by so much.
   void note(const Regression::Correction& correction);
@@ -42,6 +47,7 @@ class ShiftRefinement {
   const Layer& layer_;
   std::vector<LayerRows> rows_;
   Function function_;
+  Together together_;
 };
 
 }  // namespace actswap

@@ -55,6 +55,11 @@ void ShiftStep::add(const LayerRows& rows, const torch::Tensor& slope) {
   se_ += s.t().mm(e);
 }
 
+void ShiftStep::add_up(const Together& together) {
+  count_ = together.sum(count_);
+  together.add_up({x_, s_, e_, xx_, xs_, ss_, se_});
+}
+
 torch::Tensor ShiftStep::solve() const {
   const auto centred = [&](const torch::Tensor& product, const torch::Tensor& a,
                            const torch::Tensor& b) {

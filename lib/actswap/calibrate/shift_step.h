@@ -3,6 +3,7 @@
 
 #include <actswap/calibrate/layer_rows.h>
 #include <actswap/calibrate/layers.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/types.h>
 
@@ -24,6 +25,9 @@ class ShiftStep {
 
   /// @param slope f'(z), of the shape of rows.x
   void add(const LayerRows& rows, const torch::Tensor& slope);
+
+  /// The rows of all ranks count.
+  void add_up(const Together& together);
 
   /// What to add to z, per channel.
   torch::Tensor solve() const;

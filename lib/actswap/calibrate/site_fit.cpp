@@ -9,15 +9,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 namespace actswap {
 
 namespace {
 
-torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples) {
-  const auto size = rows.size(1);
-  return size <= samples ? rows : rows.slice(1, 0, size, (size + samples - 1) / samples);
+// Every so manieth of the columns that all ranks have.
+torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples, const Together& together) {
+  const auto sizes = together.of_all(rows.size(1));
+  const auto size = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  const auto before =
+      std::accumulate(sizes.begin(), sizes.begin() + together.share().number, std::int64_t{0});
+  const auto every = std::max<std::int64_t>(1, (size + samples - 1) / samples);
+  return every == 1 ? rows : rows.slice(1, (every - before % every) % every, rows.size(1), every);
 }
 
 // Scaling the input of ReLU scales its output, which the layers behind can do as well.
@@ -55,7 +61,9 @@ ActivationSamples SiteFit::samples_of(const BlendSite& site) {
     const auto share =
         std::max<std::int64_t>(1, kChannelSamples * models_.size(i) / kChannelExamples);
     const auto take = [&](const torch::Tensor& values, std::vector<torch::Tensor>& into) {
-      into.push_back(thinned(channel_rows(values, site.channel_dim), share));
+      const auto& together = models_.together();
+      into.push_back(
+          together.joined(thinned(channel_rows(values, site.channel_dim), share, together), 1));
     };
     take(found[0], x);
     take(wanted[0], x_original);

@@ -22,9 +22,18 @@ constexpr std::size_t kHashDigits = 64;
 
 }  // namespace
 
-void write_state(const std::string& path, const State& state) {
+std::string to_bytes(const State& state) {
   const auto content = torch::jit::pickle_save(state.to_value());
-  const auto hash = sha256({content.data(), content.size()});
+  return {content.begin(), content.end()};
+}
+
+State from_bytes(const std::string& bytes) {
+  return State::from_value(torch::jit::pickle_load({bytes.begin(), bytes.end()}));
+}
+
+void write_state(const std::string& path, const State& state) {
+  const auto content = to_bytes(state);
+  const auto hash = sha256(content);
   const std::string header = std::string(kName) + std::string(kVersion) + "\n" + hash + "\n";
   write_atomically(path, [&](const std::string& temporary) {
     OutputFile file(temporary);
@@ -52,17 +61,16 @@ State read_state(const std::string& path) {
   }
   const auto begin = file.tellg();
   file.seekg(0, std::ios::end);
-  std::vector<char> content(static_cast<std::size_t>(file.tellg() - begin));
+  std::string content(static_cast<std::size_t>(file.tellg() - begin), '\0');
   file.seekg(begin);
   if (!file.read(content.data(), static_cast<std::streamsize>(content.size()))) {
     throw FileError("Cannot read the checkpoint '" + path + "': " + std::strerror(errno));
   }
-  const std::string_view bytes(content.data(), content.size());
-  if (sha256(bytes) != hash) {
+  if (sha256(content) != hash) {
     throw FileError("The checkpoint '" + path + "' is damaged: its SHA-256 is not the one noted");
   }
-  check_tensor_file(ZipArchive(bytes, path));
-  return State::from_value(torch::jit::pickle_load(content));
+  check_tensor_file(ZipArchive(content, path));
+  return from_bytes(content);
 }
 
 }  // namespace actswap

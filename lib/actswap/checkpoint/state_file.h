@@ -11,6 +11,11 @@
 
 namespace actswap {
 
+/// What the file holds behind its two lines, for another process of the same program.
+ACTSWAP_API std::string to_bytes(const State& state);
+/// @param bytes that to_bytes() gave
+ACTSWAP_API State from_bytes(const std::string& bytes);
+
 /// @throws FileError where it cannot be written; `path` is then as it was
 ACTSWAP_API void write_state(const std::string& path, const State& state);
 

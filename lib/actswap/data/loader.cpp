@@ -135,9 +135,9 @@ std::int64_t Loader::batches_per_epoch() const {
 
 void Loader::for_each(std::int64_t epoch,
                       const std::function<void(std::int64_t, const Example&)>& body,
-                      std::int64_t first) const {
+                      std::int64_t first, std::optional<std::int64_t> end) const {
   const auto order = order_of(dataset_, options_, epoch);
-  const std::int64_t batches = batches_per_epoch();
+  const std::int64_t batches = end.value_or(batches_per_epoch());
   Prefetcher prefetcher(first, batches, [&](std::int64_t batch) {
     const auto size = batch_size(batch);
     const auto own = options_.share.begin(size);

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/base/share.h>
 #include <actswap/data/augmentation.h>
 #include <actswap/data/dataset.h>
-#include <actswap/data/share.h>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace actswap {
 
@@ -29,11 +30,11 @@ class ACTSWAP_API Loader {
   std::int64_t batches_per_epoch() const;
   /// Examples in the batch, those of other shares too.
   std::int64_t batch_size(std::int64_t batch) const;
-  /// Calls `body(batch_index, example)` for each batch of the epoch from the batch `first` on; the
-  /// next batch is prepared meanwhile. Exceptions of the body or the data set pass through, and the
-  /// thread ends first.
+  /// Calls `body(batch_index, example)` for each batch of the epoch from the batch `first` on,
+  /// before `end` (empty: to the last); the next batch is prepared meanwhile. Exceptions of the
+  /// body or the data set pass through, and the thread ends first.
   void for_each(std::int64_t epoch, const std::function<void(std::int64_t, const Example&)>& body,
-                std::int64_t first = 0) const;
+                std::int64_t first = 0, std::optional<std::int64_t> end = {}) const;
 
  private:
   std::int64_t begin_of(std::int64_t batch) const;

@@ -34,7 +34,8 @@ std::vector<torch::Tensor> InputStream::batch(std::int64_t number) const {
   const auto count = static_cast<std::int64_t>(indices_.size());
   std::vector<std::int64_t> chosen;
   chosen.reserve(static_cast<std::size_t>(batch_size_));
-  for (std::int64_t i = number * batch_size_; i < (number + 1) * batch_size_; ++i) {
+  const auto begin = number * batch_size_;
+  for (auto i = begin + share_.begin(batch_size_); i < begin + share_.end(batch_size_); ++i) {
     chosen.push_back(indices_[static_cast<std::size_t>(i % count)]);
   }
   return data_.get(chosen).inputs;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <actswap/base/export.h>
+#include <actswap/base/share.h>
 #include <actswap/data/dataset.h>
 
 #include <cstdint>
@@ -29,8 +30,10 @@ class ACTSWAP_API InputStream {
   /// @param data must outlive it
   /// @param indices of the examples, in their order; at least one
   /// @param batch_size > 0
-  InputStream(const Dataset& data, std::vector<std::int64_t> indices, std::int64_t batch_size)
-      : data_(data), indices_(std::move(indices)), batch_size_(batch_size) {}
+  /// @param share of each batch, that batch() gives
+  InputStream(const Dataset& data, std::vector<std::int64_t> indices, std::int64_t batch_size,
+              Share share = {})
+      : data_(data), indices_(std::move(indices)), batch_size_(batch_size), share_(share) {}
 
   std::vector<torch::Tensor> batch(std::int64_t number) const;
   /// How many different examples the first batches have.
@@ -40,6 +43,7 @@ class ACTSWAP_API InputStream {
   const Dataset& data_;
   std::vector<std::int64_t> indices_;
   std::int64_t batch_size_;
+  Share share_;
 };
 
 /// The inputs of the first examples, `count` of them at most: a fair probe of a

@@ -3,6 +3,7 @@
 #include <actswap/data/loader.h>
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/score.h>
+#include <actswap/measure/shared_batches.h>
 #include <actswap/run/model_run.h>
 #include <actswap/train/losses.h>
 
@@ -31,12 +32,12 @@ void check_labels(const torch::Tensor& output, const torch::Tensor& target, cons
 }  // namespace
 
 Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_t batch_size,
-                    const std::function<bool()>& should_stop) {
+                    const std::function<bool()>& should_stop, const Together& together) {
   const Loader loader(data, {.batch_size = batch_size, .shuffle = false});
   const torch::NoGradGuard without_gradients;
   ModelRun run(module);
   Score score;
-  loader.for_each(0, [&](std::int64_t number, const Example& batch) {
+  const auto measure = [&](std::int64_t number, const Example& batch) {
     if (should_stop && should_stop()) {
       throw Interrupted("The evaluation was stopped");
     }
@@ -47,8 +48,11 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
       check_labels(main_output(outputs), batch.target(), data);
       throw;
     }
-  });
-  return score.result();
+  };
+  const auto batches = loader.batches_per_epoch();
+  const auto share = share_of_batches(together, batches);
+  loader.for_each(0, measure, share.begin(batches), share.end(batches));
+  return gathered(together, share, score).result();
 }
 
 double drop(const Evaluation& before, const Evaluation& after) {

@@ -4,6 +4,7 @@
 #include <actswap/base/export.h>
 #include <actswap/data/dataset.h>
 #include <actswap/measure/statistics.h>
+#include <actswap/ranks/together.h>
 
 #include <torch/script.h>
 
@@ -42,10 +43,12 @@ struct Evaluation {
 /// @param data with a target
 /// @param batch_size examples at a time, > 0
 /// @param should_stop asked before each batch; true ends with Interrupted
+/// @param together processes that all call this, and share out the batches: each gets all of it
 /// @throws UsageError where the data has no target or the shapes do not fit; Interrupted
 ACTSWAP_API Evaluation evaluate(torch::jit::Module& module, const Dataset& data,
                                 std::int64_t batch_size = 256,
-                                const std::function<bool()>& should_stop = {});
+                                const std::function<bool()>& should_stop = {},
+                                const Together& together = {});
 
 /// How much worse `after` is than `before` by the metric: positive where it is worse.
 ACTSWAP_API double drop(const Evaluation& before, const Evaluation& after);

@@ -41,7 +41,10 @@ struct Variant {
 struct JudgeOptions {
   std::int64_t batch_size = 256;      ///< > 0
   std::function<bool()> should_stop;  ///< asked before each run of a model
-  std::function<void(std::int64_t run, std::int64_t runs)> on_run;  ///< after each run of a model
+  /// After each run of a model, of those of this process.
+  std::function<void(std::int64_t run, std::int64_t runs)> on_run;
+  /// Processes that all judge the same, and share out the batches: each gets all of it.
+  Together together = {};
 };
 
 /// Runs every variant on each batch as ModelRun does, all with the same random numbers; the first

@@ -6,6 +6,7 @@
 
 #include <torch/script.h>
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -79,6 +80,20 @@ void Nearness::add_main(const torch::Tensor& original, const torch::Tensor& outp
     same_ += same.sum().item<double>();
     predictions_ += predicted.sum().item<std::int64_t>();
   }
+}
+
+void Nearness::append(const Nearness& later) {
+  errors_.resize(std::max(errors_.size(), later.errors_.size()));
+  for (std::size_t i = 0; i < later.errors_.size(); ++i) {
+    auto& [squares, norm, is_finite] = errors_[i];
+    const auto& more = later.errors_[i];
+    squares.insert(squares.end(), more.squares.begin(), more.squares.end());
+    norm += more.norm;
+    is_finite = is_finite || more.is_finite;
+  }
+  cosines_.insert(cosines_.end(), later.cosines_.begin(), later.cosines_.end());
+  same_ += later.same_;
+  predictions_ += later.predictions_;
 }
 
 Agreement Nearness::result() const {

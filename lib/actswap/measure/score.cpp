@@ -78,6 +78,19 @@ void Score::add_loss(const torch::Tensor& mean, std::int64_t count) {
   weight_ += count;
 }
 
+void Score::append(const Score& later) {
+  loss_ += later.loss_;
+  weight_ += later.weight_;
+  if (later.counts_.defined()) {
+    counts_ = add_to(counts_, later.counts_);
+    hits_ = add_to(hits_, later.hits_);
+  }
+  has_prediction_ = has_prediction_ || later.has_prediction_;
+  values_.insert(values_.end(), later.values_.begin(), later.values_.end());
+  losses_.insert(losses_.end(), later.losses_.begin(), later.losses_.end());
+  cosines_.insert(cosines_.end(), later.cosines_.begin(), later.cosines_.end());
+}
+
 Evaluation Score::result() const {
   Evaluation evaluation;
   evaluation.mean_loss = loss_ / static_cast<double>(weight_);

@@ -14,7 +14,21 @@ class Score {
  public:
   /// @throws UsageError where there is no target or the shapes do not fit
   void add(const torch::Tensor& output, const torch::Tensor& target);
+  /// Batches that come after these.
+  void append(const Score& later);
   Evaluation result() const;
+
+  template <typename Fields>
+  void visit_fields(Fields& fields) {
+    fields("loss", loss_);
+    fields("weight", weight_);
+    fields("counts", counts_);
+    fields("hits", hits_);
+    fields("has_prediction", has_prediction_);
+    fields("values", values_);
+    fields("losses", losses_);
+    fields("cosines", cosines_);
+  }
 
  private:
   void add_loss(const torch::Tensor& mean, std::int64_t count);

@@ -20,6 +20,7 @@ SensitivityOptions sensitivity_options(const ConvertOptions& options,
                                       .timing_inputs = options.probe_inputs}
                        .resolved();
   measuring.judging.should_stop = callbacks.should_stop;
+  measuring.judging.together = options.together;
   measuring.judging.on_run = callbacks.on_sensitivity;
   return measuring;
 }

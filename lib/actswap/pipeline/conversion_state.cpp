@@ -90,7 +90,8 @@ void ConversionState::check_interruption() const {
 
 Evaluation ConversionState::measure(torch::jit::Module& module) const {
   constexpr std::int64_t kBatchSize = 256;
-  return evaluate(module, *options.validation_data, kBatchSize, callbacks.should_stop);
+  return evaluate(module, *options.validation_data, kBatchSize, callbacks.should_stop,
+                  options.together);
 }
 
 void ConversionState::record() {

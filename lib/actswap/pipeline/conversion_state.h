@@ -9,6 +9,7 @@
 #include <actswap/pipeline/run_checkpoints.h>
 #include <actswap/pipeline/run_log.h>
 #include <actswap/pipeline/text.h>
+#include <actswap/ranks/exchange.h>
 
 #include <torch/script.h>
 
@@ -49,7 +50,8 @@ struct ConversionState {
   std::string phase(const std::string& name) const;
   /// A phase begins.
   void begin_phase(const std::string& name) const;
-  /// What a phase gives: of a run that is resumed behind it, what it gave.
+  /// What a phase gives: of a run that is resumed behind it, what it gave. Of ranks that of rank 0:
+  /// what follows from it has to be the same on all.
   template <typename T>
   T remembered(const std::string& name, const std::function<T()>& compute) const {
     T value{};
@@ -57,7 +59,7 @@ struct ConversionState {
       FieldReader{*known}("value", value);
       return value;
     }
-    value = compute();
+    value = record_of_first(options.together, compute());
     State state;
     FieldWriter{state}("value", value);
     progress.checkpoints.finish(phase(name), state);

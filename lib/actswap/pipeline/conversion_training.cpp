@@ -107,8 +107,8 @@ Check ConversionTraining::check(torch::jit::Module& module) {
     const auto evaluation = state_.measure(module);
     return {evaluation.value, drop(*state_.run.original, evaluation)};
   }
-  JudgeOptions judging;
-  judging.should_stop = state_.callbacks.should_stop;
+  JudgeOptions judging{.should_stop = state_.callbacks.should_stop,
+                       .together = state_.options.together};
   const double error =
       judge({{state_.original}, {module}}, *state_.options.validation_data, judging)
           .at(1)

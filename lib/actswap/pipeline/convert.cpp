@@ -92,7 +92,9 @@ class Conversion {
       const StopsAtOnce while_writing;  // from here on nobody asks for an interruption
       state_.check_interruption();
       state_.begin_phase("export");
-      write();
+      if (state_.options.together.is_first()) {
+        write();
+      }
     }
     return state_.run;
   }
@@ -159,7 +161,8 @@ class Conversion {
     }
     const auto& data = state_.options.validation_data ? state_.options.validation_data
                                                       : state_.options.agreement_data;
-    JudgeOptions judging{.should_stop = state_.callbacks.should_stop};
+    JudgeOptions judging{.should_stop = state_.callbacks.should_stop,
+                         .together = state_.options.together};
     if (!state_.options.validation_data) {
       judging.batch_size = state_.options.calibration.batch_size;
     }
@@ -376,6 +379,9 @@ ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOption
   }
   progress.log.phase("plan");
   auto chosen = choose_plan(model, plan, options, callbacks, progress.checkpoints);
+  if (!options.together.is_alone()) {  // times are different on each rank
+    restore(chosen, from_bytes(options.together.of_first(to_bytes(state_of(chosen)))));
+  }
   progress.checkpoints.forget(kPlanSearch);
   progress.checkpoints.finish("plan", state_of(chosen));
   return chosen;
@@ -434,6 +440,9 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
   }
   if (!options.overwrites_original) {
     check_not_overwritten(options.output, model.path);
+  }
+  if (!options.together.is_alone()) {
+    options.together.expect_same(common_to_ranks(facts_of(model, plan, options)));
   }
   return recorded(model, plan, options, callbacks, [&](RunProgress progress, Run& run) {
     run.warnings = warnings;

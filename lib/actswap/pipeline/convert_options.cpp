@@ -8,9 +8,17 @@
 namespace actswap {
 
 void ConvertOptions::validate() const {
-  check_output_name(output);
-  check_writable(output);
-  check_run_directory(run_directory, output);
+  if (together.is_first()) {
+    check_output_name(output);
+    check_writable(output);
+    check_run_directory(run_directory, output);
+  }
+  if (!together.is_alone() && prune) {
+    throw UsageError(
+        "Expected one process with --prune or --prune-to, but there are " +
+        std::to_string(together.share().count) +
+        ": pruning does not share its work out; prune in one process, then train in several");
+  }
   if (max_drop && !(*max_drop >= 0.0)) {
     throw UsageError("Expected a largest drop of 0 or more, but got " + number(*max_drop));
   }

@@ -3,6 +3,7 @@
 
 #include <actswap/base/export.h>
 #include <actswap/pipeline/request.h>
+#include <actswap/ranks/together.h>
 
 #include <memory>
 #include <optional>
@@ -67,6 +68,9 @@ struct ACTSWAP_API ConvertOptions {
   std::vector<torch::Tensor> probe_inputs = {};  ///< empty: from the data, otherwise guessed
   SelfTest self_test = SelfTest::random;         ///< what the file holds to be checked with
   bool overwrites_original = false;  ///< the output may be the file that the model was read from
+  /// The processes that convert together. What is not the first has no run_directory, and writes
+  /// nothing.
+  Together together = {};
 
   /// Whether there is validation data with a target.
   bool is_measurable() const { return has_labels(validation_data.get()); }

@@ -3,13 +3,14 @@
 
 #include <actswap/checkpoint/fields.h>
 #include <actswap/pipeline/run_checkpoints.h>
+#include <actswap/ranks/exchange.h>
 
 #include <functional>
 #include <string>
 
 namespace actswap {
 
-/// What was noted of the part, or else what `compute` gives, noted.
+/// What was noted of the part, or else what `compute` gives (on rank 0), noted.
 /// @param part "SEARCH/PART"
 template <typename T>
 T noted(RunCheckpoints& checkpoints, const std::string& part, const std::function<T()>& compute) {
@@ -18,7 +19,7 @@ T noted(RunCheckpoints& checkpoints, const std::string& part, const std::functio
     FieldReader{*known}("value", value);
     return value;
   }
-  value = compute();
+  value = record_of_first(checkpoints.together(), compute());
   State state;
   FieldWriter{state}("value", value);
   checkpoints.note(part, state);

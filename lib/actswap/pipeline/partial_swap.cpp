@@ -90,6 +90,7 @@ class PartialSwapSearch {
         options_.probe_inputs.empty() ? first_inputs(*data_) : options_.probe_inputs;
     measuring.judging.batch_size = calibration_.batch_size;
     measuring.judging.should_stop = callbacks_.should_stop;
+    measuring.judging.together = options_.together;
     measuring.judging.on_run = callbacks_.on_sensitivity;
     sensitivity_ = noted<Sensitivity>(checkpoints_, key("sensitivity"), [&] {
       return measure_sensitivity(model_, plan_, few, measuring);
@@ -152,7 +153,9 @@ class PartialSwapSearch {
     }
     swap.set_blend(1.0);
     return judge({{original_}, {swap.module()}}, *data_,
-                 {.batch_size = calibration_.batch_size, .should_stop = callbacks_.should_stop});
+                 {.batch_size = calibration_.batch_size,
+                  .should_stop = callbacks_.should_stop,
+                  .together = options_.together});
   }
 
   // What is no number meets no wish.

@@ -217,6 +217,7 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   const bool trains = request.trains();
 
   ConvertOptions options;
+  options.together = Together(request.ranks);
   options.output = request.output;
   options.recipe = recipe;
   options.train_data = trains ? request.train_data : nullptr;
@@ -226,6 +227,9 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   const bool has_data = trains || options.calibration_data;
   options.run_directory =
       request.run_directory.value_or(has_data ? request.output + ".run" : std::string());
+  if (!options.together.is_first()) {
+    options.run_directory.clear();
+  }
   options.configuration = request.configuration;
   set(options.checkpoint_every, request.checkpoint_every);
   options.resumes = request.resumes;
@@ -236,12 +240,14 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   set(options.self_test, request.self_test);
   options.overwrites_original = request.overwrites_original;
   options.calibration = request.calibration.resolved(trains);
+  options.calibration.together = options.together;
   options.prune = request.prune.resolved(options.calibration);
   if (options.prune) {  // what remains has more to make up for
     options.prune->calibration.draws_each_pass = request.calibration.draws_each_pass.value_or(true);
   }
   options.keeps_activations = request.keeps_activations;
   options.train = train_options(request);
+  options.train.ranks = request.ranks;
   if (trains) {
     options.schedule = make_schedule(request.ramp, recipe, options.train.epochs);
   }

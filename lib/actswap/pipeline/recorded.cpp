@@ -22,7 +22,7 @@ class Recorder {
         run_(begun_run(model, plan, options)),
         log_(options.run_directory),
         checkpoints_(options.run_directory, options.checkpoint_every,
-                     facts_of_recorded(model, plan, options), log_),
+                     facts_of_recorded(model, plan, options), log_, options.together),
         bytes_of_checkpoint_(checkpoint_bytes(model, options)) {}
 
   Run run(const std::function<Run(RunProgress, Run&)>& convert) {

@@ -11,6 +11,7 @@
 #include <actswap/pipeline/checkpoint_interval.h>
 #include <actswap/pipeline/site_order.h>
 #include <actswap/prune/prune.h>
+#include <actswap/ranks/ranks.h>
 #include <actswap/report/run_status.h>
 #include <actswap/schedule/schedule.h>
 #include <actswap/train/learning_rate.h>
@@ -153,6 +154,11 @@ struct ACTSWAP_API ConvertRequest {
   std::optional<AgreementMeasure> agreement = {};  ///< default: default_agreement
   /// Default: 1000, with min_agreement 64.
   std::optional<std::int64_t> sensitivity_examples = {};
+
+  /// The processes that convert together: all call convert() with the same model, plan and request
+  /// (checkpoints and records are read and written by rank 0 alone, and so is the output).
+  /// Training, calibration and measurements are shared out. Null: this one alone.
+  std::shared_ptr<Ranks> ranks = {};
 
   /// Whether there is training data, and more than 0 epochs.
   bool trains() const;

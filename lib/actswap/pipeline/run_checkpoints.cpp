@@ -28,11 +28,12 @@ constexpr int kPatienceInWrites = 10;
 }  // namespace
 
 RunCheckpoints::RunCheckpoints(std::string folder, const CheckpointInterval& interval,
-                               std::vector<RunFact> facts, RunLog& log)
+                               std::vector<RunFact> facts, RunLog& log, Together together)
     : folder_(std::move(folder)),
       interval_(interval),
       facts_(std::move(facts)),
       log_(log),
+      together_(std::move(together)),
       begin_(Clock::now()),
       last_time_(begin_) {}
 
@@ -44,7 +45,8 @@ double RunCheckpoints::seconds() const {
   return seconds_since(begin_);
 }
 
-bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn) {
+std::optional<State> RunCheckpoints::read_newest(
+    const std::function<void(const std::string&)>& warn) {
   std::optional<State> newest;
   std::string damage;
   int found = 0;
@@ -72,15 +74,27 @@ bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn
   if (!damage.empty()) {
     warn(damage + "; the other one is taken");
   }
+  if (newest) {
+    std::vector<RunFact> facts;
+    FieldReader{*newest}("facts", facts);
+    expect_same(facts, facts_, folder_);
+  }
+  return newest;
+}
+
+bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn) {
+  auto newest = together_.is_first() ? read_newest(warn) : std::nullopt;
+  if (!together_.is_alone()) {
+    const auto bytes = together_.of_first(newest ? to_bytes(*newest) : "");
+    newest = bytes.empty() ? std::nullopt : std::optional(from_bytes(bytes));
+  }
   if (!newest) {
     return false;
   }
-  std::vector<RunFact> facts;
   std::string log;
   double seconds = 0.0;
   FieldReader fields(*newest);
-  fields("facts", facts);
-  expect_same(facts, facts_, folder_);
+  fields("number", number_);
   fields("log", log);
   fields("phase", phase_);
   fields("unfinished", unfinished_);
@@ -112,7 +126,7 @@ void RunCheckpoints::finish(const std::string& phase, const State& result) {
 }
 
 void RunCheckpoints::finish(const std::vector<std::pair<std::string, State>>& results) {
-  if (folder_.empty()) {
+  if (!remembers()) {
     return;
   }
   for (const auto& [part, result] : results) {
@@ -125,7 +139,7 @@ void RunCheckpoints::finish(const std::vector<std::pair<std::string, State>>& re
 }
 
 void RunCheckpoints::note(const std::string& part, const State& result) {
-  if (folder_.empty()) {
+  if (!remembers()) {
     return;
   }
   finished_.remove_part(part);
@@ -151,6 +165,9 @@ void RunCheckpoints::save(const std::string& phase, const State& now) {
 }
 
 void RunCheckpoints::write(const State& now) {
+  if (folder_.empty()) {
+    return;
+  }
   const auto begin = Clock::now();
   log_.flush();
   State content;

@@ -9,6 +9,7 @@
 #include <actswap/pipeline/checkpoint_interval.h>
 #include <actswap/pipeline/run_facts.h>
 #include <actswap/pipeline/run_log.h>
+#include <actswap/ranks/together.h>
 #include <actswap/train/trainer.h>
 
 #include <chrono>
@@ -25,8 +26,9 @@ class RunCheckpoints {
  public:
   /// Two files in the run's folder, "checkpoint-0" and "checkpoint-1", are written in turn.
   /// @param folder empty: none are written
+  /// @param together of which rank 0 reads and writes; the others are told what it has read
   RunCheckpoints(std::string folder, const CheckpointInterval& interval, std::vector<RunFact> facts,
-                 RunLog& log);
+                 RunLog& log, Together together = {});
 
   /// Reads the newer of the two, or the older where that is damaged; none: the run begins.
   /// @param warn with a sentence about a damaged one
@@ -57,6 +59,8 @@ class RunCheckpoints {
   /// The files go. @return whether there were any
   bool remove();
 
+  const Together& together() const { return together_; }
+
   /// Since the run began, without the times in between.
   double seconds() const;
   /// How the last one that is whole is called in messages; empty: there is none.
@@ -64,12 +68,16 @@ class RunCheckpoints {
 
  private:
   std::string path(std::int64_t number) const;
+  std::optional<State> read_newest(const std::function<void(const std::string&)>& warn);
   void write(const State& content);
+  /// Ranks that write nothing remember what is finished as rank 0 does.
+  bool remembers() const { return !folder_.empty() || !together_.is_alone(); }
 
   std::string folder_;
   CheckpointInterval interval_;
   std::vector<RunFact> facts_;
   RunLog& log_;
+  Together together_;
   State finished_;
   std::string phase_;  // in work, of a run that was taken up
   State unfinished_;

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kHashedExamples = 64;
+constexpr std::string_view kFile = "the file '";
 
 std::string exact(double value) {
   std::ostringstream text;
@@ -61,9 +62,11 @@ std::string describe(const std::shared_ptr<Dataset>& data) {
     return "none";
   }
   const auto size = data->size();
+  const auto count = std::min(size, kHashedExamples);
   std::vector<std::int64_t> indices;
-  for (std::int64_t i = 0; i < std::min(size, kHashedExamples); ++i) {
-    indices.push_back(i * size / std::min(size, kHashedExamples));
+  indices.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    indices.push_back(i * size / count);
   }
   std::string text;
   if (size > 0) {
@@ -188,7 +191,7 @@ std::vector<RunFact> facts_of(const Model& model, const Plan& plan, const Conver
   facts.add("the validation data", describe(options.validation_data));
   facts.add("the inputs to verify on", describe(options.probe_inputs));
   for (const auto& file : options.data_files) {
-    facts.add("the file '" + file + "'", size_and_time(file));
+    facts.add(std::string(kFile) + file + "'", size_and_time(file));
   }
   facts.add("--recipe", to_string(options.recipe));
   facts.number("--seed", static_cast<std::int64_t>(options.train.seed));
@@ -219,6 +222,16 @@ std::string sha256_of(const std::vector<RunFact>& facts) {
     text += fact.name + "\n" + fact.value + "\n";
   }
   return sha256(text);
+}
+
+std::string common_to_ranks(const std::vector<RunFact>& facts) {
+  std::string text;
+  for (const auto& fact : facts) {
+    if (!fact.name.starts_with(kFile)) {
+      text += fact.name + ": " + fact.value + "\n";
+    }
+  }
+  return text;
 }
 
 void expect_same(const std::vector<RunFact>& then, const std::vector<RunFact>& now,

@@ -27,6 +27,9 @@ std::vector<RunFact> facts_of(const Model& model, const Plan& plan, const Conver
 /// One hash of all.
 std::string sha256_of(const std::vector<RunFact>& facts);
 
+/// What ranks have to have in common, a line for each: files may have other times on other hosts.
+std::string common_to_ranks(const std::vector<RunFact>& facts);
+
 /// @throws UsageError that names the first difference
 void expect_same(const std::vector<RunFact>& then, const std::vector<RunFact>& now,
                  const std::string& folder);

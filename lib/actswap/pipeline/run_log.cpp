@@ -53,7 +53,7 @@ void RunLog::flush() {
 
 void RunLog::take_up(const std::string& text) {
   text_ = text;
-  is_flushed_ = false;
+  is_flushed_ = path_.empty();
 }
 
 void RunLog::status(RunStatus status, const std::string& reason) {

@@ -60,7 +60,9 @@ class Elimination {
   std::int64_t exchange();
 
   /// Bytes that a reader of so many features takes while it is set up; a third of it stays.
-  static std::int64_t bytes_for(std::int64_t features) { return 3 * 8 * features * features; }
+  static std::int64_t bytes_for(std::int64_t features) {
+    return std::int64_t{24} * features * features;
+  }
 
  private:
   struct Tableau {

@@ -183,8 +183,8 @@ void tie_groups(LabelledRun& run, const at::Tensor& inputs, const at::Tensor& ou
 // linear(x, weight, bias)
 void linear_rule(const OperatorCall& call, LabelledRun& run) {
   if (call.shape(0).dim() == 1) {
-    auto x = call.shape(0);
-    auto weight = call.shape(1);
+    const auto& x = call.shape(0);
+    const auto& weight = call.shape(1);
     run.algebra().freeze(x, "is in a product with a vector");
     run.algebra().freeze(weight, "is in a product with a vector");
     return;

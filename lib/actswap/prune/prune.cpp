@@ -33,6 +33,7 @@ constexpr std::int64_t kExamples = 2;
 Units find_units_on(Units (*find)(const jit::Module&, const std::vector<torch::Tensor>&),
                     const jit::Module& module, const std::vector<torch::Tensor>& batch) {
   std::vector<torch::Tensor> few;
+  few.reserve(batch.size());
   for (const auto& input : batch) {
     few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
   }

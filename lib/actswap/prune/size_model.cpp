@@ -53,6 +53,7 @@ SizeModel model_of(const torch::jit::Module& module, const Units& units,
     }
   }
   std::vector<std::int64_t> all;
+  all.reserve(units.groups.size());
   for (const auto& group : units.groups) {
     all.push_back(group.count);
   }
@@ -83,6 +84,7 @@ SizeModel size_model(const torch::jit::Module& module, const Units& units,
     uses[layer.tensor] += layer.uses;
   }
   std::vector<double> of_values;
+  of_values.reserve(units.groups.size());
   for (const auto& group : units.groups) {
     of_values.push_back(group.value_multiplications);
   }

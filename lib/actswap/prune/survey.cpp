@@ -148,6 +148,7 @@ class Survey {
 
   std::vector<std::size_t> in_order_of_program() const {
     std::vector<std::size_t> order;
+    order.reserve(readings_.size());
     for (const auto& [layer, readings] : readings_) {
       order.push_back(layer);
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <ranges>
 #include <string>
 
 namespace actswap {
@@ -91,8 +92,8 @@ void confirm(const torch::jit::Module& module, Units& units,
   std::iota(groups.begin(), groups.end(), std::size_t{0});
   Trial trial(module, units, inputs);
   trial.run(groups);
-  for (auto wrong = trial.wrong().rbegin(); wrong != trial.wrong().rend(); ++wrong) {
-    take_out(units, wrong->first, wrong->second);
+  for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
+    take_out(units, group, reason);
   }
 }
 

@@ -1,20 +1,20 @@
 // The only file that knows c10d.
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
+#include <actswap/ranks/environment.h>
 #include <actswap/ranks/ranks.h>
 
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #ifdef ACTSWAP_HAS_GLOO
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
 
-#include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
+#include <thread>
 #include <utility>
 
 namespace actswap {
@@ -25,20 +25,28 @@ namespace {
 constexpr std::size_t kFirstBucket = std::size_t{1} << 20;
 constexpr std::size_t kBucket = std::size_t{25} << 20;
 
-template <typename Work>
-auto together(const char* what, const Work& work) {
+// What c10d and Gloo throw becomes a FileError by `fail`, which is given the cause.
+template <typename Work, typename Fail>
+auto attempt(const Work& work, const Fail& fail) {
   try {
     return work();
   } catch (const c10::Error& error) {
-    throw FileError(std::string("Another rank failed or did not answer while ranks ") + what +
-                    ": " + libtorch_cause(error.what_without_backtrace()));
+    fail(libtorch_cause(error.what_without_backtrace()));
   } catch (const Error&) {
     throw;
-  } catch (const std::exception& error) {  // what Gloo throws
-    throw FileError(std::string("Another rank failed or did not answer while ranks ") + what +
-                    ": " + error.what());
+  } catch (const std::exception& error) {
+    fail(error.what());
   }
+  std::abort();  // fail throws
 }
+
+[[noreturn]] void fail_while(const std::string& what, const std::string& cause) {
+  throw FileError("Another rank failed or did not answer while ranks " + what + ": " + cause);
+}
+
+struct SaysNothing : c10::WarningHandler {
+  void process(const c10::Warning& /*warning*/) override {}
+};
 
 class ReducedGradients : public MeanGradients {
  public:
@@ -62,6 +70,9 @@ class ReducedGradients : public MeanGradients {
   }
 
   void before_backward(const torch::Tensor& loss) override {
+    // It advises against looking for parameters that have no part, where all have one.
+    SaysNothing handler;
+    const c10::WarningUtils::WarningHandlerGuard quiet(&handler);
     reducer_->prepare_for_forward();
     reducer_->prepare_for_backward({loss});
   }
@@ -71,9 +82,16 @@ class ReducedGradients : public MeanGradients {
 };
 
 class ProcessGroupRanks : public Ranks {
+  template <typename Work>
+  auto attempt_to(const char* what, const Work& work) const {
+    return attempt(work, [&](const std::string& cause) { fail(what, cause); });
+  }
+
  public:
-  explicit ProcessGroupRanks(c10::intrusive_ptr<c10d::ProcessGroup> group)
-      : group_(std::move(group)) {}
+  /// @param store by which ranks that see a failure know of each other; may be null
+  explicit ProcessGroupRanks(c10::intrusive_ptr<c10d::ProcessGroup> group,
+                             c10::intrusive_ptr<c10d::Store> store = {})
+      : group_(std::move(group)), store_(std::move(store)) {}
 
   int rank() const override { return group_->getRank(); }
   int size() const override { return group_->getSize(); }
@@ -81,14 +99,14 @@ class ProcessGroupRanks : public Ranks {
   void add_up(std::vector<torch::Tensor> tensors) const override {
     for (auto& tensor : tensors) {
       std::vector<torch::Tensor> one = {tensor};
-      together("add up", [&] { group_->allreduce(one)->wait(); });
+      attempt_to("add up", [&] { group_->allreduce(one)->wait(); });
     }
   }
 
   void take_from_first(std::vector<torch::Tensor> tensors) const override {
     for (auto& tensor : tensors) {
       std::vector<torch::Tensor> one = {tensor};
-      together("take over what rank 0 has", [&] { group_->broadcast(one)->wait(); });
+      attempt_to("take over what rank 0 has", [&] { group_->broadcast(one)->wait(); });
     }
   }
 
@@ -114,73 +132,126 @@ class ProcessGroupRanks : public Ranks {
 
   std::unique_ptr<MeanGradients> mean_gradients(
       const std::vector<torch::Tensor>& parameters) const override {
-    return together("agree on the parameters",
-                    [&] { return std::make_unique<ReducedGradients>(group_, parameters); });
+    return attempt_to("agree on the parameters",
+                      [&] { return std::make_unique<ReducedGradients>(group_, parameters); });
+  }
+
+  void fail(const std::string& what, const std::string& cause) const override {
+    const auto silent = silent_ranks(cause);
+    if (silent.empty()) {
+      fail_while(what, cause);
+    }
+    throw FileError(silent + " did not answer in time while ranks " + what +
+                    " (it hangs, or cannot be reached): " + cause);
   }
 
  private:
+  // Each rank that sees a failure leaves a word in the store. After a timeout those that do not are
+  // the ones that were waited for; a connection that is closed says nothing of the kind.
+  std::string silent_ranks(const std::string& cause) const {
+    constexpr auto kPatience = std::chrono::seconds(5);
+    constexpr auto kPause = std::chrono::milliseconds(100);
+    std::vector<int> silent;
+    try {
+      if (!store_) {
+        return "";
+      }
+      store_->set(word_of(rank()), std::vector<std::uint8_t>{1});
+      if (cause.find("imed out") == std::string::npos &&
+          cause.find("timeout") == std::string::npos) {
+        return "";
+      }
+      const auto end = std::chrono::steady_clock::now() + kPatience;
+      do {
+        std::this_thread::sleep_for(kPause);
+        silent.clear();
+        for (int i = 0; i < size(); ++i) {
+          if (!store_->check({word_of(i)})) {
+            silent.push_back(i);
+          }
+        }
+      } while (!silent.empty() && std::chrono::steady_clock::now() < end);
+    } catch (const std::exception&) {  // the store may be gone as well
+      return "";
+    }
+    std::string names;
+    for (const int i : silent) {
+      names +=
+          (names.empty() ? (silent.size() == 1 ? "Rank " : "Ranks ") : ", ") + std::to_string(i);
+    }
+    return names;
+  }
+
+  static std::string word_of(int rank) { return "failed/" + std::to_string(rank); }
+
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  c10::intrusive_ptr<c10d::Store> store_;
 };
 
-std::string variable(const char* name) {
-  const char* found = std::getenv(name);
-  return found == nullptr ? "" : found;
-}
-
-int number_in(const char* name, int least, int most) {
-  const auto text = variable(name);
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < least || number > most) {
-    throw UsageError("Expected the environment variable " + std::string(name) +
-                     " to be a number from " + std::to_string(least) + " to " +
-                     std::to_string(most) + ", as torchrun sets it, but found '" + text + "'");
-  }
-  return number;
-}
-
-constexpr int kMostRanks = 1 << 20;
-
-// Some systems name the number of processes alone, for a job of one as well.
-bool is_one_of_several() {
-  return !variable("WORLD_SIZE").empty() && !variable("RANK").empty() &&
-         number_in("WORLD_SIZE", 1, kMostRanks) > 1;
-}
-
 #ifdef ACTSWAP_HAS_GLOO
-// Under torchrun its agent serves the store; otherwise rank 0 does.
-c10::intrusive_ptr<c10d::Store> store_of_environment(int rank, int size,
-                                                     std::chrono::milliseconds timeout) {
-  constexpr int kLastPort = 65535;
-  const auto host = variable("MASTER_ADDR");
-  if (host.empty()) {
-    throw UsageError(
-        "Expected the environment variable MASTER_ADDR to name the host of rank 0, as torchrun "
-        "sets it, but it is not set");
-  }
+c10::intrusive_ptr<c10d::TCPStore> open_store(const std::string& host, std::uint16_t port,
+                                              bool serves, std::chrono::milliseconds timeout) {
   c10d::TCPStoreOptions options;
-  options.port = static_cast<std::uint16_t>(number_in("MASTER_PORT", 1, kLastPort));
-  options.isServer = variable("TORCHELASTIC_USE_AGENT_STORE") != "True" && rank == 0;
-  options.numWorkers = static_cast<std::size_t>(size);
+  options.port = port;
+  options.isServer = serves;
   options.waitWorkers = false;
   options.timeout = timeout;
-  // After a restart the keys of the run before are still there.
-  return c10::make_intrusive<c10d::PrefixStore>("actswap/" + variable("TORCHELASTIC_RESTART_COUNT"),
-                                                c10::make_intrusive<c10d::TCPStore>(host, options));
+  return c10::make_intrusive<c10d::TCPStore>(host, options);
+}
+
+// The agent's store has keys of processes that are gone, and no name for those that are there now.
+// So rank 0 serves another one, and the others find its port in the agent's. A port that an earlier
+// rank 0 has left there leads nowhere, and is read again.
+c10::intrusive_ptr<c10d::Store> store_by_agent(const MasterAddress& agent, int rank,
+                                               std::chrono::milliseconds timeout) {
+  constexpr const char* kPort = "actswap/port";
+  constexpr auto kPatience = std::chrono::seconds(2);
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  const auto known = open_store(agent.host, agent.port, /*serves=*/false, timeout);
+  if (rank == 0) {
+    auto store = open_store(agent.host, 0, /*serves=*/true, timeout);
+    const auto port = std::to_string(store->getPort());
+    known->set(kPort, std::vector<std::uint8_t>(port.begin(), port.end()));
+    return store;
+  }
+  for (;;) {
+    const auto port = known->get(kPort);
+    const std::string text(port.begin(), port.end());
+    try {
+      auto store = open_store(agent.host, static_cast<std::uint16_t>(std::stoi(text)),
+                              /*serves=*/false, kPatience);
+      store->setTimeout(timeout);
+      return store;
+    } catch (const std::exception&) {
+      if (std::chrono::steady_clock::now() >= end) {
+        throw;
+      }
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+c10::intrusive_ptr<c10d::Store> store_of_environment(int rank, std::chrono::milliseconds timeout) {
+  const auto master = master_of_environment();
+  if (master.is_agents) {
+    return store_by_agent(master, rank, timeout);
+  }
+  return open_store(master.host, master.port, /*serves=*/rank == 0, timeout);
 }
 
 std::shared_ptr<Ranks> connect(int rank, int size, std::chrono::milliseconds timeout) {
-  const auto store = store_of_environment(rank, size, timeout);
+  const auto store = store_of_environment(rank, timeout);
   auto options = c10d::ProcessGroupGloo::Options::create(timeout);
-  const auto interface = variable("GLOO_SOCKET_IFNAME");
-  options->devices.push_back(interface.empty()
+  const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+  options->devices.push_back(interface == nullptr || *interface == '\0'
                                  ? c10d::ProcessGroupGloo::createDefaultDevice()
                                  : c10d::ProcessGroupGloo::createDeviceForInterface(interface));
   auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options);
   auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
   group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
   group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
-  return std::make_shared<ProcessGroupRanks>(std::move(group));
+  return std::make_shared<ProcessGroupRanks>(std::move(group), store);
 }
 #endif
 
@@ -190,26 +261,17 @@ std::shared_ptr<Ranks> make_ranks(const c10::intrusive_ptr<c10d::ProcessGroup>& 
   return std::make_shared<ProcessGroupRanks>(group);
 }
 
-void expect_one_process(const std::string& what) {
-  if (is_one_of_several()) {
-    throw UsageError("Expected one process, but the environment names " + variable("WORLD_SIZE") +
-                     " (RANK, WORLD_SIZE), as torchrun sets it: " + what +
-                     " does not share its work out, and all would write the same files");
-  }
-}
-
 std::shared_ptr<Ranks> ranks_of_environment(std::chrono::milliseconds timeout) {
-  if (!is_one_of_several()) {
+  if (!environment_names_ranks()) {
     return nullptr;
   }
 #ifdef ACTSWAP_HAS_GLOO
-  const int size = number_in("WORLD_SIZE", 1, kMostRanks);
-  const int rank = number_in("RANK", 0, size - 1);
-  return together("connect", [&] { return connect(rank, size, timeout); });
+  return attempt([&] { return connect(rank_of_environment(), ranks_in_environment(), timeout); },
+                 [](const std::string& cause) { fail_while("connect", cause); });
 #else
   static_cast<void>(timeout);
   throw UsageError(
-      "Expected one process, but WORLD_SIZE is " + variable("WORLD_SIZE") +
+      "Expected one process, but WORLD_SIZE is " + std::to_string(ranks_in_environment()) +
       ", and this actswap was built without Gloo's headers (Debian's libgloo-dev), which several "
       "processes need");
 #endif

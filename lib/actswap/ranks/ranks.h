@@ -45,6 +45,11 @@ class ACTSWAP_API Ranks {
   /// @param parameters distinct ones that require a gradient; no backward pass runs meanwhile
   virtual std::unique_ptr<MeanGradients> mean_gradients(
       const std::vector<torch::Tensor>& parameters) const = 0;
+  /// Throws a FileError about a failure that this rank has seen outside of these functions, with
+  /// the rank that did not answer, where that can be told.
+  /// @param what ranks did: "average gradients"
+  /// @param cause what the failure says
+  [[noreturn]] virtual void fail(const std::string& what, const std::string& cause) const = 0;
 };
 
 /// Over a process group of c10d that is there already.
@@ -58,10 +63,6 @@ ACTSWAP_API std::shared_ptr<Ranks> make_ranks(const c10::intrusive_ptr<c10d::Pro
 ///   Gloo's headers; FileError where the others cannot be reached
 ACTSWAP_API std::shared_ptr<Ranks> ranks_of_environment(
     std::chrono::milliseconds timeout = std::chrono::minutes(10));
-
-/// For what one process does. @throws UsageError, which calls that `what`, where the environment
-/// names others
-ACTSWAP_API void expect_one_process(const std::string& what);
 
 /// Refuses ranks that are not about to do the same. To be called by all ranks.
 /// @param ranks the processes

@@ -169,7 +169,8 @@ std::string to_json(const Run& run) {
   json["updated"] = run.state.updated;
   json["process"] = {{"pid", run.state.process}, {"host", run.state.host}};
   json["invocation"] = {{"arguments", run.invocation.arguments},
-                        {"directory", run.invocation.directory}};
+                        {"directory", run.invocation.directory},
+                        {"job", run.invocation.job}};
   json["options_sha256"] = run.options_sha256;
   json["model"] = {{"path", run.model_path}, {"sha256", run.model_sha256}};
   json["output"] = run.output;

@@ -23,6 +23,7 @@ ACTSWAP_API std::string to_string(RunStatus status);
 struct Invocation {
   std::vector<std::string> arguments = {};
   std::string directory = {};
+  std::string job = {};  ///< of torchrun, that it belongs to
 };
 
 struct RunState {

@@ -65,8 +65,9 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
 }
 
-LossInputs BatchLoss::run(const Example& batch, Answer answer) {
+LossInputs BatchLoss::run(const Example& batch, Answer answer, const Together& together) {
   LossInputs values;
+  values.together = together;
   LayerComparison::Values ours;
   LayerComparison::Values theirs;
   const auto run_one = [&](Which which, torch::jit::Module& module,
@@ -103,7 +104,7 @@ LossInputs BatchLoss::run(const Example& batch, Answer answer) {
     set_to_zero(values.sites);
   }
   if (layers_) {
-    values.layer_error = layers_->error(ours, theirs);
+    values.layer_error = layers_->error(ours, theirs, together);
   }
   values.outputs = std::move(ours.outputs);
   values.original_outputs = std::move(theirs.outputs);
@@ -111,8 +112,8 @@ LossInputs BatchLoss::run(const Example& batch, Answer answer) {
   return values;
 }
 
-torch::Tensor BatchLoss::operator()(const Example& batch) {
-  return loss_(run(batch, Answer::models));
+torch::Tensor BatchLoss::operator()(const Example& batch, const Together& together) {
+  return loss_(run(batch, Answer::models, together));
 }
 
 double BatchLoss::mean(const Dataset& data) {

@@ -4,6 +4,7 @@
 #include <actswap/calibrate/layer_comparison.h>
 #include <actswap/data/dataset.h>
 #include <actswap/graph/kept_state.h>
+#include <actswap/ranks/together.h>
 #include <actswap/train/signals.h>
 #include <actswap/train/trainer.h>
 
@@ -23,7 +24,9 @@ class BatchLoss {
             const TrainOptions& options);
 
   /// With a gradient, where gradients are on.
-  torch::Tensor operator()(const Example& batch);
+  /// @param together that have shares of the batch: the mean over the ranks, weighted by examples,
+  ///   is the loss of the batch (but for Signal::module, which sees its own share)
+  torch::Tensor operator()(const Example& batch, const Together& together = {});
   /// The mean over a data set, in eval mode, and without a trace in the model.
   double mean(const Dataset& data);
   /// The same where the model gives 0 wherever it gives a finite number, outside and inside.
@@ -31,7 +34,7 @@ class BatchLoss {
 
  private:
   enum class Answer { models, zeros };
-  LossInputs run(const Example& batch, Answer answer);
+  LossInputs run(const Example& batch, Answer answer, const Together& together = {});
   double mean(const Dataset& data, Answer answer);
 
   torch::jit::Module& module_;

@@ -78,6 +78,16 @@ std::pair<torch::Tensor, torch::Tensor> without_equal_infinities(const torch::Te
   return {a.masked_fill(is_equal, 0.0), b.masked_fill(is_equal, 0.0)};
 }
 
+// Of what all ranks have.
+torch::Tensor variance_of_all(const torch::Tensor& values, const Together& together) {
+  if (together.is_alone()) {
+    return torch::var(values, /*unbiased=*/false);
+  }
+  const auto count = static_cast<double>(together.sum(values.numel()));
+  const auto mean = together.sum_with_gradient(values.sum()) / count;
+  return together.sum_with_gradient((values - mean).square().sum()) / count;
+}
+
 }  // namespace
 
 std::string describe(const torch::Tensor& tensor) {
@@ -140,7 +150,7 @@ torch::Tensor cosine_distance(const torch::Tensor& output, const torch::Tensor& 
 }
 
 torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
-                        const std::vector<torch::Tensor>& originals) {
+                        const std::vector<torch::Tensor>& originals, const Together& together) {
   if (values.empty() || values.size() != originals.size()) {
     throw UsageError(
         "Expected a model and an original that report at the same sites for the loss sites, but "
@@ -152,7 +162,7 @@ torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
   for (std::size_t i = 0; i < values.size(); ++i) {
     expect_same_shape(values[i], originals[i]);
     const auto [ours, theirs] = without_equal_infinities(values[i], originals[i]);
-    const auto variance = torch::var(theirs, /*unbiased=*/false);
+    const auto variance = variance_of_all(theirs, together);
     const auto scale = torch::where(variance > 0, variance.reciprocal(), 0.0);
     const auto loss = torch::mse_loss(ours, theirs) * scale;
     sum = sum.defined() ? sum + loss : loss;

@@ -2,6 +2,8 @@
 // and types found, where its tensors do not fit.
 #pragma once
 
+#include <actswap/ranks/together.h>
+
 #include <torch/types.h>
 
 #include <cstdint>
@@ -36,7 +38,10 @@ torch::Tensor cosine_distance(const torch::Tensor& output, const torch::Tensor& 
 
 /// Mean over the sites of mean((value - original)^2) / variance(original); a site at which the
 /// original is constant adds 0.
+/// @param values of this process's share of a batch
+/// @param originals of the same
+/// @param together that have shares: the variance is that of all of it
 torch::Tensor site_loss(const std::vector<torch::Tensor>& values,
-                        const std::vector<torch::Tensor>& originals);
+                        const std::vector<torch::Tensor>& originals, const Together& together = {});
 
 }  // namespace actswap

@@ -12,20 +12,16 @@ namespace actswap {
 
 RanksInStep::RanksInStep(const torch::jit::Module& module, const TrainOptions& options,
                          const std::vector<torch::Tensor>& parameters)
-    : options_(options), ranks_(options.ranks) {
+    : options_(options), together_(options.ranks) {
   if (is_alone()) {
     return;
   }
-  gradients_ = ranks_->mean_gradients(parameters);
+  gradients_ = options.ranks->mean_gradients(parameters);
   for (const auto& buffer : module.buffers()) {
     if (buffer.is_floating_point() && !options.keeps_statistics) {
       statistics_.push_back(buffer);
     }
   }
-}
-
-Share RanksInStep::share() const {
-  return is_alone() ? Share{} : Share{.number = ranks_->rank(), .count = ranks_->size()};
 }
 
 void RanksInStep::begin(const ModuleTensors& tensors, const Dataset& data) const {
@@ -45,20 +41,16 @@ void RanksInStep::begin(const ModuleTensors& tensors, const Dataset& data) const
       facts << "\ntensor: " << tensor.sizes() << " " << tensor.scalar_type();
     }
   }
-  expect_same_on_all(*ranks_, facts.str());
-  for (const auto& value : values) {
-    // Not every tensor is contiguous, and what is sent is.
-    auto sent = value.contiguous();
-    ranks_->take_from_first({sent});
-    torch::Tensor(value).copy_(sent);
-  }
+  together_.expect_same(facts.str());
+  together_.take_from_first(values);
 }
 
 void RanksInStep::begin_step(std::int64_t step) const {
   if (is_alone()) {
     return;
   }
-  const auto number = static_cast<std::uint64_t>(step * ranks_->size() + ranks_->rank());
+  const auto own = share();
+  const auto number = static_cast<std::uint64_t>(step * own.count + own.number);
   torch::manual_seed(SplitMix64(SplitMix64(options_.seed).next() ^ number).next());
 }
 
@@ -73,9 +65,9 @@ double RanksInStep::mean_loss(double weighted, bool wants_to_stop) {
     return weighted;
   }
   const auto sums = torch::tensor({weighted, wants_to_stop ? 1.0 : 0.0}, torch::kDouble);
-  ranks_->add_up({sums});
+  together_.add_up({sums});
   is_to_stop_ = sums[1].item<double>() > 0.0;
-  return sums[0].item<double>() / ranks_->size();
+  return sums[0].item<double>() / share().count;
 }
 
 void RanksInStep::before_backward(const torch::Tensor& weighted_loss) const {
@@ -86,29 +78,14 @@ void RanksInStep::before_backward(const torch::Tensor& weighted_loss) const {
 
 void RanksInStep::average_statistics() const {
   const torch::NoGradGuard without_gradients;
+  together_.add_up(statistics_);
   for (const auto& statistic : statistics_) {
-    auto sum = statistic.contiguous();
-    ranks_->add_up({sum});
-    torch::Tensor(statistic).copy_(sum / ranks_->size());
+    torch::Tensor(statistic) /= share().count;
   }
 }
 
 Check RanksInStep::of_first(const Check& check) const {
-  if (is_alone()) {
-    return check;
-  }
-  const auto values = torch::tensor({check.value, check.drop}, torch::kDouble);
-  ranks_->take_from_first({values});
-  return {.value = values[0].item<double>(), .drop = values[1].item<double>()};
-}
-
-bool RanksInStep::of_first(bool found) const {
-  if (is_alone()) {
-    return found;
-  }
-  const auto value = torch::tensor({found ? 1.0 : 0.0}, torch::kDouble);
-  ranks_->take_from_first({value});
-  return value.item<double>() > 0.0;
+  return {.value = together_.of_first(check.value), .drop = together_.of_first(check.drop)};
 }
 
 }  // namespace actswap

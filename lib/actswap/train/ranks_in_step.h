@@ -1,8 +1,8 @@
 // What the ranks of a training do together. Of one process alone, nothing.
 #pragma once
 
-#include <actswap/data/share.h>
-#include <actswap/ranks/ranks.h>
+#include <actswap/base/share.h>
+#include <actswap/ranks/together.h>
 #include <actswap/train/module_tensors.h>
 #include <actswap/train/trainer.h>
 
@@ -20,7 +20,7 @@ class RanksInStep {
               const std::vector<torch::Tensor>& parameters);
 
   /// Of each batch.
-  Share share() const;
+  Share share() const { return together_.share(); }
   /// Before the first step. @throws UsageError where ranks are about to train something else
   void begin(const ModuleTensors& tensors, const Dataset& data) const;
   /// Random numbers of this rank and step, so that nothing of earlier steps need be kept.
@@ -38,13 +38,14 @@ class RanksInStep {
   void average_statistics() const;
   /// What rank 0 found.
   Check of_first(const Check& check) const;
-  bool of_first(bool found) const;
+  bool of_first(bool found) const { return together_.of_first(found ? 1.0 : 0.0) > 0.0; }
 
-  bool is_alone() const { return ranks_ == nullptr; }
+  bool is_alone() const { return together_.is_alone(); }
+  const Together& together() const { return together_; }
 
  private:
   const TrainOptions& options_;
-  std::shared_ptr<Ranks> ranks_;
+  Together together_;
   std::unique_ptr<MeanGradients> gradients_;
   std::vector<torch::Tensor> statistics_;
   bool is_to_stop_ = false;

@@ -95,7 +95,7 @@ Tensor value_of_labels(const LossInputs& inputs, const LossOptions& options) {
 }
 
 Tensor value_of_sites(const LossInputs& inputs, const LossOptions&) {
-  return site_loss(inputs.sites, inputs.original_sites);
+  return site_loss(inputs.sites, inputs.original_sites, inputs.together);
 }
 
 constexpr std::array<Row, 9> kRows = {{

@@ -1,6 +1,7 @@
 // The signals: what each compares, a row of a table each.
 #pragma once
 
+#include <actswap/ranks/together.h>
 #include <actswap/train/loss.h>
 #include <actswap/train/output_form.h>
 
@@ -20,6 +21,7 @@ struct LossInputs {
   std::vector<torch::Tensor> sites = {};             ///< of losses with Signal::sites
   std::vector<torch::Tensor> original_sites = {};
   torch::Tensor layer_error = {};  ///< of losses with Signal::layers
+  Together together = {};          ///< that have shares of the batch
 };
 
 struct LossOptions {

@@ -226,7 +226,7 @@ Progress Training::take_step(const Example& batch, std::int64_t batch_size) {
   }
   keep_good_state();
   ranks_.begin_step(place_.step);
-  auto loss = loss_(batch);
+  auto loss = loss_(batch, ranks_.together());
   if (!loss.requires_grad()) {
     throw UsageError(
         "The model's output does not depend on any trainable parameter; expected one that a "
@@ -289,8 +289,7 @@ void Training::update(const torch::Tensor& loss, double rate) {
     } catch (const c10::Error& error) {
       const auto cause = libtorch_cause(error.what_without_backtrace());
       if (!ranks_.is_alone()) {  // backward also sends
-        throw FileError("Another rank failed or did not answer, or the model has no gradient: " +
-                        cause);
+        options_.ranks->fail("average gradients (or the model has no gradient)", cause);
       }
       throw UsageError("The model does not have a gradient: " + cause);
     }

@@ -18,12 +18,16 @@ struct Image {
   int channels = 3;
   std::vector<std::uint8_t> pixels = {};  ///< height x width x channels
 
-  std::uint8_t* row(int y) { return pixels.data() + offset(y); }
-  const std::uint8_t* row(int y) const { return pixels.data() + offset(y); }
+  std::uint8_t* row(int y) { return at(y, 0); }
+  const std::uint8_t* row(int y) const { return at(y, 0); }
+  /// The channels of a pixel.
+  std::uint8_t* at(int y, int x) { return pixels.data() + offset(y, x); }
+  const std::uint8_t* at(int y, int x) const { return pixels.data() + offset(y, x); }
 
  private:
-  std::size_t offset(int y) const {
-    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width) *
+  std::size_t offset(int y, int x) const {
+    return (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+            static_cast<std::size_t>(x)) *
            static_cast<std::size_t>(channels);
   }
 };

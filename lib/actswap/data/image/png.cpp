@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csetjmp>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 
@@ -82,7 +83,7 @@ bool read(png_structp png, png_infop info, Rows& rows) {
 }
 
 // Pillow cuts 16 bits of grey off at 255; libpng gives them big-endian.
-std::uint8_t grey_at(const Rows& rows, const std::uint8_t* row, int x) {
+std::uint8_t grey_at(const Rows& rows, const std::uint8_t* row, std::ptrdiff_t x) {
   return !rows.is_wide_grey ? row[x] : row[2 * x] > 0 ? std::uint8_t{255} : row[2 * x + 1];
 }
 

@@ -17,10 +17,10 @@ double triangle(double x) {
 }
 
 double cubic(double x) {
-  constexpr double a = -0.5;
+  constexpr double kA = -0.5;
   x = std::abs(x);
-  return x < 1.0   ? ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
-         : x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a
+  return x < 1.0   ? ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1.0
+         : x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * kA
                    : 0.0;
 }
 
@@ -43,8 +43,8 @@ std::vector<Window> windows(int from, int to, const Filter& filter) {
   std::vector<Window> all;
   for (int i = 0; i < to; ++i) {
     const double centre = (i + 0.5) * scale;
-    Window window{std::max(static_cast<int>(centre - support + 0.5), 0)};
-    const int end = std::min(static_cast<int>(centre + support + 0.5), from);
+    Window window{std::max(static_cast<int>(std::floor(centre - support + 0.5)), 0)};
+    const int end = std::min(static_cast<int>(std::floor(centre + support + 0.5)), from);
     std::vector<double> weights;
     double sum = 0.0;
     for (int x = window.begin; x < end; ++x) {
@@ -73,7 +73,7 @@ Image with_width(const Image& image, int width, const Filter& filter) {
     auto* to = result.row(y);
     for (const auto& window : all) {
       for (int channel = 0; channel < image.channels; ++channel) {
-        const auto* from = image.row(y) + window.begin * image.channels + channel;
+        const auto* from = image.at(y, window.begin) + channel;
         std::int32_t sum = kHalf;
         for (const auto weight : window.weights) {
           sum += *from * weight;
@@ -143,9 +143,7 @@ Image center_crop(const Image& image, int height, int width) {
   const int begin = std::max(left, 0);
   const int end = std::min(left + width, image.width);
   for (int y = std::max(-top, 0); y < height && y + top < image.height; ++y) {
-    std::copy(image.row(y + top) + begin * image.channels,
-              image.row(y + top) + end * image.channels,
-              result.row(y) + (begin - left) * image.channels);
+    std::copy(image.at(y + top, begin), image.at(y + top, end), result.at(y, begin - left));
   }
   return result;
 }

@@ -5,15 +5,15 @@
 namespace actswap::page {
 
 const Json& field(const Json& json, Path path) {
-  static const Json none;
+  static const Json kNone;
   const Json* found = &json;
   for (const auto key : path) {
     if (!found->is_object()) {
-      return none;
+      return kNone;
     }
     const auto next = found->find(std::string(key));
     if (next == found->end()) {
-      return none;
+      return kNone;
     }
     found = &*next;
   }
@@ -39,9 +39,9 @@ bool is_true(const Json& json, Path path) {
 }
 
 const Json& list(const Json& json, Path path) {
-  static const Json none = Json::array();
+  static const Json kNone = Json::array();
   const auto& found = field(json, path);
-  return found.is_array() ? found : none;
+  return found.is_array() ? found : kNone;
 }
 
 std::vector<double> numbers(const Json& json, Path path) {

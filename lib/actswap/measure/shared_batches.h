@@ -1,0 +1,32 @@
+// A measurement that ranks share out: whole batches, in their order.
+#pragma once
+
+#include <actswap/base/share.h>
+#include <actswap/ranks/exchange.h>
+#include <actswap/ranks/together.h>
+
+#include <cstdint>
+
+namespace actswap {
+
+/// Of the batches those that this process measures. Fewer batches than ranks are not shared out:
+/// each rank then measures all.
+inline Share share_of_batches(const Together& together, std::int64_t batches) {
+  const auto share = together.share();
+  return batches < share.count ? Share{} : share;
+}
+
+/// What all ranks have added up of their shares, on each of them. `T` has append() and fields.
+template <typename T>
+T gathered(const Together& together, const Share& share, const T& own) {
+  if (share.count == 1) {
+    return own;
+  }
+  T all{};
+  for (const auto& part : records_of_all(together, own)) {
+    all.append(part);
+  }
+  return all;
+}
+
+}  // namespace actswap
