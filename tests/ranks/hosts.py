@@ -8,6 +8,7 @@ Ends with exit code 77 where this process may not make namespaces, or this Pytho
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -104,18 +105,18 @@ class HostChecks(Checks):
             return
         if name == "cut off":
             self.hosts[1].connect(is_up=False)
-            time.sleep(RANK_TIMEOUT + 8)  # and a little for the word about it
+            time.sleep(RANK_TIMEOUT + 12)  # and a little for the word about it
         for process in self.hosts[1].processes():  # as a cluster clears away a host that it cannot reach
             os.kill(process, signal.SIGKILL)
         if name == "cut off":
-            reason = "Rank 1 did not answer in time"
-            self.expect(reason in self.log(out, self.hosts[0]), f"{name}: the other host does not say '{reason}'")
             self.hosts[1].connect(is_up=True)
         second.wait()
         second = self.start_on(self.hosts[1], out)
         if self.finish(name, [first, second], out):
             self.expect(out.read_bytes() == whole, f"{name}: another file than undisturbed")
         logs = self.log(out, self.hosts[0]) + self.log(out, self.hosts[1])
+        if name == "cut off":  # torchrun numbers ranks as it likes
+            self.expect(bool(re.search(r"Rank [01] did not answer in time", logs)), f"{name}: nobody says which rank did not answer: {logs[:3000]}")
         self.expect("resuming from" in logs, f"{name}: nobody resumed: {logs[-1500:]}")
 
 

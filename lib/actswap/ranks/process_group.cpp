@@ -88,7 +88,7 @@ class ProcessGroupRanks : public Ranks {
   }
 
  public:
-  /// @param store by which ranks that see a failure know of each other; may be null
+  /// @param store of rank 0, by which ranks that see a failure know of each other; may be null
   explicit ProcessGroupRanks(c10::intrusive_ptr<c10d::ProcessGroup> group,
                              c10::intrusive_ptr<c10d::Store> store = {})
       : group_(std::move(group)), store_(std::move(store)) {}
@@ -151,14 +151,16 @@ class ProcessGroupRanks : public Ranks {
   std::string silent_ranks(const std::string& cause) const {
     constexpr auto kPatience = std::chrono::seconds(5);
     constexpr auto kPause = std::chrono::milliseconds(100);
+    const bool is_timeout =
+        cause.find("imed out") != std::string::npos || cause.find("timeout") != std::string::npos;
     std::vector<int> silent;
+    if (!store_) {
+      return "";
+    }
     try {
-      if (!store_) {
-        return "";
-      }
+      store_->setTimeout(kPatience);
       store_->set(word_of(rank()), std::vector<std::uint8_t>{1});
-      if (cause.find("imed out") == std::string::npos &&
-          cause.find("timeout") == std::string::npos) {
+      if (!is_timeout) {
         return "";
       }
       const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -171,8 +173,8 @@ class ProcessGroupRanks : public Ranks {
           }
         }
       } while (!silent.empty() && std::chrono::steady_clock::now() < end);
-    } catch (const std::exception&) {  // the store may be gone as well
-      return "";
+    } catch (const std::exception&) {  // rank 0 serves it
+      return is_timeout ? "Rank 0" : "";
     }
     std::string names;
     for (const int i : silent) {
