@@ -25,7 +25,7 @@ PATIENCE = 240  # seconds, for a machine that does other things as well
 
 
 def make_inputs(folder: Path) -> None:
-    """A network with batch norms, two activations before layers and one before a sum; data with labels."""
+    """A network with a batch norm, and activations before layers of one group and of two, and before a sum; data with labels."""
     import torch
 
     class Net(torch.nn.Module):
@@ -33,22 +33,24 @@ def make_inputs(folder: Path) -> None:
             super().__init__()
             self.first = torch.nn.Conv2d(3, 12, 3, padding=1)
             self.norm = torch.nn.BatchNorm2d(12)
-            self.second = torch.nn.Conv2d(12, 12, 3, padding=1, groups=2)
+            self.second = torch.nn.Conv2d(12, 12, 3, padding=1)
+            self.grouped = torch.nn.Conv2d(12, 12, 1, groups=2)
             self.third = torch.nn.Linear(12 * 16, 24)
             self.last = torch.nn.Linear(24, 5)
             self.act = torch.nn.Mish()
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = self.act(self.norm(self.first(x)))
-            x = torch.nn.functional.avg_pool2d(x + self.act(self.second(x)), 2)
+            x = self.act(self.second(x))
+            x = torch.nn.functional.avg_pool2d(x + self.grouped(x), 2)
             return self.last(self.act(self.third(x.flatten(1))))
 
     torch.manual_seed(1)
     net = Net().train()
     for _ in range(10):
-        net(torch.randn(32, 3, 8, 8))  # statistics for the norm
+        net(torch.randn(32, 3, 8, 9))  # statistics for the norm
     torch.jit.script(net.eval()).save(str(folder / "net.pt"))
-    inputs = torch.randn(EXAMPLES, 3, 8, 8)
+    inputs = torch.randn(EXAMPLES, 3, 8, 9)
     with torch.no_grad():
         labels = net(inputs).argmax(1)
     torch.save({"inputs": inputs, "labels": labels}, folder / "data.pt")
@@ -122,7 +124,7 @@ class Checks:
 
     def measures_together(self) -> None:
         for words in (["eval", self.folder / "net.pt", "--data", self.data, "--batch", 32],
-                      ["sensitivity", self.folder / "net.pt", "--val", self.data, "--batch", 32, "--input", "1x3x8x8"]):  # fmt: skip
+                      ["sensitivity", self.folder / "net.pt", "--val", self.data, "--batch", 32, "--input", "1x3x8x9"]):  # fmt: skip
             line = [self.command, *words, "--json", "-q"]
             alone, together = (json.loads(self.succeed(count, line) or "{}") for count in (1, 2))
             for found in (alone, together):  # but the times, and the order by them

@@ -24,6 +24,8 @@ constexpr double kLost = 0.5;
 constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
 // Of the variance that is not explained: less is noise of the sample.
 constexpr double kWorthwhile = 0.02;
+// Of all variance: less than this is rounding, which must not choose among shifts.
+constexpr double kRounding = 1e-6;
 
 // So many values at a time: what is computed from them stays in the cache.
 constexpr std::int64_t kBlock = std::int64_t{1} << 16;
@@ -88,10 +90,10 @@ class Search {
 
   void take_if_better(const InputChange& change) {
     const auto found = left(change);
-    const auto is_better = found < least_;
+    const auto is_better = found < least_ - kRounding;
     best_.scale = torch::where(is_better, change.scale, best_.scale);
     best_.shift = torch::where(is_better, change.shift, best_.shift);
-    least_ = torch::minimum(found, least_);
+    least_ = torch::where(is_better, found, least_);
   }
 
   const ActivationSamples& samples_;
