@@ -9,7 +9,7 @@ The ring sends each bucket in 2 (n - 1) messages, one after another. Each rank h
 from dataclasses import dataclass
 
 PARAMETERS = 25_000_000  # float32
-BUCKETS = 5  # of 25 MiB, the first of 1
+BUCKETS = 25  # of 4 MiB, the first of 1
 COMPUTE = (1.0, 0.25)  # seconds a step
 RANKS = (8, 16, 32, 64, 128, 256, 512)
 

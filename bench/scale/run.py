@@ -33,7 +33,7 @@ from networks import CLASSES, NETWORKS, Network, write  # noqa: E402
 UNAVAILABLE = 77  # as ctest's SKIP_RETURN_CODE
 SECONDS = 180  # that one measurement may take
 # As lib/actswap/ranks/process_group.cpp has them.
-FIRST_BUCKET, BUCKET = 1 << 20, 25 << 20
+FIRST_BUCKET, BUCKET = 1 << 20, 4 << 20
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ namespace actswap {
 
 namespace {
 
-// The first bucket is small, so that sending begins early: PyTorch's own sizes.
+// The first bucket is small, so that sending begins early. The others are smaller than PyTorch's 25
+// MiB: models on CPUs are small, and a bucket is sent when its last gradient is there.
 constexpr std::size_t kFirstBucket = std::size_t{1} << 20;
-constexpr std::size_t kBucket = std::size_t{25} << 20;
+constexpr std::size_t kBucket = std::size_t{4} << 20;
 
 // What c10d and Gloo throw becomes a FileError by `fail`, which is given the cause.
 template <typename Work, typename Fail>
@@ -64,7 +65,7 @@ class ReducedGradients : public MeanGradients {
     reducer_ = std::make_shared<c10d::Reducer>(
         parameters, buckets, group, std::vector<bool>(parameters.size(), false),
         static_cast<std::int64_t>(kBucket), /*find_unused_parameters=*/true,
-        /*gradient_as_bucket_view=*/false, std::unordered_map<std::size_t, std::string>(),
+        /*gradient_as_bucket_view=*/true, std::unordered_map<std::size_t, std::string>(),
         static_cast<std::int64_t>(kFirstBucket), /*skip_all_reduce_unused_params=*/false,
         /*use_python_reducer=*/false, std::vector<std::int64_t>());
   }
