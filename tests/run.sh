@@ -24,4 +24,4 @@ python=build/venv/bin/python
     or install torch for $python"
 "$python" tests/make_models.py build/release/test_models --if-missing
 
-exec ctest --test-dir build/release --output-on-failure "$@"
+exec ctest --test-dir build/release --output-on-failure --parallel "$(nproc)" "$@"

@@ -83,6 +83,17 @@ def times(rows: list) -> list:
     return ["### Time", "", *table(["network", "batch", "trained by", "a step, ms", "/ one thread", "/ two threads", "aim"], lines)]
 
 
+def calibrations(rows: list) -> list:
+    lines = []
+    for network, own in by_network(rows):
+        measured = [row["calibration"] for row in own if row["calibration"]]
+        for setting in (ONE, TWO_THREADS, *map(ranks, RANKS)):
+            ratios = [NONE if setting == other else interval([row[setting] / row[other] for row in measured]) for other in (ONE, TWO_THREADS)]
+            lines.append([title(network, own[0]), setting, f"{median(row[setting] for row in measured):.1f}", *ratios])
+    head = ["network", "calibrated by", "s", "/ one thread", "/ two threads"]
+    return ["### Calibration", "", *table(head, lines)]
+
+
 def traffic(rows: list) -> list:
     lines = []
     for network, own in by_network(rows):
@@ -146,6 +157,6 @@ def made(rows: list) -> str:
 
 
 def write(rows: list, page: Path) -> None:
-    lines = [made(rows), "", *times(rows), *traffic(rows), *hiding(rows), *projected(rows)] if rows else ["No results yet.", ""]
+    lines = [made(rows), "", *times(rows), *calibrations(rows), *traffic(rows), *hiding(rows), *projected(rows)] if rows else ["No results yet.", ""]
     page.parent.mkdir(parents=True, exist_ok=True)
     put(page, "bench/scale/run.py", lines)

@@ -2,13 +2,13 @@
 """What it costs to train with several processes: bench/scale/run.py [NETWORK...] [--rounds N]
 
 Trains small networks (networks.py) by one process with one thread and with two, and by 2 and 4 ranks of one thread each, all on the same
-batches, in turn, and over several rounds. Ranks also train alone, all at the same time, and add up gradients and do nothing else, which
+batches, in turn, and over several rounds; and so it calibrates them (calibration.py). Ranks also train alone, all at the same time, and add up gradients and do nothing else, which
 tells how much of the sending backward hides; where this is root, over a slower network as well (link.py). Writes tables into
 docs/scale-out.md (report.py). Each round of a network is a line of docs/scale/results.jsonl, with the commit that it was made at; what has
 one is not done again. --redo does it again.
 
 The ranks are started here as torchrun starts them, by the same variables, without its agent, so that nothing else is sent meanwhile.
-It takes four minutes on two cores that do nothing else. Ends with exit code 77 where this Python has no PyTorch.
+It takes some eight minutes on two cores that do nothing else. Ends with exit code 77 where this Python has no PyTorch.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import report  # noqa: E402
+from calibration import ROUNDS, calibrate, write_inputs  # noqa: E402
 from common.process import Failed  # noqa: E402
 from common.results import ROOT, Results, commit  # noqa: E402
 from link import Link, Unavailable  # noqa: E402
@@ -114,6 +115,10 @@ def one_round(network: Network, number: int, settings: list, options: argparse.N
     found = {setting.name: measure(network, setting, number, options) for setting in settings[first:] + settings[:first]}
     row = {"network": network.name, "round": number, "batch": network.batch, "commit": commit(), "processors": os.cpu_count(), "load": options.load}
     row |= {"found": found}
+    together = [setting for setting in settings if setting.gigabits is None and number < ROUNDS]
+    first %= max(1, len(together))
+    row["calibration"] = {setting.name: calibrate(network, options.out, options.command, environments(setting))
+                          for setting in together[first:] + together[:first]}  # fmt: skip
     return row | {"hidden": {setting.name: round(report.hidden(row, setting.name), 4) for setting in settings if setting.ranks > 1}}
 
 
@@ -128,12 +133,14 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=ROOT / "docs/scale/results.jsonl", help="the file of the results")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/scale-out.md", help="the page to write the tables into")
     parser.add_argument("--worker", type=Path, default=ROOT / "build/release/bin/scale_worker")
-    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap", help="nothing is measured with it yet")
+    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap", help="whose calibrations are timed")
     options = parser.parse_args()
     if unknown := [name for name in options.networks if name not in NETWORKS]:
         parser.error(f"expected networks among {', '.join(NETWORKS)}, but found {', '.join(unknown)}")
     if not options.worker.exists():
         parser.error(f"expected the worker at {options.worker}, but there is none; build it with -DACTSWAP_BUILD_BENCHMARKS=ON, or name it with --worker")
+    if not options.command.exists():
+        parser.error(f"expected the command at {options.command}, but there is none; build it, or name it with --command")
     if min(options.steps, options.warm_up, options.rounds) < 1:
         parser.error("expected at least one step, one step of warm-up and one round")
     options.networks = options.networks or list(NETWORKS)
@@ -150,6 +157,7 @@ def main() -> int:
     try:
         for name in options.networks:
             write(NETWORKS[name], options.out)
+            write_inputs(NETWORKS[name], options.out)
     except ImportError as error:
         print(f"run.py: {sys.executable} has no PyTorch: {error}", file=sys.stderr)
         return UNAVAILABLE

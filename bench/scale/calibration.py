@@ -1,0 +1,49 @@
+"""How long the command calibrates the same networks, with one process or several."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from common.process import Failed
+from networks import Network
+
+INPUTS = 256
+BATCH = 64  # of all ranks
+PASSES = 1  # of the joint fit
+ROUNDS = 3  # in which it is measured
+SECONDS = 300  # that one calibration may take
+
+
+def inputs_of(network: Network, folder: Path) -> Path:
+    return folder / f"{network.name}-inputs.pt"
+
+
+def write_inputs(network: Network, folder: Path) -> None:
+    import torch
+
+    torch.manual_seed(1)
+    torch.save({"inputs": torch.randn(INPUTS, *network.input)}, inputs_of(network, folder))
+
+
+def calibrate(network: Network, folder: Path, command: Path, environments: list) -> float:
+    """The seconds that the record of the run names. Each of the environments is a process.
+
+    @throws Failed
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "relu.pt"
+        words = [str(word) for word in (command, "convert", network.file(folder), "-o", out, "--to", "relu", "--calibrate", inputs_of(network, folder),
+                                        "--calibrate-inputs", INPUTS, "--calibrate-batch", BATCH, "--calibrate-passes", PASSES, "-q")]  # fmt: skip
+        processes = [subprocess.Popen(words, env=each, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for each in environments]
+        try:
+            for process in processes:
+                _, errors = process.communicate(timeout=SECONDS)
+                if process.returncode:
+                    raise Failed(words, process.returncode, errors)
+        finally:
+            for process in processes:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+        return json.loads(Path(f"{out}.run/run.json").read_text())["calibration"]["seconds"]
