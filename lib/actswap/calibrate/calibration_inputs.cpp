@@ -37,6 +37,7 @@ std::vector<torch::Tensor> share_of(const std::vector<torch::Tensor>& batch, con
                      std::to_string(examples));
   }
   std::vector<torch::Tensor> own;
+  own.reserve(batch.size());
   for (const auto& input : batch) {
     own.push_back(
         input.narrow(0, share.begin(examples), share.end(examples) - share.begin(examples))
