@@ -1,12 +1,11 @@
 """How long the command calibrates the same networks, with one process or several."""
 
 import json
-import subprocess
 import tempfile
 from pathlib import Path
 
-from common.process import Failed
 from networks import Network
+from processes import run
 
 INPUTS = 256
 BATCH = 64  # of all ranks
@@ -35,15 +34,5 @@ def calibrate(network: Network, folder: Path, command: Path, environments: list)
         out = Path(scratch) / "relu.pt"
         words = [str(word) for word in (command, "convert", network.file(folder), "-o", out, "--to", "relu", "--calibrate", inputs_of(network, folder),
                                         "--calibrate-inputs", INPUTS, "--calibrate-batch", BATCH, "--calibrate-passes", PASSES, "-q")]  # fmt: skip
-        processes = [subprocess.Popen(words, env=each, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for each in environments]
-        try:
-            for process in processes:
-                _, errors = process.communicate(timeout=SECONDS)
-                if process.returncode:
-                    raise Failed(words, process.returncode, errors)
-        finally:
-            for process in processes:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+        run(words, environments, SECONDS)
         return json.loads(Path(f"{out}.run/run.json").read_text())["calibration"]["seconds"]

@@ -16,7 +16,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from common.process import Failed  # noqa: E402
 from common.results import ROOT, Results, commit  # noqa: E402
 from link import Link, Unavailable  # noqa: E402
 from networks import CLASSES, NETWORKS, Network, write  # noqa: E402
+from processes import run  # noqa: E402
 
 UNAVAILABLE = 77  # as ctest's SKIP_RETURN_CODE
 SECONDS = 180  # that one measurement may take
@@ -75,17 +75,7 @@ def start(command: list, setting: Setting, prefix: list) -> list:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         words = [*prefix, *(str(word) for word in (command[0], out, *command[1:]))]
-        processes = [subprocess.Popen(words, env=each, stderr=subprocess.PIPE, text=True) for each in environments(setting)]
-        try:
-            for process in processes:
-                _, errors = process.communicate(timeout=SECONDS)
-                if process.returncode:
-                    raise Failed(words, process.returncode, errors)
-        finally:
-            for process in processes:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+        run(words, environments(setting), SECONDS)
         return [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(setting.ranks)]
 
 

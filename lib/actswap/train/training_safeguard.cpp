@@ -1,3 +1,4 @@
+#include <actswap/ranks/together.h>
 #include <actswap/train/batch_loss.h>
 #include <actswap/train/training_safeguard.h>
 
@@ -73,11 +74,13 @@ TrainingEffect TrainingSafeguard::undo(const Diverged& how) {
   return effect_;
 }
 
+// Of ranks that of rank 0: they keep the training, or take it back, together.
 double TrainingSafeguard::mean_of(const Loss& loss) {
   const torch::NoGradGuard no_grad;
   auto options = options_;
   options.loss = loss;
-  return BatchLoss(module_, teacher_, options).mean(examples_);
+  const double mean = BatchLoss(module_, teacher_, options).mean(examples_);
+  return Together(options.ranks).of_first(mean);
 }
 
 }  // namespace actswap
