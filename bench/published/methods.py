@@ -54,7 +54,8 @@ def options(method: str, network: Network, case: Case, data: Path, short: bool) 
     if method == CALIBRATED:
         return [*found, *calibrate, "--epochs", 0]
     if method == TRAINED:
-        return [*found, "--train", data / "train.pt", "--epochs", network.epochs, *PASSES_BEFORE_TRAINING]
+        drawn = ["--calibrate-inputs", network.calibration] if network.calibration else []
+        return [*found, "--train", data / "train.pt", "--epochs", network.epochs, *PASSES_BEFORE_TRAINING, *drawn]
     return [*found, *calibrate, "--epochs", 0, "--min-agreement", AGREEMENT]
 
 

@@ -54,7 +54,8 @@ class Network(ABC):
     debian: tuple = ()
     cases: tuple
     metrics: tuple
-    epochs: float = 1  # of label-free training: what takes some ten minutes
+    epochs: float = 1  # of label-free training: with all that goes before it, at most 15 minutes on 2 cores
+    calibration: int | None = None  # examples that it draws for each pass of the calibration before it; None: as many as the command takes
     batch: int = 32  # examples at a time, in judging and in the rivals' training
     timed: int = 8  # examples that latency is measured on
 

@@ -182,7 +182,7 @@ class KataGo(Network):
         Metric("win probability off", 3, less_is_better=True),
         Metric("ownership's relative error", 3, less_is_better=True),
     )
-    epochs = 8
+    epochs = 5
     batch = 25
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:

@@ -61,7 +61,8 @@ class NudeNet(Network):
         Metric("scores' relative error", 4, less_is_better=True),
         Metric("boxes' relative error", 5, less_is_better=True),
     )
-    epochs = 5
+    epochs = 3
+    calibration = 256
     batch = 16
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
