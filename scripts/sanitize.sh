@@ -4,8 +4,8 @@
 #   address   AddressSanitizer with UndefinedBehaviorSanitizer, in build/address: all test programs, or those of the rooms named (base, data, ...)
 #   thread    ThreadSanitizer, in build/thread: the loader, what runs on several threads, the supervisor, and the command's progress and signals
 #
-# LibTorch is not instrumented. What that makes a sanitizer say wrongly stands in tests/sanitizers, with the reason. A build takes some 40 minutes of a
-# processor.
+# LibTorch is not instrumented. What that makes a sanitizer say wrongly stands in tests/sanitizers, with the reason.
+
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
