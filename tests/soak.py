@@ -4,8 +4,8 @@
     soak.py --command build/release/bin/actswap [--steps 10000]
 
 Trains a small network and looks at /proc meanwhile: the resident memory of the process that computes and of the one that supervises it, and how many
-files each has open. From the first fifth on, memory may grow by MOST_MB while it trains, by a line fitted to it. It does grow, for a reason that
-is not known (docs/limitations.md): of 30,000 steps it was 149.8 MB in the first tenth, 155.9 in the third and 157.4 in the ninth. So the bound
+files each has open. From the first fifth on, memory may grow by MOST_MB while it trains, by a line fitted to it. It does grow
+(docs/limitations.md): the log and the records of checks are kept until the run ends, and freed memory leaves holes in the heap. So the bound
 finds what leaks a kilobyte in a step, and no less. The fewest open files of the last quarter are at most those of the second.
 """
 

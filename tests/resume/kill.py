@@ -8,6 +8,7 @@ Each conversion is killed (SIGKILL) a few times before it may end, in the middle
 import argparse
 import hashlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -103,7 +104,7 @@ def main():
     options.models = options.models.absolute()
     draw = random.Random(options.seed)
     cases = options.case or list(CASES)
-    share = max(1, options.kills // len(cases))
+    share = math.ceil(options.kills / len(cases))
     killed = 0
     wrong = 0
     for case in cases:

@@ -2,6 +2,7 @@
 #include <actswap/base/clock.h>
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
+#include <actswap/base/memory.h>
 #include <actswap/checkpoint/fields.h>
 #include <actswap/checkpoint/state_file.h>
 #include <actswap/pipeline/run_checkpoints.h>
@@ -170,17 +171,21 @@ void RunCheckpoints::write(const State& now) {
   }
   const auto begin = Clock::now();
   log_.flush();
-  State content;
-  FieldWriter fields(content);
-  fields("number", number_);
-  fields("facts", facts_);
-  fields("log", log_.text());
-  fields("phase", phase_);
-  fields("unfinished", now);
-  fields("finished", finished_);
-  fields("seconds", seconds());
-  fields("threads", static_cast<std::int64_t>(at::get_num_threads()));
-  write_state(path(number_), content);
+  {
+    State content;
+    FieldWriter fields(content);
+    fields("number", number_);
+    fields("facts", facts_);
+    fields("log", log_.text());
+    fields("phase", phase_);
+    fields("unfinished", now);
+    fields("finished", finished_);
+    fields("seconds", seconds());
+    fields("threads", static_cast<std::int64_t>(at::get_num_threads()));
+    write_state(path(number_), content);
+  }
+  // The heap of a long run gets holes and grows, though no more of it is in use.
+  give_back_freed_memory();
   last_ = path(number_);
   ++number_;
   steps_ = 0;
