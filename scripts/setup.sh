@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares this machine and builds: scripts/setup.sh [--command] [--no-build]
+# Prepares this machine and builds: scripts/setup.sh [--command] [--no-build] [--all-tests]
 #
 # Installs the Debian packages that are missing, puts LibTorch 2.13 (the CPU build of the Python wheel) into build/venv unless
 # ACTSWAP_LIBTORCH or CMAKE_PREFIX_PATH names another one, and builds into build/release. Run it again at any time.
@@ -7,6 +7,7 @@
 #   --command             installs and builds what the command `actswap` needs, and no tests; a later run without it goes on
 #                         from there and compiles nothing twice
 #   --no-build            builds nothing
+#   --all-tests           installs what single tests need besides: Doxygen, Chromium, TensorBoard. Where one cannot be had its test is skipped
 #
 #   ACTSWAP_LIBTORCH      a LibTorch folder to use instead of the wheel
 #   ACTSWAP_TORCH_INDEX   the extra package index asked for the CPU wheel
@@ -15,12 +16,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=yes
 preset=ci
+all_tests=no
 for argument in "$@"; do
   case "$argument" in
     --command) preset=command ;;
     --no-build) build=no ;;
+    --all-tests) all_tests=yes ;;
     -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
-    *) echo "setup.sh: unknown argument '$argument'; it knows --command and --no-build" >&2; exit 2 ;;
+    *) echo "setup.sh: unknown argument '$argument'; it knows --command, --no-build and --all-tests" >&2; exit 2 ;;
   esac
 done
 
@@ -29,6 +32,13 @@ fail() { say "$*"; exit 1; }
 
 installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
 in_apt() { apt-cache show "$1" 2>/dev/null | grep -q '^Package:'; }
+
+as_root=()
+become_root() {
+  [ "$(id -u)" -ne 0 ] || return 0
+  command -v sudo >/dev/null || return 1
+  as_root=(sudo)
+}
 
 install_packages() {
   command -v dpkg-query >/dev/null ||
@@ -59,12 +69,8 @@ install_packages() {
   done
   [ "${#missing[@]}" -gt 0 ] || return 0
 
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "these packages are missing, and there is neither root nor sudo; ask an administrator for:
+  become_root || fail "these packages are missing, and there is neither root nor sudo; ask an administrator for:
     apt-get install ${missing[*]}"
-    as_root=(sudo)
-  fi
   say "installing ${missing[*]}"
   "${as_root[@]}" apt-get update -q >&2 ||
     fail "apt-get update failed; without network, install these packages another way: ${missing[*]}"
@@ -79,6 +85,24 @@ install_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${available[@]}" >&2 ||
     fail "apt-get could not install: ${available[*]}"
 }
+
+install_for_all_tests() {
+  local missing=()
+  command -v doxygen >/dev/null || missing+=(doxygen)
+  command -v chromium >/dev/null || command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell)
+  if [ "${#missing[@]}" -gt 0 ]; then
+    say "installing ${missing[*]}"
+    { become_root && "${as_root[@]}" apt-get update -q >&2 &&
+      "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >&2; } ||
+      say "without ${missing[*]}, which could not be installed, tests are skipped"
+  fi
+  [ -x build/venv/bin/python ] || return 0
+  build/venv/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("tensorboard") is None)' ||
+    "${pip[@]}" tensorboard >&2 || say "without tensorboard, which could not be installed, a test is skipped"
+}
+
+# Python compiles what it imports; all of PyTorch takes half a minute.
+pip=(build/venv/bin/python -m pip install --no-compile --retries 1 --timeout 30 --disable-pip-version-check -q)
 
 # Of the installed package: to import it takes seconds.
 torch_version() { build/venv/bin/python -c 'import importlib.metadata as m; print(m.version("torch"))' 2>/dev/null; }
@@ -100,8 +124,6 @@ install_libtorch() {
   if [ ! -x build/venv/bin/python ]; then
     python3 -m venv build/venv || fail "python3 -m venv failed; is python3-venv installed?"
   fi
-  # Python compiles what it imports; all of PyTorch takes half a minute.
-  local pip=(build/venv/bin/python -m pip install --no-compile --retries 1 --timeout 30 --disable-pip-version-check -q)
   local index="${ACTSWAP_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}"
   say "installing the CPU build of PyTorch 2.13 into build/venv (about 200 MB)"
   # The machine's own indexes first: a mirror may hold the CPU wheel, and then nothing else need be reachable.
@@ -127,6 +149,7 @@ say "looking for Debian packages"
 install_packages
 say "looking for LibTorch"
 install_libtorch
+[ "$all_tests" = no ] || install_for_all_tests
 [ "$build" = yes ] || exit 0
 # A folder that was configured for the tests as well builds the same command.
 if [ "$preset" = ci ] || [ ! -f build/release/build.ninja ]; then

@@ -89,12 +89,12 @@ def faults_of(program, report, width, folder, shots):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reports", nargs="+", type=pathlib.Path)
-    parser.add_argument("--chromium", default="chromium")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium-headless-shell", help="the program")
     parser.add_argument("--shots", type=pathlib.Path)
     options = parser.parse_args()
     program = shutil.which(options.chromium)
     if program is None:
-        print(f"skipped: there is no {options.chromium} here (apt-get install chromium)")
+        print(f"skipped: there is no {options.chromium} here (apt-get install chromium-headless-shell)")
         return 77
     if options.shots:
         options.shots.mkdir(parents=True, exist_ok=True)

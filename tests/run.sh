@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() { echo "tests/run.sh: $*" >&2; exit 1; }
 
-scripts/setup.sh --no-build
+scripts/setup.sh --no-build --all-tests
 
 format="$(command -v clang-format-19 || true)"
 [ -n "$format" ] || fail "clang-format-19 is not installed, and the format cannot be checked; scripts/setup.sh installs it where apt has it"
