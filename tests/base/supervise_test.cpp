@@ -100,12 +100,22 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(Supervise, PassesOnTheExitCode) {
+// What nohup or a shell's background ignores would stay ignored.
+class Supervise : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      std::signal(signal, SIG_DFL);
+    }
+  }
+};
+
+TEST_F(Supervise, PassesOnTheExitCode) {
   EXPECT_EQ(outcome_of([] { return 0; }).code, 0);
   EXPECT_EQ(outcome_of([] { return 5; }).code, 5);
 }
 
-TEST(Supervise, AFaultWhileAFileIsReadIsAnErrorOfTheFile) {
+TEST_F(Supervise, AFaultWhileAFileIsReadIsAnErrorOfTheFile) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) {
     const auto outcome = outcome_of([signal] {
       const Reading reading("bad.pt");
@@ -117,7 +127,7 @@ TEST(Supervise, AFaultWhileAFileIsReadIsAnErrorOfTheFile) {
   }
 }
 
-TEST(Supervise, AFaultAfterAFileWasReadNamesTheFirst) {
+TEST_F(Supervise, AFaultAfterAFileWasReadNamesTheFirst) {
   const auto outcome = outcome_of([] {
     {
       const Reading reading("model.pt");
@@ -131,11 +141,11 @@ TEST(Supervise, AFaultAfterAFileWasReadNamesTheFirst) {
   EXPECT_TRUE(has(outcome.err, "while working on 'model.pt'")) << outcome.err;
 }
 
-TEST(Supervise, AFaultWithoutAFileStaysOne) {
+TEST_F(Supervise, AFaultWithoutAFileStaysOne) {
   EXPECT_EQ(outcome_of([] { return die_of(SIGSEGV); }).code, -SIGSEGV);
 }
 
-TEST(Supervise, SaysWhatNobodyCaught) {
+TEST_F(Supervise, SaysWhatNobodyCaught) {
   const auto outcome = outcome_of([] {
     const Reading reading("bad.pt");
     std::thread([] { throw std::runtime_error("the disk is on fire"); }).join();
@@ -146,7 +156,7 @@ TEST(Supervise, SaysWhatNobodyCaught) {
   EXPECT_FALSE(has(outcome.err, "terminate called")) << outcome.err;
 }
 
-TEST(Supervise, SaysThatMemoryRanOut) {
+TEST_F(Supervise, SaysThatMemoryRanOut) {
   const auto outcome = outcome_of([] {
     const Reading reading("big.pt");
     std::thread([] { throw std::bad_alloc(); }).join();
@@ -163,7 +173,7 @@ TEST(Supervise, SaysThatMemoryRanOut) {
 }
 
 // SIGPIPE: of a log that nobody reads any more.
-TEST(Supervise, RemovesTheScratchFoldersOfWhatDied) {
+TEST_F(Supervise, RemovesTheScratchFoldersOfWhatDied) {
   const ScratchFolder scratch;
   for (const int signal : {SIGPIPE, SIGUSR1, SIGKILL, SIGSEGV}) {
     const auto outcome = outcome_of([&] {
@@ -175,7 +185,7 @@ TEST(Supervise, RemovesTheScratchFoldersOfWhatDied) {
   }
 }
 
-TEST(Supervise, EndsInTheSameWayWhereNobodyReadsWhatItSays) {
+TEST_F(Supervise, EndsInTheSameWayWhereNobodyReadsWhatItSays) {
   const ScratchFolder scratch;
   Supervised process([&]() -> int {
     declare_outputs({.files = {scratch / "out.pt"}});
@@ -189,7 +199,7 @@ TEST(Supervise, EndsInTheSameWayWhereNobodyReadsWhatItSays) {
   EXPECT_TRUE(scratch.list().empty());
 }
 
-TEST(Supervise, ASignalEndsWhatHasNothingToSave) {
+TEST_F(Supervise, ASignalEndsWhatHasNothingToSave) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     Supervised process([]() -> int { wait_for_ever(); });
     process.wait_for("waiting");
@@ -199,7 +209,7 @@ TEST(Supervise, ASignalEndsWhatHasNothingToSave) {
 }
 
 // As nohup and a shell's background do.
-TEST(Supervise, ASignalThatWasIgnoredStaysSo) {
+TEST_F(Supervise, ASignalThatWasIgnoredStaysSo) {
   std::signal(SIGINT, SIG_IGN);
   Supervised process([]() -> int { wait_for_ever(); });
   std::signal(SIGINT, SIG_DFL);
@@ -218,7 +228,7 @@ int end_in_order() {
   return 40 + stop_signal();
 }
 
-TEST(Supervise, ASignalLetsTheProcessEndInOrder) {
+TEST_F(Supervise, ASignalLetsTheProcessEndInOrder) {
   Supervised process([] {
     stop_in_order(std::chrono::seconds(100));
     return end_in_order();
@@ -228,7 +238,7 @@ TEST(Supervise, ASignalLetsTheProcessEndInOrder) {
   EXPECT_EQ(process.finish().code, 40 + SIGTERM);
 }
 
-TEST(Supervise, PatienceHasAnEnd) {
+TEST_F(Supervise, PatienceHasAnEnd) {
   Supervised process([]() -> int {
     stop_in_order(std::chrono::milliseconds(50));
     wait_for_ever();
@@ -238,7 +248,7 @@ TEST(Supervise, PatienceHasAnEnd) {
   EXPECT_EQ(process.finish().code, 128 + SIGINT);
 }
 
-TEST(Supervise, ASecondSignalEndsTheProcess) {
+TEST_F(Supervise, ASecondSignalEndsTheProcess) {
   Supervised process([]() -> int {
     stop_in_order(std::chrono::seconds(1000));
     wait_for_ever();
@@ -250,7 +260,7 @@ TEST(Supervise, ASecondSignalEndsTheProcess) {
   EXPECT_EQ(process.finish().code, 128 + SIGINT);
 }
 
-TEST(Supervise, WhatStopsAtOnceIsNotAsked) {
+TEST_F(Supervise, WhatStopsAtOnceIsNotAsked) {
   Supervised process([]() -> int {
     stop_in_order(std::chrono::seconds(1000));
     const StopsAtOnce now;
@@ -261,7 +271,7 @@ TEST(Supervise, WhatStopsAtOnceIsNotAsked) {
   EXPECT_EQ(process.finish().code, 128 + SIGINT);
 }
 
-TEST(Supervise, RemovesTemporaryFoldersOfWhatDied) {
+TEST_F(Supervise, RemovesTemporaryFoldersOfWhatDied) {
   const ScratchFolder scratch;
   for (const int signal : {SIGKILL, SIGSEGV, SIGINT}) {
     Supervised process([&] {
@@ -284,7 +294,7 @@ TEST(Supervise, RemovesTemporaryFoldersOfWhatDied) {
   }
 }
 
-TEST(Supervise, TheWorkDiesWithItsSupervisor) {
+TEST_F(Supervise, TheWorkDiesWithItsSupervisor) {
   Supervised process([]() -> int { wait_for_ever(); });
   process.wait_for("waiting");
   process.send(SIGKILL);
