@@ -169,7 +169,39 @@ TEST(Insert, CodeOfBlendsCanBeChanged) {
   }
 }
 
-// The input of the second is the output of the first, which is replaced before it.
+// One class, whose first activation writes over its input and whose second does not. The blends do
+// not write, since they are trained.
+TEST(Insert, WhatWroteOverItsInputEndsSo) {
+  const auto export_to = [](const std::string& target) {
+    const auto unit = std::make_shared<CompilationUnit>();
+    const auto root = make_module(unit, "Root",
+                                  "def forward(self, x: Tensor) -> Tensor:\n"
+                                  "  return torch.silu(torch.silu_(x * 2.0) + 1.0)\n");
+    PlanOptions options;
+    options.to = target;
+    insert_blends(root, plan_for(root, options), BlendCode::stock);
+    EXPECT_EQ(graph_of(root)->toString().find("relu"), std::string::npos);
+    collapse_blends(root);
+    return root;
+  };
+  const auto root = export_to("relu");
+  EXPECT_NE(graph_of(root)->toString().find("aten::relu_("), std::string::npos)
+      << graph_of(root)->toString();
+  EXPECT_NE(graph_of(root)->toString().find("aten::relu("), std::string::npos)
+      << graph_of(root)->toString();
+  const auto x = torch::randn({64}).requires_grad_();
+  const auto y = root.get_method("forward")({x}).toTensor();
+  y.sum().backward();
+  EXPECT_TRUE(torch::equal(y, torch::relu(x * 2.0) + 1.0));
+  EXPECT_TRUE(torch::equal(x.grad(), 2.0 * (x > 0.0)));
+  EXPECT_NE(graph_of(export_to("leaky_relu"))->toString().find("aten::leaky_relu_("),
+            std::string::npos);
+  // Several operators, of which each would need a tensor of its own.
+  EXPECT_EQ(graph_of(export_to("hard_mish"))->toString().find("_("), std::string::npos);
+}
+
+// The input of the second is the output of the first, which is replaced before it. ReLU's gradient
+// needs that output, so the second does not write over it.
 TEST(Insert, ActivationsInARow) {
   const auto unit = std::make_shared<CompilationUnit>();
   const auto root = make_module(unit, "Root",

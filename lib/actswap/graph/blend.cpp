@@ -18,6 +18,9 @@ constexpr char kClassName[] = "__torch__.actswap.Blend";
 // ReLU's does, must not be given away where somebody writes to that.
 constexpr char kCopies[] = "copies";
 
+// The attribute of blends whose activation wrote over its input.
+constexpr char kInPlace[] = "in_place";
+
 constexpr char kSetBlendSource[] =
     "def set_blend(self, t: float) -> None:\n"
     "    self.t = min(max(t, 0.0), 1.0)\n";
@@ -94,10 +97,10 @@ BlendFactory::BlendFactory(std::shared_ptr<jit::CompilationUnit> unit, BlendCode
     : unit_(std::move(unit)), code_(code) {}
 
 jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpec& target,
-                               bool training, bool copies) {
+                               bool training, BlendMemory memory) {
   const auto from = source.to_string();
   const auto to = target.to_string();
-  const auto known = classes_.find({from, to, copies});
+  const auto known = classes_.find({from, to, memory});
   const bool is_new = known == classes_.end();
   jit::Module blend = is_new ? jit::Module(c10::QualifiedName(kClassName), unit_, true)
                              : jit::Module(unit_, known->second);
@@ -112,13 +115,16 @@ jit::Module BlendFactory::make(const ActivationSpec& source, const ActivationSpe
   set("t", c10::FloatType::get(), 0.0);
   set("source", c10::StringType::get(), from);
   set("target", c10::StringType::get(), to);
-  if (copies) {
+  if (memory.copies) {
     set(kCopies, c10::BoolType::get(), true);
+  }
+  if (memory.in_place) {
+    set(kInPlace, c10::BoolType::get(), true);
   }
   if (is_new) {
     define_forward(blend, source, target, code_);
     blend.define(kSetBlendSource);
-    classes_.emplace(std::tuple(from, to, copies), blend.type());
+    classes_.emplace(std::tuple(from, to, memory), blend.type());
   }
   return blend;
 }
@@ -159,6 +165,10 @@ bool has_own_set_blend(const jit::Module& root) {
 
 ActivationSpec blend_target(const jit::Module& blend) {
   return resolve(blend.attr("target").toStringRef());
+}
+
+bool was_in_place(const jit::Module& blend) {
+  return blend.hasattr(kInPlace);
 }
 
 }  // namespace actswap

@@ -23,8 +23,15 @@ enum class BlendCode {
   stock,
 };
 
-/// Makes blend modules in one compilation unit: one class for each pair of functions, and one more
-/// for those that copy.
+/// What a blend and its target do with memory.
+struct BlendMemory {
+  bool copies = false;    ///< what it computes, so that others may write to what it gives back
+  bool in_place = false;  ///< the activation wrote over its input, and its target may
+  auto operator<=>(const BlendMemory&) const = default;
+};
+
+/// Makes blend modules in one compilation unit: one class for each pair of functions and kind of
+/// memory.
 class BlendFactory {
  public:
   BlendFactory(std::shared_ptr<torch::jit::CompilationUnit> unit, BlendCode code);
@@ -32,14 +39,13 @@ class BlendFactory {
   /// @param source the function at t = 0
   /// @param target the function at t = 1
   /// @param training the mode that the blend is in
-  /// @param copies what it computes, so that others may write to what it gives back
   torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target, bool training,
-                          bool copies = false);
+                          BlendMemory memory = {});
 
  private:
   std::shared_ptr<torch::jit::CompilationUnit> unit_;
   BlendCode code_;
-  std::map<std::tuple<std::string, std::string, bool>, c10::ClassTypePtr> classes_;
+  std::map<std::tuple<std::string, std::string, BlendMemory>, c10::ClassTypePtr> classes_;
 };
 
 /// Whether the class is a blend's; true after saving and loading too.
@@ -59,5 +65,9 @@ ACTSWAP_API bool has_own_set_blend(const torch::jit::Module& root);
 
 /// The function that a blend moves to.
 ActivationSpec blend_target(const torch::jit::Module& blend);
+
+/// Whether the blend stands for an activation that wrote over its input. The blend does not: its
+/// gradient needs that.
+bool was_in_place(const torch::jit::Module& blend);
 
 }  // namespace actswap

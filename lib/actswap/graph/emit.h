@@ -11,4 +11,9 @@ namespace actswap {
 torch::jit::Value* emit_activation(const ActivationSpec& activation, torch::jit::Value* x,
                                    torch::jit::Node* where);
 
+/// The same, written over x where that takes one operator (relu_), for an activation that wrote
+/// over its input before: nothing reads x behind it.
+torch::jit::Value* emit_activation_in_place(const ActivationSpec& activation, torch::jit::Value* x,
+                                            torch::jit::Node* where);
+
 }  // namespace actswap

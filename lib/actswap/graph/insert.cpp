@@ -82,9 +82,15 @@ jit::Value* call_blend(const CodeSite& code, jit::Value* input, const std::strin
   return graph.insertNode(call)->output();
 }
 
-void collapse_call(jit::Node* call, const ActivationSpec& target) {
+struct BlendEnd {
+  ActivationSpec target;
+  bool in_place;
+};
+
+void collapse_call(jit::Node* call, const BlendEnd& end) {
   jit::Node* get_blend = call->input(0)->node();
-  call->output()->replaceAllUsesWith(emit_activation(target, call->input(1), call));
+  const auto emit = end.in_place ? emit_activation_in_place : emit_activation;
+  call->output()->replaceAllUsesWith(emit(end.target, call->input(1), call));
   call->destroy();
   if (!get_blend->hasUses()) {
     get_blend->destroy();
@@ -120,6 +126,13 @@ void keep_whole(const std::vector<CodeSite>& found, const std::vector<Change>& c
       own_parts(code.match);
     }
   }
+}
+
+// ReLU keeps its output for its gradient. Where something writes over what an activation gives, it
+// might be the next activation.
+bool none_is_written(const std::vector<CodeSite>& found) {
+  return std::none_of(found.begin(), found.end(),
+                      [](const CodeSite& code) { return code.output_is_written; });
 }
 
 constexpr char kSetBlendName[] = "set_blend";
@@ -229,6 +242,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
   const auto objects = objects_by_class(modules);
   BlendFactory factory(result.root._ivalue()->compilation_unit(), blend_code);
   const auto found = scan(result.root);
+  const bool may_write = none_is_written(found);
   BlendNames names;
   std::vector<Change> changes;
   Becomes uncalled;
@@ -248,7 +262,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     const auto name = names.unused(code.type);
     for (const auto* object : objects.at(code.type)) {
       auto blend = factory.make(code.match.activation, *target, in_train_mode(object->module),
-                                code.output_is_written);
+                                {code.output_is_written, may_write && code.match.in_place});
       if (!code.type->hasAttribute(name)) {
         code.type->addAttribute(name, blend.type());
       }
@@ -282,10 +296,11 @@ jit::Module collapsed(const jit::Module& root) {
 
 std::size_t collapse_blends(const jit::Module& root) {
   const auto modules = distinct_modules(root);
-  std::map<c10::ClassTypePtr, ActivationSpec> blend_targets;
+  std::map<c10::ClassTypePtr, BlendEnd> ends;
   for (const auto& entry : modules) {
     if (is_blend(entry.module.type())) {
-      blend_targets.emplace(entry.module.type(), blend_target(entry.module));
+      ends.emplace(entry.module.type(),
+                   BlendEnd{blend_target(entry.module), was_in_place(entry.module)});
     }
   }
   const auto types = distinct_types(modules);
@@ -300,9 +315,9 @@ std::size_t collapse_blends(const jit::Module& root) {
         if (node->kind() != c10::prim::CallMethod) {
           return;
         }
-        const auto blend = blend_targets.find(node->input(0)->type()->cast<c10::ClassType>());
-        if (blend != blend_targets.end()) {
-          collapse_call(node, blend->second);
+        const auto end = ends.find(node->input(0)->type()->cast<c10::ClassType>());
+        if (end != ends.end()) {
+          collapse_call(node, end->second);
         }
       });
     }
@@ -311,7 +326,7 @@ std::size_t collapse_blends(const jit::Module& root) {
   for (const auto& [type, objects] : objects_by_class(modules)) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < type->numAttributes(); ++i) {
-      if (blend_targets.contains(type->getAttribute(i)->cast<c10::ClassType>())) {
+      if (ends.contains(type->getAttribute(i)->cast<c10::ClassType>())) {
         names.push_back(type->getAttributeName(i));
       }
     }
