@@ -193,6 +193,20 @@ TEST(Model, RunSaysWhatWasGiven) {
   }
 }
 
+TEST(Model, RunSaysHowColourImagesBecomeGrey) {
+  torch::jit::Module model("Net");
+  model.register_parameter("weight", torch::ones({2, 1, 3, 3}), false);
+  model.define("def forward(self, x: Tensor) -> Tensor:\n  return torch.conv2d(x, self.weight)\n");
+  try {
+    run_model(model, {torch::zeros({1, 3, 8, 8})});
+    FAIL() << "the input was accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("; --grey reads images as one channel"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 // torch.arange(4, device=x.device), traced on a GPU.
 TEST(Model, RunSaysThatTheCodeNamesAnotherDevice) {
   torch::jit::Module module("traced_on_gpu");

@@ -51,8 +51,11 @@ UsageError not_accepted(const jit::Module& module, const std::string& inputs,
                       "(LibTorch said: " +
                       libtorch_cause(what) + ")");
   }
-  return UsageError("The model does not accept the inputs (" + inputs +
-                    "): " + libtorch_cause(what));
+  const auto cause = libtorch_cause(what);
+  return UsageError("The model does not accept the inputs (" + inputs + "): " + cause +
+                    (cause.ends_with("to have 1 channels, but got 3 channels instead")
+                         ? "; --grey reads images as one channel"
+                         : ""));
 }
 
 c10::IValue forward(jit::Module& module, const InputLayout& layout,
