@@ -16,6 +16,7 @@
 #include <actswap/calibrate/regression.h>
 #include <actswap/calibrate/safeguard.h>
 #include <actswap/calibrate/site_fit.h>
+#include <actswap/calibrate/steps.h>
 #include <actswap/calibrate/whole.h>
 #include <actswap/data/sample.h>
 #include <actswap/graph/blend.h>
@@ -30,7 +31,6 @@
 #include <cmath>
 #include <functional>
 #include <optional>
-#include <ranges>
 #include <set>
 #include <utility>
 
@@ -248,15 +248,6 @@ class Calibrator {
     }
   }
 
-  // Something that is changed, when all before it is done.
-  struct Step {
-    std::size_t position;  // of the last value that is looked at
-    BothModels::Settled settled;
-    std::function<void()> take;
-    std::vector<torch::Tensor> changed;  // undefined ones among them
-    const BlendSite* site = nullptr;     // that moves
-  };
-
   // Between two steps.
   State state() const {
     State state;
@@ -286,15 +277,15 @@ class Calibrator {
   }
 
   // A step that is interrupted has not been.
-  void take(const Step& step) {
+  void take(const CalibrationStep& step) {
     take_or_undo(step);
     options_.together.take_from_first(step.changed);
   }
 
-  void take_or_undo(const Step& step) {
+  void take_or_undo(const CalibrationStep& step) {
     const auto take = [&] {
       agree_on_stop();
-      step.take();
+      change(step);
     };
     if (!callbacks_.save) {
       take();
@@ -331,14 +322,20 @@ class Calibrator {
     ++done_;
   }
 
-  void fit(const BlendSite& site) {
-    tell();
-    site_fit_.fit(site);
-    move(site);
+  void change(const CalibrationStep& step) {
+    if (step.site != nullptr) {
+      tell();
+      site_fit_.fit(*step.site);
+      move(*step.site);
+    } else if (step.layer != nullptr) {
+      layer_fits_.fit(*step.layer);
+    } else {
+      layer_fits_.fit(*step.norm);
+    }
   }
 
   void take_all_steps() {
-    const auto steps = all_steps();
+    const auto steps = plan_steps(program_, neighbours_, layer_fits_, original_ == nullptr);
     std::vector<BothModels::Settled> settled;
     settled.reserve(steps.size());
     for (const auto& step : steps) {
@@ -363,70 +360,6 @@ class Calibrator {
       }
     }
     models_.end_steps();
-  }
-
-  Step step_of(const BlendSite& site) {
-    const auto at = program_.position(site.call);
-    const auto* first = site.producer_node == nullptr ? site.call : site.producer_node;
-    return {.position = at,
-            .settled = {program_.position(first), at},
-            .take = [this, &site] { fit(site); },
-            .changed = {site.bias, site.weight},
-            .site = &site};
-  }
-
-  Step step_of(const Layer& layer) {
-    const auto at = program_.position(layer.compared->node());
-    const auto node = program_.position(layer.node);
-    const auto* shifted = layer_fits_.site_to_refine(layer);
-    const auto fitted = shifted == nullptr ? node : program_.position(shifted->producer_node);
-    // Per channel it is the layer's input that is compared.
-    const auto original = layer_fits_.is_wide(layer) ? node : at;
-    Step step = {.position = at,
-                 .settled = {fitted, original},
-                 .take = [this, &layer] { layer_fits_.fit(layer); },
-                 .changed = {layer.weight, layer.bias, layer.offset.tensor}};
-    if (shifted != nullptr) {
-      step.changed.insert(step.changed.end(), {shifted->bias, shifted->weight});
-    }
-    return step;
-  }
-
-  Step step_of(const BatchNorm& norm) {
-    const auto at = program_.position(norm.node);
-    return {.position = at,
-            .settled = {at, at},
-            .take = [this, &norm] { layer_fits_.fit(norm); },
-            .changed = {norm.weight, norm.bias}};
-  }
-
-  // In the order of the program.
-  std::vector<Step> all_steps() {
-    std::vector<Step> steps;
-    steps.reserve(neighbours_.sites.size() + neighbours_.layers.size() + neighbours_.norms.size());
-    for (const auto& site : neighbours_.sites) {
-      if (original_ == nullptr) {
-        steps.push_back(step_of(site));
-      }
-    }
-    for (const auto& layer : neighbours_.layers) {
-      steps.push_back(step_of(layer));
-    }
-    for (const auto& norm : neighbours_.norms) {
-      if (!norm.is_behind_layer) {  // what the layer makes up for is not done again
-        steps.push_back(step_of(norm));
-      }
-    }
-    std::stable_sort(steps.begin(), steps.end(),
-                     [](const Step& a, const Step& b) { return a.position < b.position; });
-    // No step may need what an earlier one has settled.
-    const auto end = program_.position(program_.graph().return_node());
-    BothModels::Settled settled = {end, end};
-    for (auto& step : std::views::reverse(steps)) {
-      settled.fitted = step.settled.fitted = std::min(settled.fitted, step.settled.fitted);
-      settled.original = step.settled.original = std::min(settled.original, step.settled.original);
-    }
-    return steps;
   }
 
   // Those in a branch, in a loop, in what torch.jit.fork runs, or in a branch that is not taken.

@@ -1,0 +1,32 @@
+// What a calibration changes, and in what order.
+#pragma once
+
+#include <actswap/calibrate/batch_norm.h>
+#include <actswap/calibrate/both_models.h>
+#include <actswap/calibrate/layer_fits.h>
+#include <actswap/calibrate/layers.h>
+#include <actswap/calibrate/program.h>
+
+#include <torch/script.h>
+
+#include <cstddef>
+#include <vector>
+
+namespace actswap {
+
+/// Something that is changed when all before it is done: a site, a layer or a batch norm.
+struct CalibrationStep {
+  std::size_t position = 0;                 ///< of the last value that is looked at
+  BothModels::Settled settled = {};         ///< what neither this step nor a later one looks behind
+  std::vector<torch::Tensor> changed = {};  ///< undefined ones among them
+  const BlendSite* site = nullptr;          ///< which then moves to t = 1
+  const Layer* layer = nullptr;
+  const BatchNorm* norm = nullptr;
+};
+
+/// The steps in the order of the program. They point into `neighbours`.
+/// @param with_sites false: only layers and norms are fitted
+std::vector<CalibrationStep> plan_steps(const Program& program, const Neighbourhood& neighbours,
+                                        const LayerFits& fits, bool with_sites);
+
+}  // namespace actswap
