@@ -164,6 +164,9 @@ class Process {
     }
     auto words = arguments;
     words.insert(words.begin(), ACTSWAP_COMMAND);
+#if defined(__clang__) && __has_feature(thread_sanitizer)
+    words.insert(words.end(), {"--confine", "off"});  // the sanitizer has a thread of its own
+#endif
     const int error = ::posix_spawn(&pid_, ACTSWAP_COMMAND, &actions, &attributes,
                                     pointers(words).data(), pointers(settings).data());
     ::posix_spawn_file_actions_destroy(&actions);

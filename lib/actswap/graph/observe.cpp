@@ -59,6 +59,8 @@ TORCH_LIBRARY_FRAGMENT(actswap, library) {
 
 Observed insert_observers(const jit::Module& given) {
   const auto root = normalise(given);
+  // Walked before classes get attributes that their objects do not hold yet.
+  const auto modules = distinct_modules(root);
   std::vector<std::string> sites;
   int number = 0;
   for (const auto& code : scan(root)) {
@@ -68,7 +70,7 @@ Observed insert_observers(const jit::Module& given) {
     // Code is shared by the objects of a class; what differs is an attribute of the object.
     const auto attribute = "actswap_site_" + std::to_string(number++);
     code.type->addAttribute(attribute, c10::IntType::get());
-    for (const auto& entry : distinct_modules(root)) {
+    for (const auto& entry : modules) {
       if (entry.module.type() == code.type) {
         entry.module._ivalue()->setAttr(attribute, std::int64_t{-1});
       }
