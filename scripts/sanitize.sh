@@ -4,7 +4,8 @@
 #   address   AddressSanitizer with UndefinedBehaviorSanitizer, in build/address: all test programs, or those of the rooms named (base, data, ...)
 #   thread    ThreadSanitizer, in build/thread: the loader, what runs on several threads, the supervisor, and the command's progress and signals
 #
-# LibTorch is not instrumented. What that makes a sanitizer say wrongly stands in tests/sanitizers, with the reason.
+# LibTorch is not instrumented. What that makes a sanitizer say wrongly stands in tests/sanitizers, with the reason. The build defines
+# NDEBUG as LibTorch's does, since some of its classes have other members without. The standard library checks its own bounds.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
