@@ -2,6 +2,22 @@
 
 namespace actswap::page {
 
+namespace {
+
+std::string_view class_of(Wraps wraps) {
+  switch (wraps) {
+    case Wraps::none:
+      break;
+    case Wraps::last_column:
+      return "class=\"wraps-last\"";
+    case Wraps::all:
+      return "class=\"wraps\"";
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string escaped(std::string_view text) {
   std::string html;
   html.reserve(text.size());
@@ -40,7 +56,7 @@ std::string element(std::string_view name, std::string_view content, std::string
   return (html += name) += '>';
 }
 
-std::string table(const Row& head, const std::vector<Row>& rows, bool wraps) {
+std::string table(const Row& head, const std::vector<Row>& rows, Wraps wraps) {
   if (rows.empty()) {
     return "";
   }
@@ -58,7 +74,7 @@ std::string table(const Row& head, const std::vector<Row>& rows, bool wraps) {
   }
   const auto content =
       element("thead", element("tr", cells)) + "\n" + element("tbody", "\n" + body);
-  return element("div", element("table", content, wraps ? "class=\"wraps\"" : ""),
+  return element("div", element("table", content, class_of(wraps)),
                  "class=\"scroll\" tabindex=\"0\"") +
          "\n";
 }

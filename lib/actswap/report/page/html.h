@@ -19,10 +19,12 @@ std::string element(std::string_view name, std::string_view content,
 /// A row of a table; cells are HTML. The first is the row's head.
 using Row = std::vector<std::string>;
 
+/// Which cells of a table take several lines where they are long.
+enum class Wraps { none, last_column, all };
+
 /// A table that scrolls sideways where it is wider than the page; empty without rows.
 /// @param head the columns' heads, HTML
-/// @param wraps long cells take several lines
-std::string table(const Row& head, const std::vector<Row>& rows, bool wraps = false);
+std::string table(const Row& head, const std::vector<Row>& rows, Wraps wraps = Wraps::none);
 
 /// Terms and what is said of them, both HTML; empty without any.
 std::string description_list(const std::vector<std::pair<std::string, std::string>>& terms);

@@ -256,7 +256,7 @@ std::string staircase(const RecordedRun& run) {
   }
   const auto metric = escaped(text(record, {"metric"}));
   return figure(staircase_drawing(record, steps), element("b", metric)) +
-         table({"", metric, "change", "mean loss", ""}, rows);
+         table({"", metric, "change", "mean loss", ""}, rows, Wraps::last_column);
 }
 
 std::string classes(const RecordedRun& run) {
@@ -360,7 +360,7 @@ std::string comparison(const std::vector<RecordedRun>& runs) {
       rows.push_back(row);
     }
   }
-  return table(head, rows, /*wraps=*/true);
+  return table(head, rows, Wraps::all);
 }
 
 }  // namespace actswap::page

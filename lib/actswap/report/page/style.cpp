@@ -61,6 +61,7 @@ svg line.s3, svg path.s3 { stroke: var(--s3); } svg circle.s3, svg rect.s3 { fil
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { text-align: left; padding: 0.2rem 0.9rem 0.2rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 tbody th { font-weight: 400; } td { white-space: nowrap; } .wraps td { white-space: normal; min-width: 9rem; max-width: 24rem; }
+.wraps-last td:last-child { white-space: normal; min-width: 9rem; }
 thead th { color: var(--soft); font-weight: 400; white-space: nowrap; }
 code, pre { font: 0.85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: var(--raised); padding: 0.75rem; overflow-x: auto; max-width: 100%; }
