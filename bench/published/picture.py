@@ -6,9 +6,10 @@ from html import escape
 from methods import CALIBRATED, LATENCY, ORIGINAL, SWAP_ALONE, TRAINED
 
 LINE, TOP, FOOT = 40, 52, 34
-NAMES, RIGHT_NAMES, TRACK, GAP = 176, 148, 216, 72  # widths
+NAMES, RIGHT_NAMES, TRACK, GAP = 176, 148, 216, 88  # widths
 WIDTH = NAMES + RIGHT_NAMES + 2 * TRACK + GAP + 116
 MOST = 1.3  # of the original's time, that there is room for
+PERFECT = (0.0, 1.0, 100.0)  # what the original has of a metric that compares with itself
 LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
 # Blue and orange can be told apart in both schemes, and by those who see few colours.
 STYLE = """text{font:13px system-ui,sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.head{font-weight:600}.track{fill:#d8dee4}
@@ -44,7 +45,8 @@ def recoveries(cases: list) -> list:
 
         methods = [method for method in (SWAP_ALONE, CALIBRATED, TRAINED) if case.value(method, metric) is not None]
         values = " → ".join(case.shown(method, metric) for method in methods)
-        values += f", original {case.shown(ORIGINAL, metric)}" if metric.less_is_better else f" of {case.shown(ORIGINAL, metric)}"
+        if original not in PERFECT:
+            values += f" of {case.shown(ORIGINAL, metric)}"
         name, activation = case.network.title.split(",")[0], case.case.title.removesuffix(" to ReLU")
         found.append(Recovery(name, activation, f"{metric.name}: {values}", share(CALIBRATED), share(TRAINED)))
     return found
