@@ -18,6 +18,9 @@ constexpr double kFirst = 1e-3;
 constexpr double kFactor = 3.0;
 constexpr int kLowest = -5;  // factors
 constexpr int kHighest = 3;
+// Of the lowest loss seen. A few steps cannot show what many gain, since noise has no time to
+// settle; they show how far a step may go. The joint fit finds its rate by such a rule too.
+constexpr double kHarmless = 1.25;
 constexpr std::int64_t kFewestSteps = 8;
 constexpr std::int64_t kMostSteps = 24;
 constexpr std::int64_t kHeldOutShare = 8;
@@ -59,24 +62,21 @@ class Search {
 
   RateSweep run() {
     const auto begin = std::chrono::steady_clock::now();
-    result_.start_loss = held_out_loss();
-    int best = 0;
-    if (loss_at(best) < result_.start_loss) {
-      while (best < kHighest && loss_at(best + 1) < loss_at(best)) {
-        ++best;
+    lowest_ = result_.start_loss = held_out_loss();
+    int place = 0;
+    if (is_harmless(place)) {
+      while (place < kHighest && is_harmless(place + 1)) {
+        ++place;
       }
     } else {
-      while (best > kLowest && !(loss_at(best) < result_.start_loss)) {
-        --best;
-      }
-      while (best > kLowest && loss_at(best - 1) < loss_at(best)) {
-        --best;
+      while (place > kLowest && !is_harmless(place)) {
+        --place;
       }
     }
-    for (const auto& [place, loss] : losses_) {
-      result_.trials.push_back({rate_at(place), loss});
+    for (const auto& [tried, loss] : losses_) {
+      result_.trials.push_back({rate_at(tried), loss});
     }
-    result_.chosen = rate_at(best);
+    result_.chosen = rate_at(place);
     result_.seconds = seconds_since(begin);
     return result_;
   }
@@ -85,6 +85,12 @@ class Search {
   double held_out_loss() const {
     const double loss = BatchLoss(module_, teacher_, options_).mean(data_.judged);
     return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
+  }
+
+  bool is_harmless(int place) {
+    const double loss = loss_at(place);
+    lowest_ = std::min(lowest_, loss);
+    return loss <= kHarmless * lowest_;
   }
 
   double loss_at(int place) {
@@ -119,6 +125,7 @@ class Search {
   std::vector<torch::Tensor> weights_;
   TrainCallbacks callbacks_;
   RateSweep result_;
+  double lowest_ = 0.0;
   std::map<int, double> losses_;  // by place: the rate is kFirst * kFactor^place
 };
 
