@@ -2,10 +2,12 @@
 // loss on examples that it did not see, and the next rate, up or down by a factor of 3.
 //
 // Rates are shares of each parameter's size (TrainOptions::is_rate_relative), which depend little
-// on the width of a network. The first is 1e-3. While a rate leaves the model worse than it was,
-// lower ones are tried, down to 1e-3 / 243; as long as a higher one is better still, higher ones,
-// up to 27e-3. A trial's rate rises over its first half: the first steps of AdamW all go one way,
-// as far as the rate is, and would make rates look too high that many steps settle.
+// on the width of a network. The first is 1e-3. Where that does harm lower ones are tried, down to
+// 1e-3 / 243, until one does not; otherwise higher ones, up to 27e-3, as long as they do none. Harm
+// is a loss of more than 1.25 times the lowest seen. The highest harmless rate is taken: a few
+// steps cannot show what many gain, since noise has no time to settle. A trial's rate rises over
+// its first half: the first steps of AdamW all go one way, as far as the rate is, and would make
+// rates look too high that many steps settle.
 #pragma once
 
 #include <actswap/data/subset.h>
