@@ -31,7 +31,8 @@ say() { printf 'setup %4d s: %s\n' "$SECONDS" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
-in_apt() { apt-cache show "$1" 2>/dev/null | grep -q '^Package:'; }
+# All of it is read: apt-cache that is cut off would fail the pipe.
+in_apt() { apt-cache show "$1" 2>/dev/null | grep '^Package:' > /dev/null; }
 
 as_root=()
 become_root() {

@@ -29,7 +29,7 @@ unset ACTSWAP_LIBTORCH
 if configure -DACTSWAP_LIBTORCH="$scratch/other"; then
   fail "expected that a LibTorch 1.99.7 is refused"
 fi
-tr -s ' \n' ' ' < "$scratch/configure.log" | grep -q 'actswap needs LibTorch .*1\.99\.7' ||
+tr -s ' \n' ' ' < "$scratch/configure.log" | grep 'actswap needs LibTorch .*1\.99\.7' > /dev/null ||
   { cat "$scratch/configure.log"; fail "expected CMake to name LibTorch 1.99.7"; }
 rm -rf "$scratch/build"
 
