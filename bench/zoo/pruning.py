@@ -14,6 +14,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from shared import flat, markdown_table, ways_and_reasons
+
 SHARE = 0.3
 INPUTS = 8
 COUNTED = 0.02  # how far the counts may differ: of grouped and depthwise layers that PyTorch counts in another way
@@ -32,15 +34,11 @@ def count_multiplications(model, x) -> float:
 
 
 def shapes(output) -> list:
-    from zoo import flat
-
     return [tuple(tensor.shape) for tensor in flat(output)]
 
 
 def problems(record: dict, original, pruned, x) -> list:
     """What is wrong with a pruned model."""
-    from zoo import flat
-
     found, counts = [], record["pruning"]["parameters"]
     for when, model in (("before", original), ("after", pruned)):
         parameters = sum(parameter.numel() for parameter in set(model.parameters()))
@@ -61,8 +59,6 @@ def problems(record: dict, original, pruned, x) -> list:
 
 
 def untrained(model, x) -> list:
-    from zoo import flat
-
     for parameter in model.parameters():
         parameter.requires_grad_()
     sum(tensor.float().square().sum() for tensor in flat(model(x.clone())) if tensor.is_floating_point()).backward()
@@ -100,7 +96,7 @@ def prunable(row: dict) -> float:
     return min(1.0, row.get("went", 0.0) / SHARE)
 
 
-def tables(rows: list, names: list, columns: list, markdown_table, ways_and_reasons) -> list:
+def tables(rows: list, names: list, columns: list) -> list:
     """The section of docs/zoo.md."""
     if not rows:
         return []

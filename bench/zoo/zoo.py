@@ -31,6 +31,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pruning
+from shared import flat, markdown_table, ways_and_reasons
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build/zoo/results.jsonl"
@@ -108,17 +109,6 @@ def randomise(model) -> None:
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
         else:
             torch.nn.init.normal_(parameter, 0.0, 0.02)
-
-
-def flat(output) -> list:
-    import torch
-
-    if isinstance(output, torch.Tensor):
-        return [output]
-    if output is None:
-        return []
-    parts = output.values() if isinstance(output, dict) else output
-    return [tensor for part in parts for tensor in flat(part)]
 
 
 def dispatch_mode(replace: bool):
@@ -389,18 +379,6 @@ def run_one(name: str, command: str, *more: str) -> list:
     return rows
 
 
-def ways_and_reasons(rows: list) -> list:
-    """One line a model: [model, ways, reason], where the ways of one reason are together."""
-    merged = {}
-    for model, how, reason in rows:
-        merged.setdefault((model, reason.replace("|", "\\|").replace("<", "&lt;")), []).append(how)
-    return [[model, ", ".join(hows), reason] for (model, reason), hows in sorted(merged.items())]
-
-
-def markdown_table(head: list, lines: list) -> list:
-    return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)]
-
-
 def table(rows: list, pruned: list, names: list) -> str:
     """The results as docs/zoo.md."""
     packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime", "pnnx"]
@@ -454,7 +432,7 @@ def table(rows: list, pruned: list, names: list) -> str:
     ]
     for title, what, found in sections:
         lines += ["", f"## {title}", "", *(markdown_table(["model", "how", what], found) if found else ["None."])]
-    lines += pruning.tables(pruned, names, columns, markdown_table, ways_and_reasons)
+    lines += pruning.tables(pruned, names, columns)
     passed = ways_and_reasons([(row["model"], row["how"], "") for row in rows if row["status"] == "passed"])
     lines += ["", "## Passed", "", f"<details><summary>{len(passed)} models</summary>", ""]
     lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>"]
