@@ -39,6 +39,7 @@ class BlendFactory {
   /// @param source the function at t = 0
   /// @param target the function at t = 1
   /// @param training the mode that the blend is in
+  /// @param memory what the blend and its target do with memory
   torch::jit::Module make(const ActivationSpec& source, const ActivationSpec& target, bool training,
                           BlendMemory memory = {});
 
