@@ -42,6 +42,13 @@ class Results:
 
 
 def commit() -> str:
-    """The commit of this project that the results are made at."""
-    found = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], check=False, capture_output=True, text=True)
-    return found.stdout.strip() or "unknown"
+    """The commit of this project that the results are made at; "-dirty" where anything but what the benchmarks write differs from it."""
+
+    def git(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["git", "-C", ROOT, *words], check=False, capture_output=True, text=True)
+
+    name = git("describe", "--always").stdout.strip()
+    if not name:
+        return "unknown"
+    is_clean = git("diff", "--quiet", "HEAD", "--", ".", ":!docs", ":!README.md").returncode == 0
+    return name if is_clean else f"{name}-dirty"

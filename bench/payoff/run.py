@@ -74,8 +74,9 @@ def in_libtorch(command: Path, files: list, rounds: int) -> dict:
     return rows
 
 
-def measured(name: str, commit: str, options: argparse.Namespace) -> dict:
+def measured(name: str, options: argparse.Namespace) -> dict:
     from common.process import run
+    from common.results import commit
 
     options.out.mkdir(parents=True, exist_ok=True)
     original, export = options.out / "original.pt", options.out / "relu.pt"
@@ -84,7 +85,7 @@ def measured(name: str, commit: str, options: argparse.Namespace) -> dict:
     rows = in_libtorch(options.command, [original, export], options.rounds)
     rows[ONNX] = in_onnx_runtime([original, export], options.seconds)
     machine = {"processors": os.cpu_count(), "realtime": os.sched_getscheduler(0) == os.SCHED_FIFO, "load": round(os.getloadavg()[0], 1)}
-    return {"network": name, "runtimes": rows, **machine, "commit": commit}
+    return {"network": name, "runtimes": rows, **machine, "commit": commit()}
 
 
 def read_options() -> argparse.Namespace:
@@ -104,19 +105,18 @@ def read_options() -> argparse.Namespace:
 
 def main() -> None:
     packages.enter_environment()
-    from common.results import Results, commit
+    from common.results import Results
 
     import front_page
 
     options = read_options()
     packages.install(packages.ONNX_RUNTIME)
-    made_at = commit()  # before the file of the results changes
     results = Results(ROOT / "docs/payoff/results.jsonl", lambda row: row["network"])
     if options.redo:
         results.forget(set(options.networks))
     for name in options.networks:
         if name not in results.done():
-            results.add(measured(name, made_at, options))
+            results.add(measured(name, options))
     front_page.write()
 
 

@@ -164,8 +164,10 @@ class Process {
     }
     auto words = arguments;
     words.insert(words.begin(), ACTSWAP_COMMAND);
-#if defined(__clang__) && __has_feature(thread_sanitizer)
+#ifdef __clang__  // g++ 12 does not know __has_feature
+#if __has_feature(thread_sanitizer)
     words.insert(words.end(), {"--confine", "off"});  // the sanitizer has a thread of its own
+#endif
 #endif
     const int error = ::posix_spawn(&pid_, ACTSWAP_COMMAND, &actions, &attributes,
                                     pointers(words).data(), pointers(settings).data());

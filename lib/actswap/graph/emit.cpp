@@ -22,6 +22,9 @@ jit::Value* emit_activation(const ActivationSpec& activation, jit::Value* x, jit
 jit::Value* emit_activation_in_place(const ActivationSpec& activation, jit::Value* x,
                                      jit::Node* where) {
   jit::Value* apart = emit_activation(activation, x, where);
+  if (apart == x) {  // the activation changes nothing
+    return x;
+  }
   jit::Node* node = apart->node();
   const auto is_constant = [](const jit::Value* value) {
     return value->node()->kind() == c10::prim::Constant;
