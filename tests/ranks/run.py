@@ -85,6 +85,12 @@ class Checks:
         self.expect(found.returncode != 0, "a rank that dies: exit code 0")
         self.expect(time.monotonic() - begin < 60, "a rank that dies: the other was not stopped within a minute")
 
+    # Gloo throws exceptions of its own from a backward pass.
+    def names_a_rank_that_hangs_in_backward(self) -> None:
+        found = torchrun(2, self.worker, self.folder / "hangs", "--hang-in", 5, "--timeout", 3)
+        expected = "error: Rank 1 did not answer in time while ranks average gradients"
+        self.expect(found.returncode != 0 and expected in found.stderr, f"a rank that hangs in its backward pass: {found.stderr[-3000:]}")
+
     def explains_the_environment(self) -> None:
         for variables, part in (
             ({"WORLD_SIZE": "2", "RANK": "2"}, "RANK to be a number from 0 to 1"),
@@ -123,6 +129,7 @@ def main() -> int:
         checks.is_refused()
         checks.stops_together()
         checks.notices_a_death()
+        checks.names_a_rank_that_hangs_in_backward()
         checks.explains_the_environment()
         if options.command:
             checks.the_command_refuses(options.command, options.models)

@@ -35,9 +35,6 @@ class SecondOfTwo : public Ranks {
       const std::vector<torch::Tensor>& /*parameters*/) const override {
     return nullptr;
   }
-  void fail(const std::string& what, const std::string& cause) const override {
-    throw FileError(what + cause);
-  }
 
  private:
   std::int64_t other_;

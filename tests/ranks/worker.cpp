@@ -1,5 +1,5 @@
 // One process of a training that several do together, for run.py: worker OUT [--rate R] [--examples
-// N] [--stop-at STEP] [--die-at STEP]
+// N] [--stop-at STEP] [--die-at STEP] [--hang-in STEP] [--timeout SECONDS]
 //
 // Writes the losses of the steps and the parameters as they end into OUT.<rank>, as JSON.
 #include "train/modules.h"
@@ -7,6 +7,8 @@
 #include <actswap/actswap.h>
 
 #include <torch/script.h>
+
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -55,7 +57,8 @@ int work(const std::string& out, const std::map<std::string, double>& given) {
     const auto found = given.find(name);
     return found == given.end() ? other : found->second;
   };
-  const auto ranks = ranks_of_environment(std::chrono::seconds(20));
+  const auto ranks =
+      ranks_of_environment(std::chrono::seconds(static_cast<std::int64_t>(value("--timeout", 20))));
   const int rank = ranks ? ranks->rank() : 0;
   const bool is_last = ranks && rank == ranks->size() - 1;
   auto module = make_net(value("--dropout", 0.0));
@@ -84,6 +87,15 @@ int work(const std::string& out, const std::map<std::string, double>& given) {
     return is_last && value("--stop-at", 0) > 0 &&
            static_cast<double>(step) >= value("--stop-at", 0);
   };
+  if (is_last && value("--hang-in", 0) > 0) {  // in the step's backward pass
+    for (const auto& parameter : module.parameters()) {
+      parameter.register_hook([&](const torch::Tensor& /*gradient*/) {
+        if (static_cast<double>(step) == value("--hang-in", 0)) {
+          ::pause();
+        }
+      });
+    }
+  }
   try {
     train(module, {}, data, no_ramp(), {}, options, callbacks);
   } catch (const Interrupted&) {

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -35,6 +36,8 @@ auto attempt(const Work& work, const Fail& fail) {
     fail(libtorch_cause(error.what_without_backtrace()));
   } catch (const Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     fail(error.what());
   }
@@ -49,95 +52,26 @@ struct SaysNothing : c10::WarningHandler {
   void process(const c10::Warning& /*warning*/) override {}
 };
 
-class ReducedGradients : public MeanGradients {
+// The group, and what a failure of it means.
+class Connection {
  public:
-  ReducedGradients(const c10::intrusive_ptr<c10d::ProcessGroup>& group,
-                   const std::vector<torch::Tensor>& parameters) {
-    // Backward gives the last layers' gradients first.
-    const std::vector<torch::Tensor> reversed(parameters.rbegin(), parameters.rend());
-    auto [buckets, limits] =
-        c10d::compute_bucket_assignment_by_size(reversed, {kFirstBucket, kBucket});
-    for (auto& bucket : buckets) {
-      for (auto& index : bucket) {
-        index = parameters.size() - 1 - index;
-      }
-    }
-    reducer_ = std::make_shared<c10d::Reducer>(
-        parameters, buckets, group, std::vector<bool>(parameters.size(), false),
-        static_cast<std::int64_t>(kBucket), /*find_unused_parameters=*/true,
-        /*gradient_as_bucket_view=*/true, std::unordered_map<std::size_t, std::string>(),
-        static_cast<std::int64_t>(kFirstBucket), /*skip_all_reduce_unused_params=*/false,
-        /*use_python_reducer=*/false, std::vector<std::int64_t>());
-  }
+  /// @param store of rank 0, by which ranks that see a failure know of each other; may be null
+  explicit Connection(c10::intrusive_ptr<c10d::ProcessGroup> group,
+                      c10::intrusive_ptr<c10d::Store> store)
+      : group_(std::move(group)), store_(std::move(store)) {}
 
-  void before_backward(const torch::Tensor& loss) override {
-    // It advises against looking for parameters that have no part, where all have one.
-    SaysNothing handler;
-    const c10::WarningUtils::WarningHandlerGuard quiet(&handler);
-    reducer_->prepare_for_forward();
-    reducer_->prepare_for_backward({loss});
-  }
+  const c10::intrusive_ptr<c10d::ProcessGroup>& group() const { return group_; }
+  int rank() const { return group_->getRank(); }
+  int size() const { return group_->getSize(); }
 
- private:
-  std::shared_ptr<c10d::Reducer> reducer_;
-};
-
-class ProcessGroupRanks : public Ranks {
+  /// Everything that sends goes through here. @throws FileError about what ranks did: "add up"
   template <typename Work>
   auto attempt_to(const char* what, const Work& work) const {
     return attempt(work, [&](const std::string& cause) { fail(what, cause); });
   }
 
- public:
-  /// @param store of rank 0, by which ranks that see a failure know of each other; may be null
-  explicit ProcessGroupRanks(c10::intrusive_ptr<c10d::ProcessGroup> group,
-                             c10::intrusive_ptr<c10d::Store> store = {})
-      : group_(std::move(group)), store_(std::move(store)) {}
-
-  int rank() const override { return group_->getRank(); }
-  int size() const override { return group_->getSize(); }
-
-  void add_up(std::vector<torch::Tensor> tensors) const override {
-    for (auto& tensor : tensors) {
-      std::vector<torch::Tensor> one = {tensor};
-      attempt_to("add up", [&] { group_->allreduce(one)->wait(); });
-    }
-  }
-
-  void take_from_first(std::vector<torch::Tensor> tensors) const override {
-    for (auto& tensor : tensors) {
-      std::vector<torch::Tensor> one = {tensor};
-      attempt_to("take over what rank 0 has", [&] { group_->broadcast(one)->wait(); });
-    }
-  }
-
-  std::vector<std::string> texts(const std::string& own) const override {
-    const auto ranks = static_cast<std::size_t>(size());
-    auto sizes = torch::zeros({size()}, torch::kLong);
-    sizes[rank()] = static_cast<std::int64_t>(own.size());
-    add_up({sizes});
-    // One row for each rank; the others' are 0, so that the sum holds all.
-    auto bytes = torch::zeros({size(), std::max<std::int64_t>(1, sizes.max().item<std::int64_t>())},
-                              torch::kUInt8);
-    std::memcpy(bytes[rank()].data_ptr<std::uint8_t>(), own.data(), own.size());
-    add_up({bytes});
-    std::vector<std::string> all(ranks);
-    for (std::size_t i = 0; i < ranks; ++i) {
-      const auto row = bytes[static_cast<std::int64_t>(i)];
-      all[i].assign(
-          reinterpret_cast<const char*>(row.data_ptr<std::uint8_t>()),
-          static_cast<std::size_t>(sizes[static_cast<std::int64_t>(i)].item<std::int64_t>()));
-    }
-    return all;
-  }
-
-  std::unique_ptr<MeanGradients> mean_gradients(
-      const std::vector<torch::Tensor>& parameters) const override {
-    return attempt_to("agree on the parameters",
-                      [&] { return std::make_unique<ReducedGradients>(group_, parameters); });
-  }
-
-  void fail(const std::string& what, const std::string& cause) const override {
+ private:
+  [[noreturn]] void fail(const std::string& what, const std::string& cause) const {
     const auto silent = silent_ranks(cause);
     if (silent.empty()) {
       fail_while(what, cause);
@@ -146,7 +80,6 @@ class ProcessGroupRanks : public Ranks {
                     " (it hangs, or cannot be reached): " + cause);
   }
 
- private:
   // Each rank that sees a failure leaves a word in the store. After a timeout those that do not are
   // the ones that were waited for; a connection that is closed says nothing of the kind.
   std::string silent_ranks(const std::string& cause) const {
@@ -190,6 +123,109 @@ class ProcessGroupRanks : public Ranks {
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   c10::intrusive_ptr<c10d::Store> store_;
 };
+
+class ReducedGradients : public MeanGradients {
+ public:
+  ReducedGradients(std::shared_ptr<const Connection> connection,
+                   const std::vector<torch::Tensor>& parameters)
+      : connection_(std::move(connection)) {
+    // Backward gives the last layers' gradients first.
+    const std::vector<torch::Tensor> reversed(parameters.rbegin(), parameters.rend());
+    auto [buckets, limits] =
+        c10d::compute_bucket_assignment_by_size(reversed, {kFirstBucket, kBucket});
+    for (auto& bucket : buckets) {
+      for (auto& index : bucket) {
+        index = parameters.size() - 1 - index;
+      }
+    }
+    reducer_ = std::make_shared<c10d::Reducer>(
+        parameters, buckets, connection_->group(), std::vector<bool>(parameters.size(), false),
+        static_cast<std::int64_t>(kBucket), /*find_unused_parameters=*/true,
+        /*gradient_as_bucket_view=*/true, std::unordered_map<std::size_t, std::string>(),
+        static_cast<std::int64_t>(kFirstBucket), /*skip_all_reduce_unused_params=*/false,
+        /*use_python_reducer=*/false, std::vector<std::int64_t>());
+  }
+
+  // Gloo reports what fails while backward goes on by exceptions of its own.
+  void backward(const torch::Tensor& loss, bool keeps_graph) override {
+    connection_->attempt_to("average gradients (or the model has no gradient)", [&] {
+      prepare(loss);
+      loss.backward({}, keeps_graph);
+    });
+  }
+
+ private:
+  void prepare(const torch::Tensor& loss) {
+    // It advises against looking for parameters that have no part, where all have one.
+    SaysNothing handler;
+    const c10::WarningUtils::WarningHandlerGuard quiet(&handler);
+    reducer_->prepare_for_forward();
+    reducer_->prepare_for_backward({loss});
+  }
+
+  std::shared_ptr<const Connection> connection_;
+  std::shared_ptr<c10d::Reducer> reducer_;
+};
+
+class ProcessGroupRanks : public Ranks {
+ public:
+  explicit ProcessGroupRanks(std::shared_ptr<const Connection> connection)
+      : connection_(std::move(connection)) {}
+
+  int rank() const override { return connection_->rank(); }
+  int size() const override { return connection_->size(); }
+
+  void add_up(std::vector<torch::Tensor> tensors) const override {
+    for (auto& tensor : tensors) {
+      std::vector<torch::Tensor> one = {tensor};
+      connection_->attempt_to("add up", [&] { connection_->group()->allreduce(one)->wait(); });
+    }
+  }
+
+  void take_from_first(std::vector<torch::Tensor> tensors) const override {
+    for (auto& tensor : tensors) {
+      std::vector<torch::Tensor> one = {tensor};
+      connection_->attempt_to("take over what rank 0 has",
+                              [&] { connection_->group()->broadcast(one)->wait(); });
+    }
+  }
+
+  std::vector<std::string> texts(const std::string& own) const override {
+    const auto ranks = static_cast<std::size_t>(size());
+    auto sizes = torch::zeros({size()}, torch::kLong);
+    sizes[rank()] = static_cast<std::int64_t>(own.size());
+    add_up({sizes});
+    // One row for each rank; the others' are 0, so that the sum holds all.
+    auto bytes = torch::zeros({size(), std::max<std::int64_t>(1, sizes.max().item<std::int64_t>())},
+                              torch::kUInt8);
+    std::memcpy(bytes[rank()].data_ptr<std::uint8_t>(), own.data(), own.size());
+    add_up({bytes});
+    std::vector<std::string> all(ranks);
+    for (std::size_t i = 0; i < ranks; ++i) {
+      const auto row = bytes[static_cast<std::int64_t>(i)];
+      all[i].assign(
+          reinterpret_cast<const char*>(row.data_ptr<std::uint8_t>()),
+          static_cast<std::size_t>(sizes[static_cast<std::int64_t>(i)].item<std::int64_t>()));
+    }
+    return all;
+  }
+
+  std::unique_ptr<MeanGradients> mean_gradients(
+      const std::vector<torch::Tensor>& parameters) const override {
+    return connection_->attempt_to("agree on the parameters", [&] {
+      return std::make_unique<ReducedGradients>(connection_, parameters);
+    });
+  }
+
+ private:
+  std::shared_ptr<const Connection> connection_;
+};
+
+std::shared_ptr<Ranks> ranks_over(c10::intrusive_ptr<c10d::ProcessGroup> group,
+                                  c10::intrusive_ptr<c10d::Store> store) {
+  return std::make_shared<ProcessGroupRanks>(
+      std::make_shared<Connection>(std::move(group), std::move(store)));
+}
 
 #ifdef ACTSWAP_HAS_GLOO
 c10::intrusive_ptr<c10d::TCPStore> open_store(const std::string& host, std::uint16_t port,
@@ -254,14 +290,14 @@ std::shared_ptr<Ranks> connect(int rank, int size, std::chrono::milliseconds tim
   auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
   group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
   group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
-  return std::make_shared<ProcessGroupRanks>(std::move(group), store);
+  return ranks_over(std::move(group), store);
 }
 #endif
 
 }  // namespace
 
 std::shared_ptr<Ranks> make_ranks(const c10::intrusive_ptr<c10d::ProcessGroup>& group) {
-  return std::make_shared<ProcessGroupRanks>(group);
+  return ranks_over(group, {});
 }
 
 std::shared_ptr<Ranks> ranks_of_environment(std::chrono::milliseconds timeout) {

@@ -22,9 +22,12 @@ namespace actswap {
 class MeanGradients {
  public:
   virtual ~MeanGradients() = default;
-  /// To be called with the loss before each backward pass. When that is done the gradients are the
-  /// means. A parameter that no rank's loss depends on gets none.
-  virtual void before_backward(const torch::Tensor& loss) = 0;
+  /// Runs the backward pass of this rank's loss. Then the gradients are the means. A parameter that
+  /// no rank's loss depends on gets none.
+  /// @param keeps_graph for another backward pass of the same loss
+  /// @throws FileError where another rank fails or does not answer, and where the loss has no
+  ///   gradient
+  virtual void backward(const torch::Tensor& loss, bool keeps_graph) = 0;
 };
 
 /// What the processes do together. All ranks call the same functions in the same order, with
@@ -45,11 +48,6 @@ class ACTSWAP_API Ranks {
   /// @param parameters distinct ones that require a gradient; no backward pass runs meanwhile
   virtual std::unique_ptr<MeanGradients> mean_gradients(
       const std::vector<torch::Tensor>& parameters) const = 0;
-  /// Throws a FileError about a failure that this rank has seen outside of these functions, with
-  /// the rank that did not answer, where that can be told.
-  /// @param what ranks did: "average gradients"
-  /// @param cause what the failure says
-  [[noreturn]] virtual void fail(const std::string& what, const std::string& cause) const = 0;
 };
 
 /// Over a process group of c10d that is there already.

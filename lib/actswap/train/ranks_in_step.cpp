@@ -1,3 +1,5 @@
+#include <actswap/base/error.h>
+#include <actswap/base/libtorch_error.h>
 #include <actswap/data/random.h>
 #include <actswap/train/ranks_in_step.h>
 
@@ -70,9 +72,16 @@ double RanksInStep::mean_loss(double weighted, bool wants_to_stop) {
   return sums[0].item<double>() / share().count;
 }
 
-void RanksInStep::before_backward(const torch::Tensor& weighted_loss) const {
+void RanksInStep::backward(const torch::Tensor& weighted_loss, bool keeps_graph) const {
   if (!is_alone()) {
-    gradients_->before_backward(weighted_loss);
+    gradients_->backward(weighted_loss, keeps_graph);
+    return;
+  }
+  try {
+    weighted_loss.backward({}, keeps_graph);
+  } catch (const c10::Error& error) {
+    throw UsageError("The model does not have a gradient: " +
+                     libtorch_cause(error.what_without_backtrace()));
   }
 }
 

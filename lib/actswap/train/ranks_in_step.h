@@ -33,7 +33,9 @@ class RanksInStep {
   double mean_loss(double weighted, bool wants_to_stop);
   /// Whether a rank wanted to, when the loss was last agreed on.
   bool is_to_stop() const { return is_to_stop_; }
-  void before_backward(const torch::Tensor& weighted_loss) const;
+  /// Gives the parameters the gradients of the whole batch's loss.
+  /// @throws UsageError where the loss has none; FileError where another rank fails
+  void backward(const torch::Tensor& weighted_loss, bool keeps_graph) const;
   /// The statistics of batch norms, of which each rank has seen its share.
   void average_statistics() const;
   /// What rank 0 found.

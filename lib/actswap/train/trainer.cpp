@@ -1,6 +1,5 @@
 #include <actswap/base/clock.h>
 #include <actswap/base/error.h>
-#include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
 #include <actswap/graph/model.h>
 #include <actswap/train/trainable.h>
@@ -283,16 +282,7 @@ void Training::update(const torch::Tensor& loss, double rate) {
   for (;;) {
     optimizer_.zero_grad();
     const auto scaled = scale_.is_used() ? loss * scale_.value() : loss;
-    ranks_.before_backward(scaled);
-    try {
-      scaled.backward({}, /*retain_graph=*/scale_.is_used());
-    } catch (const c10::Error& error) {
-      const auto cause = libtorch_cause(error.what_without_backtrace());
-      if (!ranks_.is_alone()) {  // backward also sends
-        options_.ranks->fail("average gradients (or the model has no gradient)", cause);
-      }
-      throw UsageError("The model does not have a gradient: " + cause);
-    }
+    ranks_.backward(scaled, /*keeps_graph=*/scale_.is_used());
     if (optimizer_.step(rate, scale_)) {
       scale_.note_step();
       return;
