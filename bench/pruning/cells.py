@@ -13,7 +13,7 @@ import torch
 from common.process import Failed, run
 from common.results import Results, commit
 from latency import in_libtorch, of_onnx
-from methods import FROM_START, LATENCY, PRUNED, STEPS, UNPRUNED, Cell
+from methods import FADED, FROM_START, LATENCY, PRUNED, STEPS, UNPRUNED, Cell
 from subjects import Network, make_original, reset, save_module
 from tasks import train as train_from_start
 
@@ -31,7 +31,7 @@ class Cells:
     def make(self, cell: Cell) -> dict:
         """@throws Failed"""
         make_original(self.network, self.seed, self.options.short)
-        if cell.method in (UNPRUNED, PRUNED):
+        if cell.method in (UNPRUNED, PRUNED, FADED):
             return self.converted(cell)
         if cell.method == LATENCY:
             return self.timed(cell)
@@ -73,7 +73,7 @@ class Cells:
         if steps := self.steps(cell):
             examples = len(torch.load(network.folder / "train.pt", weights_only=True, mmap=True)["x"])
             words += ["--train", network.folder / "train.pt", "--batch", network.batch, "--epochs", steps / (examples // network.batch)]
-            words += ["--control"] if cell.method == UNPRUNED else []
+            words += {UNPRUNED: ["--control"], PRUNED: [], FADED: ["--recipe", "calibrated-ramp"]}[cell.method]
         printed, cost = run(words, 1)
         record = json.loads(printed)
         row = {**self.value(output), "calibration_seconds": round(record.get("calibration", {}).get("seconds", 0.0), 1), **cost.row()}

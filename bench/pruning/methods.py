@@ -7,10 +7,11 @@ BUDGETS = ["none", "2 %", "10 %"]  # of the original's steps
 STEPS = {"none": 0.0, "2 %": 0.02, "10 %": 0.1, "all": 1.0}
 
 UNPRUNED, PRUNED = "unpruned", "pruned"  # retargeted by the command, without --prune and with it
+FADED = "faded"  # by the command, with units that fade out over the ramp of a training
 MAGNITUDE, TORCH_PRUNING = "magnitude", "Torch-Pruning"  # of the unpruned export, in PyTorch
 FROM_START = "from the start"  # the pruned export's shape with new weights, trained as the original was
 LATENCY = "latency"  # of the pruned export against the unpruned one
-METHODS = [UNPRUNED, PRUNED, MAGNITUDE, TORCH_PRUNING, FROM_START, LATENCY]
+METHODS = [UNPRUNED, PRUNED, FADED, MAGNITUDE, TORCH_PRUNING, FROM_START, LATENCY]
 PEERS = [MAGNITUDE, TORCH_PRUNING]
 
 
@@ -32,8 +33,8 @@ def cells(network, seed: int, options) -> list:
     found = []
     budgets = [budget for budget in options.budgets if budget == "none" or network.steps]
     for share in [0.0, *options.shares]:
-        methods = [UNPRUNED] if share == 0.0 else [PRUNED, *(PEERS if network.is_eager else [])]
-        found += [Cell(network.name, seed, method, share, budget) for method in methods for budget in budgets]
+        methods = [UNPRUNED] if share == 0.0 else [PRUNED, FADED, *(PEERS if network.is_eager else [])]
+        found += [Cell(network.name, seed, method, share, budget) for method in methods for budget in budgets if method != FADED or STEPS[budget]]
         if share and network.is_trained:
             found.append(Cell(network.name, seed, FROM_START, share, "all"))
         if share and seed == 0:

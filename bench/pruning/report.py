@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 import plot
 from common.page import put, table
-from methods import BUDGETS, FROM_START, LATENCY, MAGNITUDE, PEERS, PRUNED, SHARES, TORCH_PRUNING, UNPRUNED
+from methods import BUDGETS, FADED, FROM_START, LATENCY, MAGNITUDE, PEERS, PRUNED, SHARES, TORCH_PRUNING, UNPRUNED
 from networks import CASES
 from subjects import QUICKSTART
 from tasks import TASKS
@@ -15,7 +15,8 @@ from tasks import TASKS
 SCRIPT = "bench/pruning/run.py"
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}  # two-sided 95 %, by degrees of freedom
 SOLVED, JOINT = "least squares alone", "pruned"  # of the command: the layers solved for; and then fitted together
-COLORS = {JOINT: "#009e73", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
+LINES = (JOINT, FADED, SOLVED, *PEERS)
+COLORS = {JOINT: "#009e73", FADED: "#e69f00", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
 AIMS = {("accuracy", 0.3): 0.2, ("accuracy", 0.5): 0.5, ("nats", 0.3): 0.004, ("nats", 0.5): 0.01}  # behind the unpruned, untrained
 AIM_TRAINED = 0.1  # points behind the control at 50 %, after 10 % of the steps
 AIM_LATENCY = 0.65  # of the unpruned export, at 50 %, in ONNX Runtime on 2 threads
@@ -94,7 +95,7 @@ def accuracy_tables(rows: Rows, folder: str) -> list:
             head += ["no training" if budget == "none" else f"{budget} of the steps", "behind"]
         body = [["unpruned", "100 %", len(unpruned[budgets[0]]), *(cell for budget in budgets for cell in (interval(list(unpruned[budget].values()), places), ""))]]
         for share in SHARES:
-            for method in (JOINT, SOLVED, *PEERS):
+            for method in LINES:
                 if any(rows.figures(name, method, share, budget) for budget in budgets):
                     body.append(line_of(rows, name, method, share, budgets, unpruned))
             if start := rows.values(name, FROM_START, share, "all"):
@@ -183,7 +184,7 @@ def plots(rows: Rows, folder: Path) -> None:
         for budget in BUDGETS:
             unpruned = rows.values(name, UNPRUNED, 0.0, budget)
             lines = []
-            for method in (JOINT, SOLVED, *PEERS):
+            for method in LINES:
                 behind = [rows.behind(name, method, share, budget, unpruned) for share in SHARES]
                 if any(behind):
                     lines.append(plot.Series(method, COLORS[method], method != JOINT, [(mean(values), half(values)) if values else None for values in behind]))

@@ -8,6 +8,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/memory.h>
 #include <actswap/calibrate/calibrate.h>
+#include <actswap/calibrate/calibrated_ramp.h>
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
 #include <actswap/data/sample.h>
@@ -39,6 +40,7 @@
 #include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/pipeline/training_defaults.h>
 #include <actswap/pipeline/write_blended.h>
+#include <actswap/prune/fading.h>
 #include <actswap/ranks/environment.h>
 #include <actswap/ranks/ranks.h>
 #include <actswap/ranks/together.h>

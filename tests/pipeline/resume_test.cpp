@@ -129,6 +129,22 @@ TEST(ResumedRun, APrunedModelIsCutInTheSameWayAgain) {
   }
 }
 
+TEST(ResumedRun, UnitsThatFadeGoOnWhereTheyWere) {
+  ResumedRun setting;
+  setting.request.prune.share = 0.4;
+  setting.request.recipe = Recipe::calibrated_ramp;
+  setting.request.control = false;
+  setting.request.seeds = 1;
+  const int all = setting.run("whole.pt", 0, false);
+  const auto wanted = content(setting.scratch / "whole.pt");
+  for (int stop = all / 6; stop < all; stop += all / 5) {
+    EXPECT_THROW(setting.run("out.pt", stop, false), Interrupted) << stop;
+    setting.run("out.pt", 0, true);
+    EXPECT_TRUE(content(setting.scratch / "out.pt") == wanted) << stop;
+    std::filesystem::remove(setting.scratch / "out.pt");
+  }
+}
+
 TEST(ResumedRun, AnotherShareToPruneIsRefused) {
   ResumedRun setting;
   setting.request.prune.share = 0.4;

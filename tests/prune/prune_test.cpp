@@ -1,9 +1,11 @@
 // A retargeted model with fewer units: which ones go, and how near the rest comes to the original.
 #include <actswap/base/error.h>
+#include <actswap/calibrate/calibrated_ramp.h>
 #include <actswap/data/dataset.h>
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/measure/latency.h>
+#include <actswap/prune/fading.h>
 #include <actswap/prune/prune.h>
 
 #include <torch/script.h>
@@ -12,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -255,6 +258,76 @@ TEST(Prune, GoesDownToALatency) {
 }
 
 // Matrices of more features than are allowed, or than there is memory for.
+// At full size, with units on their way out.
+class Fading : public testing::TestWithParam<bool> {
+ protected:
+  Fading() : ramp_(full_) {
+    calibrate(swap_, *case_.data, {.passes = 5});
+    const auto pruning = prune(swap_, *case_.data, by_share(0.5));
+    pruned_ = outputs();
+    fading_.emplace(full_, swap_, pruning.kept, case_.data->inputs());
+    swap_.replace(full_);
+  }
+  void begin() {
+    ramp_.rewind();
+    fading_->begin();
+  }
+  void move(double t) {
+    swap_.set_blend(t);
+    ramp_.move(t);
+    fading_->move(t);
+  }
+  torch::Tensor outputs() {
+    swap_.module().eval();
+    return outputs_of(swap_.module(), case_.data->inputs())[0];
+  }
+  static void expect_near(const torch::Tensor& found, const torch::Tensor& wanted) {
+    EXPECT_LT((found - wanted).abs().max().item<double>(),
+              1e-5 * wanted.abs().max().item<double>());
+  }
+
+  Case case_ = GetParam() ? convolutions() : perceptron();
+  Retargeter swap_ = case_.swap(/*is_calibrated=*/false);
+  torch::jit::Module full_ = swap_.module();
+  CalibratedRamp ramp_;
+  torch::Tensor pruned_;
+  std::optional<FadingUnits> fading_;
+};
+
+TEST_P(Fading, GoesFromTheOriginalToThePrunedModel) {
+  expect_near(outputs(), pruned_);
+  begin();
+  move(0.0);
+  expect_near(outputs(), outputs_of(case_.model.module, case_.data->inputs())[0]);
+  move(0.5);
+  EXPECT_GT((outputs() - pruned_).abs().max().item<double>(), 1e-3);
+  move(1.0);
+  expect_near(outputs(), pruned_);
+}
+
+TEST_P(Fading, WhatTrainingAddsToThemGoesAsWell) {
+  begin();
+  for (const double t : {0.0, 0.3, 1.0, 1.0}) {
+    move(t);
+    const torch::NoGradGuard no_grad;
+    for (const auto& parameter : full_.parameters()) {
+      parameter.add_(torch::randn_like(parameter), 0.01);
+    }
+  }
+  move(1.0);
+  const auto faded = outputs();
+  EXPECT_GT((faded - pruned_).abs().max().item<double>(), 1e-3);
+  const auto entries = tensor(swap_, "w2").numel();
+  swap_.replace(fading_->cut());
+  swap_.set_blend(1.0);
+  EXPECT_LT(tensor(swap_, "w2").numel(), entries);
+  expect_near(outputs(), faded);
+}
+
+INSTANTIATE_TEST_SUITE_P(Prune, Fading, testing::Bool(), [](const auto& info) {
+  return std::string(info.param ? "Convolutions" : "Perceptron");
+});
+
 TEST(Prune, TakesACheaperScoreWhereALayerIsTooWide) {
   const auto each = perceptron();
   auto swap = each.swap();

@@ -28,6 +28,7 @@ CASES = {
     "ramp": ["--recipe", "calibrated-ramp", "--epochs", "2", "--calibrate-passes", "2", "--bound", "5", "--order", "forward", "--optimizer", "sgd"],
     "sweep": ["--recipe", "ramp", "--epochs", "2", "--lr", "auto", "--patience", "3"],
     "pruned": ["--epochs", "1", "--calibrate-passes", "3", "--prune", "0.3", "--loss", "outputs"],
+    "faded": ["--epochs", "1", "--calibrate-passes", "2", "--prune", "0.3", "--loss", "outputs", "--recipe", "calibrated-ramp"],
     "plan": ["--epochs", "1", "--calibrate-passes", "2", "--min-agreement", "0.01", "--agreement", "error"],
 }
 MODEL = "dropout_bn.pt"

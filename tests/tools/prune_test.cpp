@@ -30,6 +30,15 @@ class Prune : public InScratch {
     return words;
   }
 
+  Words train(const Words& more) const {
+    Words words = {"convert", "model.pt", "-o",      "out.pt",   "--train",
+                   "data.pt", "--val",    "data.pt", "--epochs", "2",
+                   "--batch", "32",       "--lr",    "0.001",    "--calibrate-passes",
+                   "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
   nlohmann::json record() const {
     return nlohmann::json::parse(read_file(path("out.pt.run/run.json")));
   }
@@ -107,29 +116,23 @@ TEST_F(Prune, ANumberOfParametersIsKeptTo) {
 }
 
 TEST_F(Prune, ATrainingGoesOnFromThere) {
-  const auto outcome = run_here({"convert",
-                                 "model.pt",
-                                 "-o",
-                                 "out.pt",
-                                 "--train",
-                                 "data.pt",
-                                 "--epochs",
-                                 "2",
-                                 "--batch",
-                                 "32",
-                                 "--lr",
-                                 "0.001",
-                                 "--calibrate-passes",
-                                 "2",
-                                 "--loss",
-                                 "distil+3*layers",
-                                 "--prune",
-                                 "0.4",
-                                 "--val",
-                                 "data.pt"});
+  const auto outcome = run_here(train({"--prune", "0.4", "--loss", "distil+3*layers"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "accuracy, after training"));
   EXPECT_EQ(record().at("epochs").size(), 2U);
+}
+
+TEST_F(Prune, UnitsFadeOutWhileTheTrainingGoesOn) {
+  for (const Words& more : {Words{"--loss", "distil+3*layers"}, Words{"--keep-activations"}}) {
+    auto words = train({"--prune", "0.4", "--recipe", "calibrated-ramp", "--force"});
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = run_here(words);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const auto run = record();
+    EXPECT_EQ(run.at("verified"), true);
+    EXPECT_EQ(run.at("pruning").at("parameters").at("after").get<double>(),
+              static_cast<double>(actswap::parameter_count(actswap::load(path("out.pt")).module)));
+  }
 }
 
 TEST_F(Prune, ActivationsMayStay) {
@@ -175,8 +178,8 @@ TEST_F(Prune, BadRequestsAreRefused) {
   expect_failure(run_here({"convert", "model.pt", "-o", "out.pt", "--prune", "0.5"}), 2,
                  {"no effect without a calibration"});
   expect_failure(run_here({"convert", "model.pt", "-o", "out.pt", "--prune", "0.5", "--train",
-                           "data.pt", "--recipe", "calibrated-ramp"}),
-                 2, {"--prune", "calibrated-ramp"});
+                           "data.pt", "--recipe", "ramp"}),
+                 2, {"--prune", "a recipe that calibrates"});
   expect_failure(run_here(convert({"--prune", "0.5", "--keep-activations", "--to", "relu"})), 2,
                  {"--keep-activations", "--to"});
   expect_failure(run_here({"inspect", "model.pt", "--prune", "--to", "relu"}), 2, {"--to"});

@@ -135,8 +135,15 @@ class ConversionPruning {
 }  // namespace
 
 void prune_retargeted(ConversionState& state) {
+  const auto full = state.swap.module();
   auto record = ConversionPruning(state).run();
-  state.run.train.kept = record.pruning.kept;
+  if (state.calibrated_ramp) {
+    state.fading.emplace(fade_units(state.swap, full, record.pruning.kept,
+                                    *state.options.calibration_data, *state.options.prune,
+                                    state.options.train.seed));
+  } else {
+    state.run.train.kept = record.pruning.kept;
+  }
   state.run.pruning = std::move(record);
   state.record();
 }

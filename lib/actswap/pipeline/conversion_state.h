@@ -9,6 +9,7 @@
 #include <actswap/pipeline/run_checkpoints.h>
 #include <actswap/pipeline/run_log.h>
 #include <actswap/pipeline/text.h>
+#include <actswap/prune/fading.h>
 #include <actswap/ranks/exchange.h>
 
 #include <torch/script.h>
@@ -74,6 +75,7 @@ struct ConversionState {
   const bool is_measurable;
   Retargeter swap;
   std::optional<CalibratedRamp> calibrated_ramp;  ///< where t rises after a calibration
+  std::optional<FadingUnits> fading;              ///< where units go while t rises
   torch::jit::Module original;
   std::vector<torch::Tensor> probe_inputs;
   Run& run;

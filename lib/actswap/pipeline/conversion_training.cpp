@@ -77,8 +77,8 @@ void ConversionTraining::note(const Retry& retry, std::vector<EpochRecord>& epoc
                  " and on at half the rate, " + number(retry.learning_rate));
 }
 
-// One t for all, or one for each site in their order. What a calibration changed follows the
-// mean.
+// One t for all, or one for each site in their order. What a calibration changed, and units that
+// fade, follow the mean.
 void ConversionTraining::move_to(const std::vector<double>& blends) {
   double sum = 0.0;
   for (std::size_t i = 0; i < blends.size(); ++i) {
@@ -89,8 +89,12 @@ void ConversionTraining::move_to(const std::vector<double>& blends) {
       state_.swap.set_blend(state_.run.site_order[i], blends[i]);
     }
   }
+  const double mean = sum / static_cast<double>(blends.size());
   if (state_.calibrated_ramp) {
-    state_.calibrated_ramp->move(sum / static_cast<double>(blends.size()));
+    state_.calibrated_ramp->move(mean);
+  }
+  if (state_.fading) {
+    state_.fading->move(mean);
   }
 }
 

@@ -112,6 +112,10 @@ class Conversion {
   }
 
   void retarget() {
+    state_.swap.set_blend(0.0);
+    if (state_.options.calibration_data && is_ramp()) {
+      state_.calibrated_ramp.emplace(state_.swap.module());
+    }
     if (state_.options.calibration_data && !state_.options.keeps_activations) {
       calibrate_retargeted();
     }
@@ -123,6 +127,9 @@ class Conversion {
     }
     if (state_.run.trained) {
       training_.train_retargeted();
+      if (state_.fading) {
+        state_.swap.replace(state_.fading->cut());
+      }
       if (state_.options.control) {
         control_ = training_.train_control();
       }
@@ -269,10 +276,6 @@ class Conversion {
   }
 
   void calibrate_retargeted() {
-    state_.swap.set_blend(0.0);
-    if (is_ramp()) {
-      state_.calibrated_ramp.emplace(state_.swap.module());
-    }
     if (!take_up_calibration()) {
       run_calibration();
     }
@@ -293,8 +296,11 @@ class Conversion {
           fit.learning_rate, state_.run.train.steps(state_.options.train_data->size()));
       state_.message("learning rate: " + number(state_.run.train.learning_rate));
     }
-    if (is_ramp()) {
+    if (state_.calibrated_ramp) {
       state_.calibrated_ramp->rewind();
+    }
+    if (state_.fading) {
+      state_.fading->begin();
     }
   }
 

@@ -40,11 +40,12 @@ void ConvertOptions::validate() const {
     throw UsageError("Expected sensitivity_examples > 0, but got " +
                      std::to_string(sensitivity_examples));
   }
-  if (prune && has_ramp(recipe)) {
-    throw UsageError("Expected the recipe calibrated with --prune or --prune-to, but got " +
-                     to_string(recipe) + ": units go at once, they do not fade with t");
+  if (prune && recipe == Recipe::ramp) {
+    throw UsageError(
+        "Expected the recipe calibrated or calibrated-ramp with --prune or --prune-to, but got "
+        "ramp: what units are worth is known once the layers that read them are calibrated");
   }
-  if (prune && train_data && train.loss.has(Signal::sites)) {
+  if (prune && train_data && recipe == Recipe::calibrated && train.loss.has(Signal::sites)) {
     throw UsageError("Expected a loss without sites with --prune or --prune-to, but got " +
                      to_string(train.loss) +
                      ": sites of the original have units that the pruned model has not");

@@ -15,6 +15,9 @@ namespace actswap {
 
 namespace {
 
+// Enough to tell which tensors belong together.
+constexpr std::int64_t kExamples = 2;
+
 std::set<std::int64_t> numbers(const torch::Tensor& indices) {
   const auto plain = indices.to(torch::kLong).contiguous();
   const auto* begin = plain.const_data_ptr<std::int64_t>();
@@ -81,6 +84,20 @@ KeptUnits units_of(const torch::jit::Module& module, const Units& units, const K
         "model has");
   }
   return keep;
+}
+
+Units find_units_on(Units (*find)(const torch::jit::Module&, const std::vector<torch::Tensor>&),
+                    const torch::jit::Module& module, const std::vector<torch::Tensor>& batch) {
+  std::vector<torch::Tensor> few;
+  few.reserve(batch.size());
+  for (const auto& input : batch) {
+    few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
+  }
+  try {
+    return find(module, few);
+  } catch (const UsageError&) {
+    return find(module, batch);
+  }
 }
 
 }  // namespace actswap

@@ -22,4 +22,9 @@ KeptUnits units_of(const torch::jit::Module& module, const Units& units, const K
 Units find_unconfirmed_units(const torch::jit::Module& module,
                              const std::vector<torch::Tensor>& inputs);
 
+/// What `find` finds by a few examples of a batch, or by the batch where the model takes no fewer:
+/// a size may stand in its code.
+Units find_units_on(Units (*find)(const torch::jit::Module&, const std::vector<torch::Tensor>&),
+                    const torch::jit::Module& module, const std::vector<torch::Tensor>& batch);
+
 }  // namespace actswap

@@ -26,24 +26,6 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Enough to tell which tensors belong together.
-constexpr std::int64_t kExamples = 2;
-
-// By a few examples, or by a batch where the model takes no fewer: a size may stand in its code.
-Units find_units_on(Units (*find)(const jit::Module&, const std::vector<torch::Tensor>&),
-                    const jit::Module& module, const std::vector<torch::Tensor>& batch) {
-  std::vector<torch::Tensor> few;
-  few.reserve(batch.size());
-  for (const auto& input : batch) {
-    few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
-  }
-  try {
-    return find(module, few);
-  } catch (const UsageError&) {
-    return find(module, batch);
-  }
-}
-
 // What the pruned module is compared with.
 Retargeter original_of(const Retargeter& swap) {
   return {swap.original(), swap.plan(), Tensors::shared, BlendCode::stock,
@@ -248,6 +230,16 @@ void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data
   const auto units = find_units_on(find_unconfirmed_units, swap.module(), inputs.batches.front());
   swap.replace(cut(swap.module(), units, units_of(swap.module(), units, kept)));
   swap.set_blend(1.0);
+}
+
+FadingUnits fade_units(Retargeter& swap, const jit::Module& full, const KeptEntries& kept,
+                       const Dataset& data, const PruneOptions& options, std::uint64_t seed) {
+  auto module = full;
+  const EvalMode eval(module);
+  const auto inputs = calibration_inputs(module, data, options.calibration, seed);
+  FadingUnits fading(full, swap, kept, inputs.batches.front());
+  swap.replace(full);
+  return fading;
 }
 
 Calibration refit_units(Retargeter& swap, const KeptEntries& kept, const Dataset& data,

@@ -1,7 +1,10 @@
 // The steps of prune(), for a caller that keeps what each gives.
 #pragma once
 
+#include <actswap/prune/fading.h>
 #include <actswap/prune/prune.h>
+
+#include <torch/script.h>
 
 #include <cstdint>
 
@@ -18,6 +21,13 @@ ACTSWAP_API Pruning remove_units(Retargeter& swap, const Dataset& data, const Pr
 /// @throws FileError where the module does not have these units
 ACTSWAP_API void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
                               const PruneOptions& options, std::uint64_t seed = 0);
+
+/// The units that remove_units cut from the swap's module fade instead.
+/// @param full the swap's module before; the swap has it again, at t = 1
+/// @throws FileError where the module does not have these units
+ACTSWAP_API FadingUnits fade_units(Retargeter& swap, const torch::jit::Module& full,
+                                   const KeptEntries& kept, const Dataset& data,
+                                   const PruneOptions& options, std::uint64_t seed = 0);
 
 /// Fits what remove_units left to the original. @throws as calibrate
 ACTSWAP_API Calibration refit_units(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
