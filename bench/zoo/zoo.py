@@ -27,11 +27,12 @@ import tempfile
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 
 import pruning
-from shared import flat, markdown_table, ways_and_reasons
+from models import build
+from report import report
+from shared import flat
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build/zoo/results.jsonl"
@@ -46,69 +47,6 @@ NCNN_LAYERS = {"Mish", "Swish", "GELU", "ELU", "CELU", "SELU"}  # of the sources
 VISIBLE = 1e-3  # the least that the swap must change the outputs by, or the comparisons say nothing: a hundred times the tolerance
 TIMEOUT = 600  # seconds a model
 OPSET = 17
-# Smaller images would be enlarged again by an adaptive pool, which ONNX has no operator for.
-WHOLE = ("alexnet", "vgg")
-
-
-def build(name: str):
-    """The eager model and its input."""
-    import torch
-
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    torch.manual_seed(0)
-    package, model_name = name.split(":")
-    if package == "torchvision":
-        import torchvision
-
-        options = {"init_weights": False} if model_name in ("googlenet", "inception_v3") else {}
-        model = torchvision.models.get_model(model_name, weights=None, **options)
-        side = 299 if model_name == "inception_v3" else 224 if "vit" in model_name or any(part in model_name for part in WHOLE) else 96
-    else:
-        import timm
-
-        model = timm.create_model(model_name, pretrained=False)
-        config = model.pretrained_cfg
-        whole = config.get("fixed_input_size") or any(part in model_name for part in WHOLE) or not runs(model.eval(), 96)
-        side = config["input_size"][-1] if whole else 96
-    randomise(model)
-    return model.eval(), torch.randn(1, 3, side, side), library
-
-
-def runs(model, side: int) -> bool:
-    """Whether the model takes images of this size; many take one size only, and say so in their own ways."""
-    import torch
-
-    try:
-        with torch.no_grad():
-            model(torch.zeros(1, 3, side, side))
-    except (AssertionError, RuntimeError, ValueError):
-        return False
-    return True
-
-
-def randomise(model) -> None:
-    """Gives statistics, scales and biases other values than the constants they begin with, and tiny weights a size.
-
-    A branch that ends in a scale of 0 or 1e-6, as many do, would hide all that happens in it; so would a head of weights of 1e-5.
-    """
-    import torch
-
-    for module in model.modules():
-        if getattr(module, "running_var", None) is not None:
-            torch.nn.init.normal_(module.running_mean, 0.0, 0.1)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-    for name, parameter in model.named_parameters():
-        constant = bool((parameter == parameter.flatten()[0]).all())
-        if not constant and parameter.std() > 1e-3:
-            continue
-        if "bias" in name:
-            torch.nn.init.normal_(parameter, 0.0, 0.1)
-        elif parameter.numel() == max(parameter.shape, default=1):
-            torch.nn.init.uniform_(parameter, 0.5, 1.5)
-        else:
-            torch.nn.init.normal_(parameter, 0.0, 0.02)
 
 
 def dispatch_mode(replace: bool):
@@ -379,66 +317,6 @@ def run_one(name: str, command: str, *more: str) -> list:
     return rows
 
 
-def table(rows: list, pruned: list, names: list) -> str:
-    """The results as docs/zoo.md."""
-    packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime", "pnnx"]
-    libraries = ["torchvision", "timm"]
-    columns = [(library, how) for library in libraries for how in ("scripted", "traced")]
-
-    def counts(title: str, holds) -> list:
-        found = [sum(row["model"].startswith(library + ":") and row["how"] == how and holds(row) for row in rows) for library, how in columns]
-        return [title, *found, sum(found)]
-
-    def listed(key: str, start: str) -> list:
-        return ways_and_reasons([(row["model"], row["how"], row[key].split(": ", 1)[1]) for row in rows if row.get(key, "").startswith(start)])
-
-    status, onnx, ncnn = ({key: lambda row, key=key, field=field: row.get(field, "").startswith(key) for key in ("passed", "failed", "not ")}
-                          for field in ("status", "onnx", "ncnn"))  # fmt: skip
-    done = {row["model"] for row in rows}
-    lines = [
-        "# The zoo",
-        "",
-        "What `bench/zoo/zoo.py` found; its head says what it checks. Made by",
-        "",
-        "    bench/zoo/setup.sh",
-        "    build/venv/bin/python bench/zoo/zoo.py",
-        "    build/venv/bin/python bench/zoo/zoo.py --table",
-        "",
-        f"with {', '.join(f'{package} {version(package)}' for package in packages)}. Do not edit it.",
-        "",
-        *markdown_table(
-            [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"],
-            [
-                counts("passed", status["passed"]),
-                counts("failed", status["failed"]),
-                counts("not made by PyTorch", status["not "]),
-                counts("sites swapped", lambda row: row.get("sites", 0)),
-                counts("ONNX passed", onnx["passed"]),
-                counts("ONNX failed", onnx["failed"]),
-                counts("ONNX: the original is not exported either", onnx["not "]),
-                counts("ncnn without the old functions", ncnn["passed"]),
-                counts("ncnn failed", ncnn["failed"]),
-                counts("ncnn: pnnx does not take the original either", ncnn["not "]),
-            ],
-        ),
-    ]
-    sections = [
-        ("Failed", "reason", listed("status", "failed")),
-        ("ONNX failed", "reason", listed("onnx", "failed")),
-        ("ncnn failed", "reason", listed("ncnn", "failed")),
-        ("Not run", "reason", [[name, "both", "not in the results"] for name in names if name not in done]),
-        ("What PyTorch cannot script or trace", "what PyTorch says", listed("status", "not ")),
-        ("What PyTorch's exporter to ONNX cannot do with the original either", "what it says", listed("onnx", "not ")),
-    ]
-    for title, what, found in sections:
-        lines += ["", f"## {title}", "", *(markdown_table(["model", "how", what], found) if found else ["None."])]
-    lines += pruning.tables(pruned, names, columns)
-    passed = ways_and_reasons([(row["model"], row["how"], "") for row in rows if row["status"] == "passed"])
-    lines += ["", "## Passed", "", f"<details><summary>{len(passed)} models</summary>", ""]
-    lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>"]
-    return "\n".join(lines) + "\n"
-
-
 def rows_of(path: Path, names: list) -> list:
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [row for row in rows if row["model"] in names]
@@ -464,7 +342,7 @@ def main() -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = rows_of(options.out, names)
     if options.table:
-        TABLE.write_text(table(rows, rows_of(PRUNED, names), names))
+        TABLE.write_text(report(rows, rows_of(PRUNED, names), names))
         print(TABLE.relative_to(ROOT))
         return 0
     done = {row["model"] for row in rows}
@@ -474,8 +352,8 @@ def main() -> int:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 rows.append(row)
-                more = f"{100 * row['went']:.1f} % went" if "went" in row else f"ONNX {row.get('onnx', 'not run')}; ncnn {row.get('ncnn', 'not run')}"
-                print(f"{row['model']:45} {row['how']:9} {row['status']}; {more}", flush=True)
+                more = {"went": lambda share: f"{100 * share:.1f} % went", "onnx": "ONNX {}".format, "ncnn": "ncnn {}".format}
+                print(f"{row['model']:45} {row['how']:9} {'; '.join([row['status'], *(say(row[key]) for key, say in more.items() if key in row)])}", flush=True)
     failed = False
     made = "refused, or that PyTorch cannot make" if options.prune else "that PyTorch cannot make"
     for key, cannot in (("status", made), ("onnx", "that PyTorch cannot export"), ("ncnn", "that pnnx cannot convert")):
