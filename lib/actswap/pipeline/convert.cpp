@@ -8,6 +8,7 @@
 #include <actswap/measure/judge.h>
 #include <actswap/measure/normalisation.h>
 #include <actswap/pipeline/choose_plan.h>
+#include <actswap/pipeline/conversion_calibration.h>
 #include <actswap/pipeline/conversion_fields.h>
 #include <actswap/pipeline/conversion_pruning.h>
 #include <actswap/pipeline/conversion_state.h>
@@ -117,7 +118,11 @@ class Conversion {
       state_.calibrated_ramp.emplace(state_.swap.module());
     }
     if (state_.options.calibration_data && !state_.options.keeps_activations) {
-      calibrate_retargeted();
+      calibrate_retargeted(state_);
+      if (state_.is_measurable) {
+        state_.run.calibrated = measured("calibrated", state_.swap.module());
+      }
+      state_.record();
     }
     if (state_.options.prune) {
       prune_retargeted(state_);
@@ -220,69 +225,6 @@ class Conversion {
       throw VerificationError("The model with blends at t = 0 differs from the original: " +
                               result.reason + "; this is a bug in actswap, nothing was written");
     }
-  }
-
-  // Of a run that is resumed behind it: what it gave, and where the training is to come the module.
-  bool take_up_calibration() {
-    const auto& checkpoints = state_.progress.checkpoints;
-    const auto known = checkpoints.finished(state_.phase("calibration"));
-    if (!known) {
-      return false;
-    }
-    restore(state_.run.calibration.emplace(), *known);
-    if (const auto module = checkpoints.finished(state_.phase("calibrated module"))) {
-      restore_module(state_.swap.module(), *module);
-    }
-    return true;
-  }
-
-  void run_calibration() {
-    const auto& data = *state_.options.calibration_data;
-    state_.begin_phase("calibrate");
-    state_.message("calibrating on " +
-                   std::to_string(std::min(state_.options.calibration.inputs, data.size())) +
-                   " inputs");
-    auto& checkpoints = state_.progress.checkpoints;
-    const auto key = state_.phase("calibrate");
-    const CalibrationCallbacks callbacks = {
-        .should_stop = state_.callbacks.should_stop,
-        .on_site =
-            [this](std::size_t done, std::size_t count) {
-              state_.progress.log.count("sites", done, count);
-              if (state_.callbacks.on_calibrated_site) {
-                state_.callbacks.on_calibrated_site(done, count);
-              }
-            },
-        .on_joint_fit = [this](std::int64_t passes,
-                               double seconds) { state_.message(time_of_passes(passes, seconds)); },
-        .on_pass =
-            [this](std::size_t done, std::size_t count) {
-              state_.progress.log.count("passes", done, count);
-              if (state_.callbacks.on_calibration_pass) {
-                state_.callbacks.on_calibration_pass(done, count);
-              }
-            },
-        .saves_now = [&checkpoints] { return checkpoints.is_due(SavePoint::step); },
-        .save = [&checkpoints, key](const State& state) { checkpoints.save(key, state); },
-        .resume = checkpoints.unfinished(key)};
-    state_.run.calibration = calibrate(state_.swap, data, state_.options.calibration,
-                                       state_.options.train.seed, callbacks);
-    state_.message("calibrated: " + summary(*state_.run.calibration));
-    for (const auto& reason : state_.run.calibration->left_out) {
-      state_.message("not calibrated: " + reason);
-    }
-    checkpoints.finish({{state_.phase("calibrated module"), state_of_module(state_.swap.module())},
-                        {state_.phase("calibration"), state_of(*state_.run.calibration)}});
-  }
-
-  void calibrate_retargeted() {
-    if (!take_up_calibration()) {
-      run_calibration();
-    }
-    if (state_.is_measurable) {
-      state_.run.calibrated = measured("calibrated", state_.swap.module());
-    }
-    state_.record();
   }
 
   bool is_ramp() const { return state_.run.trained && state_.schedule.at(0.0) < 1.0; }
