@@ -7,14 +7,16 @@ def table(head: list, lines: list) -> list:
     return ["| " + " | ".join(map(str, line)) + " |" for line in (head, ["---"] * len(head), *lines)] + [""]
 
 
-def put(page: Path, script: str, lines: list) -> None:
+def put(page: Path, script: str, lines: list, part: str = "") -> None:
     """Replaces what is between the script's marks; a page that is not there is made.
+
+    part: a name for the marks, where a script writes several parts of a page
 
     @throws SystemExit where the page has not each mark once
     """
-    begin, end = marks(script)
+    begin, end = marks(script, part)
     text = page.read_text() if page.exists() else f"{begin}\n{end}\n"
-    page.write_text(replaced(text, page, script, lines))
+    page.write_text(replaced(text, page, script, lines, part))
 
 
 def marks(script: str, part: str = "") -> tuple:
@@ -25,7 +27,7 @@ def marks(script: str, part: str = "") -> tuple:
 def replaced(text: str, page: Path, script: str, lines: list, part: str = "") -> str:
     """The text of a page with these lines between the marks.
 
-    part: a name for the marks, where a script writes several parts of a page
+    part: as of put
     @throws SystemExit where the text has not each mark once
     """
     begin, end = marks(script, part)

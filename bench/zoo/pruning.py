@@ -99,9 +99,7 @@ def prunable(row: dict) -> float:
 
 
 def tables(rows: list, names: list, columns: list) -> list:
-    """The section of docs/zoo.md."""
-    if not rows:
-        return []
+    """A part of docs/zoo.md."""
     done = {row["model"] for row in rows}
 
     def of(library: str, how: str) -> list:
@@ -119,8 +117,7 @@ def tables(rows: list, names: list, columns: list) -> list:
         return ways_and_reasons([(row["model"], row["how"], row["status"].split(": ", 1)[1]) for row in rows if row["status"].startswith(start)])
 
     head = [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"]
-    lines = ["", "## Pruned by 30 %", "",
-             "`zoo.py --prune` removes 30 % of what can be pruned, and PyTorch counts what is left (bench/zoo/pruning.py). The share that can be "
+    lines = ["`zoo.py --prune` removes 30 % of what can be pruned, and PyTorch counts what is left (bench/zoo/pruning.py). The share that can be "
              "pruned is that of the model's multiplications.", "",
              *markdown_table(head, [counts("pruned, verified, counted", "passed"), counts("refused with the reason", "refused"), counts("failed", "failed"),
                                     counts("not made by PyTorch", "not "),

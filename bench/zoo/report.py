@@ -1,19 +1,30 @@
-"""docs/zoo.md out of the results of both passes."""
+"""The two parts of docs/zoo.md, each out of the results of a pass."""
 
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pruning
 from shared import markdown_table, ways_and_reasons
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-def report(rows: list, pruned: list, names: list) -> str:
-    """The results as docs/zoo.md."""
+from common.page import put  # noqa: E402
+
+SCRIPT = "bench/zoo/zoo.py"
+LIBRARIES = ["torchvision", "timm"]
+COLUMNS = [(library, how) for library in LIBRARIES for how in ("scripted", "traced")]
+
+
+def write_pruned(page: Path, rows: list, names: list) -> None:
+    put(page, SCRIPT, [*pruning.tables(rows, names, COLUMNS), "", ""], "pruning")
+
+
+def write(page: Path, rows: list, names: list) -> None:
     packages = ["torch", "torchvision", "timm", "onnx", "onnxruntime", "pnnx"]
-    libraries = ["torchvision", "timm"]
-    columns = [(library, how) for library in libraries for how in ("scripted", "traced")]
 
     def counts(title: str, holds) -> list:
-        found = [sum(row["model"].startswith(library + ":") and row["how"] == how and holds(row) for row in rows) for library, how in columns]
+        found = [sum(row["model"].startswith(library + ":") and row["how"] == how and holds(row) for row in rows) for library, how in COLUMNS]
         return [title, *found, sum(found)]
 
     def listed(key: str, start: str) -> list:
@@ -23,8 +34,6 @@ def report(rows: list, pruned: list, names: list) -> str:
                           for field in ("status", "onnx", "ncnn"))  # fmt: skip
     done = {row["model"] for row in rows}
     lines = [
-        "# The zoo",
-        "",
         "What `bench/zoo/zoo.py` found; its head says what it checks. Made by",
         "",
         "    bench/zoo/setup.sh",
@@ -34,7 +43,7 @@ def report(rows: list, pruned: list, names: list) -> str:
         f"with {', '.join(f'{package} {version(package)}' for package in packages)}. Do not edit it.",
         "",
         *markdown_table(
-            [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"],
+            [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in COLUMNS), "all"],
             [
                 counts("passed", status["passed"]),
                 counts("failed", status["failed"]),
@@ -59,8 +68,7 @@ def report(rows: list, pruned: list, names: list) -> str:
     ]
     for title, what, found in sections:
         lines += ["", f"## {title}", "", *(markdown_table(["model", "how", what], found) if found else ["None."])]
-    lines += pruning.tables(pruned, names, columns)
     passed = ways_and_reasons([(row["model"], row["how"], "") for row in rows if row["status"] == "passed"])
     lines += ["", "## Passed", "", f"<details><summary>{len(passed)} models</summary>", ""]
-    lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>"]
-    return "\n".join(lines) + "\n"
+    lines += [f"- {model}: {hows}" for model, hows, _ in passed] + ["", "</details>", ""]
+    put(page, SCRIPT, lines)

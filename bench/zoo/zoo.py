@@ -13,8 +13,8 @@ Each model of models.txt, with random weights and small inputs, is scripted and 
   ncnn      what pnnx makes of the collapsed trace for ncnn has no layer of an activation that was swapped: pnnx goes by names of classes
 
 Results go to build/zoo/results.jsonl; what stands there already is not done again. What PyTorch itself cannot do with the original,
-scripting, tracing or exporting to ONNX, is listed apart. --prune is another pass, with results of its own in build/zoo/prune.jsonl: it
-removes 30 % of what can be pruned (pruning.py). --table writes docs/zoo.md out of the results and runs nothing. Needs torchvision
+scripting, tracing or exporting to ONNX, is listed apart. --prune is another pass, with results of its own in docs/zoo/prune.jsonl: it
+removes 30 % of what can be pruned (pruning.py). --table writes docs/zoo.md, or with --prune its part on pruning, out of the results and runs nothing. Needs torchvision
 0.28.0, timm, pnnx and what they import: bench/zoo/setup.sh.
 """
 
@@ -31,12 +31,11 @@ from pathlib import Path
 
 import pruning
 from models import build
-from report import report
 from shared import flat
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build/zoo/results.jsonl"
-PRUNED = ROOT / "build/zoo/prune.jsonl"
+PRUNED = ROOT / "docs/zoo/prune.jsonl"
 TABLE = ROOT / "docs/zoo.md"
 SOURCES = ["mish", "silu", "gelu", "gelu_tanh", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"]
 NAMES = {"mish", "silu", "gelu", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"}
@@ -329,8 +328,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
     parser.add_argument("--command", default=str(ROOT / "build/release/bin/actswap"))
     parser.add_argument("--prune", action="store_true", help="the second pass: prunes, and does not retarget")
-    parser.add_argument("--out", type=Path, help="the results (build/zoo/results.jsonl, with --prune build/zoo/prune.jsonl)")
-    parser.add_argument("--table", action="store_true", help="write docs/zoo.md out of the results, and run nothing")
+    parser.add_argument("--out", type=Path, help="the results (build/zoo/results.jsonl, with --prune docs/zoo/prune.jsonl)")
+    parser.add_argument("--table", action="store_true", help="write docs/zoo.md (with --prune its part on pruning) out of the results, and run nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out = options.out or (PRUNED if options.prune else RESULTS)
@@ -342,7 +341,9 @@ def main() -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = rows_of(options.out, names)
     if options.table:
-        TABLE.write_text(report(rows, rows_of(PRUNED, names), names))
+        import report
+
+        (report.write_pruned if options.prune else report.write)(TABLE, rows, names)
         print(TABLE.relative_to(ROOT))
         return 0
     done = {row["model"] for row in rows}
