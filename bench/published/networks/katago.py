@@ -13,7 +13,7 @@ from network import Case, Metric, Network, Package, Part, relative_error, trace
 from networks import go
 
 FILE = "katrain/models/kata1-b18c384nbt-s9996604416-d4316597426.bin.gz"
-GAMES = {"train": (24, 4), "cal": (12, 1), "val": (6, 2), "test": (12, 3)}  # games and seed
+GAMES = {"train": (96, 4), "cal": (12, 1), "val": (6, 2), "test": (12, 3)}  # games and seed
 
 
 class Reader:
@@ -182,7 +182,7 @@ class KataGo(Network):
         Metric("win probability off", 3, less_is_better=True),
         Metric("ownership's relative error", 3, less_is_better=True),
     )
-    epochs = 5
+    epochs = 2
     batch = 25
 
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
