@@ -13,7 +13,7 @@ import packages
 from common.process import Cost, Failed, run
 from common.results import Results, commit
 from judging import Judge, load, prepare
-from methods import BY_COMMAND, CALIBRATED, KEPT_SHARE, LATENCY, ORIGINAL, PARTIAL, RIVALS, SENSITIVITY_EXAMPLES, SHORT_SECONDS, TRAINED
+from methods import BY_COMMAND, CALIBRATED, KEPT_SHARE, LATENCY, ORIGINAL, PARTIAL, RIVALS, SENSITIVITY_EXAMPLES, SHORT_SECONDS, SWAP_ALONE, TRAINED
 from methods import Recipe, keep, only, stages
 from methods import options as convert_options
 from networks import CASES
@@ -99,10 +99,12 @@ class Cells:
         return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more}
 
     def timed(self, method: str) -> dict:
-        if not self.path(method).exists():
+        same_operators = (CALIBRATED, TRAINED, SWAP_ALONE) if method == CALIBRATED else (method,)
+        export = next((path for path in map(self.path, same_operators) if path.exists()), None)
+        if not export:
             raise Failed(["latency.py"], 1, f"{method} made no export")
         words = ["--threads", 1, "--seconds", 2, "--no-onnx"] if self.options.short else ["--threads", 1, 2]
-        files = [self.data / "model.pt", self.path(method), "--data", self.data / "val.pt"]
+        files = [self.data / "model.pt", export, "--data", self.data / "val.pt"]
         printed, _cost = run([sys.executable, HERE / "latency.py", self.name, *files, *words], 2)
         return {"latency": json.loads(printed.splitlines()[-1])}
 
