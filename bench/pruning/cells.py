@@ -18,7 +18,7 @@ from subjects import Network, make_original, reset, save_module
 from tasks import train as train_from_start
 
 HERE = Path(__file__).resolve().parent
-PASSES = ("--calibrate-passes", 20)
+PASSES = ("--calibrate-passes", 60)  # what the fit of a pruned model has by default, where they fit into its time; the calibration has as many
 SHORT_PASSES = ("--calibrate-passes", 2)
 RATE = 0.1  # of the original's peak learning rate, as in bench/recovery
 
