@@ -24,6 +24,7 @@ class MeanGradients {
   virtual ~MeanGradients() = default;
   /// Runs the backward pass of this rank's loss. Then the gradients are the means. A parameter that
   /// no rank's loss depends on gets none.
+  /// @param loss of this rank's share
   /// @param keeps_graph for another backward pass of the same loss
   /// @throws FileError where another rank fails or does not answer, and where the loss has no
   ///   gradient
