@@ -257,7 +257,6 @@ TEST(Prune, GoesDownToALatency) {
   EXPECT_LT(pruning.after.multiplications, 0.8 * pruning.before.multiplications);
 }
 
-// Matrices of more features than are allowed, or than there is memory for.
 // At full size, with units on their way out.
 class Fading : public testing::TestWithParam<bool> {
  protected:
@@ -328,6 +327,7 @@ INSTANTIATE_TEST_SUITE_P(Prune, Fading, testing::Bool(), [](const auto& info) {
   return std::string(info.param ? "Convolutions" : "Perceptron");
 });
 
+// Matrices of more features than are allowed, or than there is memory for.
 TEST(Prune, TakesACheaperScoreWhereALayerIsTooWide) {
   const auto each = perceptron();
   auto swap = each.swap();

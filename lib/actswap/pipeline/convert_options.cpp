@@ -45,7 +45,7 @@ void ConvertOptions::validate() const {
         "Expected the recipe calibrated or calibrated-ramp with --prune or --prune-to, but got "
         "ramp: what units are worth is known once the layers that read them are calibrated");
   }
-  if (prune && train_data && recipe == Recipe::calibrated && train.loss.has(Signal::sites)) {
+  if (prune && train_data && recipe != Recipe::calibrated_ramp && train.loss.has(Signal::sites)) {
     throw UsageError("Expected a loss without sites with --prune or --prune-to, but got " +
                      to_string(train.loss) +
                      ": sites of the original have units that the pruned model has not");
