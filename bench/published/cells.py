@@ -94,7 +94,7 @@ class Cells:
         printed, cost = self.run(sys.executable, HERE / "rivals.py", self.name, "--folder", self.data, "--students", *students,
                                  "--rates", *rates, "--seconds", seconds, "-o", self.path(method))  # fmt: skip
         more = {"kept": len(kept)} if kept else {}
-        # Each rate had the time; what is compared is what one of them took.
+        # The trials of the rates, which took half as long, do not count.
         more.update(processor=seconds, megabytes=cost.row()["megabytes"])
         return {**self.judged(self.path(method)), **json.loads(printed.splitlines()[-1]), **more}
 

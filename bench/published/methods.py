@@ -24,7 +24,7 @@ SHORT_SECONDS = 2  # of a rival's training with --short
 class Recipe:
     """A rival: distillation from the original's outputs in plain PyTorch, by AdamW with half a cosine."""
 
-    rates: tuple  # peak learning rates, each of which has the whole time; val chooses
+    rates: tuple  # peak learning rates; val chooses one after trials of a quarter of the time
     kept_share: float = 0.0  # of the sites, that stay as they are
     stages: int = 1  # groups of sites that are swapped and trained one after another
 

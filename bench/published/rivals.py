@@ -3,8 +3,8 @@
 
     rivals.py CASE --folder FOLDER --students SWAPPED.pt... --rates 1e-4 1e-3 --seconds 60 -o OUT.pt
 
-Each rate has --seconds of processor time. Several students are stages, with equal shares of it: each begins with the weights of the one
-before. The rate whose last student is best on val is kept. Prints a JSON object.
+Each rate has a trial of a quarter of --seconds, processor time; that whose last student is best on val then trains for all of it, from
+the start. Several students are stages, with equal shares of the time: each begins with the weights of the one before. Prints a JSON object.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from networks import CASES  # noqa: E402
 WARM_UP = 0.05  # of the time
 LARGEST_NORM = 1.0  # of the gradient
 LEAST_STEPS = 2
+TRIAL = 0.25  # of the time
 
 
 class Diverged(RuntimeError):
@@ -74,6 +76,23 @@ def in_stages(paths: list, teacher: torch.jit.ScriptModule, network: Network, in
     return student, steps
 
 
+def choose(options: argparse.Namespace, judge: Judge, metric: Metric, train: Callable) -> tuple:
+    """@returns the rate, and a list of what each gave"""
+    trials, best = [], None
+    for rate in options.rates:
+        try:
+            student, steps = train(rate, TRIAL * options.seconds)
+            value = judge.values(student, "val")[metric.name]
+        except Diverged:
+            value, steps = None, None
+        trials.append({"rate": rate, "steps": steps, "val": value})
+        if is_better(value, best["val"] if best else None, metric):
+            best = trials[-1]
+    if not best:
+        raise SystemExit(f"rivals.py: expected one of the rates {options.rates} to train, but all of them diverged")
+    return best["rate"], trials
+
+
 def is_better(value: float | None, other: float | None, metric: Metric) -> bool:
     """None, and what is no number, is the worst."""
     if value is None or math.isnan(value):
@@ -89,26 +108,23 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="of the network: model.pt, train.pt, val.pt")
     parser.add_argument("--students", type=Path, nargs="+", required=True)
     parser.add_argument("--rates", type=float, nargs="+", required=True)
-    parser.add_argument("--seconds", type=float, required=True, help="of processor time, for each rate")
+    parser.add_argument("--seconds", type=float, required=True, help="of processor time, for the rate that is chosen")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     network, case = CASES[options.case]
     metric, judge = network.deciding(case), Judge(network, options.folder)
     teacher, inputs = load(options.folder / "model.pt"), read(options.folder, "train")
-    trials, best = [], None
-    for rate in options.rates:
-        try:
-            student, steps = in_stages(options.students, teacher, network, inputs, rate, options.seconds)
-            value = judge.values(student, "val")[metric.name]
-        except Diverged:
-            value, steps = None, None
-        trials.append({"rate": rate, "steps": steps, "val": value})
-        if is_better(value, best["val"] if best else None, metric):
-            best = trials[-1]
-            student.save(str(options.output))
-    if not best:
-        raise SystemExit(f"rivals.py: expected one of the rates {options.rates} to train, but all of them diverged")
-    print(json.dumps({"rate": best["rate"], "steps": best["steps"], "trials": trials}))
+
+    def train(rate: float, seconds: float) -> tuple:
+        return in_stages(options.students, teacher, network, inputs, rate, seconds)
+
+    rate, trials = choose(options, judge, metric, train) if len(options.rates) > 1 else (options.rates[0], [])
+    try:
+        student, steps = train(rate, options.seconds)
+    except Diverged:
+        raise SystemExit(f"rivals.py: expected the rate {rate} to train, but it diverged after its trial went well") from None
+    student.save(str(options.output))
+    print(json.dumps({"rate": rate, "steps": steps, "trials": trials}))
 
 
 if __name__ == "__main__":
