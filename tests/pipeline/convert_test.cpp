@@ -228,7 +228,7 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   setting.request.train.keeps_statistics = false;
   auto run = setting.run();
   ASSERT_TRUE(run.training_effect);
-  EXPECT_FALSE(run.training_effect->taken_back);
+  EXPECT_FALSE(run.training_effect->is_taken_back());
   EXPECT_LT(run.training_effect->after, run.training_effect->before);
 
   // An explosion, which is more than harm.
@@ -236,7 +236,7 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   EXPECT_THROW(setting.run(), Diverged);
   setting.request.train.learning_rate = LearningRate{.value = 0.05};
   run = setting.run();
-  EXPECT_TRUE(run.training_effect->taken_back);
+  EXPECT_TRUE(run.training_effect->is_taken_back());
   EXPECT_EQ(run.training_effect->examples, 8) << "of 96, held out";
   EXPECT_NE(summary_table(run).find("taken back"), std::string::npos) << summary_table(run);
   const auto trained = load(setting.request.output).module;
@@ -258,7 +258,7 @@ TEST(Convert, TrainsWithoutLabelsByItself) {
       setting.run({.on_message = [&](const std::string& text) { messages.push_back(text); }});
   ASSERT_TRUE(run.rate_sweep);
   EXPECT_EQ(run.train.learning_rate, run.rate_sweep->chosen);
-  EXPECT_FALSE(run.training_effect->taken_back);
+  EXPECT_FALSE(run.training_effect->is_taken_back());
   EXPECT_LT(run.training_effect->after, run.training_effect->before);
   double best = run.training_effect->before;
   for (const auto& epoch : run.epochs) {

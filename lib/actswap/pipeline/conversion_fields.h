@@ -68,7 +68,8 @@ void visit(Fields& fields, TrainingEffect& effect) {
   fields("examples", effect.examples);
   fields("before", effect.before);
   fields("after", effect.after);
-  fields("taken_back", effect.taken_back);
+  fields("kept_share", effect.kept_share);
+  fields("kept_loss", effect.kept_loss);
   fields("diverged", effect.diverged);
 }
 

@@ -322,11 +322,17 @@ void ConversionTraining::note(const TrainingEffect& effect) {
   state_.run.training_effect = effect;
   if (!effect.diverged.empty()) {
     state_.message("the training is taken back: " + effect.diverged);
-  } else if (effect.taken_back) {
+  } else if (effect.is_taken_back()) {
     state_.message("the training is taken back: it made the loss on " +
                    std::to_string(effect.examples) + " training examples worse, from " +
                    number(effect.before) + " to " + number(effect.after) +
                    "; a lower --lr, --lr auto or more epochs may do better");
+  } else if (effect.kept_share < 1.0) {
+    state_.message("the training went too far: it made the loss on " +
+                   std::to_string(effect.examples) + " training examples worse, from " +
+                   number(effect.before) + " to " + number(effect.after) + "; " +
+                   number(100.0 * effect.kept_share) + " % of the way is kept, with " +
+                   number(effect.kept_loss));
   }
 }
 

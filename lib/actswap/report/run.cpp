@@ -93,6 +93,16 @@ Json value_of(const std::optional<Evaluation>& evaluation) {
 }
 
 // Those that the plan before would have swapped.
+// Of a training that was not kept whole.
+std::string harm_text(const TrainingEffect& effect) {
+  const auto ends = formatted("it made the loss worse, from %.3g", effect.before) +
+                    formatted(" to %.3g", effect.after);
+  return effect.is_taken_back()
+             ? "taken back: " + ends
+             : formatted("%.3g %% of the way kept, with a loss of ", 100.0 * effect.kept_share) +
+                   formatted("%.3g: ", effect.kept_loss) + ends;
+}
+
 std::string kept_by_sensitivity(const Run& run) {
   std::string text;
   for (const auto& planned : run.plan.sites) {
@@ -295,10 +305,8 @@ std::string summary_table(const Run& run) {
   }
   if (run.training_effect && !run.training_effect->diverged.empty()) {
     table.row("training", "taken back: " + run.training_effect->diverged);
-  } else if (run.training_effect && run.training_effect->taken_back) {
-    table.row("training", formatted("taken back: it made the loss worse, from %.3g",
-                                    run.training_effect->before) +
-                              formatted(" to %.3g", run.training_effect->after));
+  } else if (run.training_effect && run.training_effect->kept_share < 1.0) {
+    table.row("training", harm_text(*run.training_effect));
   }
   for (const auto& [label, value] : claim_rows(run)) {
     table.row(label, value);

@@ -170,10 +170,10 @@ nlohmann::ordered_json training_json(const Run& run) {
   }
   if (run.training_effect) {
     const auto& effect = *run.training_effect;
-    json["effect"] = {{"examples", effect.examples},
-                      {"loss_before", effect.before},
-                      {"loss_after", effect.after},
-                      {"taken_back", effect.taken_back}};  // infinite: null
+    json["effect"] = {
+        {"examples", effect.examples},   {"loss_before", effect.before},
+        {"loss_after", effect.after},    {"kept_share", effect.kept_share},
+        {"kept_loss", effect.kept_loss}, {"taken_back", effect.is_taken_back()}};  // infinite: null
   }
   if (!run.control_diverged.empty()) {
     json["control_diverged"] = run.control_diverged;

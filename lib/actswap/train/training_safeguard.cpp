@@ -5,6 +5,7 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -19,6 +20,9 @@ constexpr std::int64_t kExamples = 512;
 // gains on others. What the original gives is the same for all examples, seen or not.
 constexpr double kHarmlessRise = 0.2;
 
+// Of the way that a training went, in the order in which they are tried.
+constexpr double kShares[] = {0.5, 0.25, 0.125};
+
 // A module may look at them.
 std::vector<Term> on_labels(const Loss& loss) {
   auto terms = loss.terms;
@@ -31,6 +35,20 @@ std::vector<Term> on_labels(const Loss& loss) {
 std::vector<std::int64_t> last_of_first_epoch(std::int64_t size, std::uint64_t seed) {
   const auto order = shuffled_indices(size, seed, 0);
   return {order.end() - std::min(size, kExamples), order.end()};
+}
+
+// Counters, and tensors that a forward replaced by others, are those of the end.
+std::vector<torch::Tensor> between(const std::vector<torch::Tensor>& begin,
+                                   const std::vector<torch::Tensor>& end, double share) {
+  auto mixed = end;
+  for (std::size_t i = 0; i < end.size(); ++i) {
+    const bool is_moved = begin[i].defined() && end[i].defined() && end[i].is_floating_point() &&
+                          begin[i].sizes() == end[i].sizes();
+    if (is_moved) {
+      mixed[i] = begin[i].lerp(end[i], share);
+    }
+  }
+  return mixed;
 }
 
 }  // namespace
@@ -58,18 +76,35 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
 }
 
 TrainingEffect TrainingSafeguard::undo_harm() {
-  effect_.after = mean_of(options_.loss);
+  effect_.after = effect_.kept_loss = mean_of(options_.loss);
   if (!(effect_.after <= effect_.before + harmless_rise_)) {
-    tensors_.write(weights_);
-    effect_.taken_back = true;
+    keep_best_part();
   }
   return effect_;
+}
+
+void TrainingSafeguard::keep_best_part() {
+  const torch::NoGradGuard no_grad;
+  const auto end = tensors_.copies();
+  effect_.kept_share = 0.0;
+  effect_.kept_loss = effect_.before;
+  if (std::isfinite(effect_.after)) {
+    for (const double share : kShares) {
+      tensors_.write(between(weights_, end, share));
+      if (const double loss = mean_of(options_.loss); loss < effect_.kept_loss) {
+        effect_.kept_share = share;
+        effect_.kept_loss = loss;
+      }
+    }
+  }
+  tensors_.write(effect_.is_taken_back() ? weights_ : between(weights_, end, effect_.kept_share));
 }
 
 TrainingEffect TrainingSafeguard::undo(const Diverged& how) {
   tensors_.write(weights_);
   effect_.after = std::numeric_limits<double>::infinity();
-  effect_.taken_back = true;
+  effect_.kept_share = 0.0;
+  effect_.kept_loss = effect_.before;
   effect_.diverged = how.what();
   return effect_;
 }

@@ -20,13 +20,19 @@ namespace actswap {
 struct TrainingEffect {
   std::int64_t examples = 0;
   double before = 0.0;
-  double after = 0.0;
-  bool taken_back = false;
+  double after = 0.0;         ///< at the end of the training
+  double kept_share = 1.0;    ///< of the way from the weights before to those at the end, in [0, 1]
+  double kept_loss = 0.0;     ///< of the weights that are kept
   std::string diverged = {};  ///< of a training that diverged, how; it is taken back
+
+  bool is_taken_back() const { return kept_share == 0.0; }
 };
 
 /// Remembers a model as it is before a training. With a rate that is too high for it, or with too
-/// few steps, a model that was calibrated may come out worse than it went in.
+/// few steps, a model that was calibrated may come out worse than it went in. A part of the way
+/// that its weights went may still do it good: where a training goes too far, or adds noise to what
+/// it learns, the weights between are better than both ends (Wortsman et al. 2022, "Robust
+/// fine-tuning of zero-shot models", mix both ends too).
 class ACTSWAP_API TrainingSafeguard {
  public:
   /// Measures the loss on at most 512 examples: the last of the first epoch, which a training of
@@ -41,14 +47,16 @@ class ACTSWAP_API TrainingSafeguard {
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Subset& examples, const TrainOptions& options);
 
-  /// Measures again. Where the loss is higher, or no number, the module gets back all it was. By a
-  /// fifth of what the terms on labels (mse, cross-entropy, a module) were before, it may be
-  /// higher.
+  /// Measures again. Where the loss is higher, the module gets the half, the quarter or the eighth
+  /// of the way from what it was to what it is, whichever has the lowest loss; where none of them
+  /// lowers the loss, or it is no number, all that it was. By a fifth of what the terms on labels
+  /// (mse, cross-entropy, a module) were before, it may be higher.
   TrainingEffect undo_harm();
   /// Gives the module back all it was, after a training that diverged.
   TrainingEffect undo(const Diverged& how);
 
  private:
+  void keep_best_part();
   double mean_of(const Loss& loss);
 
   torch::jit::Module& module_;
