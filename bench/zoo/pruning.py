@@ -18,6 +18,7 @@ from shared import flat, markdown_table, ways_and_reasons
 
 SHARE = 0.3
 INPUTS = 8
+MEMORY = "400MB"  # of which a quarter is for matrices: units that wide layers read get the cheaper score, since exact prices would take days for all
 COUNTED = 0.02  # how far the counts may differ: of grouped and depthwise layers that PyTorch counts in another way
 LIMIT = 540  # seconds that the command may take; less than what zoo.py gives a model
 REFUSED = 2  # the exit code of an option or a model that makes no sense
@@ -76,7 +77,7 @@ def check(command: str, made, x, folder: Path) -> dict:
     generator = torch.Generator().manual_seed(1)
     torch.save({"x": torch.randn(INPUTS, *x.shape[1:], generator=generator)}, folder / "inputs.pt")
     words = ["timeout", LIMIT, Path(command).resolve(), "convert", "model.pt", "-o", "out.pt", "--keep-activations", "--prune", SHARE, "--calibrate", "inputs.pt",
-             "--calibrate-inputs", INPUTS, "--calibrate-batch", 1, "--calibrate-passes", 0, "--self-test", "none", "--run-dir", "run", "--json", "-q"]  # fmt: skip
+             "--calibrate-inputs", INPUTS, "--calibrate-batch", 1, "--calibrate-passes", 0, "--calibrate-memory", MEMORY, "--self-test", "none", "--run-dir", "run", "--json", "-q"]  # fmt: skip
     done = subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True)
     if done.returncode == 124:
         return {"status": f"failed: the command takes more than {LIMIT} s"}
