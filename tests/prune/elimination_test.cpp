@@ -229,6 +229,20 @@ TEST(Elimination, RefusesValuesThatAreNotFinite) {
   EXPECT_THROW(Elimination(4, {reader}), UsageError);
 }
 
+// Inputs that hardly vary, less their mean: of the sums remains what rounding made of them.
+TEST(Elimination, NumbersThatAreRoundingAloneEndInARidge) {
+  for (const double size : {1e-3, 1e-18, 1e-300}) {
+    const auto rows = correlated_rows(4, 1);
+    auto reader = rows.reader(1);
+    reader.xx = -size * torch::eye(4, torch::kDouble);
+    reader.xx[0][1] = reader.xx[1][0] = 5.0 * size;
+    Elimination elimination(4, {reader});
+    EXPECT_TRUE(elimination.prices().isfinite().all().item<bool>()) << size;
+    elimination.eliminate(1);
+    EXPECT_TRUE(std::isfinite(elimination.loss())) << size;
+  }
+}
+
 TEST(Elimination, InputsThatAreAllZeroCostNothing) {
   Rows rows = correlated_rows(4, 9);
   rows.x.zero_();

@@ -24,6 +24,17 @@ constexpr double kLeastWork = 1e7;
 // An exchange is worth a share of the loss, or it may go on with rounding for ever.
 constexpr double kLeastGain = 1e-4;
 constexpr double kLeastLoss = 1e-9;
+// Of the largest number in a matrix: what its diagonal counts at least.
+constexpr double kLeastShare = 1e-12;
+
+// What a ridge is a share of: the mean of the diagonal. Of inputs that hardly vary around their
+// mean rounding leaves next to nothing there, or less; then what it left anywhere. Above 0.
+double size_of(const torch::Tensor& matrix) {
+  const auto mean = matrix.diagonal().clamp_min(0.0).mean().item<double>();
+  const auto largest = matrix.abs().max().item<double>();
+  const double size = std::max(mean, kLeastShare * largest);
+  return size > 0.0 ? size : 1.0;
+}
 
 torch::Tensor index_of(const std::vector<std::int64_t>& numbers) {
   return torch::tensor(numbers, torch::kLong);
@@ -43,7 +54,8 @@ Elimination::Elimination(std::int64_t units, std::vector<UnitReader> readers, do
   }
 }
 
-// With all units kept. The ridge grows where it is too weak to make up for rounding.
+// With all units kept. The ridge grows where it is too weak to make up for rounding: it ends up
+// above all other numbers.
 Elimination::Tableau Elimination::set_up(UnitReader reader, std::int64_t units, double ridge) {
   if (!torch::isfinite(reader.xx).all().item<bool>() ||
       !torch::isfinite(reader.xy).all().item<bool>()) {
@@ -53,10 +65,11 @@ Elimination::Tableau Elimination::set_up(UnitReader reader, std::int64_t units, 
   Tableau tableau;
   auto matrix = std::exchange(reader.xx, {});
   auto diagonal = matrix.diagonal();
-  const auto mean = diagonal.mean().item<double>();
+  diagonal.clamp_min_(0.0);
+  const double size = size_of(matrix);
   torch::Tensor factor;
   for (double added = 0.0, wanted = ridge;; wanted = std::max(1e-12, 10.0 * wanted)) {
-    diagonal += (wanted - added) * mean + (added == 0.0 ? 1e-12 : 0.0);
+    diagonal += (wanted - added) * size + (added == 0.0 ? 1e-12 : 0.0);
     added = wanted;
     torch::Tensor failed;
     std::tie(factor, failed) = torch::linalg_cholesky_ex(matrix, /*upper=*/true);
