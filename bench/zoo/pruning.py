@@ -81,7 +81,7 @@ def check(command: str, made, x, folder: Path) -> dict:
     done = subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True)
     if done.returncode == 124:
         return {"status": f"failed: the command takes more than {LIMIT} s"}
-    error = done.stderr.strip().removeprefix("error: ").split("\n")
+    error = done.stderr[done.stderr.rfind("error: ") :].strip().removeprefix("error: ").split("\n")  # behind what the model's code warns of
     if done.returncode == REFUSED:
         return {"status": "refused: " + " ".join(line.strip() for line in error[:2])[:200]}
     if done.returncode:

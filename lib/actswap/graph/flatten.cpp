@@ -14,6 +14,10 @@ namespace jit = torch::jit;
 
 namespace {
 
+// What one pass makes constant lets the other fold: a branch on the length of a list, say. Two
+// copies of a model are equal only once nothing is left to fold.
+constexpr int kRounds = 16;
+
 void inline_calls(jit::Block* block) {
   for_each_node(block, [](jit::Node* node) {
     auto* callee = callee_of(node);
@@ -42,9 +46,12 @@ void fix_eval_mode(jit::Graph& graph) {
 }  // namespace
 
 void fold(std::shared_ptr<jit::Graph> graph) {
-  jit::ConstantPropagation(graph);
-  jit::PeepholeOptimize(graph);
-  jit::LowerSimpleTuples(graph);
+  bool is_changed = true;
+  for (int round = 0; is_changed && round < kRounds; ++round) {
+    is_changed = jit::ConstantPropagation(graph);
+    is_changed = jit::PeepholeOptimize(graph) || is_changed;
+    jit::LowerSimpleTuples(graph);
+  }
   jit::EliminateDeadCode(graph);
 }
 
