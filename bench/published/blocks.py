@@ -35,10 +35,10 @@ def read(path: Path, activation: nn.Module) -> Encoder:
     return encoder.eval()
 
 
-def lacking(found: Tensor, expected: Tensor, present: Tensor) -> float:
+def lacking(found: Tensor, expected: Tensor, present: Tensor) -> Tensor:
     """Of the tokens that are no padding."""
     found, expected = found[present], expected[present]
-    return float((found - expected).square().sum() / (expected - expected.mean(0)).square().sum())
+    return (found - expected).square().sum() / (expected - expected.mean(0)).square().sum()
 
 
 @torch.no_grad()
