@@ -236,6 +236,12 @@ TEST(Convert, TrainingThatDoesHarmIsTakenBack) {
   EXPECT_THROW(setting.run(), Diverged);
   setting.request.train.learning_rate = LearningRate{.value = 0.05};
   run = setting.run();
+  EXPECT_GT(run.training_effect->after, run.training_effect->before);
+  EXPECT_LT(run.training_effect->kept_loss, run.training_effect->before);
+  EXPECT_LT(run.training_effect->kept_share, 1.0);
+  EXPECT_NE(summary_table(run).find("% of the way kept"), std::string::npos) << summary_table(run);
+  setting.request.train.learning_rate = LearningRate{.value = 0.2};
+  run = setting.run();
   EXPECT_TRUE(run.training_effect->is_taken_back());
   EXPECT_EQ(run.training_effect->examples, 8) << "of 96, held out";
   EXPECT_NE(summary_table(run).find("taken back"), std::string::npos) << summary_table(run);

@@ -344,7 +344,7 @@ TEST_F(Convert, ATrainedRunGivesFiguresAndARecord) {
                   "self-test",
                   "written"};
   // Six steps on noise may do harm.
-  if (json.at("training").at("effect").at("taken_back").get<bool>()) {
+  if (json.at("training").at("effect").at("kept_share").get<double>() < 1.0) {
     labels.insert(labels.begin() + 8, "training");
   }
   ASSERT_EQ(labels_of(rows), labels);
