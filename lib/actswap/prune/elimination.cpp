@@ -28,9 +28,10 @@ constexpr double kLeastLoss = 1e-9;
 constexpr double kLeastShare = 1e-12;
 
 // What a ridge is a share of: the mean of the diagonal. Of inputs that hardly vary around their
-// mean rounding leaves next to nothing there, or less; then what it left anywhere. Above 0.
+// mean rounding leaves next to nothing there; then a share of what it left anywhere. Above 0.
+// The diagonal has nothing below 0.
 double size_of(const torch::Tensor& matrix) {
-  const auto mean = matrix.diagonal().clamp_min(0.0).mean().item<double>();
+  const auto mean = matrix.diagonal().mean().item<double>();
   const auto largest = matrix.abs().max().item<double>();
   const double size = std::max(mean, kLeastShare * largest);
   return size > 0.0 ? size : 1.0;

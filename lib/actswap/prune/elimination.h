@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -42,7 +43,8 @@ class Elimination {
   void toggle(const std::vector<std::int64_t>& units);
   void go_to(const std::vector<std::int64_t>& kept);
 
-  double loss() const { return loss_; }  ///< 0 where all are kept
+  /// >= 0; 0 where all are kept.
+  double loss() const { return std::max(0.0, loss_); }
   std::vector<std::int64_t> kept() const;
 
   struct Curve {
