@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from blocks import lacking, read  # noqa: E402
 from common.encoder import Encoder  # noqa: E402
 
-RATES = (3e-5, 1e-4)
+RATES = (3e-5, 1e-4, 3e-4)
 BATCH = 32
 LARGEST_NORM = 1.0
 
