@@ -7,7 +7,7 @@ where it is pruned:
   runs            in plain PyTorch, on other inputs, with finite outputs of the same shapes
   parameters      as many as the command says, before and after
   multiplications as many as the command says of layers, before and after, by PyTorch's counter
-  trains          every parameter gets a gradient of its own size
+  trains          every parameter gets a gradient of its own size; unless the original cannot be trained either, which the result says
 """
 
 import json
@@ -41,14 +41,17 @@ def shapes(output) -> list:
 
 
 def problems(record: dict, original, pruned, x) -> list:
-    """What is wrong with a pruned model."""
+    """What is wrong with a pruned model, but for its training."""
+    import torch
+
     found, counts = [], record["pruning"]["parameters"]
     for when, model in (("before", original), ("after", pruned)):
         parameters = sum(parameter.numel() for parameter in set(model.parameters()))
         if parameters != counts[when]:
             found.append(f"{parameters} parameters {when} instead of {counts[when]:.0f}")
-    outputs = pruned(x.clone())
-    if shapes(outputs) != shapes(original(x.clone())):
+    with torch.no_grad():
+        outputs, expected = pruned(x.clone()), original(x.clone())
+    if shapes(outputs) != shapes(expected):
         found.append("outputs of other shapes")
     if not all(bool(tensor.isfinite().all()) for tensor in flat(outputs)):
         found.append("outputs that are not finite")
@@ -58,13 +61,19 @@ def problems(record: dict, original, pruned, x) -> list:
         found.append(f"{ratio:.3f} of the multiplications by PyTorch instead of {said['after'] / said['before']:.3f}")
     if not record["verified"]:
         found.append("not verified by the command")
-    return found + untrained(pruned, x)
+    return found
 
 
 def untrained(model, x) -> list:
+    """What is wrong with its training. TorchScript compiles a model anew for its second run."""
     for parameter in model.parameters():
         parameter.requires_grad_()
-    sum(tensor.float().square().sum() for tensor in flat(model(x.clone())) if tensor.is_floating_point()).backward()
+    try:
+        for _run in range(2):
+            outputs = flat(model(x.clone()))
+        sum(tensor.float().square().sum() for tensor in outputs if tensor.is_floating_point()).backward()
+    except RuntimeError as error:
+        return ["no gradients: " + str(error).strip().split("\n")[-1]]
     wrong = [name for name, parameter in model.named_parameters() if parameter.grad is not None and parameter.grad.shape != parameter.shape]
     none = all(parameter.grad is None for parameter in model.parameters())
     return [f"gradients of another size: {', '.join(wrong)}"] if wrong else ["no gradients"] if none else []
@@ -91,6 +100,11 @@ def check(command: str, made, x, folder: Path) -> dict:
     result = {"went": round(1 - said["after"] / said["before"], 4), "groups": len(record["pruning"]["groups"]), "stay": len(record["pruning"]["stay"])}
     original, pruned = (torch.jit.load(str(folder / name)).eval() for name in ("model.pt", "out.pt"))
     wrong = problems(record, original, pruned, x)
+    if cannot := untrained(pruned, x):
+        if untrained(original, x) == cannot:
+            result["untrained"] = cannot[0]
+        else:
+            wrong += cannot
     return {"status": "failed: " + ", ".join(wrong) if wrong else "passed", **result}
 
 
@@ -126,6 +140,8 @@ def tables(rows: list, names: list, columns: list) -> list:
     for title, start in (("Failed to prune", "failed"), ("Refused to prune", "refused")):
         found = listed(start)
         lines += ["", f"### {title}", "", *(markdown_table(["model", "how", "reason"], found) if found else ["None."])]
+    if found := ways_and_reasons([(row["model"], row["how"], row["untrained"]) for row in rows if "untrained" in row]):
+        lines += ["", "### Pruned, where PyTorch cannot train the original either", "", *markdown_table(["model", "how", "reason"], found)]
     shares = [[row["model"], row["how"], f"{100 * prunable(row):.0f} %", row["groups"], row["stay"]] for row in rows if "went" in row]
     head = ["model", "how", "can be pruned", "groups of units", "layers that stay"]
     return [*lines, "", "<details><summary>How much of each</summary>", "", *markdown_table(head, sorted(shares)), "", "</details>"]
