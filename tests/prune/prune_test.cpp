@@ -370,6 +370,24 @@ TEST(Prune, ComparesCodeThatComputesItsNumbersInAnotherWay) {
   EXPECT_LT(each.error(swap), 0.3);
 }
 
+// What no code sets is read the same wherever it stands, in a model that sets another attribute
+// too.
+TEST(Prune, ComparesModelsThatSetAttributes) {
+  const Case each = {
+      adopt(written("Counts", kPerceptronShapes,
+                    "    self.calls = self.calls + 1\n"
+                    "    y = torch.mish(torch.linear(x, self.w1, self.b1)).view(-1, self.width)\n"
+                    "    z = torch.mish(torch.linear(y, self.w2, self.b2))\n"
+                    "    return torch.linear(z, self.w3, self.b3)\n",
+                    "x", {{"width", 32}, {"calls", 0}})),
+      data_of({96, 12}), /*keeps_activations=*/true};
+  auto swap = each.swap();
+  const auto pruning = prune(swap, *each.data, by_share(0.3));
+  ASSERT_EQ(pruning.groups.size(), 2U);
+  EXPECT_GT(pruning.refit.layers.size(), 0U);
+  EXPECT_LT(each.error(swap), 0.3);
+}
+
 void expect_refusal(const Case& each, const PruneOptions& options, const std::string& part) {
   auto swap = each.swap(false);
   try {

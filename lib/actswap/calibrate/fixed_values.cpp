@@ -35,11 +35,7 @@ bool is_pure(jit::Node* node) {
 
 }  // namespace
 
-FixedValues::FixedValues(Program& program) : program_(program) {
-  for_each_node(program.graph().block(), [this](const jit::Node* node) {
-    sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
-  });
-}
+FixedValues::FixedValues(const Program& program) : program_(program) {}
 
 bool FixedValues::is_fixed(const jit::Value* value) const {
   const auto known = known_.find(value);
@@ -58,7 +54,8 @@ bool FixedValues::find(const jit::Value* value) const {
   }
   if (node->kind() == c10::prim::GetAttr) {
     const auto* object = node->input(0);
-    return !sets_attributes_ && (object == program_.graph().inputs()[0] || is_fixed(object));
+    return !program_.sets(node->s(c10::attr::name)) &&
+           (object == program_.graph().inputs()[0] || is_fixed(object));
   }
   return is_pure(node) && std::all_of(node->inputs().begin(), node->inputs().end(),
                                       [this](const jit::Value* input) { return is_fixed(input); });

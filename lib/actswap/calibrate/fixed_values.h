@@ -14,7 +14,7 @@ namespace actswap {
 /// reshaped, the factor of a frozen batch norm.
 class FixedValues {
  public:
-  explicit FixedValues(Program& program);
+  explicit FixedValues(const Program& program);
 
   bool is_fixed(const torch::jit::Value* value) const;
   /// A fixed tensor or number, as the fitted model has it now. Undefined where the value is not
@@ -25,7 +25,6 @@ class FixedValues {
   bool find(const torch::jit::Value* value) const;
 
   const Program& program_;
-  bool sets_attributes_ = false;
   mutable std::map<const torch::jit::Value*, bool> known_;
 };
 

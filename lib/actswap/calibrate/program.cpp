@@ -195,7 +195,9 @@ Program::Program(const jit::Module& blended, const Flat& flat_blended, const jit
 void Program::set_up() {
   for (const auto& side : sides_) {
     for_each_node(side.graph->block(), [&](jit::Node* node) {
-      sets_attributes_ = sets_attributes_ || node->kind() == c10::prim::SetAttr;
+      if (node->kind() == c10::prim::SetAttr) {
+        set_attributes_.insert(node->s(c10::attr::name));
+      }
     });
   }
   pair_up();
@@ -260,7 +262,7 @@ std::size_t Program::position(const jit::Node* node) const {
 bool Program::is_free(const jit::Node* node) const {
   return node->kind() == c10::prim::Constant ||
          (is_transpose(node) && is_free(node->input(0)->node())) ||
-         (node->kind() == c10::prim::GetAttr && !sets_attributes_ &&
+         (node->kind() == c10::prim::GetAttr && !sets(node->s(c10::attr::name)) &&
           (node->input(0) == node->owningGraph()->inputs()[0] || is_free(node->input(0)->node())));
 }
 

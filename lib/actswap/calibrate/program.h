@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -73,6 +75,9 @@ class Program {
   /// @throws UsageError where these are not as many inputs as the model has.
   std::vector<c10::IValue> beginning(const std::vector<torch::Tensor>& inputs) const;
 
+  /// Whether its code sets an attribute of this name, in whatever module.
+  bool sets(const std::string& attribute) const { return set_attributes_.contains(attribute); }
+
   /// Whether its code takes gradients, so that it can only be run from its beginning: a run from
   /// anywhere else would not know what the values that are alive there depend on.
   bool takes_gradients() const { return takes_gradients_; }
@@ -120,8 +125,8 @@ class Program {
   InputLayout layout_{sides_[0].module};
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;          // of both sides
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
-  bool sets_attributes_ = false;
-  bool makes_numbers_anew_ = false;  // where the two sides compute them in different ways
+  std::set<std::string> set_attributes_;  // names of those that its code sets, in any module
+  bool makes_numbers_anew_ = false;       // where the two sides compute them in different ways
   bool takes_gradients_ = false;
   bool is_for_these_inputs_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;
