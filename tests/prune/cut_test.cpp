@@ -216,7 +216,7 @@ TEST(FoldIntoBias, TakesOverWhatDoesNotChange) {
   for (const auto& slice : units.groups[0].slices) {
     if (slice.role == SliceRole::input) {
       EXPECT_EQ(slice.layer, "conv");
-      EXPECT_TRUE(fold_into_bias(root, units, slice, {0}, constant));
+      EXPECT_TRUE(fold_into_bias(root, units, slice, conv.attr("bias").toTensor(), {0}, constant));
     }
   }
   const auto smaller = cut(root, units, without_first(units, 1));
@@ -225,7 +225,7 @@ TEST(FoldIntoBias, TakesOverWhatDoesNotChange) {
   const auto without_bias = written("NoBias", {{"w1", {6, 3}}, {"w2", {4, 6}}},
                                     "    return torch.linear(torch.linear(x, self.w1), self.w2)\n");
   const auto others = find_units(without_bias, {torch::randn({2, 3})});
-  EXPECT_FALSE(fold_into_bias(without_bias, others, others.groups.at(0).slices.at(1), {0},
+  EXPECT_FALSE(fold_into_bias(without_bias, others, others.groups.at(0).slices.at(1), {}, {0},
                               torch::ones({1})));
 }
 

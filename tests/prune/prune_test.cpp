@@ -186,6 +186,26 @@ TEST(Prune, BiasesTakeOverWhatNeverChanges) {
   EXPECT_LT(each.error(swap), 1e-8);
 }
 
+// The attribute named bias belongs to another layer than the one whose bias takes over.
+TEST(Prune, BiasesAreThoseThatTheCodeReads) {
+  const auto module = written(
+      "Names", {{"bias", {8}}, {"w1", {8, 12}}, {"w2", {8, 8}}, {"b2", {8}}, {"w3", {5, 8}}},
+      "    y = torch.relu(torch.linear(x, self.w1, self.bias))\n"
+      "    z = torch.tanh(torch.linear(y, self.w2, self.b2))\n"
+      "    return torch.linear(z, self.w3)\n");
+  const torch::NoGradGuard no_grad;
+  module.attr("w1").toTensor().narrow(0, 0, 3).zero_();
+  module.attr("bias").toTensor().narrow(0, 0, 3).fill_(2.0);
+  const Case each = {adopt(module), data_of({96, 12}), /*keeps_activations=*/true};
+  auto swap = each.swap();
+  auto options = by_share(0.05);
+  options.calibration.passes = 0;
+  const auto pruning = prune(swap, *each.data, options);
+  EXPECT_EQ(pruning.groups.at(0).constant, 3);
+  EXPECT_EQ(pruning.groups.at(0).after, 5);
+  EXPECT_LT(each.error(swap), 1e-8);
+}
+
 TEST(Prune, KeepsLayersThatAreAskedFor) {
   const auto each = perceptron();
   auto swap = each.swap(false);

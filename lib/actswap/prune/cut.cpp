@@ -246,16 +246,15 @@ Cost cost(const Units& units, const KeptUnits& keep) {
 }
 
 bool fold_into_bias(const jit::Module& module, const Units& units, const UnitSlice& input,
-                    const std::vector<std::int64_t>& entries, const torch::Tensor& values) {
+                    torch::Tensor bias, const std::vector<std::int64_t>& entries,
+                    const torch::Tensor& values) {
   const torch::NoGradGuard without_gradients;
   const auto used = std::count_if(units.layers.begin(), units.layers.end(),
                                   [&](const auto& each) { return each.tensor == input.tensor; });
-  const auto owner = module_at(module, input.layer == input.tensor ? "" : input.layer);
   const auto weight = tensor_at(module, input.tensor);
-  if (used != 1 || !owner.hasattr("bias") || !owner.attr("bias").isTensor() || weight.dim() < 2) {
+  if (used != 1 || !bias.defined() || weight.dim() < 2) {
     return false;
   }
-  auto bias = owner.attr("bias").toTensor();
   auto columns = weight.index_select(input.dim, torch::tensor(entries, torch::kLong))
                      .movedim(input.dim, 0)
                      .to(torch::kDouble);

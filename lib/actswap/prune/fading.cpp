@@ -59,7 +59,7 @@ void take_over(const jit::Module& full, const jit::Module& pruned, const KeptEnt
 FadingUnits::FadingUnits(const jit::Module& full, const Retargeter& swap, const KeptEntries& kept,
                          const std::vector<torch::Tensor>& inputs)
     : full_(full),
-      units_(find_units_on(find_unconfirmed_units, full, inputs)),
+      units_(find_unconfirmed_units(full, few_examples(full, inputs))),
       keep_(units_of(full, units_, kept)) {
   const torch::NoGradGuard no_grad;
   take_over(full, swap.module(), kept, swap.original().module);

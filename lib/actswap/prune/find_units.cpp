@@ -146,12 +146,15 @@ class UnitFinder {
         if (std::any_of(labels.begin(), labels.end(),
                         [&](Label label) { return !labels_.is_frozen(label); })) {
           wanted_.insert(count.functions.begin(), count.functions.end());
-          freeze_labels(labels, "its number is written in code that several modules share");
+          freeze_labels(labels, count.functions.empty()
+                                    ? "its number stands in a list that is computed"
+                                    : "its number is written in code that several modules share");
         }
         continue;
       }
       const auto [known, is_new] = places.emplace(*count.place, labels);
       if (!is_new && known->second != labels) {
+        unwritable_.insert(*count.place);
         for (const auto& each : {known->second, labels}) {
           freeze_labels(each, "its number is written in code that runs several times");
         }
@@ -182,14 +185,16 @@ class UnitFinder {
   }
 
   void collect_groups() {
-    std::map<std::vector<Side>, std::vector<Label>> groups;
-    std::vector<std::vector<Side>> order;
+    // With how many entries each unit has there.
+    using Sides = std::vector<std::pair<Side, std::size_t>>;
+    std::map<Sides, std::vector<Label>> groups;
+    std::vector<Sides> order;
     for (const auto& [root, unit] : units_) {
-      std::vector<Side> sides;
+      Sides sides;
       bool is_read = false;
       bool is_computed = false;
       for (const auto& [side, entries] : unit.entries) {
-        sides.push_back(side);
+        sides.emplace_back(side, entries.size());
         is_read = is_read || role_of(side) == SliceRole::input;
         is_computed = is_computed || role_of(side) == SliceRole::output;
       }
@@ -217,10 +222,11 @@ class UnitFinder {
     }
   }
 
-  void add_group(const std::vector<Side>& sides, const std::vector<Label>& roots) {
+  void add_group(const std::vector<std::pair<Side, std::size_t>>& sides,
+                 const std::vector<Label>& roots) {
     UnitGroup group{.count = static_cast<std::int64_t>(roots.size())};
     std::vector<std::string> layers;
-    for (const auto& side : sides) {
+    for (const auto& [side, count] : sides) {
       const auto& source = run_.sources()[side.first];
       UnitSlice slice{.layer = module_path(source.path),
                       .tensor = source.path,
@@ -233,8 +239,8 @@ class UnitFinder {
           std::find(layers.begin(), layers.end(), slice.layer) == layers.end()) {
         layers.push_back(slice.layer);
       }
-      const double share = static_cast<double>(slice.entries[0].size()) /
-                           static_cast<double>(source.tensor.size(side.second));
+      const double share =
+          static_cast<double>(count) / static_cast<double>(source.tensor.size(side.second));
       const auto entries = share * static_cast<double>(source.tensor.numel());
       group.multiplications += source.is_parameter ? source.uses * entries : 0.0;
       group.parameters += source.is_parameter ? entries : 0.0;
@@ -307,7 +313,8 @@ class UnitFinder {
     std::set<Place> done;
     for (const auto& count : run_.counts()) {
       const auto labels = counted(count);
-      if (!count.place || follows(count, labels) || !done.insert(*count.place).second) {
+      if (!count.place || unwritable_.contains(*count.place) || follows(count, labels) ||
+          !done.insert(*count.place).second) {
         continue;
       }
       CountInCode written{.object = count.place->object,
@@ -332,6 +339,7 @@ class UnitFinder {
   std::map<Label, Unit> units_;
   std::map<Label, CountInCode::Unit> places_;
   std::set<std::string> wanted_;
+  std::set<Place> unwritable_;  // of numbers that are others each time
   Units found_;
 };
 

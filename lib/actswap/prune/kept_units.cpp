@@ -1,6 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/program_tensors.h>
+#include <actswap/graph/reload.h>
 #include <actswap/prune/kept_units.h>
+#include <actswap/run/model_run.h>
 
 #include <torch/script.h>
 
@@ -86,17 +88,18 @@ KeptUnits units_of(const torch::jit::Module& module, const Units& units, const K
   return keep;
 }
 
-Units find_units_on(Units (*find)(const torch::jit::Module&, const std::vector<torch::Tensor>&),
-                    const torch::jit::Module& module, const std::vector<torch::Tensor>& batch) {
+std::vector<torch::Tensor> few_examples(const torch::jit::Module& module,
+                                        const std::vector<torch::Tensor>& batch) {
   std::vector<torch::Tensor> few;
   few.reserve(batch.size());
   for (const auto& input : batch) {
     few.push_back(input.narrow(0, 0, std::min(kExamples, input.size(0))));
   }
   try {
-    return find(module, few);
+    ModelRun(reload(module), {.optimizes_graphs = false})(few);
+    return few;
   } catch (const UsageError&) {
-    return find(module, batch);
+    return batch;
   }
 }
 

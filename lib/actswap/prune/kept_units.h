@@ -22,9 +22,9 @@ KeptUnits units_of(const torch::jit::Module& module, const Units& units, const K
 Units find_unconfirmed_units(const torch::jit::Module& module,
                              const std::vector<torch::Tensor>& inputs);
 
-/// What `find` finds by a few examples of a batch, or by the batch where the model takes no fewer:
-/// a size may stand in its code.
-Units find_units_on(Units (*find)(const torch::jit::Module&, const std::vector<torch::Tensor>&),
-                    const torch::jit::Module& module, const std::vector<torch::Tensor>& batch);
+/// The first examples of a batch, as many as labels need; all of them where the module does not
+/// accept these alone.
+std::vector<torch::Tensor> few_examples(const torch::jit::Module& module,
+                                        const std::vector<torch::Tensor>& batch);
 
 }  // namespace actswap

@@ -48,6 +48,9 @@ void LabelledRun::run_if(Frame& frame, jit::Node* node) {
   const bool is_true = condition.value.toBool();
   const jit::Block* taken = node->blocks()[is_true ? 0 : 1];
   const jit::Block* other = node->blocks()[is_true ? 1 : 0];
+  if (!raises(other)) {  // a check is not there to decide anything
+    freeze_sizes(condition, "the code asks how many there are");
+  }
   run_block(frame, taken);
   const bool may_differ = condition.is_dynamic && !raises(other);
   const auto others = may_differ ? run_other(frame, other) : std::nullopt;
@@ -119,6 +122,8 @@ void LabelledRun::run_loop(Frame& frame, jit::Node* node) {
   const auto limit = frame.cells.at(node->input(0));
   auto condition = frame.cells.at(node->input(1));
   bool is_dynamic = limit.is_dynamic;
+  freeze_sizes(limit, "a loop runs as often as there are some");
+  freeze_sizes(condition, "the code asks how many there are");
   std::vector<Cell> carried;
   for (std::size_t i = 2; i < node->inputs().size(); ++i) {
     carried.push_back(frame.cells.at(node->input(i)));
@@ -131,6 +136,7 @@ void LabelledRun::run_loop(Frame& frame, jit::Node* node) {
     }
     run_block(frame, body);
     condition = frame.cells.at(body->outputs()[0]);
+    freeze_sizes(condition, "the code asks how many there are");
     for (std::size_t i = 0; i < carried.size(); ++i) {
       carried[i] = frame.cells.at(body->outputs()[i + 1]);
     }

@@ -211,6 +211,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   OperatorCall call{.node = node};
   bool is_dynamic = false;
   bool is_sized = false;
+  decltype(Cell::channels) channels;
   bool has_labels = false;
   bool has_values = false;  // tensors that are no numbers of the code
   for (const jit::Value* input : node->inputs()) {
@@ -218,6 +219,11 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     call.inputs.push_back(cell.value);
     is_dynamic = is_dynamic || cell.is_dynamic;
     is_sized = is_sized || cell.is_sized;
+    for (const auto& size : cell.channels) {
+      if (std::find(channels.begin(), channels.end(), size) == channels.end()) {
+        channels.push_back(size);
+      }
+    }
     const bool is_tensors = cell.value.isTensor() || cell.value.isTensorList();
     call.shapes.push_back(is_tensors ? shapes_in(cell.value) : std::vector<LabelledShape>());
     has_values = has_values || (is_tensors && !is_whole_number(cell.value));
@@ -227,7 +233,9 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   }
   const auto name = call.name();
   frame_ = &frame;
-  count_comparison(frame, call);
+  if (count_comparison(frame, call) || name == "len") {
+    channels.clear();  // it comes out the same without some of them
+  }
   const bool computes = is_of_tensors(node) || node->kind() == c10::prim::CallMethod ||
                         node->kind() == c10::prim::CallFunction;
   call.outputs = execute(node, call.inputs);
@@ -238,10 +246,12 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
         shape.is_weight ||
         (call.inputs.size() > 1 &&
          std::any_of(shape.arrays.begin(), shape.arrays.end(), [&](const at::Tensor& array) {
-           return depends_on(array, shape.wrap(call.inputs[1].toInt()));
+           return counts_labels(array, shape.wrap(call.inputs[1].toInt()));
          }));
     is_sized = true;
     is_dynamic = is_dynamic || !of_weights;
+  } else if (name == "len" && frame.cells.at(node->input(0)).sizes_of != nullptr) {
+    is_sized = is_dynamic = false;  // how many dimensions there are
   } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
     is_sized = is_dynamic = true;
   } else if (computes && !asks_for_form(name)) {
@@ -262,8 +272,11 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     auto value = call.outputs.at(i);
     const bool is_number = !value.isTensor() || is_whole_number(value);
     const bool is_list = value.isTensorList();
-    frame.cells[node->output(i)] = {std::move(value), is_number && !is_list && is_dynamic,
-                                    is_number && is_sized};
+    auto& cell = frame.cells[node->output(i)];
+    cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
+    if (is_number && !is_list) {
+      cell.channels = channels;
+    }
   }
   note_sizes(frame, call);
 }
@@ -286,8 +299,14 @@ void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
     auto& cell = frame.cells.at(node->output(output));
     cell.sizes_of = std::move(shape);
     cell.dim = dim;
-    for (const auto& array : cell.sizes_of->arrays) {
-      cell.is_dynamic = cell.is_dynamic && !(dim >= 0 && depends_on(array, dim));
+    cell.channels.clear();
+    for (std::int64_t d = 0; d < cell.sizes_of->dim(); ++d) {
+      for (const auto& array : cell.sizes_of->arrays) {
+        if ((dim < 0 || d == dim) && depends_on(array, d)) {
+          cell.channels.emplace_back(cell.sizes_of, d);
+          cell.is_dynamic = cell.is_dynamic && !(dim >= 0 && counts_labels(array, d));
+        }
+      }
     }
   };
   if (name == "size" && !call.shape().arrays.empty()) {
@@ -302,6 +321,18 @@ void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
     return;
   }
   const auto shape = of_list->second.sizes_of;
+  if (name == "slice") {
+    auto& channels = frame.cells.at(node->output(0)).channels;
+    const auto bound = [&](std::size_t input, std::int64_t otherwise) {
+      const auto& given = call.inputs.at(input);
+      return std::clamp<std::int64_t>(shape->wrap(given.isNone() ? otherwise : given.toInt()), 0,
+                                      shape->dim());
+    };
+    std::erase_if(channels,
+                  [&, begin = bound(1, 0), end = bound(2, shape->dim())](const auto& size) {
+                    return size.second < begin || size.second >= end;
+                  });
+  }
   if (name == "__getitem__") {
     give(0, shape, shape->wrap(call.inputs[1].toInt()));
   }
@@ -310,19 +341,51 @@ void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
   }
 }
 
-// A size with a number that it has to be: the checks of norms and of attention.
-void LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
+// A size with a number that it has to be: the checks of norms and of attention. Or two sizes that
+// are the same. @return whether the comparison stays as it is without some of the channels
+bool LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
   static const std::set<std::string> kNames = {"eq", "ne", "lt", "le", "gt", "ge"};
   if (!kNames.contains(call.name()) || !call.inputs.at(0).isInt() || !call.inputs.at(1).isInt() ||
       call.inputs[0].toInt() != call.inputs[1].toInt()) {
-    return;
+    return false;
   }
+  bool is_counted = false;
   for (const std::size_t i : {0U, 1U}) {
     const auto& size = frame.cells.at(call.node->input(i));
     const auto& number = frame.cells.at(call.node->input(1 - i));
     if (size.sizes_of != nullptr && size.dim >= 0 && !number.is_sized) {
       count(call, 1 - i, -1, *size.sizes_of, size.dim, 0, size.value.toInt());
+      is_counted = true;
     }
+  }
+  return is_counted ||
+         tie_equal_sizes(frame.cells.at(call.node->input(0)), frame.cells.at(call.node->input(1)));
+}
+
+// So that they stay the same.
+bool LabelledRun::tie_equal_sizes(const Cell& a, const Cell& b) {
+  const auto channels_of = [](const Cell& cell) {
+    at::Tensor found;
+    for (std::size_t i = 0; cell.dim >= 0 && i < cell.sizes_of->arrays.size(); ++i) {
+      const auto& array = cell.sizes_of->arrays[i];
+      if (depends_only_on(array, cell.dim)) {
+        found = array.flatten();
+      }
+    }
+    return found;
+  };
+  const auto first = channels_of(a);
+  const auto second = channels_of(b);
+  if (!first.defined() || !second.defined()) {
+    return false;
+  }
+  algebra_.tie(first, second, "its number is compared with another one");
+  return true;
+}
+
+void LabelledRun::freeze_sizes(const Cell& cell, const std::string& reason) {
+  for (const auto& [shape, dim] : cell.channels) {
+    algebra_.freeze_along(*shape, dim, reason);
   }
 }
 

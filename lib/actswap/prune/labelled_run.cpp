@@ -201,18 +201,21 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
                         const LabelledShape& shape, std::int64_t dim, std::int64_t begin,
                         std::int64_t end, std::int64_t stride) {
   const auto* cell = cell_of(*frame_, call.node, input, element);
-  Count found{.place = place_of(*frame_, call.node, input, element),
-              .functions = functions_around(*frame_),
-              .follows = cell != nullptr &&
-                         (cell->is_dynamic || (cell->is_sized && cell->value.isIntList())),
+  const bool is_list = cell != nullptr && cell->is_sized && cell->value.isIntList();
+  const bool is_shape = is_list && cell->sizes_of != nullptr && element < cell->sizes_of->dim();
+  Count found{.follows = cell != nullptr && cell->is_dynamic && !is_shape,
               .dim = dim,
               .begin = begin,
               .end = end,
               .stride = stride,
               .is_computed = cell != nullptr && cell->is_sized};
-  if (cell != nullptr && cell->dim >= 0) {
+  if (!is_list) {  // of a list that is computed no number can be written
+    found.place = place_of(*frame_, call.node, input, element);
+    found.functions = functions_around(*frame_);
+  }
+  if (is_shape || (cell != nullptr && cell->dim >= 0)) {
     found.size_of = cell->sizes_of;
-    found.size_dim = cell->dim;
+    found.size_dim = is_shape ? element : cell->dim;
   }
   for (const auto& array : shape.arrays) {
     if (!depends_on(array, dim)) {

@@ -52,7 +52,8 @@ struct Place {
 /// A number that has to follow how many entries of a dimension are left.
 struct Count {
   std::optional<Place> place;
-  /// Without a place: functions that would have to be inlined for it to have one.
+  /// Without a place: functions that would have to be inlined for it to have one. None: it is
+  /// computed.
   std::set<std::string> functions;
   bool follows = false;  ///< computed from sizes of the inputs: it has to be right by itself
   at::Tensor array;      ///< labels; undefined: of entries that stay
@@ -132,6 +133,8 @@ class LabelledRun {
     bool is_sized = false;    // computed from sizes of tensors
     std::shared_ptr<const LabelledShape> sizes_of = {};  // whose sizes a list holds
     std::int64_t dim = -1;                               // of which of them a number is
+    // Of channels, that it was computed from.
+    std::vector<std::pair<std::shared_ptr<const LabelledShape>, std::int64_t>> channels = {};
   };
   struct Frame {
     const Frame* caller = nullptr;
@@ -160,7 +163,9 @@ class LabelledRun {
   void run_operator(Frame& frame, torch::jit::Node* node);
   bool follows_rule(const OperatorCall& call);
   void note_sizes(Frame& frame, const OperatorCall& call);
-  void count_comparison(const Frame& frame, const OperatorCall& call);
+  bool count_comparison(const Frame& frame, const OperatorCall& call);
+  bool tie_equal_sizes(const Cell& a, const Cell& b);
+  void freeze_sizes(const Cell& cell, const std::string& reason);
   std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);
   std::optional<std::vector<c10::IValue>> run_other(Frame& frame, const torch::jit::Block* block);
   void tie_alternatives(const c10::IValue& taken, const c10::IValue& other);

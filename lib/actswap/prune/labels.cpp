@@ -84,6 +84,20 @@ bool depends_on(const at::Tensor& array, std::int64_t dim) {
   return array.size(dim) > 1;
 }
 
+bool counts_labels(const at::Tensor& array, std::int64_t dim) {
+  if (!depends_on(array, dim)) {
+    return false;
+  }
+  auto along = array;
+  for (std::int64_t d = array.dim() - 1; d >= 0; --d) {
+    along = d == dim ? along : along.select(d, 0);
+  }
+  auto labels = entries_of(along);
+  std::erase(labels, kFixed);
+  std::sort(labels.begin(), labels.end());
+  return std::adjacent_find(labels.begin(), labels.end()) == labels.end();
+}
+
 std::int64_t only_dim(const at::Tensor& array) {
   std::int64_t found = -1;
   for (std::int64_t d = 0; d < array.dim(); ++d) {

@@ -60,6 +60,9 @@ struct LabelledShape {
 };
 
 bool depends_on(const at::Tensor& array, std::int64_t dim);
+/// Whether the size of the dimension follows from the weights: no two of its entries have the same
+/// label. Where some have, the dimension is channels times something else, such as pixels.
+bool counts_labels(const at::Tensor& array, std::int64_t dim);
 /// On this dimension alone.
 bool depends_only_on(const at::Tensor& array, std::int64_t dim);
 /// The one dimension that an array depends on; -1: none or several.

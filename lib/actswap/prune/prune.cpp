@@ -12,6 +12,7 @@
 #include <actswap/prune/prune.h>
 #include <actswap/prune/prune_steps.h>
 #include <actswap/prune/survey.h>
+#include <actswap/prune/trial.h>
 
 #include <torch/script.h>
 
@@ -54,7 +55,7 @@ void fold_constants(const jit::Module& module, const Units& units,
         }
       }
       if (!entries.empty()) {
-        fold_into_bias(module, units, slice, entries, torch::cat(values));
+        fold_into_bias(module, units, slice, constants.bias, entries, torch::cat(values));
       }
     }
   }
@@ -69,7 +70,8 @@ class Pruner {
         inputs_(inputs),
         callbacks_(callbacks),
         original_(original_of(swap)),
-        units_(find_units_on(find_units, swap.module(), inputs.batches.front())),
+        few_(few_examples(swap.module(), inputs.batches.front())),
+        units_(find_units(swap.module(), few_)),
         is_protected_(protected_groups(units_, options.keep)) {}
 
   Pruning run() {
@@ -82,6 +84,7 @@ class Pruner {
     const auto choice = choose(surveyed);
     note(pruning, surveyed, choice);
     auto& module = swap_.module();
+    confirm_choice(module, units_, choice.keep, few_);
     pruning.kept = kept_entries(module, units_, choice.keep);
     fold_constants(module, units_, surveyed, choice.keep);
     swap_.replace(cut(module, units_, choice.keep));
@@ -158,6 +161,7 @@ class Pruner {
   const CalibrationInputs& inputs_;
   const PruneCallbacks& callbacks_;
   Retargeter original_;
+  std::vector<torch::Tensor> few_;  // of the inputs
   Units units_;
   std::vector<bool> is_protected_;
 };
@@ -227,7 +231,8 @@ void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data
   swap.set_blend(1.0);
   const EvalMode eval(swap.module());
   const auto inputs = calibration_inputs(swap.module(), data, options.calibration, seed);
-  const auto units = find_units_on(find_unconfirmed_units, swap.module(), inputs.batches.front());
+  const auto units =
+      find_unconfirmed_units(swap.module(), few_examples(swap.module(), inputs.batches.front()));
   swap.replace(cut(swap.module(), units, units_of(swap.module(), units, kept)));
   swap.set_blend(1.0);
 }

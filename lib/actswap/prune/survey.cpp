@@ -229,7 +229,8 @@ class Survey {
     auto& gathered = gathered_[reading.group];
     const bool takes_constants = layer.bias.defined() && !pads(layer) && layer.geometry.groups == 1;
     const auto in_group = layer.weight.size(1);
-    ConstantUnits constants = {.slice = reading.slice, .units = {}, .values = {}};
+    ConstantUnits constants = {
+        .slice = reading.slice, .bias = layer.bias, .units = {}, .values = {}};
     for (std::int64_t unit = 0; unit < group.count; ++unit) {
       const auto i = static_cast<std::size_t>(unit);
       const auto entries = torch::tensor(slice.entries[i], torch::kLong);

@@ -23,6 +23,7 @@ namespace actswap {
 /// over.
 struct ConstantUnits {
   std::size_t slice = 0;              ///< of the group: the reader
+  torch::Tensor bias = {};            ///< of the reader
   std::vector<std::int64_t> units;    ///< that are another number than 0
   std::vector<torch::Tensor> values;  ///< for each: of its entries
 };

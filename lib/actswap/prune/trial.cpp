@@ -1,35 +1,102 @@
+#include <actswap/base/error.h>
 #include <actswap/graph/reload.h>
 #include <actswap/prune/trial.h>
 #include <actswap/run/compare.h>
 #include <actswap/run/model_run.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <random>
 #include <ranges>
 #include <string>
+#include <utility>
 
 namespace actswap {
 
 namespace {
 
 constexpr double kTolerance = 1e-3;  // of sums in another order
+constexpr ModelRunOptions kPlainly{.optimizes_graphs = false};
 
-// Every second unit of these groups goes.
-KeptUnits every_second(const Units& units, const std::vector<std::size_t>& groups) {
+using Inputs = std::vector<torch::Tensor>;
+
+// Every second unit of each group goes.
+KeptUnits every_second(const Units& units) {
   auto keep = keep_all(units);
-  for (const auto group : groups) {
-    for (std::size_t i = 0; i < keep[group].size(); i += 2) {
-      keep[group][i] = false;
+  for (auto& group : keep) {
+    for (std::size_t i = 0; i < group.size(); i += 2) {
+      group[i] = false;
     }
   }
   return keep;
 }
 
+// Some go, here more and there fewer: what takes a group apart in even parts goes wrong.
+KeptUnits uneven(const Units& units) {
+  std::mt19937 random(0);
+  auto keep = keep_all(units);
+  for (auto& group : keep) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      group[i] = random() % 3 != 0;
+    }
+    group.front() = false;
+    group.back() = true;
+  }
+  return keep;
+}
+
+// With more of everything that the condition says, repeated.
+Inputs larger(const Inputs& inputs,
+              const std::function<bool(const torch::Tensor& input, std::int64_t dim)>& grows) {
+  Inputs found;
+  for (auto input : inputs) {
+    for (std::int64_t d = 0; d < input.dim(); ++d) {
+      if (grows(input, d)) {
+        const auto size = input.size(d);
+        input = input.index_select(d, torch::arange(size + (size + 1) / 2).remainder(size));
+      }
+    }
+    found.push_back(input);
+  }
+  return found;
+}
+
+bool is_examples(const torch::Tensor& /*input*/, std::int64_t dim) {
+  return dim == 0;
+}
+
+// Pixels of images, and steps of a sequence before its features.
+bool is_place(const torch::Tensor& input, std::int64_t dim) {
+  return dim >= 2 || (dim == 1 && !input.is_floating_point());
+}
+
+bool is_step(const torch::Tensor& input, std::int64_t dim) {
+  return dim == 1 && (input.dim() == 3 || !input.is_floating_point());
+}
+
+// The inputs, and others of more examples, pixels and steps, as far as the model accepts them.
+std::vector<Inputs> with_others(const torch::jit::Module& module, const Inputs& inputs) {
+  std::vector<Inputs> found = {inputs};
+  const auto add = [&](const auto& grows) {
+    try {
+      auto others = larger(found.back(), grows);
+      ModelRun(reload(module), kPlainly)(others);
+      found.push_back(std::move(others));
+    } catch (const std::exception&) {  // one size of them fits it
+    }
+  };
+  add(is_examples);
+  add(is_place);
+  add(is_step);
+  return found;
+}
+
 class Trial {
  public:
-  Trial(const torch::jit::Module& module, const Units& units,
-        const std::vector<torch::Tensor>& inputs)
-      : module_(module), units_(units), inputs_(inputs) {}
+  Trial(const torch::jit::Module& module, const Units& units, std::vector<Inputs> inputs,
+        std::vector<KeptUnits> choices)
+      : module_(module), units_(units), inputs_(std::move(inputs)), choices_(std::move(choices)) {}
 
   // Halves the groups until those that go wrong stand alone.
   void run(const std::vector<std::size_t>& groups) {
@@ -50,26 +117,42 @@ class Trial {
 
  private:
   std::string failure(const std::vector<std::size_t>& groups) const {
-    const auto keep = every_second(units_, groups);
-    const ModelRunOptions plainly{.optimizes_graphs = false};
-    const auto silent = reload(module_);
-    silence(silent, units_, keep);
-    const auto expected = ModelRun(silent, plainly)(inputs_);
-    try {
-      const auto found = ModelRun(cut(module_, units_, keep), plainly)(inputs_);
-      const auto comparison = compare_outputs(expected, found, kTolerance);
-      return comparison.differs ? "a trial without some of its channels gave other outputs" : "";
-    } catch (const std::exception& error) {
-      const std::string what = error.what();
-      return "a trial without some of its channels failed: " + what.substr(0, what.find('\n'));
+    for (const auto& choice : choices_) {
+      auto keep = keep_all(units_);
+      for (const auto group : groups) {
+        keep[group] = choice[group];
+      }
+      const auto silent = reload(module_);
+      silence(silent, units_, keep);
+      try {
+        const auto smaller = cut(module_, units_, keep);
+        for (const auto& inputs : inputs_) {
+          const auto comparison = compare_outputs(ModelRun(silent, kPlainly)(inputs),
+                                                  ModelRun(smaller, kPlainly)(inputs), kTolerance);
+          if (comparison.differs) {
+            return "a trial without some of its channels gave other outputs";
+          }
+        }
+      } catch (const std::exception& error) {
+        const std::string what = error.what();
+        return "a trial without some of its channels failed: " + what.substr(0, what.find('\n'));
+      }
     }
+    return "";
   }
 
   const torch::jit::Module& module_;
   const Units& units_;
-  const std::vector<torch::Tensor>& inputs_;
+  std::vector<Inputs> inputs_;
+  std::vector<KeptUnits> choices_;
   std::vector<std::pair<std::size_t, std::string>> wrong_;
 };
+
+std::vector<std::size_t> all_groups(const Units& units) {
+  std::vector<std::size_t> groups(units.groups.size());
+  std::iota(groups.begin(), groups.end(), std::size_t{0});
+  return groups;
+}
 
 // The groups behind it move up, and its units become entries that stay.
 void take_out(Units& units, std::size_t group, const std::string& reason) {
@@ -88,12 +171,21 @@ void take_out(Units& units, std::size_t group, const std::string& reason) {
 
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs) {
-  std::vector<std::size_t> groups(units.groups.size());
-  std::iota(groups.begin(), groups.end(), std::size_t{0});
-  Trial trial(module, units, inputs);
-  trial.run(groups);
+  Trial trial(module, units, with_others(module, inputs), {every_second(units), uneven(units)});
+  trial.run(all_groups(units));
   for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
     take_out(units, group, reason);
+  }
+}
+
+void confirm_choice(const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
+                    const std::vector<torch::Tensor>& inputs) {
+  Trial trial(module, units, with_others(module, inputs), {keep});
+  trial.run(all_groups(units));
+  for (const auto& [group, reason] : trial.wrong()) {
+    throw UsageError("Expected that the model can do without the units chosen, but of " +
+                     units.groups[group].name + " " + reason +
+                     "; --prune-keep keeps all of them, --prune-round a multiple of some number");
   }
 }
 

@@ -9,9 +9,15 @@
 
 namespace actswap {
 
-/// Cuts half of the units of each group out of a copy and compares that with a copy in which they
-/// are silent. Groups for which the two differ become unprunable.
+/// Cuts some units of each group out of a copy, in two ways, and compares that with a copy in which
+/// they are silent: on the inputs, and on more examples, pixels and steps, where the model accepts
+/// these. Groups for which the two differ become unprunable.
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs);
+
+/// The same for units that were chosen.
+/// @throws UsageError where they differ, with the group
+void confirm_choice(const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
+                    const std::vector<torch::Tensor>& inputs);
 
 }  // namespace actswap

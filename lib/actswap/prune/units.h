@@ -131,14 +131,16 @@ ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
 /// Adds to the bias of a layer what it gets from units whose values are the same everywhere:
 /// bias += sum over i of values[i] * (columns of the weight at entries[i], summed over the kernel).
 /// Exact for a linear layer, and for a convolution that pads nothing.
-/// @param module holds the layer; its bias is changed in place
+/// @param module holds the weight
 /// @param units of find_units
 /// @param input a slice of role `input`
+/// @param bias of the layer that reads it, changed in place; undefined: it has none
 /// @param entries indices in its dimension; values has as many
 /// @param values float, of shape entries
 /// @return false where the layer has no bias of its own: nothing is changed
 ACTSWAP_API bool fold_into_bias(const torch::jit::Module& module, const Units& units,
-                                const UnitSlice& input, const std::vector<std::int64_t>& entries,
+                                const UnitSlice& input, torch::Tensor bias,
+                                const std::vector<std::int64_t>& entries,
                                 const torch::Tensor& values);
 
 }  // namespace actswap
