@@ -14,8 +14,9 @@ torch::Tensor per_channel(const std::vector<double>& values, const torch::Tensor
   const auto channels = input.dim() > 1 ? input.size(1) : 1;
   const auto count = static_cast<std::int64_t>(values.size());
   if (count != 1 && count != channels) {
-    throw UsageError("Expected --" + std::string(option) + " to have 1 or " +
-                     std::to_string(channels) + " values, but got " + std::to_string(count));
+    throw UsageError("Expected --" + std::string(option) + " to have one value" +
+                     (channels > 1 ? " or " + std::to_string(channels) : "") + ", but got " +
+                     std::to_string(count));
   }
   std::vector<std::int64_t> shape(static_cast<std::size_t>(input.dim()), 1);
   if (input.dim() > 1) {

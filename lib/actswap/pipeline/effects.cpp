@@ -83,7 +83,7 @@ constexpr Need kPlanning = {"--plan-by-sensitivity, --budget-ms or --min-agreeme
                                      facts.request.min_agreement;
                             }};
 constexpr Need kCompared = {
-    "inputs to compare on (--val DATA, or without --train --calibrate DATA)",
+    "inputs to compare on (--val DATA; or --calibrate DATA, if there is no --train)",
     [](const Facts& facts) {
       return facts.request.validation_data != nullptr ||
              (facts.request.calibration_data != nullptr && !facts.request.trains());

@@ -112,7 +112,8 @@ void PruneBudget::validate() const {
       return;
     case Kind::parameters:
       if (!(value >= 1.0 && std::isfinite(value))) {
-        throw UsageError("Expected 1 parameter or more (--prune-to), but got " + shown(value));
+        throw UsageError("Expected 1 parameter or more (--prune-to), but got " + shown(value) +
+                         "; a share of the latency is written 0.6x");
       }
       return;
   }
