@@ -390,6 +390,26 @@ TEST(Prune, ComparesCodeThatComputesItsNumbersInAnotherWay) {
   EXPECT_LT(each.error(swap), 0.3);
 }
 
+// Where squeeze() would drop the last channel with the pixels, which no trial of a part shows.
+TEST(Prune, WhatGoesWrongAsChosenStays) {
+  const Case each = {
+      adopt(written("Squeezes", {{"w1", {4, 3, 3, 3}}, {"w2", {16, 4}}, {"w3", {3, 16}}},
+                    "    y = torch.relu(torch.conv2d(x, self.w1))\n"
+                    "    y = torch.adaptive_avg_pool2d(y, [1, 1]).squeeze()\n"
+                    "    return torch.linear(torch.relu(torch.linear(y, self.w2)), self.w3)\n")),
+      data_of({96, 3, 6, 6}), /*keeps_activations=*/true};
+  auto swap = each.swap();
+  auto options = by_share(0.75);
+  options.calibration.passes = 0;
+  const auto pruning = prune(swap, *each.data, options);
+  ASSERT_EQ(pruning.groups.size(), 1U);
+  EXPECT_LT(pruning.groups[0].after, 16);
+  EXPECT_EQ(tensor(swap, "w1").size(0), 4);
+  EXPECT_TRUE(std::any_of(pruning.stayed.begin(), pruning.stayed.end(), [](const auto& stayed) {
+    return stayed.reason.find("a trial without some of its channels failed") == 0;
+  }));
+}
+
 // What no code sets is read the same wherever it stands, in a model that sets another attribute
 // too.
 TEST(Prune, ComparesModelsThatSetAttributes) {

@@ -81,10 +81,9 @@ class Pruner {
                        .round = options_.round,
                        .stayed = units_.rest};
     auto surveyed = survey_units();
-    const auto choice = choose(surveyed);
+    const auto choice = choose_right_ones(surveyed);
     note(pruning, surveyed, choice);
     auto& module = swap_.module();
-    confirm_choice(module, units_, choice.keep, few_);
     pruning.kept = kept_entries(module, units_, choice.keep);
     fold_constants(module, units_, surveyed, choice.keep);
     swap_.replace(cut(module, units_, choice.keep));
@@ -130,6 +129,20 @@ class Pruner {
       }
     }
     return choose_units(swap_.module(), units_, surveyed, options_);
+  }
+
+  // Groups for which a trial goes wrong stay, and the others are chosen anew.
+  Choice choose_right_ones(std::vector<SurveyedGroup>& surveyed) {
+    for (;;) {
+      auto choice = choose(surveyed);
+      const auto wrong = wrong_groups(swap_.module(), units_, choice.keep, few_);
+      if (wrong.empty()) {
+        return choice;
+      }
+      for (const auto& [group, reason] : wrong) {
+        surveyed[group].obstacle = reason;
+      }
+    }
   }
 
   void note(Pruning& pruning, const std::vector<SurveyedGroup>& surveyed, const Choice& choice) {

@@ -1,4 +1,3 @@
-#include <actswap/base/error.h>
 #include <actswap/graph/reload.h>
 #include <actswap/prune/trial.h>
 #include <actswap/run/compare.h>
@@ -178,15 +177,12 @@ void confirm(const torch::jit::Module& module, Units& units,
   }
 }
 
-void confirm_choice(const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
-                    const std::vector<torch::Tensor>& inputs) {
+std::vector<std::pair<std::size_t, std::string>> wrong_groups(
+    const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
+    const std::vector<torch::Tensor>& inputs) {
   Trial trial(module, units, with_others(module, inputs), {keep});
   trial.run(all_groups(units));
-  for (const auto& [group, reason] : trial.wrong()) {
-    throw UsageError("Expected that the model can do without the units chosen, but of " +
-                     units.groups[group].name + " " + reason +
-                     "; --prune-keep keeps all of them, --prune-round a multiple of some number");
-  }
+  return trial.wrong();
 }
 
 }  // namespace actswap

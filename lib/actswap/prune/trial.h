@@ -5,6 +5,9 @@
 
 #include <torch/script.h>
 
+#include <cstddef>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace actswap {
@@ -16,8 +19,9 @@ void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs);
 
 /// The same for units that were chosen.
-/// @throws UsageError where they differ, with the group
-void confirm_choice(const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
-                    const std::vector<torch::Tensor>& inputs);
+/// @return the groups for which the two differ, and how
+std::vector<std::pair<std::size_t, std::string>> wrong_groups(
+    const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
+    const std::vector<torch::Tensor>& inputs);
 
 }  // namespace actswap
