@@ -160,7 +160,7 @@ TEST_F(LoadData, RefusesOptionsThatMakeNoSense) {
   refuse({.deviation = {0}}, "--deviation");
   refuse({.deviation = {nan}}, "--deviation");
   refuse({.mean = {nan}}, "--mean");
-  refuse({.mean = {1, 2}}, "1 or 3 values");
+  refuse({.mean = {1, 2}}, "one value or 3");
   refuse({.limit = -1}, "--limit");
   refuse({.mean = {1}, .inputs = {"y"}, .targets = {"x"}}, "integer inputs only");
   const auto idx = write("i.idx", idx_of_bytes({3, 2, 2}));
