@@ -146,7 +146,7 @@ class UnitFinder {
         if (std::any_of(labels.begin(), labels.end(),
                         [&](Label label) { return !labels_.is_frozen(label); })) {
           wanted_.insert(count.functions.begin(), count.functions.end());
-          freeze_labels(labels, count.functions.empty()
+          freeze_labels(labels, count.is_in_computed_list
                                     ? "its number stands in a list that is computed"
                                     : "its number is written in code that several modules share");
         }

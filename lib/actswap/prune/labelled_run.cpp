@@ -203,13 +203,14 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
   const auto* cell = cell_of(*frame_, call.node, input, element);
   const bool is_list = cell != nullptr && cell->is_sized && cell->value.isIntList();
   const bool is_shape = is_list && cell->sizes_of != nullptr && element < cell->sizes_of->dim();
-  Count found{.follows = cell != nullptr && cell->is_dynamic && !is_shape,
+  Count found{.is_in_computed_list = is_list,
+              .follows = cell != nullptr && cell->is_dynamic && !is_shape,
               .dim = dim,
               .begin = begin,
               .end = end,
               .stride = stride,
               .is_computed = cell != nullptr && cell->is_sized};
-  if (!is_list) {  // of a list that is computed no number can be written
+  if (!is_list) {
     found.place = place_of(*frame_, call.node, input, element);
     found.functions = functions_around(*frame_);
   }

@@ -52,9 +52,9 @@ struct Place {
 /// A number that has to follow how many entries of a dimension are left.
 struct Count {
   std::optional<Place> place;
-  /// Without a place: functions that would have to be inlined for it to have one. None: it is
-  /// computed.
+  /// Without a place: functions that would have to be inlined for it to have one.
   std::set<std::string> functions;
+  bool is_in_computed_list = false;  ///< where no number can be written
   bool follows = false;  ///< computed from sizes of the inputs: it has to be right by itself
   at::Tensor array;      ///< labels; undefined: of entries that stay
   std::int64_t dim = 0;
