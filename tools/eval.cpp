@@ -4,6 +4,7 @@
 #include <actswap/base/json_text.h>
 #include <actswap/graph/model.h>
 #include <actswap/measure/accuracy.h>
+#include <actswap/measure/fixed_batch.h>
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +25,9 @@ int run(const CommonOptions& common, const Options& options) {
   auto model = load(options.model);
   const auto data = read_data("--data", options.data, model, options.data_options);
   warn_of_normalisation("--data", model, *data);
-  const auto result = evaluate(model.module, *data, options.batch_size, {}, Together(common.ranks));
+  const auto batches = in_batches_of(model, data);
+  const auto result =
+      evaluate(model.module, *batches, options.batch_size, {}, Together(common.ranks));
   if (!common.prints()) {
     return 0;
   }

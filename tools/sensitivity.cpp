@@ -3,6 +3,7 @@
 #include "progress.h"
 #include "subcommand.h"
 
+#include <actswap/measure/fixed_batch.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/pipeline/sensitivity_request.h>
 #include <actswap/report/sensitivity.h>
@@ -35,6 +36,9 @@ int run(const CommonOptions& common, Options& options) {
     request.calibration_data = read_data("--calibrate", options.calibrate, model, options.data);
     warn_of_normalisation("--calibrate", model, *request.calibration_data);
     request.calibration = options.calibration.resolved(/*is_trained=*/false);
+  }
+  for (auto* data : {&request.validation_data, &request.calibration_data}) {
+    *data = in_batches_of(model, *data);
   }
   request.timing_inputs = make_inputs(options.inputs, model.module);
   auto measuring = request.resolved();

@@ -104,14 +104,20 @@ def accuracy_tables(rows: Rows, folder: str) -> list:
     return lines
 
 
-def left(rows: Rows, name: str, share: float) -> str:
-    sizes = [row["multiplications"]["after"] / row["multiplications"]["before"] for row in rows.of(name, PRUNED, share, "none").values() if "multiplications" in row]
+def left(rows: Rows, name: str, share: float, method: str = PRUNED) -> str:
+    """Of the multiplications of what can be pruned. Faded units go as those of PRUNED."""
+    sizes = []
+    for row in rows.of(name, method if method in PEERS else PRUNED, share, "none").values():
+        if "multiplications" in row:
+            sizes.append(row["multiplications"]["after"] / row["multiplications"]["before"])
+        elif "left" in row:
+            sizes.append(row["left"])
     return f"{100 * mean(sizes):.0f} %" if sizes else ""
 
 
 def line_of(rows: Rows, name: str, method: str, share: float, budgets: list, unpruned: dict) -> list:
     found = [rows.figures(name, method, share, budget) for budget in budgets]
-    cells = [f"{method}, {100 * share:.0f} %", left(rows, name, share), max(map(len, found))]
+    cells = [f"{method}, {100 * share:.0f} %", left(rows, name, share, method), max(map(len, found))]
     for budget, values in zip(budgets, found, strict=True):
         failed = [row["error"] for row in rows.of(name, method, share, budget).values() if "error" in row]
         cells += [failed[0][:80] if failed and not values else interval(list(values.values()), digits(name)) if values else "",

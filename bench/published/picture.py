@@ -30,7 +30,7 @@ class Recovery:
 @dataclass(frozen=True)
 class Time:
     name: str
-    runtimes: dict  # by name: the original's ms, and the ratio of the export's to it
+    runtimes: dict  # by name: the original's ms, the export's, and the ratio of the two (the median of the rounds')
 
 
 def recoveries(cases: list) -> list:
@@ -57,13 +57,17 @@ def times(cases: list, rows: list) -> list:
     found = []
     for case in cases:
         entries = case.rows.get(LATENCY + CALIBRATED, {}).get("latency", [])
-        known = {entry["runtime"]: (entry["original_ms"], entry["ratio"]) for entry in entries if entry["threads"] == 1 and "error" not in entry}
+        known = {entry["runtime"]: figures(entry) for entry in entries if entry["threads"] == 1 and "error" not in entry}
         if known:
             found.append(Time(f"{case.network.title.split(',')[0]}, {case.case.title.removesuffix(' to ReLU')}", known))
     for row in rows:
         measured = {LIBTORCH: row["runtimes"]["plain"], ONNX_RUNTIME: row["runtimes"][ONNX_RUNTIME]}
-        found.append(Time(row["network"], {name: (entry["original_ms"], entry["ratio"]) for name, entry in measured.items() if "error" not in entry}))
+        found.append(Time(row["network"], {name: figures(entry) for name, entry in measured.items() if "error" not in entry}))
     return found
+
+
+def figures(entry: dict) -> tuple:
+    return entry["original_ms"], entry["export_ms"], entry["ratio"]
 
 
 def recovery_line(entry: Recovery, left: int, y: int) -> list:
@@ -79,14 +83,14 @@ def recovery_line(entry: Recovery, left: int, y: int) -> list:
 
 def time_line(entry: Time, left: int, y: int) -> list:
     at = left + RIGHT_NAMES
-    values = ", ".join(f"{name} {before:.3g} → {before * share:.3g} ms" for name, (before, share) in entry.runtimes.items())
+    values = ", ".join(f"{name} {before:.3g} → {after:.3g} ms" for name, (before, after, _ratio) in entry.runtimes.items())
     name, _, activation = entry.name.partition(", ")
     parts = [f'<text x="{left}" y="{y + 6}">{escape(name)}</text>', f'<text class="small" x="{left}" y="{y + 20}">{escape(activation)}</text>',
              f'<text class="small" x="{at}" y="{y + 20}">{escape(values)}</text>',
              f'<rect class="track" x="{at}" y="{y - 5}" width="{TRACK}" height="12" rx="2"/>']  # fmt: skip
     for place, style, runtime in ((y - 5, "calibrated", LIBTORCH), (y + 1, "onnx", ONNX_RUNTIME)):
         if runtime in entry.runtimes:
-            parts.append(f'<rect class="{style}" x="{at}" y="{place}" width="{TRACK * min(MOST, entry.runtimes[runtime][1]):.1f}" height="6"/>')
+            parts.append(f'<rect class="{style}" x="{at}" y="{place}" width="{TRACK * min(MOST, entry.runtimes[runtime][2]):.1f}" height="6"/>')
     return parts
 
 

@@ -9,6 +9,7 @@
 #include <actswap/base/memory.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/calibrated_ramp.h>
+#include <actswap/data/fixed_batches.h>
 #include <actswap/data/load.h>
 #include <actswap/data/loader.h>
 #include <actswap/data/sample.h>
@@ -25,6 +26,7 @@
 #include <actswap/measure/accuracy.h>
 #include <actswap/measure/agreement_measure.h>
 #include <actswap/measure/comparison.h>
+#include <actswap/measure/fixed_batch.h>
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/latency.h>

@@ -90,6 +90,41 @@ TEST(Convert, GoesTheWholeWay) {
             0U);
 }
 
+TEST(Convert, ModelsThatTakeACertainNumberOfExamplesGoTheWholeWay) {
+  for (const std::int64_t count : {1, 4}) {
+    const ScratchFolder scratch;
+    torch::manual_seed(0);
+    torch::jit::Module module("net");
+    const auto weight = [](std::vector<std::int64_t> sizes) {
+      return (0.4 * torch::randn(sizes)).requires_grad_();
+    };
+    module.register_parameter("first", weight({12, 6}), false);
+    module.register_parameter("second", weight({3, 12}), false);
+    module.define("def forward(self, x):\n  h = torch.silu(torch.linear(x.view(" +
+                  std::to_string(count) +
+                  ", 6), self.first))\n  return torch.linear(h, self.second)\n");
+    const Model model{.module = module, .recorded_inputs = {{.sizes = {count, 6}}}};
+    const auto inputs = std::make_shared<TensorDataset>(
+        std::vector<torch::Tensor>{torch::randn({67, 6})}, torch::Tensor());
+    ConvertRequest request{.output = scratch / "out.pt",
+                           .run_directory = "",
+                           .calibration_data = inputs,
+                           .train_data = inputs,
+                           .validation_data = inputs};
+    request.train.epochs = 1;
+    std::string messages;
+    ConvertCallbacks callbacks;
+    callbacks.on_message = [&](const std::string& text) { messages += text + "\n"; };
+    const auto run = convert(model, plan(model, {}), request, callbacks);
+    EXPECT_TRUE(run.verification.verified);
+    EXPECT_TRUE(run.calibration && run.agreement && run.trained);
+    EXPECT_EQ(run.train.batch_size, count);
+    EXPECT_NE(messages.find("since the model takes no other number"), std::string::npos);
+    request.train.batch_size = 64;
+    EXPECT_THROW(convert(model, plan(model, {}), request), UsageError);
+  }
+}
+
 TEST(Convert, SameSeedSameParameters) {
   Setting setting;
   setting.run();

@@ -31,6 +31,9 @@ class ACTSWAP_API Dataset {
   virtual std::int64_t size() const = 0;
   /// The examples with these indices (each in [0, size())), stacked along dimension 0.
   virtual Example get(std::span<const std::int64_t> indices) const = 0;
+  /// How many examples the model that they are for takes at a time, where it takes no other number
+  /// (FixedBatches); 0: any. Whoever makes batches makes them of that size.
+  virtual std::int64_t fixed_batch() const { return 0; }
 };
 
 /// Tensors in memory; all have the same size along dimension 0.

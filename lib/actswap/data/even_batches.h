@@ -10,11 +10,20 @@ namespace actswap {
 /// last batch of a few examples would count as much as a full one wherever batches are compared,
 /// and models that squeeze their values fail on a batch of one. So no batch has a single example,
 /// unless there is no other way; of an odd number in pairs one batch has three.
+///
+/// Where the model takes a certain number of examples and no other, all batches have that size, and
+/// the examples that are left over have none.
 class EvenBatches {
  public:
   /// @param size >= 0
   /// @param batch_size > 0
-  EvenBatches(std::int64_t size, std::int64_t batch_size) : size_(size) {
+  /// @param fixed the size of all batches (Dataset::fixed_batch); 0: not fixed
+  EvenBatches(std::int64_t size, std::int64_t batch_size, std::int64_t fixed = 0)
+      : size_(fixed > 0 ? size / fixed * fixed : size) {
+    if (fixed > 0) {
+      count_ = size / fixed;
+      return;
+    }
     count_ = size / batch_size + (size % batch_size != 0 ? 1 : 0);
     if (batch_size > 1 && size > 1 && size < 2 * count_) {
       count_ = size / 2;
@@ -22,7 +31,7 @@ class EvenBatches {
   }
 
   std::int64_t count() const { return count_; }
-  /// Of the first example of a batch; of batch count(), size.
+  /// Of the first example of a batch; of batch count(), the end of the last.
   std::int64_t begin(std::int64_t batch) const {
     const auto small = size_ / std::max<std::int64_t>(1, count_);
     return batch * small + std::min(batch, size_ - small * count_);
@@ -30,7 +39,7 @@ class EvenBatches {
 
  private:
   std::int64_t size_;
-  std::int64_t count_;
+  std::int64_t count_ = 0;
 };
 
 }  // namespace actswap

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/fixed_batches.h>
 #include <actswap/data/labels.h>
 #include <actswap/data/loaded_data.h>
 
@@ -16,7 +17,8 @@ constexpr std::int64_t kTargets = 1024;  // that are looked at where they come w
 
 }  // namespace
 
-torch::Tensor first_targets(const Dataset& data) {
+torch::Tensor first_targets(const Dataset& examples) {
+  const auto& data = without_batches(examples);
   if (const auto* tensors = dynamic_cast<const TensorDataset*>(&data)) {
     return tensors->target();
   }

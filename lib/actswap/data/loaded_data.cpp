@@ -1,6 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/choose_columns.h>
 #include <actswap/data/finite.h>
+#include <actswap/data/fixed_batches.h>
 #include <actswap/data/loaded_data.h>
 #include <actswap/data/prepare.h>
 
@@ -154,8 +155,11 @@ std::vector<std::string> LoadedData::classes() const {
 }
 
 void check_same_classes(const Dataset* one, const Dataset* other, const char* what) {
-  const auto* first = dynamic_cast<const LoadedData*>(one);
-  const auto* second = dynamic_cast<const LoadedData*>(other);
+  if (one == nullptr || other == nullptr) {
+    return;
+  }
+  const auto* first = dynamic_cast<const LoadedData*>(&without_batches(*one));
+  const auto* second = dynamic_cast<const LoadedData*>(&without_batches(*other));
   if (first == nullptr || second == nullptr) {
     return;
   }

@@ -86,6 +86,10 @@ class Prefetcher {
   std::jthread thread_;  // last: it is stopped and joined before what it uses goes
 };
 
+EvenBatches even(const Dataset& dataset, const LoaderOptions& options) {
+  return {dataset.size(), options.batch_size, dataset.fixed_batch()};
+}
+
 std::vector<std::int64_t> order_of(const Dataset& dataset, const LoaderOptions& options,
                                    std::int64_t epoch) {
   if (options.shuffle) {
@@ -100,6 +104,9 @@ std::vector<std::int64_t> order_of(const Dataset& dataset, const LoaderOptions& 
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     : dataset_(dataset), options_(options) {
+  if (const auto fixed = dataset.fixed_batch(); fixed > 0) {
+    options_.batch_size = fixed;
+  }
   if (options.batch_size < 1) {
     throw UsageError("Expected a batch size of at least 1, but got " +
                      std::to_string(options.batch_size));
@@ -108,7 +115,7 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     throw UsageError("Expected a data set with at least one example, but it is empty");
   }
   if (batches_per_epoch() == 0) {
-    throw UsageError("Expected at least one full batch of " + std::to_string(options.batch_size) +
+    throw UsageError("Expected at least one full batch of " + std::to_string(options_.batch_size) +
                      ", but the data set has " + std::to_string(dataset.size()) + " examples");
   }
   if (const auto least = batch_size(batches_per_epoch() - 1); least < options.share.count) {
@@ -119,8 +126,7 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
 }
 
 std::int64_t Loader::begin_of(std::int64_t batch) const {
-  return options_.drop_last ? batch * options_.batch_size
-                            : EvenBatches(dataset_.size(), options_.batch_size).begin(batch);
+  return options_.drop_last ? batch * options_.batch_size : even(dataset_, options_).begin(batch);
 }
 
 std::int64_t Loader::batch_size(std::int64_t batch) const {
@@ -129,8 +135,7 @@ std::int64_t Loader::batch_size(std::int64_t batch) const {
 
 std::int64_t Loader::batches_per_epoch() const {
   const std::int64_t size = dataset_.size();
-  return options_.drop_last ? size / options_.batch_size
-                            : EvenBatches(size, options_.batch_size).count();
+  return options_.drop_last ? size / options_.batch_size : even(dataset_, options_).count();
 }
 
 void Loader::for_each(std::int64_t epoch,

@@ -20,7 +20,14 @@ std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::
   auto order = shuffled_indices(data.size(), seed, 0);
   order.resize(static_cast<std::size_t>(std::min(count, data.size())));
   const std::span<const std::int64_t> indices(order);
-  const EvenBatches even(static_cast<std::int64_t>(indices.size()), batch_size);
+  const auto fixed = data.fixed_batch();
+  const auto examples = static_cast<std::int64_t>(indices.size());
+  if (examples < fixed) {
+    throw UsageError("Expected " + std::to_string(fixed) +
+                     " examples or more, which the model takes at a time, but got " +
+                     std::to_string(examples));
+  }
+  const EvenBatches even(examples, batch_size, fixed);
   std::vector<std::vector<torch::Tensor>> batches;
   for (std::int64_t i = 0; i < even.count(); ++i) {
     const auto begin = static_cast<std::size_t>(even.begin(i));
@@ -50,7 +57,8 @@ std::int64_t FirstExamples::size() const {
 }
 
 std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(count, data.size())));
+  const auto at_once = data.fixed_batch() > 0 ? data.fixed_batch() : count;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(at_once, data.size())));
   std::iota(indices.begin(), indices.end(), std::int64_t{0});
   return data.get(indices).inputs;
 }

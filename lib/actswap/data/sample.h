@@ -18,7 +18,7 @@ namespace actswap {
 /// @param count examples, > 0
 /// @param batch_size of the largest batch (EvenBatches)
 /// @param seed the same seed chooses the same examples
-/// @throws UsageError for a count or batch_size below 1
+/// @throws UsageError for a count or batch_size below 1, and for fewer examples than a fixed batch
 ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data,
                                                                   std::int64_t count,
                                                                   std::int64_t batch_size,
@@ -46,8 +46,8 @@ class ACTSWAP_API InputStream {
   Share share_;
 };
 
-/// The inputs of the first examples, `count` of them at most: a fair probe of a
-/// model, and few enough to be stored in a file.
+/// The inputs of the first examples, `count` of them at most, or as many as the model takes at a
+/// time: a fair probe of a model, and few enough to be stored in a file.
 ACTSWAP_API std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count = 8);
 
 /// The first examples of another data set, which must outlive it: `count` of them at most.
@@ -56,6 +56,7 @@ class ACTSWAP_API FirstExamples : public Dataset {
   FirstExamples(const Dataset& data, std::int64_t count) : data_(data), count_(count) {}
   std::int64_t size() const override;
   Example get(std::span<const std::int64_t> indices) const override { return data_.get(indices); }
+  std::int64_t fixed_batch() const override { return data_.fixed_batch(); }
 
  private:
   const Dataset& data_;

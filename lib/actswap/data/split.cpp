@@ -21,6 +21,7 @@ class Part : public Dataset {
 
   std::int64_t size() const override { return subset_.size(); }
   Example get(std::span<const std::int64_t> indices) const override { return subset_.get(indices); }
+  std::int64_t fixed_batch() const override { return subset_.fixed_batch(); }
 
  private:
   std::shared_ptr<Dataset> whole_;
@@ -35,6 +36,7 @@ class Inputs : public Dataset {
   Example get(std::span<const std::int64_t> indices) const override {
     return {.inputs = data_->get(indices).inputs};
   }
+  std::int64_t fixed_batch() const override { return data_->fixed_batch(); }
 
  private:
   std::shared_ptr<Dataset> data_;
@@ -44,12 +46,15 @@ class Inputs : public Dataset {
 
 Split hold_out(const std::shared_ptr<Dataset>& data, std::int64_t used, std::uint64_t seed) {
   const auto size = data->size();
-  if (size < 2) {
-    throw UsageError("Expected two examples or more, to hold some of them out, but got " +
-                     std::to_string(size));
+  const auto least = std::max<std::int64_t>(1, data->fixed_batch());
+  if (size < 2 * least) {
+    throw UsageError(
+        "Expected " + std::to_string(2 * least) + " examples or more, to hold " +
+        (least == 1 ? "some of them out" : "out as many as the model takes at a time") +
+        ", but got " + std::to_string(size));
   }
-  const auto count = std::clamp(std::max(size - used, size / 4), std::int64_t{1},
-                                std::min(kMostHeldOut, size - 1));
+  const auto count = std::clamp(std::max(size - used, size / 4), least,
+                                std::max(least, std::min(kMostHeldOut, size - least)));
   auto fitted = shuffled_indices(size, seed, 0);
   std::vector<std::int64_t> held_out(fitted.end() - count, fitted.end());
   fitted.resize(static_cast<std::size_t>(size - count));

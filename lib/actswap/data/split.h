@@ -19,7 +19,7 @@ struct Split {
 /// @param data is kept by both parts
 /// @param used examples that the fit looks at; > 0
 /// @param seed the same seed holds out the same examples
-/// @throws UsageError for data of fewer than two examples
+/// @throws UsageError for data of fewer than two examples, or of fewer than two fixed batches
 ACTSWAP_API Split hold_out(const std::shared_ptr<Dataset>& data, std::int64_t used,
                            std::uint64_t seed);
 

@@ -26,6 +26,7 @@ class Subset : public Dataset {
     }
     return data_.get(theirs);
   }
+  std::int64_t fixed_batch() const override { return data_.fixed_batch(); }
 
  private:
   const Dataset& data_;

@@ -5,6 +5,7 @@
 #include <actswap/export/find_probe.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/measure/fixed_batch.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/normalisation.h>
 #include <actswap/pipeline/choose_plan.h>
@@ -352,21 +353,39 @@ std::vector<std::string> warnings_about(const Model& model, const ConvertRequest
   return warnings;
 }
 
+// The request with data in batches that the model takes.
+ConvertRequest in_batches_of(const Model& model, const ConvertRequest& asked,
+                             const ConvertCallbacks& callbacks) {
+  auto request = asked;
+  std::int64_t fixed = 0;
+  for (auto* data : {&request.calibration_data, &request.train_data, &request.validation_data}) {
+    *data = in_batches_of(model, *data);
+    fixed = *data ? std::max(fixed, (*data)->fixed_batch()) : fixed;
+  }
+  if (callbacks.on_message && fixed > 0) {
+    callbacks.on_message("every batch has " +
+                         (fixed == 1 ? "one example" : std::to_string(fixed) + " examples") +
+                         ", since the model takes no other number");
+  }
+  return request;
+}
+
 }  // namespace
 
-Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
+Run convert(const Model& model, const Plan& plan, const ConvertRequest& asked,
             const ConvertCallbacks& callbacks) {
-  if (!request.keeps_activations) {
+  if (!asked.keeps_activations) {
     expect_swaps(model, plan);
   } else if (plan.swapped() > 0) {
     throw UsageError(
         "Expected a plan that swaps nothing where activations are kept, but it swaps " +
         std::to_string(plan.swapped()) + "; take keep_activations(model)");
   }
-  const auto warnings = warnings_about(model, request);
+  const auto warnings = warnings_about(model, asked);
   for (std::size_t i = 0; callbacks.on_warning && i < warnings.size(); ++i) {
     callbacks.on_warning(warnings[i]);
   }
+  const auto request = in_batches_of(model, asked, callbacks);
   const auto options = resolve(model, request);
   if (callbacks.on_phases) {
     callbacks.on_phases(phases_of(options));

@@ -1,4 +1,5 @@
 #include <actswap/base/error.h>
+#include <actswap/data/even_batches.h>
 #include <actswap/measure/score.h>
 #include <actswap/pipeline/model_outputs.h>
 #include <actswap/run/model_run.h>
@@ -25,7 +26,8 @@ Example examples_of(const Dataset& data, std::int64_t begin, std::int64_t end) {
 }
 
 Example first_examples(const Dataset& data, std::int64_t count) {
-  return examples_of(data, 0, std::min(count, data.size()));
+  const auto fixed = data.fixed_batch();
+  return examples_of(data, 0, std::min(fixed > 0 ? fixed : count, data.size()));
 }
 
 // The dimension of the classes, where the target has one number for each place of the output.
@@ -63,9 +65,11 @@ ModelOutputs look_at_outputs(const Model& model, const Dataset& data,
   std::vector<torch::Tensor> outputs;
   ModelOutputs found;
   OutputHints hints{.class_dim = class_dim, .is_of_all = class_dim.has_value()};
-  const auto last = std::min(kExamples, data.size());
-  for (std::int64_t begin = 0; begin < last; begin += kBatch) {
-    const auto batch = examples_of(data, begin, std::min(begin + kBatch, last));
+  const auto last = std::min(std::max(kExamples, data.fixed_batch()), data.size());
+  const EvenBatches batches(last, kBatch, data.fixed_batch());
+  for (std::int64_t i = 0; i < batches.count(); ++i) {
+    const auto begin = batches.begin(i);
+    const auto batch = examples_of(data, begin, batches.begin(i + 1));
     const auto given = tensors_in(run(batch.inputs));
     if (begin > 0) {
       append(outputs, given);

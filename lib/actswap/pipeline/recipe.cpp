@@ -117,6 +117,13 @@ bool takes_labels(const Loss& loss, const Dataset& data) {
   return loss.needs_target() || (loss.has(Signal::module) && has_labels(&data));
 }
 
+// At least a fixed batch, where another remains to learn from.
+std::int64_t held_out_in_batches(const Dataset& data, double epochs) {
+  const auto held_out = default_held_out(data.size(), epochs);
+  const auto fixed = data.fixed_batch();
+  return data.size() < 2 * fixed ? 0 : std::max(held_out, held_out > 0 ? fixed : 0);
+}
+
 // Where nothing but the original is learnt after a calibration, the training is to do no harm.
 void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
   auto& train = options.train;
@@ -124,7 +131,7 @@ void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
   if (options.recipe != Recipe::calibrated || takes_labels(train.loss, *options.train_data)) {
     return;
   }
-  options.held_out = default_held_out(options.train_data->size(), train.epochs);
+  options.held_out = held_out_in_batches(*options.train_data, train.epochs);
   const bool asks_for_checks =
       asked.keep || asked.patience || asked.check_every || request.ramp.bound;
   if (options.held_out > 0 && !asks_for_checks) {
@@ -146,6 +153,14 @@ void check_labels(const LabelRange& labels, const ConvertRequest& request) {
   }
 }
 
+void expect_batch(std::optional<std::int64_t> asked, std::int64_t fixed) {
+  if (asked && *asked != fixed) {
+    throw UsageError("Expected batches of " + std::to_string(fixed) +
+                     ", since the model takes no other number of examples, but got " +
+                     std::to_string(*asked) + " (--batch)");
+  }
+}
+
 // What the request leaves open of loss, classes, batch norms and the rate.
 void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
                            ConvertOptions& options) {
@@ -162,7 +177,10 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   const bool learns_labels =
       asked.loss ? asked.loss->has(Signal::cross_entropy) : outputs.class_dim.has_value();
   const auto examples = options.train_data->size();
-  if (!asked.batch_size) {
+  if (const auto fixed = options.train_data->fixed_batch(); fixed > 0) {
+    expect_batch(asked.batch_size, fixed);
+    train.batch_size = fixed;
+  } else if (!asked.batch_size) {
     const bool has_labels =
         asked.loss ? takes_labels(*asked.loss, *options.train_data) : outputs.class_dim.has_value();
     train.batch_size = default_batch_size(has_labels, examples, train.epochs);

@@ -3,6 +3,7 @@
 #include <actswap/export/output_name.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/retarget.h>
+#include <actswap/measure/fixed_batch.h>
 #include <actswap/pipeline/expect_swaps.h>
 #include <actswap/pipeline/write_blended.h>
 
@@ -16,7 +17,7 @@ BlendedFile write_blended(const Model& model, const Plan& plan, const BlendReque
   if (!request.exporting.overwrites_original) {
     check_not_overwritten(request.output, model.path);  // before a calibration, which takes long
   }
-  const auto& data = request.calibration_data;
+  const auto data = in_batches_of(model, request.calibration_data);
   const auto options = request.calibration.resolved(/*is_trained=*/false);
   Retargeter swap(model, plan, data ? Tensors::copied : Tensors::shared, BlendCode::stock);
   BlendedFile file;

@@ -1,0 +1,38 @@
+// Examples for a model that takes a certain number of them at a time.
+#pragma once
+
+#include <actswap/data/dataset.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace actswap {
+
+/// Another data set, of which every batch has the same number of examples. What is left over at the
+/// end is no batch.
+class FixedBatches : public Dataset {
+ public:
+  /// @param data not null
+  /// @param count of examples in a batch, > 0
+  FixedBatches(std::shared_ptr<Dataset> data, std::int64_t count)
+      : data_(std::move(data)), count_(count) {}
+
+  std::int64_t size() const override { return data_->size(); }
+  Example get(std::span<const std::int64_t> indices) const override { return data_->get(indices); }
+  std::int64_t fixed_batch() const override { return count_; }
+
+  const Dataset& data() const { return *data_; }
+
+ private:
+  std::shared_ptr<Dataset> data_;
+  std::int64_t count_;
+};
+
+/// What the batches are made of, which may know more than that (LoadedData).
+inline const Dataset& without_batches(const Dataset& data) {
+  const auto* fixed = dynamic_cast<const FixedBatches*>(&data);
+  return fixed != nullptr ? fixed->data() : data;
+}
+
+}  // namespace actswap
