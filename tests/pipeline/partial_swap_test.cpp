@@ -148,7 +148,7 @@ TEST(PartialSwap, OptionsThatMakeNoSense) {
     request.calibration_data.reset();
     request.calibration.passes.reset();
   });
-  refused("two examples", [](ConvertRequest& request) {
+  refused("2 examples", [](ConvertRequest& request) {
     request.calibration_data = std::make_shared<TensorDataset>(
         std::vector<torch::Tensor>{torch::randn({1, 3, 8, 8})}, torch::Tensor());
   });
