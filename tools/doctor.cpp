@@ -2,6 +2,7 @@
 #include "subcommand.h"
 
 #include <actswap/base/confine.h>
+#include <actswap/base/counted.h>
 #include <actswap/base/json_text.h>
 #include <actswap/kernel/blend_kernel.h>
 
@@ -44,8 +45,8 @@ int run(const CommonOptions& common) {
   }
   std::printf("actswap       %s with LibTorch %s\n", ACTSWAP_VERSION, TORCH_VERSION);
   std::printf("LibTorch      %s\n", libtorch_file().c_str());
-  std::printf("blends        compute with %s, on %d threads\n", kernel_instruction_set(),
-              at::get_num_threads());
+  std::printf("blends        compute with %s, on %s\n", kernel_instruction_set(),
+              counted(at::get_num_threads(), "thread").c_str());
   std::printf("confinement   Landlock %d, %s\n", support.landlock_abi,
               support.system_calls ? "seccomp" : "no seccomp");
   for (const auto& open : missing) {

@@ -1,4 +1,5 @@
 // What a calibration is asked for, and what it says of itself.
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
 
@@ -18,14 +19,14 @@ namespace {
 // "1 layer fitted", "3 layers fitted"; nothing of none.
 void add(std::vector<std::string>& parts, std::size_t count, const char* one, const char* more) {
   if (count > 0) {
-    parts.push_back(std::to_string(count) + " " + (count == 1 ? one : more));
+    parts.push_back(counted(count, one, more));
   }
 }
 
 void add_together(std::vector<std::string>& parts, const JointFitResult& joint) {
   if (joint.error_after < joint.error_before) {
-    parts.push_back(std::to_string(joint.passes) + " passes over all of them together, on " +
-                    std::to_string(joint.inputs) + " inputs");
+    parts.push_back(counted(joint.passes, "pass", "passes") + " over all of them together, on " +
+                    counted(joint.inputs, "input"));
   } else if (joint.error_before > 0.0) {
     parts.emplace_back("a fit of all of them together gained nothing");
   }
@@ -40,8 +41,8 @@ std::string summary(const Calibration& calibration) {
       calibration.layers, [](const auto& layer) { return layer.fit == LayerFit::per_channel; }));
   std::vector<std::string> parts;
   if (shifted > 0) {
-    parts.push_back(std::to_string(shifted) + " of " + std::to_string(calibration.sites.size()) +
-                    " sites shifted, by the layer before");
+    parts.push_back(std::to_string(shifted) + " of " + counted(calibration.sites.size(), "site") +
+                    " shifted, by the layer before");
   }
   add(parts, calibration.layers.size(), "layer fitted", "layers fitted");
   if (wide > 0) {

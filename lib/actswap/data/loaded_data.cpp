@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/data/choose_columns.h>
 #include <actswap/data/finite.h>
@@ -119,7 +120,7 @@ torch::Tensor LoadedData::target(std::int64_t most) const {
 }
 
 std::string LoadedData::describe() const {
-  std::string text = std::to_string(size_) + (size_ == 1 ? " example" : " examples");
+  std::string text = counted(size_, "example");
   if (size_ == 0) {
     return text;
   }
@@ -138,8 +139,8 @@ std::string LoadedData::describe() const {
     text += "; target '" + target.name + "' " + shape + (shape.empty() ? "(" : " (") +
             type_name(stored.scalar_type()) +
             (classes.empty() ? ""
-                             : ", " + std::to_string(classes.size()) +
-                                   " classes: " + classes.front() + " (0) to " + classes.back()) +
+                             : ", " + counted(classes.size(), "class", "classes") + ": " +
+                                   classes.front() + " (0) to " + classes.back()) +
             ")";
   }
   for (const auto& column : parts_->left_out) {

@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/data/sample.h>
 #include <actswap/measure/sensitivity_plan.h>
@@ -46,8 +47,8 @@ ChosenPlan choose_plan(const Model& model, const Plan& plan, const ConvertOption
     }
   };
   const FirstExamples data(*options.validation_data, options.sensitivity_examples);
-  say("measuring the sensitivity of " + std::to_string(plan.swapped()) + " sites on " +
-      std::to_string(data.size()) + " examples");
+  say("measuring the sensitivity of " + counted(plan.swapped(), "site") + " on " +
+      counted(data.size(), "example"));
   ChosenPlan chosen;
   const auto sensitivity =
       measure_sensitivity(model, plan, data, sensitivity_options(options, callbacks));

@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/pipeline/conversion_calibration.h>
 #include <actswap/pipeline/conversion_fields.h>
@@ -27,8 +28,7 @@ void run_calibration(ConversionState& state) {
   const auto& data = *state.options.calibration_data;
   state.begin_phase("calibrate");
   state.message("calibrating on " +
-                std::to_string(std::min(state.options.calibration.inputs, data.size())) +
-                " inputs");
+                counted(std::min(state.options.calibration.inputs, data.size()), "input"));
   auto& checkpoints = state.progress.checkpoints;
   const auto key = state.phase("calibrate");
   const CalibrationCallbacks callbacks = {

@@ -1,4 +1,5 @@
 #include <actswap/base/activity.h>
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/base/same_file.h>
 #include <actswap/data/sample.h>
@@ -363,8 +364,7 @@ ConvertRequest in_batches_of(const Model& model, const ConvertRequest& asked,
     fixed = *data ? std::max(fixed, (*data)->fixed_batch()) : fixed;
   }
   if (callbacks.on_message && fixed > 0) {
-    callbacks.on_message("every batch has " +
-                         (fixed == 1 ? "one example" : std::to_string(fixed) + " examples") +
+    callbacks.on_message("every batch has " + counted(fixed, "example") +
                          ", since the model takes no other number");
   }
   return request;

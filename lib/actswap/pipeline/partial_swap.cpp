@@ -1,4 +1,5 @@
 #include <actswap/base/clock.h>
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/data/sample.h>
@@ -61,8 +62,8 @@ class PartialSwapSearch {
     std::ranges::sort(found_.points, std::less(), &PartialPoint::kept);
     if (!found_.kept) {
       throw Error(ErrorKind::accuracy, "No swap meets " + wish_in_words(found_) + " of " +
-                                           std::to_string(found_.sites) +
-                                           " sites; nothing was written. What was tried:\n" +
+                                           counted(found_.sites, "site") +
+                                           "; nothing was written. What was tried:\n" +
                                            partial_swap_table(found_));
     }
     ChosenPlan chosen{.plan = plan_of(*found_.kept), .sensitivity = sensitivity_};
@@ -83,8 +84,8 @@ class PartialSwapSearch {
   void order_sites() {
     const auto inputs = without_targets(data_);
     const FirstExamples few(*inputs, options_.sensitivity_examples);
-    say("measuring the swap of each of " + std::to_string(found_.sites) + " sites alone, on " +
-        std::to_string(few.size()) + " inputs");
+    say("measuring the swap of each of " + counted(found_.sites, "site") + " alone, on " +
+        counted(few.size(), "input"));
     SensitivityOptions measuring;
     measuring.timing_inputs =
         options_.probe_inputs.empty() ? first_inputs(*data_) : options_.probe_inputs;

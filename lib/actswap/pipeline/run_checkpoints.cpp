@@ -1,5 +1,6 @@
 #include <actswap/base/activity.h>
 #include <actswap/base/clock.h>
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/base/files.h>
 #include <actswap/base/memory.h>
@@ -104,7 +105,7 @@ bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn
   std::int64_t threads = 0;
   fields("threads", threads);
   if (threads != at::get_num_threads()) {
-    warn("the run had " + std::to_string(threads) + " threads, and has " +
+    warn("the run had " + counted(threads, "thread") + ", and has " +
          std::to_string(at::get_num_threads()) + " now: its numbers may differ in the last bits");
   }
   last_ = path(number_);

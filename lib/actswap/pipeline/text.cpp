@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/pipeline/text.h>
 
 #include <sstream>
@@ -20,8 +21,7 @@ std::string in_words(const Schedule& schedule) {
 }
 
 std::string time_of_passes(std::int64_t passes, double seconds) {
-  return "fitting all layers together: at most " + std::to_string(passes) +
-         (passes == 1 ? " pass" : " passes") + ", about " +
+  return "fitting all layers together: at most " + counted(passes, "pass", "passes") + ", about " +
          std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
 }
 

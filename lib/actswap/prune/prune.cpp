@@ -1,4 +1,5 @@
 #include <actswap/base/clock.h>
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibration_inputs.h>
 #include <actswap/calibrate/memory_shares.h>
@@ -223,8 +224,8 @@ std::string summary(const Pruning& pruning) {
   const auto percent = [](double part, double whole) {
     return std::to_string(std::llround(100.0 * (1.0 - part / whole))) + " %";
   };
-  return std::to_string(before - after) + " of " + std::to_string(before) + " units in " +
-         std::to_string(pruning.groups.size()) + " groups, " +
+  return std::to_string(before - after) + " of " + counted(before, "unit") + " in " +
+         counted(pruning.groups.size(), "group") + ", " +
          percent(pruning.after.multiplications, pruning.before.multiplications) +
          " of the multiplications, " +
          percent(pruning.after.parameters, pruning.before.parameters) + " of the parameters";

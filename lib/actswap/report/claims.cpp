@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/report/claims.h>
 #include <actswap/report/formatted.h>
 
@@ -139,13 +140,12 @@ Rows claim_rows(const Run& run) {
     if (const auto& comparison = reference.comparison) {
       rows.emplace_back("against the " + reference.name,
                         interval_text(comparison->difference, is_percent(*reference.evaluation)) +
-                            ", paired over " + std::to_string(comparison->difference.count) +
-                            " examples");
+                            ", paired over " + counted(comparison->difference.count, "example"));
     }
     if (const auto& seeds = reference.over_seeds) {
       rows.emplace_back("against the " + reference.name + ", over seeds",
                         interval_text(*seeds, is_percent(*reference.evaluation)) + ", " +
-                            std::to_string(seeds->count) + " seeds");
+                            counted(seeds->count, "seed"));
     }
   }
   for (const auto& reference : found) {

@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/graph/fixed_mode.h>
 #include <actswap/graph/sites.h>
 #include <actswap/report/formatted.h>
@@ -35,9 +36,9 @@ std::string cost_text(const SiteCosts& costs, const std::string& id) {
 
 std::string head(const Model& model, const Plan& plan, const std::optional<Latency>& latency) {
   std::string text = model.path + ": " + std::string(to_string(model.kind)) + " model, " +
-                     std::to_string(parameter_count(model.module)) + " parameters, " +
-                     std::to_string(plan.sites.size()) + " sites, " +
-                     std::to_string(plan.swapped()) + " would be swapped\n";
+                     counted(parameter_count(model.module), "parameter") + ", " +
+                     counted(plan.sites.size(), "site") + ", " + std::to_string(plan.swapped()) +
+                     " would be swapped\n";
   if (is_always_training(model.module)) {
     text +=
         "batch norm or dropout is in train mode for good (traced in train mode): in eval mode "

@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/json_text.h>
 #include <actswap/report/formatted.h>
 #include <actswap/report/sensitivity.h>
@@ -82,8 +83,8 @@ std::string sensitivity_json(const Model& model, const Sensitivity& sensitivity)
 std::string sensitivity_table(const Model& model, const Sensitivity& sensitivity) {
   const auto text = [&](double value) { return value_text(sensitivity, value); };
   std::string table = model.path + ": " + sensitivity.measure + " " + text(sensitivity.original) +
-                      unit(sensitivity) + " on " + std::to_string(sensitivity.examples) +
-                      " examples; all " + std::to_string(sensitivity.sites.size()) + " sites " +
+                      unit(sensitivity) + " on " + counted(sensitivity.examples, "example") +
+                      "; all " + counted(sensitivity.sites.size(), "site") + " " +
                       (sensitivity.calibrated ? "swapped and calibrated: " : "swapped: ") +
                       text(sensitivity.all_swapped) + unit(sensitivity) +
                       "; the losses add up to " + text(sensitivity.sum_of_losses()) + "\n";
