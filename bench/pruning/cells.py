@@ -13,7 +13,7 @@ import torch
 from common.process import Failed, run
 from common.results import Results, commit
 from latency import in_libtorch, of_onnx
-from methods import FADED, FROM_START, LATENCY, PRUNED, STEPS, UNPRUNED, Cell
+from methods import FADED, FROM_START, PRUNED, ROUNDED, STEPS, TIMED, UNPRUNED, Cell
 from subjects import Network, make_original, reset, save_module
 from tasks import train as train_from_start
 
@@ -31,9 +31,9 @@ class Cells:
     def make(self, cell: Cell) -> dict:
         """@throws Failed"""
         make_original(self.network, self.seed, self.options.short)
-        if cell.method in (UNPRUNED, PRUNED, FADED):
+        if cell.method in (UNPRUNED, PRUNED, ROUNDED, FADED):
             return self.converted(cell)
-        if cell.method == LATENCY:
+        if cell.method in TIMED.values():
             return self.timed(cell)
         return self.from_start(cell) if cell.method == FROM_START else self.by_peer(cell)
 
@@ -69,7 +69,7 @@ class Cells:
         if not network.published:
             words += ["--val", network.folder / "val.pt"]
         if cell.share:
-            words += ["--prune", cell.share]
+            words += ["--prune", cell.share, *(["--prune-round", 16] if cell.method == ROUNDED else [])]
         if steps := self.steps(cell):
             examples = len(torch.load(network.folder / "train.pt", weights_only=True, mmap=True)["x"])
             words += ["--train", network.folder / "train.pt", "--batch", network.batch, "--epochs", steps / (examples // network.batch)]
@@ -119,7 +119,8 @@ class Cells:
         return self.value(self.path(cell))
 
     def timed(self, cell: Cell) -> dict:
-        files = [self.there(UNPRUNED, 0.0), self.there(PRUNED, cell.share)]
+        pruned = next(method for method, timed in TIMED.items() if timed == cell.method)
+        files = [self.there(UNPRUNED, 0.0), self.there(pruned, cell.share)]
         threads, seconds = ([1], 1) if self.options.short else ([1, 2], 10)
         inputs = self.network.example()
         rows = [{"runtime": "LibTorch", "threads": count, **in_libtorch(files, inputs, count, seconds)} for count in threads]

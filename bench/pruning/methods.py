@@ -7,11 +7,13 @@ BUDGETS = ["none", "2 %", "10 %"]  # of the original's steps
 STEPS = {"none": 0.0, "2 %": 0.02, "10 %": 0.1, "all": 1.0}
 
 UNPRUNED, PRUNED = "unpruned", "pruned"  # retargeted by the command, without --prune and with it
+ROUNDED = "pruned to multiples of 16"  # by the command with --prune-round 16
 FADED = "faded"  # by the command, with units that fade out over the ramp of a training
 MAGNITUDE, TORCH_PRUNING = "magnitude", "Torch-Pruning"  # of the unpruned export, in PyTorch
 FROM_START = "from the start"  # the pruned export's shape with new weights, trained as the original was
-LATENCY = "latency"  # of the pruned export against the unpruned one
-METHODS = [UNPRUNED, PRUNED, FADED, MAGNITUDE, TORCH_PRUNING, FROM_START, LATENCY]
+LATENCY = "latency"  # of a pruned export against the unpruned one
+TIMED = {PRUNED: LATENCY, ROUNDED: f"{LATENCY}, multiples of 16"}
+METHODS = [UNPRUNED, PRUNED, ROUNDED, FADED, MAGNITUDE, TORCH_PRUNING, FROM_START, *TIMED.values()]
 PEERS = [MAGNITUDE, TORCH_PRUNING]
 
 
@@ -33,10 +35,15 @@ def cells(network, seed: int, options) -> list:
     found = []
     budgets = [budget for budget in options.budgets if budget == "none" or network.steps]
     for share in [0.0, *options.shares]:
-        methods = [UNPRUNED] if share == 0.0 else [PRUNED, FADED, *(PEERS if network.is_eager else [])]
-        found += [Cell(network.name, seed, method, share, budget) for method in methods for budget in budgets if method != FADED or STEPS[budget]]
+        methods = [UNPRUNED] if share == 0.0 else [PRUNED, ROUNDED, FADED, *(PEERS if network.is_eager else [])]
+        found += [Cell(network.name, seed, method, share, budget) for method in methods for budget in budgets if is_made(method, STEPS[budget])]
         if share and network.is_trained:
             found.append(Cell(network.name, seed, FROM_START, share, "all"))
         if share and seed == 0:
-            found.append(Cell(network.name, seed, LATENCY, share, "none"))
+            found += [Cell(network.name, seed, method, share, "none") for method in TIMED.values()]
     return [cell for cell in found if cell.method in options.methods or cell.method == UNPRUNED and cell.budget == "none"]
+
+
+def is_made(method: str, steps: float) -> bool:
+    """Units fade while a training runs; multiples are for latency, which no training changes."""
+    return bool(steps) if method == FADED else not steps if method == ROUNDED else True

@@ -1,5 +1,6 @@
 """Tables and plots out of the results, put into docs/pruning.md between two marks."""
 
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from statistics import mean, stdev
 
 import plot
 from common.page import put, table
-from methods import BUDGETS, FADED, FROM_START, LATENCY, MAGNITUDE, PEERS, PRUNED, SHARES, TORCH_PRUNING, UNPRUNED
+from methods import BUDGETS, FADED, FROM_START, MAGNITUDE, PEERS, PRUNED, ROUNDED, SHARES, TIMED, TORCH_PRUNING, UNPRUNED
 from networks import CASES
 from subjects import QUICKSTART
 from tasks import TASKS
@@ -15,8 +16,8 @@ from tasks import TASKS
 SCRIPT = "bench/pruning/run.py"
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}  # two-sided 95 %, by degrees of freedom
 SOLVED, JOINT = "least squares alone", "pruned"  # of the command: the layers solved for; and then fitted together
-LINES = (JOINT, FADED, SOLVED, *PEERS)
-COLORS = {JOINT: "#009e73", FADED: "#e69f00", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
+LINES = (JOINT, ROUNDED, FADED, SOLVED, *PEERS)
+COLORS = {JOINT: "#009e73", ROUNDED: "#56b4e9", FADED: "#e69f00", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
 AIMS = {("accuracy", 0.3): 0.2, ("accuracy", 0.5): 0.5, ("nats", 0.3): 0.004, ("nats", 0.5): 0.01}  # behind the unpruned, untrained
 AIM_TRAINED = 0.1  # points behind the control at 50 %, after 10 % of the steps
 AIM_LATENCY = 0.65  # of the unpruned export, at 50 %, in ONNX Runtime on 2 threads
@@ -107,7 +108,7 @@ def accuracy_tables(rows: Rows, folder: str) -> list:
 def left(rows: Rows, name: str, share: float, method: str = PRUNED) -> str:
     """Of the multiplications of what can be pruned. Faded units go as those of PRUNED."""
     sizes = []
-    for row in rows.of(name, method if method in PEERS else PRUNED, share, "none").values():
+    for row in rows.of(name, method if method in (ROUNDED, *PEERS) else PRUNED, share, "none").values():
         if "multiplications" in row:
             sizes.append(row["multiplications"]["after"] / row["multiplications"]["before"])
         elif "left" in row:
@@ -138,10 +139,7 @@ def aims(rows: Rows) -> list:
         control = rows.values(name, UNPRUNED, 0.0, "10 %", "control")
         if metric_of(name) == "accuracy" and (values := rows.behind(name, JOINT, 0.5, "10 %", control)):
             body.append([title(name), "50 %, 10 % of the steps: behind the control", AIM_TRAINED, interval(values, 2), verdict(values, AIM_TRAINED)])
-        for row in rows.of(name, LATENCY, 0.5, "none").values():
-            for timed in row.get("latency", []):
-                if timed["runtime"] == "ONNX Runtime" and timed["threads"] == 2 and "ratio" in timed:
-                    body.append([title(name), "50 %: latency in ONNX Runtime, 2 threads", AIM_LATENCY, timed["ratio"], verdict([timed["ratio"]], AIM_LATENCY)])
+        body += latency_aims(rows, name)
         times = [(row["pruning_seconds"], row["calibration_seconds"]) for share in SHARES for row in rows.of(name, PRUNED, share, "none").values()
                  if "pruning_seconds" in row]  # fmt: skip
         if times:
@@ -149,6 +147,16 @@ def aims(rows: Rows) -> list:
             body.append([title(name), "time of pruning without the fit, of the calibration's", 1, f"{worst:.2f}", verdict([worst], 1)])
         body += peers_beaten(rows, name)
     return ["### The aims", "", *table(["network", "aim", "at most", "found", ""], body)] if body else []
+
+
+def latency_aims(rows: Rows, name: str) -> list:
+    body = []
+    for method, latency_of in TIMED.items():
+        for row in rows.of(name, latency_of, 0.5, "none").values():
+            for timed in row.get("latency", []):
+                if timed["runtime"] == "ONNX Runtime" and timed["threads"] == 2 and "ratio" in timed:
+                    body.append([title(name), f"{method}, 50 %: latency in ONNX Runtime, 2 threads", AIM_LATENCY, timed["ratio"], verdict([timed["ratio"]], AIM_LATENCY)])
+    return body
 
 
 def peers_beaten(rows: Rows, name: str) -> list:
@@ -173,11 +181,10 @@ def peers_beaten(rows: Rows, name: str) -> list:
 def latency(rows: Rows) -> list:
     body = []
     for name in rows.names():
-        for share in SHARES:
-            for row in rows.of(name, LATENCY, share, "none").values():
-                for timed in row.get("latency", []):
-                    figures = [f"{timed[f'{which}_ms']:.2f}" for which in ("original", "export")] + [timed["ratio"]] if "ratio" in timed else ["", "", timed["error"]]
-                    body.append([title(name), f"{100 * share:.0f} %", left(rows, name, share), timed["runtime"], timed["threads"], *figures])
+        for (method, latency_of), share in itertools.product(TIMED.items(), SHARES):
+            for timed in (entry for row in rows.of(name, latency_of, share, "none").values() for entry in row.get("latency", [])):
+                figures = [f"{timed[f'{which}_ms']:.2f}" for which in ("original", "export")] + [timed["ratio"]] if "ratio" in timed else ["", "", timed["error"]]
+                body.append([title(name), f"{method}, {100 * share:.0f} %", left(rows, name, share, method), timed["runtime"], timed["threads"], *figures])
     head = ["network", "pruned", "multiplications that stay", "runtime", "threads", "unpruned, ms", "pruned, ms", "ratio"]
     return ["### Latency", "", *table(head, body)] if body else []
 

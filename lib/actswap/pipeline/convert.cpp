@@ -1,14 +1,13 @@
 #include <actswap/base/activity.h>
-#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/base/same_file.h>
 #include <actswap/data/sample.h>
 #include <actswap/export/find_probe.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/retarget.h>
-#include <actswap/measure/fixed_batch.h>
 #include <actswap/measure/judge.h>
 #include <actswap/measure/normalisation.h>
+#include <actswap/pipeline/batches.h>
 #include <actswap/pipeline/choose_plan.h>
 #include <actswap/pipeline/conversion_calibration.h>
 #include <actswap/pipeline/conversion_fields.h>
@@ -354,38 +353,21 @@ std::vector<std::string> warnings_about(const Model& model, const ConvertRequest
   return warnings;
 }
 
-// The request with data in batches that the model takes.
-ConvertRequest in_batches_of(const Model& model, const ConvertRequest& asked,
-                             const ConvertCallbacks& callbacks) {
-  auto request = asked;
-  std::int64_t fixed = 0;
-  for (auto* data : {&request.calibration_data, &request.train_data, &request.validation_data}) {
-    *data = in_batches_of(model, *data);
-    fixed = *data ? std::max(fixed, (*data)->fixed_batch()) : fixed;
-  }
-  if (callbacks.on_message && fixed > 0) {
-    callbacks.on_message("every batch has " + counted(fixed, "example") +
-                         ", since the model takes no other number");
-  }
-  return request;
-}
-
 }  // namespace
 
-Run convert(const Model& model, const Plan& plan, const ConvertRequest& asked,
+Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
             const ConvertCallbacks& callbacks) {
-  if (!asked.keeps_activations) {
+  if (!request.keeps_activations) {
     expect_swaps(model, plan);
   } else if (plan.swapped() > 0) {
     throw UsageError(
         "Expected a plan that swaps nothing where activations are kept, but it swaps " +
         std::to_string(plan.swapped()) + "; take keep_activations(model)");
   }
-  const auto warnings = warnings_about(model, asked);
+  const auto warnings = warnings_about(model, request);
   for (std::size_t i = 0; callbacks.on_warning && i < warnings.size(); ++i) {
     callbacks.on_warning(warnings[i]);
   }
-  const auto request = in_batches_of(model, asked, callbacks);
   const auto options = resolve(model, request);
   if (callbacks.on_phases) {
     callbacks.on_phases(phases_of(options));
@@ -413,8 +395,12 @@ Run convert(const Model& model, const Plan& plan, const ConvertRequest& asked,
   }
   return recorded(model, plan, options, callbacks, [&](RunProgress progress, Run& run) {
     run.warnings = warnings;
-    const auto chosen = chosen_plan(model, plan, options, callbacks, progress);
-    return convert_planned(model, options, callbacks, chosen, progress, run);
+    const auto in_batches = with_batches(model, options);
+    if (const auto said = batches_in_words(in_batches); callbacks.on_message && !said.empty()) {
+      callbacks.on_message(said);
+    }
+    const auto chosen = chosen_plan(model, plan, in_batches, callbacks, progress);
+    return convert_planned(model, in_batches, callbacks, chosen, progress, run);
   });
 }
 

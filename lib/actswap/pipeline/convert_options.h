@@ -31,6 +31,8 @@ struct ACTSWAP_API ConvertOptions {
   bool keeps_activations = false;
   std::shared_ptr<Dataset> train_data = {};       ///< empty: no training
   std::shared_ptr<Dataset> validation_data = {};  ///< empty: no metrics
+  /// Whether these are in batches that the model takes (in_batches_of).
+  bool has_batches = false;
   /// Of a run with train_data. Its learning_rate is that of `learning_rate` where that is fixed.
   TrainOptions train;
   LearningRate learning_rate;

@@ -2,6 +2,7 @@
 #include <actswap/data/labels.h>
 #include <actswap/data/loaded_data.h>
 #include <actswap/data/split.h>
+#include <actswap/pipeline/batches.h>
 #include <actswap/pipeline/effects.h>
 #include <actswap/pipeline/model_outputs.h>
 #include <actswap/pipeline/recipe.h>
@@ -216,7 +217,7 @@ void choose_agreement(const Model& model, const ConvertRequest& request, Convert
     options.agreement = *request.agreement;
     return;
   }
-  const auto& data = has_labels(request.validation_data.get()) ? *request.validation_data
+  const auto& data = has_labels(request.validation_data.get()) ? *options.validation_data
                                                                : *options.agreement_data;
   options.agreement =
       default_agreement(look_at_outputs(model, data, request.train.class_dim).forms);
@@ -281,6 +282,9 @@ ConvertOptions resolve(const Model& model, const ConvertRequest& request) {
   options.sensitivity_examples =
       request.sensitivity_examples.value_or(options.min_agreement ? kAgreementExamples : 1000);
   options.validate();
+  if (options.min_agreement || trains) {  // which run the model on some of the data
+    options = with_batches(model, options);
+  }
   if (options.min_agreement) {
     choose_agreement(model, request, options);
   }
