@@ -159,5 +159,31 @@ TEST(Units, OfCodeThatRunsTwiceStayAlone) {
   EXPECT_EQ(expect_right_cuts(module, inputs, {inputs}), Names{"c"});
 }
 
+// Nobody runs such code while units are found. What it has no number for it takes as it comes.
+TEST(Sizes, NumbersOfMethodsThatForwardDoesNotCallStay) {
+  auto module = written(
+      "Exports", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}},
+      "    return torch.linear(torch.relu(torch.linear(torch.relu(torch.linear(x, self.a)), "
+      "self.b)), self.c)\n");
+  module.define(
+      "def features(self, x):\n"
+      "    h = torch.relu(torch.linear(torch.relu(torch.linear(x, self.a)), self.b))\n"
+      "    return h.view(-1, 12)\n");
+  module.define("def size(self) -> int:\n    return 8\n");
+  const auto x = torch::randn({6, 3});
+  const auto units = find_units(module, {x});
+  EXPECT_EQ(names(units), Names{"a"});
+  ASSERT_FALSE(units.rest.empty());
+  EXPECT_EQ(units.rest[0].reason,
+            "the method 'features', which forward does not call, has the number 12");
+  const auto keep = without_last(units, 3);
+  auto silent = module.deepcopy();
+  silence(silent, units, keep);
+  auto smaller = cut(module, units, keep);
+  EXPECT_EQ(smaller.attr("a").toTensor().size(0), 5);
+  EXPECT_TRUE(torch::allclose(smaller.get_method("features")({x}).toTensor(),
+                              silent.get_method("features")({x}).toTensor()));
+}
+
 }  // namespace
 }  // namespace actswap

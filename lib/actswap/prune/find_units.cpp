@@ -4,6 +4,7 @@
 #include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/trial.h>
+#include <actswap/prune/uncalled_methods.h>
 #include <actswap/prune/units.h>
 #include <actswap/run/model_run.h>
 
@@ -29,7 +30,9 @@ class UnitFinder {
  public:
   explicit UnitFinder(LabelledRun& run) : run_(run), labels_(run.labels()) {}
 
-  Units find() {
+  /// @param others numbers of code that does not run
+  Units find(const std::map<std::int64_t, std::string>& others) {
+    freeze_counted_elsewhere(others);
     choose_dimensions();
     freeze_unwritable_counts();
     collect_units();
@@ -131,6 +134,21 @@ class UnitFinder {
     for (const auto label : labels) {
       if (label != kFixed) {
         labels_.freeze(label, reason);
+      }
+    }
+  }
+
+  void freeze_counted_elsewhere(const std::map<std::int64_t, std::string>& others) {
+    for (const auto& source : run_.sources()) {
+      for (std::size_t d = 0; d < source.first.size(); ++d) {
+        const auto size = source.tensor.size(static_cast<std::int64_t>(d));
+        const auto known = source.first[d] == kFixed ? others.end() : others.find(size);
+        for (std::int64_t i = 0; known != others.end() && i < size; ++i) {
+          labels_.freeze(source.first[d] + i,
+                         "the method '" + known->second +
+                             "', which forward does not call, has the number " +
+                             std::to_string(size));
+        }
       }
     }
   }
@@ -377,7 +395,7 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
       return unfollowed(run, libtorch_cause(error.what()));
     }
     UnitFinder finder(run);
-    units = finder.find();
+    units = finder.find(numbers_of_uncalled_methods(copy));
     units.inlined = inlined;
     const auto known = inlined.size();
     inlined.insert(finder.functions().begin(), finder.functions().end());
