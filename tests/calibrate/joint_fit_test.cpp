@@ -365,6 +365,37 @@ TEST(JointFit, KeepsToItsMemory) {
   EXPECT_EQ(parts_in(0), 2);
 }
 
+// One example has neither mean nor deviation: several such batches are compared as one.
+TEST(JointFit, AStepTakesSeveralBatchesOfFewExamples) {
+  const auto model = adopt(network(kTwoLayers));
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  const EvalMode eval(swap.module());
+  Program program(swap.module());
+  const auto neighbours = find_neighbours(program);
+  for_each_blend(swap.module(), [](torch::jit::Module& blend) { blend.setattr("t", 1.0); });
+  torch::manual_seed(1);
+  const auto inputs = torch::randn({18, 6});
+  const auto error_of_first = [&](const Batches& batches, std::int64_t steps) {
+    JointError error(program, neighbours, batches, nullptr, FittedTensors(neighbours).tensors(),
+                     std::int64_t{1} << 30);
+    EXPECT_EQ(error.steps_of_a_pass(), steps);
+    EXPECT_GT(error.inputs_of(steps), 0);
+    double sum = 0.0;
+    error.for_each_part(0, /*of_stream=*/false,
+                        [&](const torch::Tensor& part) { sum += part.item<double>(); });
+    return sum;
+  };
+  Batches single;
+  for (std::int64_t i = 0; i < 18; ++i) {
+    single.push_back({inputs.narrow(0, i, 1)});
+  }
+  // One is held out, and 17 are shared out among steps of 8 at most: 6, 6 and 5.
+  const auto found = error_of_first(single, 3);
+  EXPECT_GT(found, 0.0);
+  EXPECT_NEAR(found, error_of_first({{inputs.narrow(0, 0, 6)}, {inputs.narrow(0, 6, 12)}}, 1),
+              1e-6 * found);
+}
+
 // A channel of large variance counts for more, in front of an activation too.
 TEST(LayerErrors, ChannelsCountByTheirShareOfTheVariance) {
   const auto model =

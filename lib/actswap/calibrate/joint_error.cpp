@@ -3,6 +3,7 @@
 #include <actswap/calibrate/batch_memory.h>
 #include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
+#include <actswap/data/even_batches.h>
 #include <actswap/run/allocations.h>
 #include <actswap/run/random_numbers.h>
 
@@ -29,6 +30,33 @@ std::int64_t share_of(std::int64_t memory) {
   return memory / 8 * 3;
 }
 
+// How many of something a gradient may be of, so that it takes no more than these bytes: as
+// gradients of few, and of twice as many, tell. At least `least`.
+std::int64_t fitting(const std::function<std::int64_t(std::int64_t)>& taken_by, std::int64_t few,
+                     std::int64_t memory, std::int64_t unless_known, std::int64_t least) {
+  try {
+    const auto less = taken_by(few);
+    const auto more = taken_by(2 * few);
+    // Part of it may be for the weights, however many there are.
+    const auto each = std::max<std::int64_t>(1, (more - less) / few);
+    return std::max(least, few + (memory - less) / each);
+  } catch (const UsageError&) {  // the number of examples stands in a traced model
+    return unless_known;
+  } catch (const std::exception& problem) {
+    if (is_out_of_memory(problem)) {
+      throw;
+    }
+    return unless_known;  // there is no gradient, which the fit will say
+  }
+}
+
+// What a layer gives for more examples; where it gives a row for its only one, more rows.
+torch::Tensor one_after_another(const torch::Tensor& first, const torch::Tensor& second) {
+  return second.dim() < 2
+             ? torch::cat({first.reshape({-1, second.numel()}), second.reshape({1, -1})})
+             : torch::cat({first, second});
+}
+
 }  // namespace
 
 std::size_t batches_held_out(std::size_t batches) {
@@ -43,41 +71,55 @@ JointError::JointError(Program& program, const Neighbourhood& neighbours, const 
       memory_(share_of(memory)),
       together_(std::move(together)),
       errors_(program, neighbours) {
-  for (const auto& batch : batches) {
-    batches_.push_back(split(batch, 0));
+  if (batches.size() < 2 || errors_.moments().empty()) {
+    return;
   }
-  if (is_possible()) {
-    most_examples_ =
-        together_.of_first(examples_within(tensors, std::max(kLeastMemory, share_of(memory))));
-    for (auto& batch : batches_) {
-      batch = split(Inputs(batch.front().inputs), most_examples_);
-    }
-  }
+  const auto of_gradient = std::max(kLeastMemory, share_of(memory));
+  batches_of_a_step_ = batches_within(batches, tensors, of_gradient);
+  most_examples_ = together_.of_first(examples_within(batches.front(), tensors, of_gradient));
+  const auto fitted = batches.size() - batches_held_out(batches.size());
+  group(batches, 0, fitted);
+  fitted_ = steps_.size();
+  group(batches, fitted, batches.size());
 }
 
 bool JointError::is_possible() const {
-  return batches_.size() > 1 && !errors_.moments().empty();
-}
-
-std::size_t JointError::fitted_batches() const {
-  return batches_.size() - batches_held_out(batches_.size());
+  return !steps_.empty();
 }
 
 std::int64_t JointError::steps_of_a_pass() const {
-  return static_cast<std::int64_t>(fitted_batches());
+  return static_cast<std::int64_t>(fitted_);
 }
 
 std::int64_t JointError::inputs_of(std::int64_t steps) const {
   if (stream_ != nullptr) {
-    return stream_->examples(steps);
+    return stream_->examples(steps * batches_of_a_step_);
   }
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < std::min(steps, steps_of_a_pass()); ++i) {
-    for (const auto& part : batches_[static_cast<std::size_t>(i)]) {
-      sum += part.inputs.at(0).size(0);
+    for (const auto& part : steps_[static_cast<std::size_t>(i)]) {
+      for (const auto& inputs : part.runs) {
+        sum += inputs.at(0).size(0);
+      }
     }
   }
   return together_.sum(sum);
+}
+
+// Steps of some of the batches.
+void JointError::group(const Batches& batches, std::size_t begin, std::size_t end) {
+  const EvenBatches steps(static_cast<std::int64_t>(end - begin), batches_of_a_step_);
+  const auto first = batches.begin() + static_cast<std::ptrdiff_t>(begin);
+  for (std::int64_t i = 0; i < steps.count(); ++i) {
+    steps_.push_back(parts_of({first + steps.begin(i), first + steps.begin(i + 1)}));
+  }
+}
+
+std::vector<JointError::Part> JointError::parts_of(const Runs& batches) const {
+  if (batches.size() == 1) {
+    return split(batches.front(), most_examples_);
+  }
+  return {Part{.runs = batches}};
 }
 
 // Even parts of no more examples than this; 0: one. As many on each rank.
@@ -94,101 +136,120 @@ std::vector<JointError::Part> JointError::split(const Inputs& inputs,
     const auto length = (i + 1) * examples / count - begin;
     Part part;
     part.share = static_cast<double>(length) / static_cast<double>(of_all);
+    auto& run = part.runs.emplace_back();
     for (const auto& input : inputs) {
-      part.inputs.push_back(count == 1 ? input : input.narrow(0, begin, length));
+      run.push_back(count == 1 ? input : input.narrow(0, begin, length));
     }
     parts.push_back(std::move(part));
   }
   return parts;
 }
 
-// Of the first examples of the first batch, beside what the original gives for them.
-std::int64_t JointError::taken_by_gradient(const std::vector<torch::Tensor>& tensors,
-                                           std::int64_t examples) {
-  Inputs inputs;
-  for (const auto& input : batches_.front().front().inputs) {
-    inputs.push_back(input.narrow(0, 0, examples));
-  }
-  const auto targets = original(inputs);
+// Beside what the original gives for them.
+std::int64_t JointError::taken_by_gradient(const Runs& runs,
+                                           const std::vector<torch::Tensor>& tensors) {
+  const auto targets = original(runs);
   const torch::AutoGradMode with_gradients(true);
   const RequireGradients require_gradients(tensors);
   return most_allocated([&] {
-    torch::autograd::grad({errors_.mean(values(Which::fitted, inputs), targets)}, tensors, {},
+    torch::autograd::grad({errors_.mean(values(Which::fitted, runs), targets)}, tensors, {},
                           /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
   });
 }
 
 // How many examples a part may have, so that its gradient takes no more than these bytes; 0: all of
 // a batch.
-std::int64_t JointError::examples_within(const std::vector<torch::Tensor>& tensors,
+std::int64_t JointError::examples_within(const Inputs& batch,
+                                         const std::vector<torch::Tensor>& tensors,
                                          std::int64_t memory) {
-  const auto examples = batches_.front().front().inputs.at(0).size(0);
+  const auto examples = batch.at(0).size(0);
   if (examples <= kLeastExamples) {
     return 0;
   }
-  try {
-    const auto few = taken_by_gradient(tensors, kProbedExamples);
-    const auto more = taken_by_gradient(tensors, 2 * kProbedExamples);
-    // Part of it may be for the weights, whatever the number of examples.
-    const auto each = std::max<std::int64_t>(1, (more - few) / kProbedExamples);
-    const auto most = std::max(kLeastExamples, kProbedExamples + (memory - few) / each);
-    return most < examples ? most : 0;
-  } catch (const UsageError&) {  // the number of examples stands in a traced model
-    return 0;
-  } catch (const std::exception& problem) {
-    if (is_out_of_memory(problem)) {
-      throw;
+  const auto taken_by = [&](std::int64_t count) {
+    Inputs inputs;
+    for (const auto& input : batch) {
+      inputs.push_back(input.narrow(0, 0, count));
     }
-    return 0;  // there is no gradient, which the fit will say
-  }
+    return taken_by_gradient({inputs}, tensors);
+  };
+  const auto most =
+      fitting(taken_by, kProbedExamples, memory, /*unless_known=*/std::int64_t{0}, kLeastExamples);
+  return most < examples ? most : 0;
 }
 
-JointError::Values JointError::values(Which model, const Inputs& inputs) {
-  const RandomNumbers same_for_both_models(0);
+// How many batches of a few examples a step has.
+std::int64_t JointError::batches_within(const Batches& batches,
+                                        const std::vector<torch::Tensor>& tensors,
+                                        std::int64_t memory) {
+  const auto examples = batches.front().at(0).size(0);
+  if (examples >= kLeastExamples || !together_.is_alone()) {
+    return 1;
+  }
+  const auto taken_by = [&](std::int64_t count) {
+    return taken_by_gradient({batches.begin(), batches.begin() + count}, tensors);
+  };
+  return std::min(fitting(taken_by, 1, memory, /*unless_known=*/std::int64_t{1}, 1),
+                  (kLeastExamples + examples - 1) / examples);
+}
+
+JointError::Values JointError::values(Which model, const Runs& runs) {
   Values found;
-  for (const auto& value : program_.run(model, 0, program_.beginning(inputs), errors_.moments())) {
-    found.push_back(value.toTensor());
+  for (const auto& inputs : runs) {
+    const RandomNumbers same_for_both_models(0);
+    const auto given = program_.run(model, 0, program_.beginning(inputs), errors_.moments());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      const auto value = given[i].toTensor();
+      if (found.size() < given.size()) {
+        found.push_back(value);
+      } else {
+        found[i] = one_after_another(found[i], value);
+      }
+    }
   }
   return found;
 }
 
-JointError::Values JointError::original(const Inputs& inputs) {
+JointError::Values JointError::original(const Runs& runs) {
   const torch::NoGradGuard no_grad;
-  return values(Which::original, inputs);
+  return values(Which::original, runs);
 }
 
 torch::Tensor JointError::error(Part& part) {
-  const auto targets = part.original.empty() ? original(part.inputs) : part.original;
+  const auto targets = part.original.empty() ? original(part.runs) : part.original;
   const auto bytes = bytes_of(targets);
   if (part.original.empty() && part.is_kept && bytes <= memory_) {
     memory_ -= bytes;
     part.original = targets;
   }
-  return errors_.mean(values(Which::fitted, part.inputs), targets, together_);
+  return errors_.mean(values(Which::fitted, part.runs), targets, together_);
 }
 
 double JointError::held_out() {
   const torch::NoGradGuard no_grad;
   double sum = 0.0;
-  for (std::size_t i = fitted_batches(); i < batches_.size(); ++i) {
-    for (auto& part : batches_[i]) {
+  for (auto i = fitted_; i < steps_.size(); ++i) {
+    for (auto& part : steps_[i]) {
       sum += part.share * error(part).item<double>();
     }
   }
-  return together_.sum(sum) / static_cast<double>(batches_held_out(batches_.size()));
+  return together_.sum(sum) / static_cast<double>(steps_.size() - fitted_);
 }
 
 void JointError::for_each_part(std::int64_t step, bool of_stream,
                                const std::function<void(const torch::Tensor& error)>& take) {
   std::vector<Part> drawn;
   if (of_stream && stream_ != nullptr) {
-    drawn = split(stream_->batch(step), most_examples_);
+    Runs batches;
+    for (std::int64_t i = 0; i < batches_of_a_step_; ++i) {
+      batches.push_back(stream_->batch(step * batches_of_a_step_ + i));
+    }
+    drawn = parts_of(batches);
     for (auto& part : drawn) {
       part.is_kept = false;
     }
   }
-  auto& parts =
-      drawn.empty() ? batches_[static_cast<std::size_t>(step % steps_of_a_pass())] : drawn;
+  auto& parts = drawn.empty() ? steps_[static_cast<std::size_t>(step % steps_of_a_pass())] : drawn;
   for (auto& part : parts) {
     take(part.share * error(part));
   }

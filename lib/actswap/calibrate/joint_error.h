@@ -19,7 +19,9 @@ namespace actswap {
 /// Of so many batches, those at the end that a joint fit is judged by: a sixteenth, at least one.
 std::size_t batches_held_out(std::size_t batches);
 
-/// The mean of LayerErrors on batches, and the original's values that it is compared with.
+/// The mean of LayerErrors on batches, and the original's values that it is compared with. Batches
+/// of fewer than 8 examples say too little of a channel's mean and deviation: of these a step takes
+/// several, run one after another and compared as one.
 class JointError {
  public:
   using Batches = std::vector<std::vector<torch::Tensor>>;
@@ -30,9 +32,8 @@ class JointError {
   ///   those, in each pass again
   /// @param tensors that gradients will be taken of
   /// @param memory bytes: three eighths for what the original gives, which is computed again in
-  /// each
-  ///   pass where it does not fit; as much, and 64 MB at least, for a gradient of a batch, which is
-  ///   split where gradients of a few examples tell that it takes more
+  ///   each pass where it does not fit; as much, and 64 MB at least, for a gradient of a step,
+  ///   whose batch is split where gradients of a few examples tell that it takes more
   /// @param together that have shares of the batches
   JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
              const InputStream* stream, const std::vector<torch::Tensor>& tensors,
@@ -60,18 +61,23 @@ class JointError {
   using Inputs = std::vector<torch::Tensor>;
   using Values = std::vector<torch::Tensor>;
   struct Part {
-    Inputs inputs;
-    double share = 1.0;   // of the batch's examples, those of all ranks
-    Values original;      // empty: not kept
-    bool is_kept = true;  // where there is memory: it comes again
+    std::vector<Inputs> runs;  // one after another; their values are compared together
+    double share = 1.0;        // of the step's examples, those of all ranks
+    Values original;           // empty: not kept
+    bool is_kept = true;       // where there is memory: it comes again
   };
 
-  std::size_t fitted_batches() const;
+  using Runs = std::vector<Inputs>;
   std::vector<Part> split(const Inputs& inputs, std::int64_t most_examples) const;
-  std::int64_t examples_within(const std::vector<torch::Tensor>& tensors, std::int64_t memory);
-  std::int64_t taken_by_gradient(const std::vector<torch::Tensor>& tensors, std::int64_t examples);
-  Values values(Which model, const Inputs& inputs);
-  Values original(const Inputs& inputs);
+  std::vector<Part> parts_of(const Runs& batches) const;
+  void group(const Batches& batches, std::size_t begin, std::size_t end);
+  std::int64_t examples_within(const Inputs& batch, const std::vector<torch::Tensor>& tensors,
+                               std::int64_t memory);
+  std::int64_t batches_within(const Batches& batches, const std::vector<torch::Tensor>& tensors,
+                              std::int64_t memory);
+  std::int64_t taken_by_gradient(const Runs& runs, const std::vector<torch::Tensor>& tensors);
+  Values values(Which model, const Runs& runs);
+  Values original(const Runs& runs);
   torch::Tensor error(Part& part);
 
   Program& program_;
@@ -80,7 +86,9 @@ class JointError {
   Together together_;
   LayerErrors errors_;
   std::int64_t most_examples_ = 0;  // of a part; 0: batches stay whole
-  std::vector<std::vector<Part>> batches_;
+  std::int64_t batches_of_a_step_ = 1;
+  std::vector<std::vector<Part>> steps_;  // those that are fitted to, and then those held out
+  std::size_t fitted_ = 0;                // of the steps
 };
 
 }  // namespace actswap
