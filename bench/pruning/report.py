@@ -121,7 +121,7 @@ def line_of(rows: Rows, name: str, method: str, share: float, budgets: list, unp
     cells = [f"{method}, {100 * share:.0f} %", left(rows, name, share, method), max(map(len, found))]
     for budget, values in zip(budgets, found, strict=True):
         failed = [row["error"] for row in rows.of(name, method, share, budget).values() if "error" in row]
-        cells += [failed[0][:80] if failed and not values else interval(list(values.values()), digits(name)) if values else "",
+        cells += [failed[0][:120] if failed and not values else interval(list(values.values()), digits(name)) if values else "",
                   interval(rows.behind(name, method, share, budget, unpruned[budget]), digits(name)) if values else ""]  # fmt: skip
     return cells
 

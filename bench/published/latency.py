@@ -4,7 +4,8 @@
     latency.py CASE ORIGINAL.pt EXPORT.pt --data VAL.pt --threads 1 2 [--seconds 10] [--no-onnx]
 
 A round runs both on the same examples, in either order by turns; the ratio is the median over the rounds of the export's time over
-the original's. Prints a JSON list.
+the original's. In ONNX Runtime a round opens a session for each and runs it several times: the threads of an open session go on
+spinning when a run has ended, and take a processor from the other's. Prints a JSON list.
 """
 
 import argparse
@@ -24,24 +25,25 @@ from network import as_input, flat  # noqa: E402
 from networks import CASES  # noqa: E402
 
 WARM_UPS, LEAST_ROUNDS, MOST_ROUNDS = 3, 5, 100
+RUNS_OF_A_SESSION = 20
 OPSET = 17
 TOLERANCE = 1e-3  # of the largest output, between the runtimes
 LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
 
 
+def timed(run: Callable) -> float:
+    """In milliseconds."""
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
 def paired(original: Callable, export: Callable, seconds: float) -> dict:
-    """Median times in milliseconds, and the median of the ratios."""
+    """Median times in milliseconds, and the median of the ratios. @param original, export: give the time of a round"""
     runs = {"original": original, "export": export}
-    for run in (*runs.values(),) * WARM_UPS:
-        run()
     rounds, begin = [], time.monotonic()
     while len(rounds) < LEAST_ROUNDS or len(rounds) < MOST_ROUNDS and time.monotonic() - begin < seconds:
-        times = {}
-        for name in sorted(runs, reverse=len(rounds) % 2 == 0):
-            start = time.perf_counter()
-            runs[name]()
-            times[name] = 1000 * (time.perf_counter() - start)
-        rounds.append(times)
+        rounds.append({name: runs[name]() for name in sorted(runs, reverse=len(rounds) % 2 == 0)})
     found = {f"{name}_ms": round(median(times[name] for times in rounds), 3) for name in runs}
     return {**found, "ratio": round(median(times["export"] / times["original"] for times in rounds), 3), "rounds": len(rounds)}
 
@@ -50,7 +52,10 @@ def in_libtorch(paths: list, inputs: tuple, threads: int, seconds: float) -> dic
     torch.set_num_threads(threads)
     original, export = (torch.jit.load(str(path)).eval() for path in paths)
     with torch.no_grad():
-        return paired(lambda: original(*inputs), lambda: export(*inputs), seconds)
+        for _ in range(WARM_UPS):
+            original(*inputs)
+            export(*inputs)
+        return paired(lambda: timed(lambda: original(*inputs)), lambda: timed(lambda: export(*inputs)), seconds)
 
 
 def to_onnx(path: Path, inputs: tuple, into: Path) -> Path:
@@ -59,13 +64,13 @@ def to_onnx(path: Path, inputs: tuple, into: Path) -> Path:
     return into
 
 
-def sessions_of(paths: list, threads: int) -> list:
+def session_of(path: Path, threads: int):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
-    return [onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in paths]
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def feed_of(inputs: tuple) -> dict:
@@ -73,14 +78,20 @@ def feed_of(inputs: tuple) -> dict:
 
 
 def in_onnx_runtime(paths: list, inputs: tuple, threads: int, seconds: float) -> dict:
-    original, export = sessions_of(paths, threads)
     feed = feed_of(inputs)
-    return paired(lambda: original.run(None, feed), lambda: export.run(None, feed), seconds)
+
+    def of_a_session(path: Path) -> float:
+        session, begin, times = session_of(path, threads), time.monotonic(), []
+        while len(times) < WARM_UPS or len(times) < RUNS_OF_A_SESSION and time.monotonic() - begin < seconds / LEAST_ROUNDS / 2:
+            times.append(timed(lambda: session.run(None, feed)))
+        return median(times[WARM_UPS:] or times[-1:])
+
+    return paired(lambda: of_a_session(paths[0]), lambda: of_a_session(paths[1]), seconds)
 
 
 def check_onnx(path: Path, converted: Path, inputs: tuple) -> None:
     """Whether ONNX Runtime gives what LibTorch gives. @throws ValueError"""
-    found = sessions_of([converted], 1)[0].run(None, feed_of(inputs))
+    found = session_of(converted, 1).run(None, feed_of(inputs))
     with torch.no_grad():
         expected = flat(torch.jit.load(str(path)).eval()(*inputs))
     for ours, theirs in zip(found, expected, strict=True):
