@@ -355,8 +355,9 @@ void add_prune_flags(CLI::App& app, ConvertRequest& request) {
                  "Keep all units of the layers that this glob matches, by module path")
       ->type_name("GLOB")
       ->allow_extra_args(false);
-  add_number(app, "--prune-round", prune.round, PruneOptions().round,
-             "Keep a multiple of this many units, which vector units like")
+  app.add_option("--prune-round", prune.round,
+                 "Keep a multiple of this many units (default: of 8, in groups of fewer than 32 "
+                 "units of 4, of fewer than 16 any number, which runtimes and vector units like)")
       ->check(at_least(1));
   app.add_flag("--keep-activations", request.keeps_activations, "Swap no activation: prune alone")
       ->excludes("--to", "--source", "--only", "--keep", "--site");

@@ -91,6 +91,23 @@ TEST(ChooseCounts, KeepsMultiples) {
   EXPECT_EQ(kept, (std::vector<std::int64_t>{8, 8}));
 }
 
+TEST(ChooseCounts, MultiplesFollowTheWidthByDefault) {
+  EXPECT_EQ(choose_counts({curve(40, 1e-5), curve(20, 1e-5)}, total, 33.0, 0),
+            (std::vector<std::int64_t>{24, 8}));
+  EXPECT_EQ(total(choose_counts({curve(12, 1e-5), curve(12, 1e-4)}, total, 17.0, 0)), 17.0);
+}
+
+// The second group's multiple of 16 is more than was needed: the first gets two of 8 back.
+TEST(ChooseCounts, GivesBackWhatTheBudgetHasRoomFor) {
+  const auto size = [](const std::vector<std::int64_t>& kept) {
+    return static_cast<double>(kept[0] + 8 * kept[1]);
+  };
+  GroupCurve cheap = curve(32, 1e-6);
+  GroupCurve dear = {.units = 16, .loss = std::vector<double>(17, 0.5)};
+  dear.loss[0] = 0.0;
+  EXPECT_EQ(choose_counts({cheap, dear}, size, 96.0, 8), (std::vector<std::int64_t>{32, 8}));
+}
+
 TEST(ChooseCounts, AUnitOrAMultipleOfEachGroupStays) {
   EXPECT_EQ(choose_counts({curve(20, 1e-5), curve(5, 1e-5)}, total, 0.0, 8),
             (std::vector<std::int64_t>{8, 5}));

@@ -448,7 +448,7 @@ TEST(Prune, SaysWhatCannotBeDone) {
   options.keep = {"w*"};
   expect_refusal(each, options, "nothing to prune");
   options = by_share(0.3);
-  options.round = 0;
+  options.round = -1;
   expect_refusal(each, options, "--prune-round");
   options.round = 64;
   expect_refusal(each, options, "% can go");

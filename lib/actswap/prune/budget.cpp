@@ -27,12 +27,49 @@ std::string shown(double value) {
 // The next lower number of units; none: the group gives no more.
 std::optional<std::int64_t> next_lower(const GroupCurve& group, std::int64_t kept,
                                        std::int64_t round) {
-  const auto next = (kept - 1) / round * round;
-  return next >= std::max(round, group.least) ? std::optional(next) : std::nullopt;
+  const auto multiple = round > 0 ? round : usual_multiple(group.units);
+  const auto next = (kept - 1) / multiple * multiple;
+  return next >= std::max(multiple, group.least) ? std::optional(next) : std::nullopt;
+}
+
+// The next higher one; none: the group has all of its units that do something.
+std::optional<std::int64_t> next_higher(const GroupCurve& group, std::int64_t kept,
+                                        std::int64_t round) {
+  const auto multiple = round > 0 ? round : usual_multiple(group.units);
+  const auto next = std::min(group.units, kept + multiple);
+  return kept < group.units - group.dead ? std::optional(next) : std::nullopt;
 }
 
 double loss_of(const GroupCurve& group, std::int64_t kept) {
   return log_loss(group.loss.at(static_cast<std::size_t>(group.units - kept)));
+}
+
+// The last multiples that went may have saved more than was needed: what has room comes back, first
+// what was lost most by.
+void give_back(const std::vector<GroupCurve>& groups,
+               const std::function<double(const std::vector<std::int64_t>& kept)>& size,
+               double target, std::int64_t round, std::vector<std::int64_t>& kept) {
+  for (;;) {
+    std::optional<std::size_t> best;
+    double most = 0.0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const auto next = next_higher(groups[i], kept[i], round);
+      const double gain = next ? loss_of(groups[i], kept[i]) - loss_of(groups[i], *next) : 0.0;
+      if (gain <= most) {
+        continue;
+      }
+      auto more = kept;
+      more[i] = *next;
+      if (size(more) <= target) {
+        best = i;
+        most = gain;
+      }
+    }
+    if (!best) {
+      return;
+    }
+    kept[*best] = *next_higher(groups[*best], kept[*best], round);
+  }
 }
 
 }  // namespace
@@ -131,6 +168,12 @@ std::string to_string(const PruneBudget& budget) {
   return "";
 }
 
+std::int64_t usual_multiple(std::int64_t units) {
+  constexpr std::int64_t kMany = 32;
+  constexpr std::int64_t kSome = 16;
+  return units >= kMany ? 8 : units >= kSome ? 4 : 1;
+}
+
 std::vector<std::int64_t> choose_counts(
     const std::vector<GroupCurve>& groups,
     const std::function<double(const std::vector<std::int64_t>& kept)>& size, double target,
@@ -170,6 +213,7 @@ std::vector<std::int64_t> choose_counts(
     }
     kept[*best] = *next_lower(groups[*best], kept[*best], round);
   }
+  give_back(groups, size, target, round, kept);
   return kept;
 }
 

@@ -69,14 +69,22 @@ struct PruneBudget {
 /// 2000000 parameters".
 ACTSWAP_API std::string to_string(const PruneBudget& budget);
 
+/// The multiple of which the units that stay are by default: 8 of a group of 32 units or more, 4 of
+/// 16 or more, otherwise 1. ONNX Runtime computes convolutions in blocks of channels, and only
+/// where their number is a multiple of 4; vector units like such numbers as well.
+/// @param units of a group
+ACTSWAP_API std::int64_t usual_multiple(std::int64_t units);
+
 /// One queue over all groups. Dead units go first. Then again and again the group gives a multiple
 /// of its units that loses least for what it saves, in `size`, until the size is `target` at most.
 /// The loss of a group with the loss e is -log(1 - e): a group that has lost nearly all of its
-/// variance is not emptied, however much that saves.
+/// variance is not emptied, however much that saves. What the last multiple saved too much comes
+/// back.
 /// @param groups what each loses by its units
 /// @param size of the model with so many units in each group; falls with each of them
 /// @param target in the unit of `size`
-/// @param round the units that stay are a multiple of it, where a group has so many; > 0
+/// @param round the units that stay are a multiple of it, where a group has so many; 0: of
+///   usual_multiple
 /// @return the units of each group that stay. Where all groups are at their least the size may
 ///   still be above the target.
 std::vector<std::int64_t> choose_counts(

@@ -25,6 +25,9 @@ constexpr int kTrials = 7;
 constexpr std::int64_t kRounds = 15;
 constexpr int kRepetitions = 4;  // of these rounds, where the machine is too busy
 
+// Of what was asked for: multiples may be too coarse for a small model.
+constexpr double kNear = 0.95;
+
 std::string rounded(double value) {
   auto text = std::to_string(std::round(value * 1000.0) / 1000.0);
   text.erase(text.find_last_not_of('0') + 1);
@@ -81,7 +84,9 @@ class Chooser {
   }
 
   Counts by(const std::function<double(const Counts&)>& size, double target) const {
-    return choose_counts(curves_, size, target, options_.round);
+    const auto counts = choose_counts(curves_, size, target, options_.round);
+    const bool is_near = size(counts) <= target && size(counts) >= kNear * target;
+    return options_.round > 0 || is_near ? counts : choose_counts(curves_, size, target, 1);
   }
 
   Counts by_share(double share, const SizeModel& sizes) const {

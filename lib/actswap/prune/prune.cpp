@@ -111,7 +111,8 @@ class Pruner {
           readers.readers.insert(slice.tensor);
         }
       }
-      least.push_back(is_protected_[g] ? group.count : std::min(options_.round, group.count));
+      least.push_back(is_protected_[g] ? group.count
+                                       : std::clamp<std::int64_t>(options_.round, 1, group.count));
     }
     const auto& memory = options_.calibration.memory;
     const auto shares = share_out(memory, bytes_of(inputs_.batches));
@@ -185,7 +186,7 @@ class Pruner {
 void PruneOptions::validate() const {
   budget.validate();
   calibration.validate();
-  if (round < 1) {
+  if (round < 0) {
     throw UsageError("Expected multiples of 1 unit or more to be kept (--prune-round), but got " +
                      std::to_string(round));
   }

@@ -28,8 +28,10 @@ class Retargeter;
 
 struct ACTSWAP_API PruneOptions {
   PruneBudget budget;
-  std::vector<std::string> keep = {};   ///< globs over module paths: layers whose units all stay
-  std::int64_t round = 1;               ///< the units of a group that stay are a multiple; > 0
+  std::vector<std::string> keep = {};  ///< globs over module paths: layers whose units all stay
+  /// The units of a group that stay are a multiple of this; 0: of usual_multiple, or any number
+  /// where such multiples miss the budget, or take 5 % more than it asks for.
+  std::int64_t round = 0;
   CalibrationOptions calibration = {};  ///< of the fit of what remains, and of the memory
   /// That a latency is measured on: inputs of forward. Of a budget of that kind.
   std::vector<torch::Tensor> latency_inputs = {};
@@ -54,7 +56,7 @@ struct PrunedGroup {
 struct Pruning {
   PruneBudget budget;
   std::vector<std::string> keep = {};  ///< as asked for, like the next
-  std::int64_t round = 1;
+  std::int64_t round = 0;
   std::vector<PrunedGroup> groups;  ///< those whose units could go
   std::vector<Unprunable> stayed;   ///< layers and tensors whose units stay, and why
   Cost before;
