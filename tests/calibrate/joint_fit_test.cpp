@@ -337,21 +337,31 @@ TEST(JointFit, CanBeInterrupted) {
   EXPECT_THROW(calibrated_in(1.0, callbacks), Interrupted);
 }
 
+/// Two layers with ReLU, to make JointErrors of.
+struct Swapped {
+  Model model = adopt(network(kTwoLayers));
+  Retargeter swap{model, plan(model, {.to = "relu"})};
+  EvalMode eval{swap.module()};
+  Program program{swap.module()};
+  Neighbourhood neighbours = find_neighbours(program);
+
+  Swapped() {
+    for_each_blend(swap.module(), [](torch::jit::Module& blend) { blend.setattr("t", 1.0); });
+    torch::manual_seed(1);
+  }
+  JointError error(const Batches& batches, std::int64_t memory) {
+    return {program, neighbours, batches, nullptr, FittedTensors(neighbours).tensors(), memory};
+  }
+};
+
 // Batches are split where the gradient of one takes more than is granted, of which 64 MB always
 // are: six times the 12 bytes of an example's outputs.
 TEST(JointFit, KeepsToItsMemory) {
-  const auto model = adopt(network(kTwoLayers));
-  Retargeter swap(model, plan(model, {.to = "relu"}));
-  const EvalMode eval(swap.module());
-  Program program(swap.module());
-  const auto neighbours = find_neighbours(program);
-  for_each_blend(swap.module(), [](torch::jit::Module& blend) { blend.setattr("t", 1.0); });
-  torch::manual_seed(1);
+  Swapped swapped;
   const auto input = torch::randn({1'000'000, 6});
   const Batches inputs = {{input}, {input}};
   const auto parts_in = [&](std::int64_t memory) {
-    JointError error(program, neighbours, inputs, nullptr, FittedTensors(neighbours).tensors(),
-                     memory);
+    auto error = swapped.error(inputs, memory);
     int parts = 0;
     double sum = 0.0;
     error.for_each_part(0, /*of_stream=*/false, [&](const torch::Tensor& part) {
@@ -367,17 +377,10 @@ TEST(JointFit, KeepsToItsMemory) {
 
 // One example has neither mean nor deviation: several such batches are compared as one.
 TEST(JointFit, AStepTakesSeveralBatchesOfFewExamples) {
-  const auto model = adopt(network(kTwoLayers));
-  Retargeter swap(model, plan(model, {.to = "relu"}));
-  const EvalMode eval(swap.module());
-  Program program(swap.module());
-  const auto neighbours = find_neighbours(program);
-  for_each_blend(swap.module(), [](torch::jit::Module& blend) { blend.setattr("t", 1.0); });
-  torch::manual_seed(1);
+  Swapped swapped;
   const auto inputs = torch::randn({18, 6});
   const auto error_of_first = [&](const Batches& batches, std::int64_t steps) {
-    JointError error(program, neighbours, batches, nullptr, FittedTensors(neighbours).tensors(),
-                     std::int64_t{1} << 30);
+    auto error = swapped.error(batches, std::int64_t{1} << 30);
     EXPECT_EQ(error.steps_of_a_pass(), steps);
     EXPECT_GT(error.inputs_of(steps), 0);
     double sum = 0.0;
