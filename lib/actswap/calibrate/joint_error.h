@@ -61,10 +61,10 @@ class JointError {
   using Inputs = std::vector<torch::Tensor>;
   using Values = std::vector<torch::Tensor>;
   struct Part {
-    std::vector<Inputs> runs;  // one after another; their values are compared together
-    double share = 1.0;        // of the step's examples, those of all ranks
-    Values original;           // empty: not kept
-    bool is_kept = true;       // where there is memory: it comes again
+    std::vector<Inputs> runs = {};  // one after another; their values are compared together
+    double share = 1.0;             // of the step's examples, those of all ranks
+    Values original = {};           // empty: not kept
+    bool is_kept = true;            // where there is memory: it comes again
   };
 
   using Runs = std::vector<Inputs>;
