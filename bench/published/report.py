@@ -64,7 +64,7 @@ def one_case(rows: Rows) -> list:
 
 
 def title(method: str, row: dict) -> str:
-    notes = [f"{row['kept']} sites kept"] if "kept" in row else []
+    notes = [f"{row['kept']} site{'' if row['kept'] == 1 else 's'} kept"] if "kept" in row else []
     if method in RIVALS and "rate" in row:
         notes.append(f"rate {row['rate']:g}, {row['steps']} steps")
     return (f"*{method}*" if method in RIVALS else method) + (f" ({'; '.join(notes)})" if notes else "")

@@ -97,7 +97,7 @@ TEST(ChooseCounts, MultiplesFollowTheWidthByDefault) {
   EXPECT_EQ(total(choose_counts({curve(12, 1e-5), curve(12, 1e-4)}, total, 17.0, 0)), 17.0);
 }
 
-// The second group's multiple of 16 is more than was needed: the first gets two of 8 back.
+// The 8 units that the second group gives save more than was needed: the first gets its own back.
 TEST(ChooseCounts, GivesBackWhatTheBudgetHasRoomFor) {
   const auto size = [](const std::vector<std::int64_t>& kept) {
     return static_cast<double>(kept[0] + 8 * kept[1]);

@@ -3,6 +3,8 @@
 #include <actswap/pipeline/batches.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 
 namespace actswap {
 
@@ -11,8 +13,13 @@ ConvertOptions with_batches(const Model& model, const ConvertOptions& options) {
   if (found.has_batches) {
     return found;
   }
+  std::map<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> known;  // often they are the same
   for (auto* data : {&found.calibration_data, &found.train_data, &found.validation_data}) {
-    *data = in_batches_of(model, *data);
+    const auto [entry, is_new] = known.try_emplace(*data);
+    if (is_new) {
+      entry->second = in_batches_of(model, *data);
+    }
+    *data = entry->second;
   }
   found.has_batches = true;
   return found;
