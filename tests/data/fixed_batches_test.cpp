@@ -32,6 +32,37 @@ TEST(FixedBatches, ALoaderMakesNoOthers) {
   EXPECT_THROW(Loader(*numbers(3, 4), {}), UsageError);
 }
 
+TEST(FixedBatches, ALoaderMakesBatchesOfSeveralWhereAsked) {
+  const auto data = numbers(42, 4);
+  for (const bool drops : {false, true}) {
+    const Loader loader(*data, {.batch_size = 16, .drop_last = drops, .joins_fixed = true});
+    std::vector<std::int64_t> sizes;
+    loader.for_each(0, [&](std::int64_t number, const Example& batch) {
+      EXPECT_EQ(loader.batch_size(number), batch.inputs[0].size(0));
+      EXPECT_EQ(loader.own_size(number), batch.inputs[0].size(0));
+      sizes.push_back(batch.inputs[0].size(0));
+    });
+    EXPECT_EQ(sizes,
+              (drops ? std::vector<std::int64_t>{16, 16} : std::vector<std::int64_t>{16, 12, 12}));
+  }
+  EXPECT_THROW(Loader(*data, {.batch_size = 18, .joins_fixed = true}), UsageError);
+}
+
+TEST(FixedBatches, SharesOfBatchesConsistOfThem) {
+  const auto data = numbers(40, 4);
+  std::int64_t seen = 0;
+  for (int rank = 0; rank < 3; ++rank) {
+    const Loader loader(*data, {.batch_size = 20, .joins_fixed = true, .share = {rank, 3}});
+    loader.for_each(0, [&](std::int64_t number, const Example& batch) {
+      EXPECT_EQ(batch.inputs[0].size(0) % 4, 0);
+      EXPECT_EQ(batch.inputs[0].size(0), loader.own_size(number));
+      seen += batch.inputs[0].size(0);
+    });
+  }
+  EXPECT_EQ(seen, 40);
+  EXPECT_THROW(Loader(*data, {.batch_size = 8, .joins_fixed = true, .share = {0, 3}}), UsageError);
+}
+
 TEST(FixedBatches, ASampleHasNoOthers) {
   const auto batches = sample_inputs(*numbers(10, 4), 9, 64, 0);
   ASSERT_EQ(batches.size(), 2U);

@@ -1,3 +1,5 @@
+#include <actswap/data/fixed_batches.h>
+
 #include <gtest/gtest.h>
 
 #include "train/modules.h"
@@ -17,6 +19,53 @@ torch::jit::Module make_dropout_net() {
       {{"w", torch::randn({4, 16})}, {"v", torch::randn({16, 3})}},
       "  h = torch.dropout(torch.relu(torch.matmul(x, self.w)), 0.5, self.training)\n"
       "  return torch.matmul(h, self.v)\n");
+}
+
+// x w + b of so many examples and no other.
+torch::jit::Module make_linear_of(std::int64_t examples, std::uint64_t seed) {
+  torch::manual_seed(seed);
+  return make_module(
+      {{"w", torch::randn({4, 3})}, {"b", torch::randn({3})}},
+      "  return torch.matmul(x.view(" + std::to_string(examples) + ", 4), self.w) + self.b\n");
+}
+
+std::vector<double> losses_of_steps(const Loss& loss, const Dataset& data, std::int64_t examples) {
+  auto options = plain_options(loss);
+  options.batch_size = 16;
+  options.epochs = 3;
+  std::vector<double> losses;
+  TrainCallbacks callbacks;
+  callbacks.on_step = [&](const Progress& progress) { losses.push_back(progress.loss); };
+  auto student = make_linear_of(examples, 1);
+  train(student, make_linear_of(examples, 2), data, no_ramp(), kIgnoreBlend, options, callbacks);
+  return losses;
+}
+
+TEST(Trainer, AStepOfSeveralFixedBatchesIsThatOfOneLargeBatch) {
+  const auto data = std::make_shared<TensorDataset>(regression(40));
+  for (const auto signal : {Signal::mse, Signal::distil_mse, Signal::distil}) {
+    const auto at_once = losses_of_steps(signal, FixedBatches(data, 16), 16);
+    ASSERT_EQ(at_once.size(), 6U);
+    for (const std::int64_t examples : {1, 2, 8}) {
+      const auto found = losses_of_steps(signal, FixedBatches(data, examples), examples);
+      ASSERT_EQ(found.size(), at_once.size());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_NEAR(found[i], at_once[i], 1e-4 * at_once[0])
+            << to_string(signal) << " " << examples;
+      }
+    }
+  }
+}
+
+TEST(Trainer, ABatchSizeHasToConsistOfFixedBatches) {
+  const FixedBatches data(std::make_shared<TensorDataset>(regression(40)), 3);
+  auto module = make_linear(4, 3);
+  auto options = plain_options(Signal::mse);
+  options.batch_size = 16;
+  EXPECT_NE(usage_error([&] {
+              train(module, {}, data, no_ramp(), kIgnoreBlend, options);
+            }).find("multiple of 3"),
+            std::string::npos);
 }
 
 TEST(Trainer, TiedParametersAreSteppedOnce) {

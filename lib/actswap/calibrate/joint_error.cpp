@@ -5,6 +5,7 @@
 #include <actswap/calibrate/joint_error.h>
 #include <actswap/data/even_batches.h>
 #include <actswap/run/allocations.h>
+#include <actswap/run/joined_runs.h>
 #include <actswap/run/random_numbers.h>
 
 #include <torch/csrc/autograd/autograd.h>
@@ -48,13 +49,6 @@ std::int64_t fitting(const std::function<std::int64_t(std::int64_t)>& taken_by, 
     }
     return unless_known;  // there is no gradient, which the fit will say
   }
-}
-
-// What a layer gives for more examples; where it gives a row for its only one, more rows.
-torch::Tensor one_after_another(const torch::Tensor& first, const torch::Tensor& second) {
-  return second.dim() < 2
-             ? torch::cat({first.reshape({-1, second.numel()}), second.reshape({1, -1})})
-             : torch::cat({first, second});
 }
 
 }  // namespace
@@ -198,14 +192,11 @@ JointError::Values JointError::values(Which model, const Runs& runs) {
   for (const auto& inputs : runs) {
     const RandomNumbers same_for_both_models(0);
     const auto given = program_.run(model, 0, program_.beginning(inputs), errors_.moments());
-    for (std::size_t i = 0; i < given.size(); ++i) {
-      const auto value = given[i].toTensor();
-      if (found.size() < given.size()) {
-        found.push_back(value);
-      } else {
-        found[i] = one_after_another(found[i], value);
-      }
+    Values values;
+    for (const auto& value : given) {
+      values.push_back(value.toTensor());
     }
+    append_values(found, values);
   }
   return found;
 }

@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/data/even_batches.h>
 #include <actswap/data/loader.h>
@@ -86,10 +87,6 @@ class Prefetcher {
   std::jthread thread_;  // last: it is stopped and joined before what it uses goes
 };
 
-EvenBatches even(const Dataset& dataset, const LoaderOptions& options) {
-  return {dataset.size(), options.batch_size, dataset.fixed_batch()};
-}
-
 std::vector<std::int64_t> order_of(const Dataset& dataset, const LoaderOptions& options,
                                    std::int64_t epoch) {
   if (options.shuffle) {
@@ -103,13 +100,16 @@ std::vector<std::int64_t> order_of(const Dataset& dataset, const LoaderOptions& 
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
-    : dataset_(dataset), options_(options) {
-  if (const auto fixed = dataset.fixed_batch(); fixed > 0) {
-    options_.batch_size = fixed;
+    : dataset_(dataset),
+      options_(options),
+      unit_(std::max<std::int64_t>(1, dataset.fixed_batch())) {
+  if (dataset.fixed_batch() > 0 && !options.joins_fixed) {
+    options_.batch_size = unit_;
   }
-  if (options.batch_size < 1) {
-    throw UsageError("Expected a batch size of at least 1, but got " +
-                     std::to_string(options.batch_size));
+  if (options.batch_size < 1 || options_.batch_size % unit_ != 0) {
+    throw UsageError("Expected a batch size of " +
+                     (unit_ == 1 ? "at least 1" : "a multiple of " + std::to_string(unit_)) +
+                     ", but got " + std::to_string(options.batch_size));
   }
   if (dataset.size() < 1) {
     throw UsageError("Expected a data set with at least one example, but it is empty");
@@ -118,24 +118,39 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     throw UsageError("Expected at least one full batch of " + std::to_string(options_.batch_size) +
                      ", but the data set has " + std::to_string(dataset.size()) + " examples");
   }
-  if (const auto least = batch_size(batches_per_epoch() - 1); least < options.share.count) {
-    throw UsageError("Expected batches of at least one example for each of the " +
+  const auto least = batch_size(batches_per_epoch() - 1);
+  if (const auto wanted = options.share.count * unit_; least < wanted) {
+    throw UsageError("Expected batches of at least " + counted(wanted, "example") + " for " +
                      std::to_string(options.share.count) + " processes, but found one of " +
                      std::to_string(least));
   }
 }
 
 std::int64_t Loader::begin_of(std::int64_t batch) const {
-  return options_.drop_last ? batch * options_.batch_size : even(dataset_, options_).begin(batch);
+  return options_.drop_last
+             ? batch * options_.batch_size
+             : unit_ *
+                   EvenBatches(dataset_.size() / unit_, options_.batch_size / unit_).begin(batch);
 }
 
 std::int64_t Loader::batch_size(std::int64_t batch) const {
   return begin_of(batch + 1) - begin_of(batch);
 }
 
+Loader::Range Loader::own_range(std::int64_t batch) const {
+  const auto units = batch_size(batch) / unit_;
+  return {options_.share.begin(units) * unit_, options_.share.end(units) * unit_};
+}
+
+std::int64_t Loader::own_size(std::int64_t batch) const {
+  const auto own = own_range(batch);
+  return own.end - own.begin;
+}
+
 std::int64_t Loader::batches_per_epoch() const {
   const std::int64_t size = dataset_.size();
-  return options_.drop_last ? size / options_.batch_size : even(dataset_, options_).count();
+  return options_.drop_last ? size / options_.batch_size
+                            : EvenBatches(size / unit_, options_.batch_size / unit_).count();
 }
 
 void Loader::for_each(std::int64_t epoch,
@@ -144,13 +159,12 @@ void Loader::for_each(std::int64_t epoch,
   const auto order = order_of(dataset_, options_, epoch);
   const std::int64_t batches = end.value_or(batches_per_epoch());
   Prefetcher prefetcher(first, batches, [&](std::int64_t batch) {
-    const auto size = batch_size(batch);
-    const auto own = options_.share.begin(size);
-    auto example = dataset_.get({order.data() + begin_of(batch) + own,
-                                 static_cast<std::size_t>(options_.share.end(size) - own)});
+    const auto own = own_range(batch);
+    auto example = dataset_.get({order.data() + begin_of(batch) + own.begin,
+                                 static_cast<std::size_t>(own.end - own.begin)});
     return options_.augmentation.changes_anything()
                ? augmented(std::move(example), options_.augmentation, options_.seed, epoch, batch,
-                           own)
+                           own.begin)
                : example;
   });
   for (std::int64_t batch = first; batch < batches; ++batch) {

@@ -154,12 +154,16 @@ void check_labels(const LabelRange& labels, const ConvertRequest& request) {
   }
 }
 
-void expect_batch(std::optional<std::int64_t> asked, std::int64_t fixed) {
-  if (asked && *asked != fixed) {
-    throw UsageError("Expected batches of " + std::to_string(fixed) +
+// Of a training whose model takes a certain number of examples at a time: a step takes several such
+// batches.
+std::int64_t batch_of_fixed(std::optional<std::int64_t> asked, std::int64_t usual,
+                            std::int64_t fixed) {
+  if (asked && *asked % fixed != 0) {
+    throw UsageError("Expected batches of a multiple of " + std::to_string(fixed) +
                      ", since the model takes no other number of examples, but got " +
                      std::to_string(*asked) + " (--batch)");
   }
+  return asked.value_or(std::max(fixed, usual / fixed * fixed));
 }
 
 // What the request leaves open of loss, classes, batch norms and the rate.
@@ -178,13 +182,13 @@ void choose_what_is_learnt(const Model& model, const ConvertRequest& request,
   const bool learns_labels =
       asked.loss ? asked.loss->has(Signal::cross_entropy) : outputs.class_dim.has_value();
   const auto examples = options.train_data->size();
-  if (const auto fixed = options.train_data->fixed_batch(); fixed > 0) {
-    expect_batch(asked.batch_size, fixed);
-    train.batch_size = fixed;
-  } else if (!asked.batch_size) {
+  if (!asked.batch_size) {
     const bool has_labels =
         asked.loss ? takes_labels(*asked.loss, *options.train_data) : outputs.class_dim.has_value();
     train.batch_size = default_batch_size(has_labels, examples, train.epochs);
+  }
+  if (const auto fixed = options.train_data->fixed_batch(); fixed > 0) {
+    train.batch_size = batch_of_fixed(asked.batch_size, train.batch_size, fixed);
   }
   const auto steps = train.steps(examples);
   if (!asked.keeps_statistics && !asks_for_layers) {

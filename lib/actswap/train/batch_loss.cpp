@@ -5,12 +5,14 @@
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/observe.h>
+#include <actswap/run/joined_runs.h>
 #include <actswap/run/model_run.h>
 #include <actswap/run/random_numbers.h>
 #include <actswap/train/batch_loss.h>
 
 #include <torch/script.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace actswap {
@@ -65,24 +67,45 @@ BatchLoss::BatchLoss(torch::jit::Module& module, std::optional<torch::jit::Modul
   }
 }
 
-LossInputs BatchLoss::run(const Example& batch, Answer answer, const Together& together) {
+BatchLoss::Given BatchLoss::run_once(Which which, const std::vector<torch::Tensor>& inputs) {
+  Given given;
+  std::optional<BlendRecorder> recorder;
+  if (loss_.loss().has(Signal::sites)) {
+    recorder.emplace(given.sites);
+  }
+  if (layers_) {
+    given.values = layers_->run(which, inputs);
+  } else {
+    given.values.outputs = run_model(which == Which::original ? *teacher_ : module_, inputs);
+  }
+  return given;
+}
+
+BatchLoss::Given BatchLoss::run(Which which, const std::vector<torch::Tensor>& inputs,
+                                std::int64_t examples) {
+  const auto size = inputs.front().size(0);
+  if (examples == 0 || examples >= size) {
+    return run_once(which, inputs);
+  }
+  Given all;
+  for (std::int64_t begin = 0; begin < size; begin += examples) {
+    std::vector<torch::Tensor> some;
+    for (const auto& input : inputs) {
+      some.push_back(input.narrow(0, begin, std::min(examples, size - begin)));
+    }
+    const auto given = run_once(which, some);
+    append_outputs(all.values.outputs, given.values.outputs);
+    append_values(all.values.layers, given.values.layers);
+    append_values(all.sites, given.sites);
+  }
+  return all;
+}
+
+LossInputs BatchLoss::run(const Example& batch, Answer answer, std::int64_t examples,
+                          const Together& together) {
   LossInputs values;
   values.together = together;
-  LayerComparison::Values ours;
-  LayerComparison::Values theirs;
-  const auto run_one = [&](Which which, torch::jit::Module& module,
-                           const std::vector<torch::Tensor>& inputs, LayerComparison::Values& found,
-                           std::vector<torch::Tensor>& sites) {
-    std::optional<BlendRecorder> recorder;
-    if (loss_.loss().has(Signal::sites)) {
-      recorder.emplace(sites);
-    }
-    if (layers_) {
-      found = layers_->run(which, inputs);
-    } else {
-      found.outputs = run_model(module, inputs);
-    }
-  };
+  Given theirs;
   // The order tells the sites: both models have to take the same way, and a transformer encoder
   // takes another one without gradients.
   const bool has_sites = loss_.loss().has(Signal::sites);
@@ -90,30 +113,33 @@ LossInputs BatchLoss::run(const Example& batch, Answer answer, const Together& t
     // Both draw the same random numbers, where they draw some, and others in the next step.
     const RandomPosition begin;
     const torch::AutoGradMode gradients(has_sites || takes_gradients_);
-    run_one(Which::original, *teacher_, copy_tensors(batch.inputs), theirs, values.original_sites);
-    for (auto* found : {&theirs.outputs, &theirs.layers, &values.original_sites}) {
+    theirs = run(Which::original, copy_tensors(batch.inputs), examples);
+    for (auto* found : {&theirs.values.outputs, &theirs.values.layers, &theirs.sites}) {
       detach(*found);
     }
     teachers_state_->restore();
     begin.take_up();
   }
-  run_one(Which::fitted, module_, batch.inputs, ours, values.sites);
+  auto ours = run(Which::fitted, batch.inputs, examples);
   if (answer == Answer::zeros) {
-    set_to_zero(ours.outputs);
-    set_to_zero(ours.layers);
-    set_to_zero(values.sites);
+    set_to_zero(ours.values.outputs);
+    set_to_zero(ours.values.layers);
+    set_to_zero(ours.sites);
   }
   if (layers_) {
-    values.layer_error = layers_->error(ours, theirs, together);
+    values.layer_error = layers_->error(ours.values, theirs.values, together);
   }
-  values.outputs = std::move(ours.outputs);
-  values.original_outputs = std::move(theirs.outputs);
+  values.outputs = std::move(ours.values.outputs);
+  values.original_outputs = std::move(theirs.values.outputs);
+  values.sites = std::move(ours.sites);
+  values.original_sites = std::move(theirs.sites);
   values.targets = batch.targets;
   return values;
 }
 
-torch::Tensor BatchLoss::operator()(const Example& batch, const Together& together) {
-  return loss_(run(batch, Answer::models, together));
+torch::Tensor BatchLoss::operator()(const Example& batch, std::int64_t examples,
+                                    const Together& together) {
+  return loss_(run(batch, Answer::models, examples, together));
 }
 
 double BatchLoss::mean(const Dataset& data) {
@@ -130,13 +156,15 @@ double BatchLoss::mean(const Dataset& data, Answer answer) {
   const KeptState kept(module_);
   const RandomNumbers numbers(0);
   const EvalMode eval_mode(module_);
-  const Loader loader(data, {.batch_size = batch_size_, .shuffle = false});
+  const Loader loader(data, {.batch_size = batch_size_, .shuffle = false, .joins_fixed = true});
+  std::int64_t seen = 0;
   double sum = 0.0;
   loader.for_each(0, [&](std::int64_t, const Example& batch) {
-    sum += loss_(run(batch, answer)).item<double>() *
-           static_cast<double>(batch.inputs.front().size(0));
+    const auto size = batch.inputs.front().size(0);
+    sum += loss_(run(batch, answer, data.fixed_batch())).item<double>() * static_cast<double>(size);
+    seen += size;
   });
-  return sum / static_cast<double>(data.size());
+  return sum / static_cast<double>(seen);
 }
 
 }  // namespace actswap

@@ -24,9 +24,12 @@ class BatchLoss {
             const TrainOptions& options);
 
   /// With a gradient, where gradients are on.
+  /// @param examples of a forward pass (Dataset::fixed_batch): the models run on so many after
+  ///   another, and what they give is compared as one; 0: all at once
   /// @param together that have shares of the batch: the mean over the ranks, weighted by examples,
   ///   is the loss of the batch (but for Signal::module, which sees its own share)
-  torch::Tensor operator()(const Example& batch, const Together& together = {});
+  torch::Tensor operator()(const Example& batch, std::int64_t examples = 0,
+                           const Together& together = {});
   /// The mean over a data set, in eval mode, and without a trace in the model.
   double mean(const Dataset& data);
   /// The same where the model gives 0 wherever it gives a finite number, outside and inside.
@@ -34,7 +37,14 @@ class BatchLoss {
 
  private:
   enum class Answer { models, zeros };
-  LossInputs run(const Example& batch, Answer answer, const Together& together = {});
+  struct Given {
+    LayerComparison::Values values;
+    std::vector<torch::Tensor> sites;
+  };
+  Given run_once(Which which, const std::vector<torch::Tensor>& inputs);
+  Given run(Which which, const std::vector<torch::Tensor>& inputs, std::int64_t examples);
+  LossInputs run(const Example& batch, Answer answer, std::int64_t examples,
+                 const Together& together = {});
   double mean(const Dataset& data, Answer answer);
 
   torch::jit::Module& module_;

@@ -20,11 +20,13 @@ constexpr std::int64_t kMostAbove = 20;
 constexpr double kLeastSize = 1e-2;
 
 // Few in a short training, which should not take longer to be measured than to be done.
-std::vector<std::int64_t> some_examples(std::int64_t size, const TrainOptions& options) {
+std::vector<std::int64_t> some_examples(const Dataset& data, const TrainOptions& options) {
+  const auto size = data.size();
+  const auto fewest = std::max(kFewestExamples, data.fixed_batch());
   const auto seen = options.steps(size) * options.batch_size;
   auto order = shuffled_indices(size, options.seed, 0);
   order.resize(static_cast<std::size_t>(
-      std::min(size, std::clamp(seen / kShare, kFewestExamples, kMostExamples))));
+      std::min(size, std::clamp(seen / kShare, fewest, std::max(fewest, kMostExamples)))));
   return order;
 }
 
@@ -38,7 +40,7 @@ double finite_or_zero(double value) {
 DivergenceCheck::DivergenceCheck(BatchLoss& loss, const Dataset& data, const TrainOptions& options,
                                  const std::vector<torch::Tensor>& parameters)
     : loss_(loss),
-      examples_(data, some_examples(data.size(), options)),
+      examples_(data, some_examples(data, options)),
       parameters_(parameters),
       has_scale_(!options.loss.has(Signal::module)) {
   size_ = size_of_parameters();

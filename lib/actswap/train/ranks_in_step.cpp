@@ -56,10 +56,8 @@ void RanksInStep::begin_step(std::int64_t step) const {
   torch::manual_seed(SplitMix64(SplitMix64(options_.seed).next() ^ number).next());
 }
 
-double RanksInStep::weight(std::int64_t batch_size) const {
-  const auto own = share();
-  return static_cast<double>((own.end(batch_size) - own.begin(batch_size)) * own.count) /
-         static_cast<double>(batch_size);
+double RanksInStep::weight(std::int64_t own, std::int64_t batch_size) const {
+  return static_cast<double>(own * share().count) / static_cast<double>(batch_size);
 }
 
 double RanksInStep::mean_loss(double weighted, bool wants_to_stop) {

@@ -27,7 +27,8 @@ class RanksInStep {
   void begin_step(std::int64_t step) const;
   /// What the loss of this rank's share counts for, so that the mean over ranks is the loss of the
   /// batch.
-  double weight(std::int64_t batch_size) const;
+  /// @param own examples of the batch's
+  double weight(std::int64_t own, std::int64_t batch_size) const;
   /// The loss of the whole batch, where each rank gives its weighted one. Also agrees on whether to
   /// stop.
   double mean_loss(double weighted, bool wants_to_stop);

@@ -41,6 +41,7 @@ LoaderOptions loader_options(const Dataset& data, const TrainOptions& options, c
   // A last batch may hold a single example, on which batch norm in train mode fails, and would
   // weigh its examples more than the others. Each epoch leaves out different ones.
   loading.drop_last = data.size() > options.batch_size;
+  loading.joins_fixed = true;
   return loading;
 }
 
@@ -154,7 +155,8 @@ void Training::run_epoch() {
         place_.epoch,
         [&](std::int64_t number, const Example& batch) {
           place_.waited += seconds() - last;
-          const Progress progress = take_step(batch, loader_.batch_size(number));
+          const double weight = ranks_.weight(loader_.own_size(number), loader_.batch_size(number));
+          const Progress progress = take_step(batch, weight);
           if (callbacks_.on_step) {
             callbacks_.on_step(progress);
           }
@@ -207,7 +209,7 @@ bool Training::should_stop() const {
   return callbacks_.should_stop && callbacks_.should_stop();
 }
 
-Progress Training::take_step(const Example& batch, std::int64_t batch_size) {
+Progress Training::take_step(const Example& batch, double weight) {
   if (ranks_.is_alone() ? should_stop() : ranks_.is_to_stop()) {
     save_at(SavePoint::stopped);
     throw Interrupted("Training was stopped after " + std::to_string(place_.step) + " of " +
@@ -225,13 +227,13 @@ Progress Training::take_step(const Example& batch, std::int64_t batch_size) {
   }
   keep_good_state();
   ranks_.begin_step(place_.step);
-  auto loss = loss_(batch, ranks_.together());
+  auto loss = loss_(batch, data_.fixed_batch(), ranks_.together());
   if (!loss.requires_grad()) {
     throw UsageError(
         "The model's output does not depend on any trainable parameter; expected one that a "
         "gradient can be taken of");
   }
-  if (const double weight = ranks_.weight(batch_size); weight != 1.0) {
+  if (weight != 1.0) {
     loss = loss * weight;
   }
   progress.loss = ranks_.mean_loss(loss.item<double>(), !ranks_.is_alone() && should_stop());

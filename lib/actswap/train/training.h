@@ -58,7 +58,7 @@ class Training {
   void keep_good_state();
   void go_back(const std::string& reason);
   double rate_now() const;
-  Progress take_step(const Example& batch, std::int64_t batch_size);
+  Progress take_step(const Example& batch, double weight);
   bool should_stop() const;
   void begin(double t);
   void update(const torch::Tensor& loss, double rate);

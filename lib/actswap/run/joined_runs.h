@@ -1,0 +1,19 @@
+// What several forward passes gave, put together as if one had taken all their examples.
+#pragma once
+
+#include <torch/types.h>
+
+#include <vector>
+
+namespace actswap {
+
+/// Outputs of a model: rows follow rows, and numbers become a row.
+/// @param all what the passes before gave; empty: there was none
+/// @param more of the same kinds, in the same order
+void append_outputs(std::vector<torch::Tensor>& all, const std::vector<torch::Tensor>& more);
+
+/// What layers and sites gave. A value of one dimension is the row of a single example, whose
+/// batch dimension the model has dropped.
+void append_values(std::vector<torch::Tensor>& all, const std::vector<torch::Tensor>& more);
+
+}  // namespace actswap
