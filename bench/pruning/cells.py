@@ -18,8 +18,7 @@ from subjects import Network, make_original, reset, save_module
 from tasks import train as train_from_start
 
 HERE = Path(__file__).resolve().parent
-PASSES = ("--calibrate-passes", 60)  # what the fit of a pruned model has by default, where they fit into its time; the calibration has as many
-SHORT_PASSES = ("--calibrate-passes", 2)
+SHORT_PASSES = 2
 RATE = 0.1  # of the original's peak learning rate, as in bench/recovery
 
 
@@ -65,7 +64,7 @@ class Cells:
     def converted(self, cell: Cell) -> dict:
         network, output = self.network, self.path(cell)
         words = [self.command, "convert", network.original(self.seed), "-o", output, "--to", "relu", "--seed", self.seed, *network.options]
-        words += [*network.calibrate(), *(SHORT_PASSES if self.options.short else PASSES), "--run-dir", output.with_suffix(".run"), "--json", "-q"]
+        words += [*network.calibrate(), "--calibrate-passes", SHORT_PASSES if self.options.short else network.passes, "--run-dir", output.with_suffix(".run"), "--json", "-q"]
         if not network.published:
             words += ["--val", network.folder / "val.pt"]
         if cell.share:

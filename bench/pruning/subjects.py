@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from common.process import run
 from judging import Judge, load, prepare
 from network import as_input as as_published_input
-from networks import CASES
+from networks import CASES, QUICKEST
 from tasks import as_input
 from tasks import ROOT, TASKS, Task, make_data, save
 
@@ -22,6 +22,11 @@ TRAINED = ["residual", "efficientnet", "convnext", "text"]
 QUICKSTART = "quickstart"
 SHORT = ["residual"]
 DIGITS = {"accuracy": 2, "nats": 4}
+# Of the joint fits, of the calibration's and of what remains alike: what a pruned model has by default where they fit into its time. Of large
+# networks few do.
+PASSES = 60
+PASSES_OF_PUBLISHED = {QUICKEST: 20}
+PASSES_OF_LARGE = 5
 
 
 @dataclass
@@ -39,6 +44,7 @@ class Network:
     task: Task | None = None
     published: object = None
     calibration: tuple = ()  # options of the command
+    passes: int = PASSES
     judges: dict = field(default_factory=dict)
 
     @property
@@ -84,7 +90,8 @@ def of_published(name: str, options: argparse.Namespace) -> Network:
     metric = published.deciding(case)
     folder = prepare(published, ROOT / "build/published")
     words = tuple(word for word in case.options if word not in ("--to", "relu"))
-    return Network(name, published.title, metric.name, metric.less_is_better, metric.digits, folder, words, batch=published.batch, published=published)
+    return Network(name, published.title, metric.name, metric.less_is_better, metric.digits, folder, words, batch=published.batch, published=published,
+                   passes=PASSES_OF_PUBLISHED.get(name, PASSES_OF_LARGE))  # fmt: skip
 
 
 def find(name: str, options: argparse.Namespace) -> Network:
