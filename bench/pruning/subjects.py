@@ -22,8 +22,8 @@ TRAINED = ["residual", "efficientnet", "convnext", "text"]
 QUICKSTART = "quickstart"
 SHORT = ["residual"]
 DIGITS = {"accuracy": 2, "nats": 4}
-# Of the joint fits, of the calibration's and of what remains alike: what a pruned model has by default where they fit into its time. Of large
-# networks few do.
+# Passes of both joint fits, the calibration's and the one after pruning. A pruned model has 60 by default, where they fit into the time; in a
+# large network few do.
 PASSES = 60
 PASSES_OF_PUBLISHED = {QUICKEST: 20}
 PASSES_OF_LARGE = 5

@@ -20,7 +20,7 @@ SHARE = 0.3
 INPUTS = 8
 MEMORY = "400MB"  # of which a quarter is for matrices: units that wide layers read get the cheaper score, which took half the time on convnext_tiny
 COUNTED = 0.02  # how far the counts may differ: of grouped and depthwise layers that PyTorch counts in another way
-LIMIT = 540  # seconds that the command may take; less than what zoo.py gives a model
+LIMIT = 1400  # seconds that the command may take; less than half of what zoo.py gives a model
 REFUSED = 2  # the exit code of an option or a model that makes no sense
 
 
