@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <unordered_set>
 
 namespace actswap {
 
@@ -124,6 +125,29 @@ torch::Tensor lacking(const ComparedValues& ours, const ComparedValues& theirs,
   return difference(ours.values, theirs.values).square().mean() * scale;
 }
 
+// All that the layers' inputs come from.
+std::unordered_set<const torch::jit::Node*> nodes_before(const std::vector<Layer>& layers) {
+  std::unordered_set<const torch::jit::Node*> found;
+  std::vector<const torch::jit::Node*> to_visit;
+  for (const auto& layer : layers) {
+    to_visit.push_back(layer.input->node());
+  }
+  while (!to_visit.empty()) {
+    const auto* node = to_visit.back();
+    to_visit.pop_back();
+    if (!found.insert(node).second) {
+      continue;
+    }
+    for (const auto* input : node->inputs()) {
+      to_visit.push_back(input->node());
+    }
+    for (const auto* block : node->blocks()) {
+      to_visit.push_back(block->return_node());
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours) {
@@ -137,21 +161,21 @@ LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours
                          .is_standardised = is_read_by_site(layer.compared),
                          .kept = layer.kept_outputs});
   }
-  weigh();
+  weigh(neighbours.layers);
 }
 
-void LayerErrors::weigh() {
+void LayerErrors::weigh(const std::vector<Layer>& layers) {
   const bool is_cut = std::any_of(compared_.begin(), compared_.end(),
                                   [](const Compared& layer) { return layer.kept.defined(); });
   if (!is_cut) {
     return;
   }
-  std::size_t last = 0;
+  const auto read = nodes_before(layers);
   for (std::size_t i = 0; i < compared_.size(); ++i) {
-    compared_[i].weight = compared_[i].kept.defined() ? kWeightOfCut : 1.0;
-    last = moments_[i].position > moments_[last].position ? i : last;
+    compared_[i].weight = !read.contains(layers[i].node) ? kWeightOfLast
+                          : compared_[i].kept.defined()  ? kWeightOfCut
+                                                         : 1.0;
   }
-  compared_[last].weight = kWeightOfLast;
 }
 
 torch::Tensor LayerErrors::mean(const std::vector<torch::Tensor>& values,

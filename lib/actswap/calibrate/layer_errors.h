@@ -47,7 +47,7 @@ class LayerErrors {
     torch::Tensor kept;  // of the original's channels; undefined: all
     double weight = 1.0;
   };
-  void weigh();
+  void weigh(const std::vector<Layer>& layers);
 
   std::vector<Compared> compared_;
   std::vector<Moment> moments_;
