@@ -102,8 +102,8 @@ def kernels(benchmarks: Benchmarks, slack: float = 1.0, **environment) -> None:
         what, row, size, threads = name.split("/")[:4]
         times[what, row, int(size), int(threads)] = least(entries, "cpu_time" if threads == "1" else "real_time")
     print(f"## The operator, {context['instruction_set']}\n")
-    print("Forward and backward of a blend to relu at t = 0.5, float32, one thread, against ATen's source, lerp of ATen's source and relu,")
-    print(f"and ATen's relu alone, all of them with that instruction set. LibTorch {context['libtorch']}; {begin}.\n")
+    print("Forward and backward of a blend to relu at t = 0.5, float32, one thread: the time, and its ratio to ATen's source, to lerp of ATen's")
+    print(f"source and relu, and to ATen's relu alone, all with that instruction set. LibTorch {context['libtorch']}; {begin}.\n")
 
     def bound(goal):
         return goal and goal * slack
@@ -117,7 +117,7 @@ def kernels(benchmarks: Benchmarks, slack: float = 1.0, **environment) -> None:
                           cell(blend, times["relu", "relu", size, 1], bound(RELU_GOALS.get(size)))])  # fmt: skip
     print_table(["from", "elements", "microseconds", "/ source", "/ lerp", "/ relu"], table)
     if not environment:
-        print("Two threads against one, 2^24 elements, by elapsed time and by the processor time of the calling thread, which other work on")
+        print("Speed-up by a second thread, 2^24 elements, by elapsed time and by the processor time of the calling thread, which other work on")
         print("the machine does not lengthen. ATen's relu, which computes next to nothing, shows what memory allows:\n")
         rows = []
         for row in ROWS + ["relu"]:
@@ -130,9 +130,9 @@ def kernels(benchmarks: Benchmarks, slack: float = 1.0, **environment) -> None:
 
 def steps(benchmarks: Benchmarks, models: Path) -> None:
     print("## Training steps\n")
-    print("Forward, cross-entropy, backward and SGD of a residual CNN (bench/training/models.py) with blends to relu, against the same step of")
-    print("the original; float32, one thread. Stock is the same blend in stock operators, as a blended file has it. Memory is the most that")
-    print("a step has at a time beside the parameters, against the original's; it varies by some 2 % from step to step, the least is shown.")
+    print("Forward, cross-entropy, backward and SGD of a residual CNN (bench/training/models.py) with blends to relu, as a ratio to the same step")
+    print("of the original; float32, one thread. Stock is the same blend in stock operators, as a blended file has it. Memory is the peak of a")
+    print("step beside the parameters, as a ratio to the original's; it varies by about 2 % from step to step, and the table shows the least.")
     print(f"{load().capitalize()}.\n")
     table = []
     for kept, environment in (("kept", {}), ("given back", {"ACTSWAP_GIVE_BACK": "1"})):
@@ -154,8 +154,8 @@ def steps(benchmarks: Benchmarks, models: Path) -> None:
 
 def exports(benchmarks: Benchmarks, models: Path) -> None:
     print("## Exported models\n")
-    print("The export to relu of each Mish network against the same network built with nn.ReLU, and that one against itself, which says how far")
-    print("the figures can be trusted: the median of the ratios of 60 rounds, `actswap bench`, one thread.")
+    print("The export to relu of each Mish network against the same network built with nn.ReLU. The built network against itself shows how far")
+    print("the figures can be trusted. Medians of the ratios of 60 rounds, `actswap bench`, one thread.")
     print(f"{load().capitalize()}.\n")
     table = []
     for size, shape in SHAPES.items():
@@ -195,7 +195,7 @@ def loop(arguments) -> None:
 def accuracy(benchmarks: Benchmarks, arguments) -> None:
     """kernel_ulp's table, one line for sets whose lines are the same."""
     print("## Accuracy\n")
-    print("Every float32, or the share of them that is given, through every row, alone (t = 0), against the table's functions in double:")
+    print("Each row's kernel alone (t = 0), on every float32 or the given share of them, against the table's functions in double:")
     print("`kernel_ulp` (bench/kernel/ulp.cpp). A unit is the last place of the exact result as a float32; below 2^-126 that is 2^-149, the")
     print("smallest denormal. The goal is 4.\n")
     if arguments.accuracy:
@@ -235,7 +235,7 @@ def main() -> int:
     benchmarks = Benchmarks(arguments)
     sections = marked(arguments.into.read_text(encoding="utf-8")) if arguments.into and arguments.into.exists() else {}
     sections[""] = (
-        "# Performance\n\nPrinted by `bench/compare.py`, which says how it is measured. A figure in bold misses its goal, which stands in\n"
+        "# Performance\n\n`bench/compare.py` prints this page and says how it measures. A figure in bold misses its goal, which stands in\n"
         f"brackets.\n\n{processor()}, {os.cpu_count()} cores. Least of {arguments.repetitions} repetitions.\n\n"
     )
     with tempfile.TemporaryDirectory() as name:
