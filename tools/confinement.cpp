@@ -72,7 +72,7 @@ void ConfineFlags::add(CLI::App& subcommand) {
       ->type_name("SIZE");
   subcommand
       .add_option("--max-processor-time", run.processor_seconds,
-                  "Stop after so many seconds of processor time, of all threads together")
+                  "Stop after this many seconds of processor time, of all threads together")
       ->type_name("SECONDS")
       ->check(at_least(1));
 }

@@ -292,7 +292,7 @@ void add_training_flags(CLI::App& app, Options& options) {
            "with cross-entropy follow, otherwise batch")
       ->check(one_of({"auto", "batch", "running"}));
   add_number(app, "--check-every", train.check_every, defaults.check_every,
-             "Check the model on the validation data each time so many epochs are done (fractions "
+             "Check the model on the validation data whenever this many epochs are done (fractions "
              "too); 0: a twentieth of the training where --keep-best, --patience or --bound need "
              "checks, otherwise never")
       ->check(at_least(0));
@@ -300,9 +300,10 @@ void add_training_flags(CLI::App& app, Options& options) {
                "Export the best check at t = 1, not the last step (on the same validation data its "
                "figure is then too good; a training without labels after a calibration keeps its "
                "best check on training data held out by itself)");
-  add_number(app, "--retries", train.retries, 3,
-             "Where the training diverges go back to its last good state, and on at half the rate; "
-             "this many times");
+  add_number(
+      app, "--retries", train.retries, 3,
+      "If the training diverges, return to its last good state and continue at half the rate, "
+      "this many times");
   add_number(app, "--patience", train.patience, defaults.patience,
              "End after this many checks at t = 1 in a row without a better one; 0: never")
       ->check(at_least(0));
@@ -356,8 +357,8 @@ void add_prune_flags(CLI::App& app, ConvertRequest& request) {
       ->type_name("GLOB")
       ->allow_extra_args(false);
   app.add_option("--prune-round", prune.round,
-                 "Keep a multiple of this many units (default: of 8, in groups of fewer than 32 "
-                 "units of 4, of fewer than 16 any number, which runtimes and vector units like)")
+                 "Keep a multiple of this many units (default: 8, which runtimes and vector units "
+                 "like; 4 in groups of fewer than 32 units; any number in groups of fewer than 16)")
       ->check(at_least(1));
   app.add_flag("--keep-activations", request.keeps_activations, "Swap no activation: prune alone")
       ->excludes("--to", "--source", "--only", "--keep", "--site");
@@ -372,11 +373,12 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
   app.add_flag("--plan-by-sensitivity", request.plan_by_sensitivity,
                "With --max-drop: keep the sites whose swaps would cost more than that");
   app.add_option("--budget-ms", request.budget_ms,
-                 "Swap no more sites than it takes for this latency on --input")
+                 "Swap only as many sites as this latency on --input requires")
       ->check(above(0));
-  app.add_option("--min-agreement", request.min_agreement,
-                 "Keep as few sites on the old function as it takes for this agreement with the "
-                 "original; where no swap reaches it, write nothing (exit code 5)")
+  app.add_option(
+         "--min-agreement", request.min_agreement,
+         "Keep the old function at as few sites as this agreement with the original allows; "
+         "if no swap reaches it, write nothing (exit code 5)")
       ->check(between(0, 1));
   add_word(app, "--agreement", request.agreement, unless_auto(parse_agreement_measure), "auto",
            "Measure that agreement as same-prediction (classes), cosine (embeddings) or error (1 - "

@@ -66,8 +66,7 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
   if (processes == Processes::several) {
     subcommand
         ->add_option("--rank-timeout", common.rank_timeout,
-                     "Of processes that torchrun starts: give up after waiting so many seconds for "
-                     "another one")
+                     "With torchrun: give up after waiting this many seconds for another process")
         ->type_name("SECONDS")
         ->check(above(0));
   }
@@ -163,7 +162,7 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
       ->check(at_least(0));
   app.add_option(
          "--calibrate-minutes", request.minutes,
-         "Fit all layers together until the calibration has taken so long, or gains no more; "
+         "Fit all layers together until the calibration has taken this long, or gains no more; "
          "0: do not")
       ->check(at_least(0));
   add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
