@@ -2,7 +2,6 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
-#include <actswap/calibrate/layer_errors.h>
 #include <actswap/data/dataset.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/eval_mode.h>
@@ -397,47 +396,6 @@ TEST(JointFit, AStepTakesSeveralBatchesOfFewExamples) {
   EXPECT_GT(found, 0.0);
   EXPECT_NEAR(found, error_of_first({{inputs.narrow(0, 0, 6)}, {inputs.narrow(0, 6, 12)}}, 1),
               1e-6 * found);
-}
-
-// A channel of large variance counts for more, in front of an activation too.
-TEST(LayerErrors, ChannelsCountByTheirShareOfTheVariance) {
-  const auto model =
-      adopt(network("    y = torch.gelu(torch.linear(x, self.w1, self.b1))\n"
-                    "    y = torch.gelu(torch.linear(y, self.w3))\n"
-                    "    return torch.linear(y, self.w2, self.b2)\n"));
-  Retargeter swap(model, plan(model, {.to = "relu"}));
-  Program program(swap.module());
-  const LayerErrors errors(program, find_neighbours(program));
-  ASSERT_EQ(errors.moments().size(), 2U);
-  const auto original = torch::tensor({{10.0, 1.0}, {-10.0, -1.0}});
-  const auto zero = torch::zeros({2, 3});
-  const auto of = [&](double first, double second) {
-    const auto values = original * torch::tensor({first, second});
-    return errors.mean({values, zero}, {original, zero}).item<double>();
-  };
-  // One of two layers; a channel turned over lacks 2 deviations, squared.
-  EXPECT_NEAR(of(1.0, -1.0), 0.5 * 4.0 * (1.0 / 101.0), 1e-7);
-  EXPECT_NEAR(of(-1.0, 1.0), 0.5 * 4.0 * (100.0 / 101.0), 1e-7);
-  EXPECT_NEAR(of(3.0, 0.5), 0.0, 1e-7) << "scales are made up for";
-}
-
-// What is left of a layer that units were cut out of may become something else.
-TEST(LayerErrors, CutLayersCountLessAndTheLastMore) {
-  const auto model =
-      adopt(network("    y = torch.gelu(torch.linear(x, self.w1, self.b1))\n"
-                    "    y = torch.gelu(torch.linear(y, self.w3))\n"
-                    "    return torch.linear(y, self.w2, self.b2)\n"));
-  Retargeter swap(model, plan(model, {.to = "relu"}));
-  Program program(swap.module());
-  auto neighbours = find_neighbours(program);
-  ASSERT_EQ(neighbours.layers.size(), 2U);
-  neighbours.layers[0].kept_outputs = torch::tensor({1}, torch::kLong);
-  const LayerErrors errors(program, neighbours);
-  const auto inner = torch::tensor({{10.0, 1.0}, {-10.0, -1.0}});
-  const auto kept = inner.narrow(1, 1, 1);
-  const auto last = torch::tensor({{1.0, -1.0}, {-1.0, 1.0}});
-  EXPECT_NEAR(errors.mean({-kept, last}, {inner, last}).item<double>(), 0.1 * 4.0 / 4.1, 1e-6);
-  EXPECT_NEAR(errors.mean({kept, 0.0 * last}, {inner, last}).item<double>(), 4.0 * 1.0 / 4.1, 1e-6);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kLeastVariance = 1e-12;
 // Of a model that units were removed from: what a layer counts that has lost some of its outputs,
-// and the last layer (docs/pruning.md). All others count 1.
+// and one that no other follows (docs/pruning.md). All others count 1.
 constexpr double kWeightOfCut = 0.1;
 constexpr double kWeightOfLast = 4.0;
 

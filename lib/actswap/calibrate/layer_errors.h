@@ -22,8 +22,8 @@ namespace actswap {
 /// its share of the variance.
 ///
 /// Where units were removed, the mean is weighted: a layer that has lost some of its outputs counts
-/// less, since what is left of them may become what serves the model best; the last layer counts
-/// more.
+/// less, since what is left of them may become what serves the model best; a layer that no other
+/// follows counts more.
 class LayerErrors {
  public:
   LayerErrors(const Program& program, const Neighbourhood& neighbours);
