@@ -1,4 +1,4 @@
-"""Tables and plots out of the results, put into a page between two marks."""
+"""Turns the results into tables and plots, and puts them into a page between two marks."""
 
 import math
 from pathlib import Path
@@ -15,15 +15,16 @@ DIGITS = {"accuracy": 2, "nats": 4, "cosine": 4}
 COLORS = {"hard": "#d55e00", "ramp": "#0072b2", "calibrated": "#009e73", "calibrated-ramp": "#cc79a7"}
 AUTO_COLOR, AVERAGED_COLOR = "#000", "#777"
 BY_ITSELF = f"With training data the command does *{AUTO}*."
+DIFFERENCES = "A figure in points or nats is the swapped model's less its control's: in accuracy below 0 is worse, in nats above 0 is."
 MAIN = {name: task for name, task in TASKS.items() if not task.only_study}
-# Of Student's distribution, two-sided 95 %, by degrees of freedom.
+# Student's distribution, two-sided 95 %, by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 SHARE_GOAL = 97.0  # percent of the loss
 GOALS = {("accuracy", "2 %"): 0.2, ("accuracy", "10 %"): 0.1, ("nats", "2 %"): 0.01, ("nats", "10 %"): 0.005}  # against the control
 
 
 class Cells:
-    """The results at one rate by task, target, method and budget: in each a row by seed."""
+    """The results at one rate, by task, target, method and budget: each holds a row for each seed."""
 
     def __init__(self, rows: list, rate: float = RATE):
         self.rows, self.controls = {}, {}
@@ -44,7 +45,7 @@ class Cells:
         return sorted({row["steps"] for (name, _, _, at), rows in self.rows.items() if (name, at) == (task, budget) for row in rows.values()})
 
     def control(self, task: str, budget: str, row: dict) -> float | None:
-        # Without training it is the original, and so it is where the original's own outputs are what is learnt.
+        # Without training it is the original; so it is if the training learns the original's own outputs.
         return row["original"] if budget == "none" or TASKS[task].published else self.controls.get((task, budget, row["seed"]))
 
     def against_control(self, task: str, target: str, method: str, budget: str, key: str = "retargeted") -> list:
@@ -53,13 +54,13 @@ class Cells:
         return [value - control for value, control in pairs if control is not None]
 
     def against(self, task: str, target: str, budget: str, method: str, other: str) -> list:
-        """Paired over the seeds that both have."""
+        """The differences, paired over the seeds that both have."""
         ours, theirs = self.of(task, target, method, budget), self.of(task, target, other, budget)
         return [ours[seed]["retargeted"] - theirs[seed]["retargeted"] for seed in sorted(ours.keys() & theirs.keys())]
 
 
 def half_interval(values: list) -> float:
-    """Of the mean, at 95 %; of one value nothing is known."""
+    """The half-width of the mean's 95 % interval; infinite for a single value."""
     return STUDENT[len(values) - 1] * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
 
 
@@ -119,7 +120,7 @@ def marked(cells: Cells, task: str, target: str, budget: str, method: str) -> st
 def with_training(cells: Cells, folder: str) -> list:
     if all(row["budget"] == "none" for rows in cells.rows.values() for row in rows.values()):
         return []
-    lines = ["### With training", "", "**Bold** is the best mean, ≈ what cannot be told from it (paired over the seeds, 95 %).", ""]
+    lines = ["### With training", "", "**Bold** is the best mean; ≈ marks means that cannot be told from it (paired over the seeds, 95 %).", ""]
     for task, what in MAIN.items():
         budgets = [budget for budget in BUDGETS if budget != "none" and cells.steps(task, budget)]
         run = [target for target in TARGETS if any(cells.of(task, target, method, budget) for method in METHODS for budget in budgets)]
@@ -162,7 +163,7 @@ def ramp_or_hard(cells: Cells, fast: Cells) -> list:
     if not lines:
         return []
     head = ["task", "to", "budget", "learnt from", "rate", "seeds", "gain of the ramp", "better"]
-    return ["### Ramp or hard swap", "", "What the ramp gains over the hard swap, paired over the seeds; positive is better, in nats as well. The rate is a "
+    return ["### Ramp or hard swap", "", "The gain of the ramp over the hard swap, paired over the seeds; positive is better, in nats as well. The rate is a "
             "share of the original's peak rate.", "", *table(head, lines), *orders(fast)]  # fmt: skip
 
 
@@ -181,7 +182,7 @@ def orders(fast: Cells) -> list:
                 lines.append([TASKS[task].title, order, len(gains), interval(gains, 2), verdict(gains).replace("hard swap", "all at once")])
     if not lines:
         return []
-    return [f"Site after site against all at once, to {STUDY_TARGET}, 10 %, at the rate {HIGH_RATE}:", "",
+    return [f"One site after another against all at once, to {STUDY_TARGET}, 10 %, at the rate {HIGH_RATE}:", "",
             *table(["task", "order", "seeds", "gain", "better"], lines)]  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def recipe(cells: Cells) -> list:
     if not lines:
         return []
     head = ["task", "to", "budget", "by itself", "best mean", "difference to it, paired", "best"]
-    return ["### What the command does by itself", "", BY_ITSELF + " Without training data it is the calibration alone.", "", *table(head, lines)]
+    return ["### What the command does by itself", "", BY_ITSELF + " Without training data it only calibrates.", "", *table(head, lines)]
 
 
 def shares_of_loss(cells: Cells, task: str) -> list:
@@ -208,7 +209,7 @@ def shares_of_loss(cells: Cells, task: str) -> list:
 
 
 def goals(parts: list) -> list:
-    """Of these parts of the seeds, the last of which is all of them and decides."""
+    """The goals for these parts of the seeds; the last part is all of them, and decides."""
     lines = []
     for task, what in MAIN.items():
         found = [shares_of_loss(cells, task) for cells in parts]
@@ -225,11 +226,11 @@ def goals(parts: list) -> list:
             columns = [interval(part, DIGITS[what.metric]) + text if part else "" for part, text in zip(found, same, strict=True)]
             lines.append([what.title, budget, f"at most {bound} worse than the control", *columns, "yes" if worse <= bound else "no"])
     head = ["task", "budget", "goal", f"seeds 0 to {SEEDS - 1}", f"seeds {SEEDS} to {GOAL_SEEDS - 1}", "all of them", "met by all"]
-    return ["### The goals", "", f"To {GOAL_TARGET}. " + BY_ITSELF, "", *table(head, lines)]
+    return ["### The goals", "", f"To {GOAL_TARGET}. {BY_ITSELF} {DIFFERENCES}", "", *table(head, lines)]
 
 
 def how_much_longer(cells: Cells) -> list:
-    """What more steps give, of the seeds that have them."""
+    """What more steps gain, for the seeds that have them."""
     lines = []
     for task in LONGER_TASKS:
         rows = {budget: cells.of(task, GOAL_TARGET, AUTO, budget) for budget in ("10 %", LONG)}
@@ -241,12 +242,12 @@ def how_much_longer(cells: Cells) -> list:
                               "no" if is_zero_possible(found) else "yes"])  # fmt: skip
     if not lines:
         return []
-    return ["### More steps", "", "What the command does by itself against controls of as many steps and of fewer, paired over the seeds.", "",
+    return ["### More steps", "", "The command's own recipe against controls with the same number of steps and with fewer, paired over the seeds.", "",
             *table(["task", "to", "seeds", "its budget", "the control's", "difference", "told apart"], lines)]  # fmt: skip
 
 
 def whether_it_pays(cells: Cells, whole: Cells) -> list:
-    """Against the cheap activation from the start."""
+    """The comparison with the cheap activation from the start."""
     lines = []
     for task, what in MAIN.items():
         digits = DIGITS[what.metric]
@@ -265,8 +266,8 @@ def whether_it_pays(cells: Cells, whole: Cells) -> list:
     if not lines:
         return []
     head = ["task", "metric", "with", "seeds", "from the start", "original", "the original gains", "retargeted without training", "2 %", "10 %"]
-    return ["### The cheap function from the start", "", "The same network with the cheap function, trained as the original was: from the same weights, "
-            "in the same order, as long. The last four columns are what is gained over it, paired over the seeds; positive is better, in nats as well. "
+    return ["### The cheap function from the start", "", "The same network with the cheap function, trained like the original: from the same weights, "
+            "in the same order, for as long. The last four columns show the gain over it, paired over the seeds; positive is better, in nats as well. "
             "2 % and 10 % are what the command does by itself, after all of the original's training.", "", *table(head, lines)]  # fmt: skip
 
 
@@ -285,7 +286,7 @@ def picture(cells: Cells, task: str) -> str:
                 continue
             points = []
             for budget in BUDGETS:
-                # Before training there is the calibrated model, or the swap alone.
+                # Before training: the calibrated model, or the swap alone.
                 at, key = (how.calibration, "calibrated" if how.calibrated else "swap_alone") if budget == "none" else (method, "retargeted")
                 values = cells.against_control(task, target, at, budget, key)
                 point = (mean(values), half_interval(values) if len(values) > 1 else 0.0) if values else None
@@ -309,7 +310,7 @@ def write(rows: list, page: Path) -> None:
     for task in dict.fromkeys(row["task"] for row in first if row["task"] in MAIN):
         (folder / f"{task}.svg").write_text(picture(cells, task))
     seeds = sorted({row["seed"] for row in first})
-    intro = f"Seeds: {', '.join(map(str, seeds))}; of the goals also those that stand there. ± is the 95 % interval of the mean by Student's t over the seeds; what has none is of one seed."
+    intro = f"Seeds: {', '.join(map(str, seeds))}; for the goals also those named there. ± is the 95 % interval of the mean by Student's t over the seeds; a figure without it is of one seed."
     lines = [intro, "", *goals([cells, Cells(rest), Cells(rows)]), *without_training(cells), *with_training(cells, folder.name), *recipe(cells),
              *how_much_longer(Cells(rows)), *whether_it_pays(cells, Cells(first, WHOLE_RATE)), *ramp_or_hard(cells, fast)]  # fmt: skip
     put(page, "bench/recovery/run.py", lines)
