@@ -1,4 +1,4 @@
-"""Tables out of the results, put into a page between two marks."""
+"""Turns the results into tables, and puts them into a page between two marks."""
 
 from pathlib import Path
 from statistics import median, quantiles
@@ -11,9 +11,9 @@ RANKS = (2, 4)
 ONE, TWO_THREADS = "one process of 1 thread", "one process of 2 threads"
 GIGABITS = 4  # a second, each way, of the slower network
 SLOWER = f"2 ranks over {GIGABITS} Gbit/s"
-BUSY = 0.5  # programs that run or wait for each core, before it begins
-AIM_TIME = 1.10  # of two ranks of one thread, to one process with two threads
-AIM_BYTES = 1.02  # of the ring's minimum
+BUSY = 0.5  # programs that run or wait for each core before the benchmark begins
+AIM_TIME = 1.10  # of two ranks of one thread, as a ratio to one process with two threads
+AIM_BYTES = 1.02  # as a ratio to the ring's minimum
 AIM_HIDDEN = 60  # percent
 NONE = ""
 
@@ -23,29 +23,29 @@ def ranks(count: int) -> str:
 
 
 def seconds(row: dict, setting: str, phase: str = "steps") -> float:
-    """Of a step, on the slowest rank, for which the others wait."""
+    """The time of a step, on the slowest rank, for which the others wait."""
     return max(rank[phase]["median_seconds"] for rank in row["found"][setting])
 
 
 def hidden(row: dict, setting: str) -> float:
-    """The share of the sending that a step does not become longer by; below 0 where it becomes longer than both together."""
+    """The share of the sending that does not lengthen a step; below 0 if a step takes longer than computing and sending together."""
     step, alone, sums = (seconds(row, setting, phase) for phase in ("steps", "alone", "sums"))
     return 1 - (step - alone) / sums
 
 
 def before_last(row: dict) -> float:
-    """The share of the gradients in buckets before the last, which is full when backward ends."""
+    """The share of the gradients in buckets before the last one, which is full only when backward ends."""
     buckets = row["found"][ranks(2)][0]["bucket_bytes"]
     return 1 - buckets[-1] / sum(buckets)
 
 
 def minimum(row: dict, count: int, key: str = "gradient_bytes") -> float:
-    """Bytes of a step that all ranks together send at least: a ring sends each element 2 (n - 1) times."""
+    """The least that all ranks together send in a step, in bytes: a ring sends each element 2 (n - 1) times."""
     return 2 * (count - 1) * row["found"][ranks(count)][0][key]
 
 
 def sent(row: dict, count: int) -> float:
-    """Bytes of a step on the device lo, less what is sent in the same time where nothing happens."""
+    """Bytes of a step on the device lo, less those of the same time while the ranks do nothing."""
     first = row["found"][ranks(count)][0]
     steps, idle = first["steps"], first["idle"]
     return (steps["bytes"] - idle["bytes"] * steps["seconds"] / idle["seconds"]) / steps["count"]
@@ -141,8 +141,8 @@ def projected(rows: list) -> list:
         lines.append(line)
     computes = " s or ".join(f"{compute:g}" for compute in projection.COMPUTE)
     text = (f"Computed, not measured, for {projection.PARAMETERS / 1e6:.0f}M parameters in float32, {projection.BUCKETS} buckets, and a rank that computes "
-            f"{computes} s a step, however many ranks there are. {100 * measured:.0f} % of the sending is hidden, the median of {setting} "
-            "above; in brackets: nothing is.")  # fmt: skip
+            f"{computes} s a step, however many ranks there are. Backward hides {100 * measured:.0f} % of the sending, the median of {setting} "
+            "above; in brackets it hides nothing.")  # fmt: skip
     return ["### On more machines", "", text, "", *table(head, lines)]
 
 
@@ -152,7 +152,7 @@ def made(rows: list) -> str:
     text = f"Made at {', '.join(commits)}, on {', '.join(processors)} cores, in {rounds} rounds."
     busy = max(row["load"] / row["processors"] for row in rows)
     if busy > BUSY:
-        text += f" Other programs took part of the cores (up to {busy:.1f} ran or waited for each): the times are distorted."
+        text += f" Other programs took part of the cores (up to {busy:.1f} ran or waited for each) and distorted the times."
     return text
 
 
