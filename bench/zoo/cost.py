@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What a plain swap costs beside loading and saving the file alone: cost.py [--pairs N]
+"""Measures what a plain swap costs, compared with loading and saving the file alone: cost.py [--pairs N]
 
-Takes the largest model of the zoo, by parameters, scripted. Each pair runs, one right after the other,
+Takes the zoo's largest model by parameters, scripted. Each pair runs, one right after the other,
 
   convert   actswap convert MODEL -o OUT --to hard_mish --epochs 0, without data and without --input
   bare      torch.jit.load(MODEL) and torch.jit.save(OUT) in plain PyTorch, which is LibTorch's own code
 
-and what a process takes before it reaches the model is measured in the same pair and taken off: `actswap activations` for the command;
-for the bare one the clock starts after the import. Prints each pair's ratio of the times, that of the processor's times (all threads,
-kernel included; the other jobs of a machine matter less there, but waiting for the disk is not in it, and a thread that hashes meanwhile
-is) and the peak memory of convert, the whole process's, as a factor of the file. Ends with exit code 1 where the medians of time and
-memory are above the targets: 2 times the time, 2.5 times the file.
+The same pair measures the time that a process takes before it reaches the model, and the script subtracts it: `actswap activations` for
+the command; for the bare run the clock starts after the import. Prints for each pair the ratio of the times, the ratio of the processor
+times, and the peak memory of the whole convert process as a multiple of the file. Processor times count all threads and the kernel: other
+jobs of a machine disturb them less; they include a thread that hashes meanwhile, but not waiting for the disk. Ends with exit code 1 if
+the median of time or memory is above its target: 2 times the time, 2.5 times the file.
 
 Needs what zoo.py needs: bench/zoo/setup.sh.
 """
@@ -36,7 +36,7 @@ MEMORY_TARGET = 2.5
 
 
 def run_all_threads(command: list) -> tuple:
-    """What the command prints, and what it costs."""
+    """@returns what the command prints, and what it costs"""
     return run(command, os.cpu_count())
 
 
@@ -44,7 +44,7 @@ def load_and_save(model: str, out: str) -> None:
     begin, begin_processor = time.monotonic(), time.process_time()
     loaded = torch.jit.load(model)
     loaded.save(out)
-    del loaded  # what convert does as well
+    del loaded  # as convert does
     print(time.monotonic() - begin, time.process_time() - begin_processor)
 
 
@@ -67,7 +67,7 @@ def main() -> int:
     if options.make:
         make(options.make)
         return 0
-    # On the build's disk: a temporary folder may be in memory, where saving costs nothing.
+    # On the build's disk: the system's temporary folder may be in memory, where saving costs nothing.
     zoo.RESULTS.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=zoo.RESULTS.parent) as name:
         folder = Path(name)

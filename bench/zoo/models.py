@@ -1,6 +1,6 @@
 """The zoo's eager models, with random weights and small inputs."""
 
-# Smaller images would be enlarged again by an adaptive pool, which ONNX has no operator for.
+# An adaptive pool would enlarge smaller images again, and ONNX has no operator for that.
 WHOLE = ("alexnet", "vgg")
 
 
@@ -31,7 +31,7 @@ def build(name: str):
 
 
 def runs(model, side: int) -> bool:
-    """Whether the model takes images of this size; many take one size only, and say so in their own ways."""
+    """Whether the model takes images of this size; many take only one size, and each says so in its own way."""
     import torch
 
     try:
@@ -43,9 +43,9 @@ def runs(model, side: int) -> bool:
 
 
 def randomise(model) -> None:
-    """Gives statistics, scales and biases other values than the constants they begin with, and tiny weights a size.
+    """Replaces the constants that statistics, scales and biases begin with, and enlarges tiny weights.
 
-    A branch that ends in a scale of 0 or 1e-6, as many do, would hide all that happens in it; so would a head of weights of 1e-5.
+    Many branches end in a scale of 0 or 1e-6, which would hide everything in them; a head with weights of 1e-5 would do the same.
     """
     import torch
 

@@ -1,13 +1,13 @@
-"""The zoo's second pass: 30 % of what can be pruned goes, and what is left is counted by PyTorch; zoo.py --prune.
+"""The zoo's second pass: the command removes 30 % of what can be pruned, and PyTorch counts the rest; zoo.py --prune.
 
-Each model is pruned by the command alone, with its activations kept and on few inputs. It is either pruned or refused with a reason, and
-where it is pruned:
+The command prunes each model on few inputs and keeps its activations. It either prunes the model or refuses with a reason. This script
+checks of each pruned model:
 
   verified        the command loads its file afresh and compares
   runs            in plain PyTorch, on other inputs, with finite outputs of the same shapes
   parameters      as many as the command says, before and after
-  multiplications as many as the command says of layers, before and after, by PyTorch's counter
-  trains          every parameter gets a gradient of its own size; unless the original cannot be trained either, which the result says
+  multiplications as many in layers as the command says, before and after, by PyTorch's counter
+  trains          every parameter gets a gradient of its own size; if the original cannot be trained either, the result says so
 """
 
 import json
@@ -18,19 +18,19 @@ from shared import flat, markdown_table, ways_and_reasons
 
 SHARE = 0.3
 INPUTS = 8
-MEMORY = "400MB"  # of which a quarter is for matrices: units that wide layers read get the cheaper score, which took half the time on convnext_tiny
-COUNTED = 0.02  # how far the counts may differ: of grouped and depthwise layers that PyTorch counts in another way
+MEMORY = "400MB"  # a quarter of it is for matrices: units that wide layers read get the cheaper score, which took half the time on convnext_tiny
+COUNTED = 0.02  # how far the counts may differ: PyTorch counts grouped and depthwise layers in another way
 LIMIT = 1400  # seconds that the command may take; less than half of what zoo.py gives a model
-REFUSED = 2  # the exit code of an option or a model that makes no sense
+REFUSED = 2  # the exit code for an option or a model that makes no sense
 
 
 def count_multiplications(model, x) -> float:
-    """Of layers and products, of one example."""
+    """The multiplications in layers and products, for one example."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    # It does not know the operator that attention is on a CPU, but knows the products that it is made of.
+    # The counter does not know the CPU's attention operator, but knows the products that attention is made of.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(x)
     return counter.get_total_flops() / 2 / x.shape[0]
@@ -41,7 +41,7 @@ def shapes(output) -> list:
 
 
 def problems(record: dict, original, pruned, x) -> list:
-    """What is wrong with a pruned model, but for its training."""
+    """What is wrong with a pruned model, apart from its training."""
     import torch
 
     found, counts = [], record["pruning"]["parameters"]
@@ -90,7 +90,7 @@ def check(command: str, made, x, folder: Path) -> dict:
     done = subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True)
     if done.returncode == 124:
         return {"status": f"failed: the command takes more than {LIMIT} s"}
-    error = done.stderr[done.stderr.rfind("error: ") :].strip().removeprefix("error: ").split("\n")  # behind what the model's code warns of
+    error = done.stderr[done.stderr.rfind("error: ") :].strip().removeprefix("error: ").split("\n")  # after the warnings of the model's code
     if done.returncode == REFUSED:
         return {"status": "refused: " + " ".join(line.strip() for line in error[:2])[:200]}
     if done.returncode:
@@ -109,12 +109,12 @@ def check(command: str, made, x, folder: Path) -> dict:
 
 
 def prunable(row: dict) -> float:
-    """The share of all multiplications that units could take away: 30 % of it went, or a little more."""
+    """The share of all multiplications that pruning could remove: 30 % of it went, or a little more."""
     return min(1.0, row.get("went", 0.0) / SHARE)
 
 
 def tables(rows: list, names: list, columns: list) -> list:
-    """A part of docs/zoo.md."""
+    """The part of docs/zoo.md on pruning."""
     done = {row["model"] for row in rows}
 
     def of(library: str, how: str) -> list:
@@ -132,16 +132,16 @@ def tables(rows: list, names: list, columns: list) -> list:
         return ways_and_reasons([(row["model"], row["how"], row["status"].split(": ", 1)[1]) for row in rows if row["status"].startswith(start)])
 
     head = [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in columns), "all"]
-    lines = ["`zoo.py --prune` removes 30 % of what can be pruned, and PyTorch counts what is left (bench/zoo/pruning.py). The share that can be "
-             "pruned is that of the model's multiplications.", "",
+    lines = ["`zoo.py --prune` removes 30 % of what can be pruned, and PyTorch counts the rest (bench/zoo/pruning.py). What can be pruned is a "
+             "share of the model's multiplications.", "",
              *markdown_table(head, [counts("pruned, verified, counted", "passed"), counts("refused with the reason", "refused"), counts("failed", "failed"),
                                     counts("not made by PyTorch", "not "),
-                                    ["can be pruned, in the mean", *(mean(of(*column)) for column in columns), mean(rows)]])]  # fmt: skip
+                                    ["can be pruned, on average", *(mean(of(*column)) for column in columns), mean(rows)]])]  # fmt: skip
     for title, start in (("Failed to prune", "failed"), ("Refused to prune", "refused")):
         found = listed(start)
         lines += ["", f"### {title}", "", *(markdown_table(["model", "how", "reason"], found) if found else ["None."])]
     if found := ways_and_reasons([(row["model"], row["how"], row["untrained"]) for row in rows if "untrained" in row]):
-        lines += ["", "### Pruned, where PyTorch cannot train the original either", "", *markdown_table(["model", "how", "reason"], found)]
+        lines += ["", "### Pruned, but PyTorch cannot train the original either", "", *markdown_table(["model", "how", "reason"], found)]
     shares = [[row["model"], row["how"], f"{100 * prunable(row):.0f} %", row["groups"], row["stay"]] for row in rows if "went" in row]
     head = ["model", "how", "can be pruned", "groups of units", "layers that stay"]
-    return [*lines, "", "<details><summary>How much of each</summary>", "", *markdown_table(head, sorted(shares)), "", "</details>"]
+    return [*lines, "", "<details><summary>Each model</summary>", "", *markdown_table(head, sorted(shares)), "", "</details>"]

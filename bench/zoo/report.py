@@ -1,4 +1,4 @@
-"""The two parts of docs/zoo.md, each out of the results of a pass."""
+"""Writes the two parts of docs/zoo.md, each from the results of one pass."""
 
 import sys
 from importlib.metadata import version
@@ -34,13 +34,13 @@ def write(page: Path, rows: list, names: list) -> None:
                           for field in ("status", "onnx", "ncnn"))  # fmt: skip
     done = {row["model"] for row in rows}
     lines = [
-        "What `bench/zoo/zoo.py` found; its head says what it checks. Made by",
+        "This page shows what `bench/zoo/zoo.py` found; the head of the script says what it checks. These commands made it",
         "",
         "    bench/zoo/setup.sh",
         "    build/venv/bin/python bench/zoo/zoo.py",
         "    build/venv/bin/python bench/zoo/zoo.py --table",
         "",
-        f"with {', '.join(f'{package} {version(package)}' for package in packages)}. Do not edit it.",
+        f"with {', '.join(f'{package} {version(package)}' for package in packages)}. Do not edit this page.",
         "",
         *markdown_table(
             [f"{len(done)} models of {len(names)}", *(f"{library}, {how}" for library, how in COLUMNS), "all"],
@@ -51,10 +51,10 @@ def write(page: Path, rows: list, names: list) -> None:
                 counts("sites swapped", lambda row: row.get("sites", 0)),
                 counts("ONNX passed", onnx["passed"]),
                 counts("ONNX failed", onnx["failed"]),
-                counts("ONNX: the original is not exported either", onnx["not "]),
+                counts("ONNX: PyTorch does not export the original either", onnx["not "]),
                 counts("ncnn without the old functions", ncnn["passed"]),
                 counts("ncnn failed", ncnn["failed"]),
-                counts("ncnn: pnnx does not take the original either", ncnn["not "]),
+                counts("ncnn: pnnx does not convert the original either", ncnn["not "]),
             ],
         ),
     ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the zoo needs beside the project's own set-up, torchvision, timm, ONNX Runtime and pnnx, without a second PyTorch:
+# Installs what the zoo needs besides the project's own set-up: torchvision, timm, ONNX Runtime and pnnx, without a second PyTorch:
 # bench/zoo/setup.sh [options of scripts/setup.sh]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

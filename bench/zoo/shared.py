@@ -1,4 +1,4 @@
-"""What both passes of the zoo use."""
+"""Functions that both passes of the zoo use."""
 
 
 def flat(output) -> list:
@@ -13,7 +13,7 @@ def flat(output) -> list:
 
 
 def ways_and_reasons(rows: list) -> list:
-    """One line a model: [model, ways, reason], where the ways of one reason are together."""
+    """One line for each model and reason: [model, ways, reason]."""
     merged = {}
     for model, how, reason in rows:
         merged.setdefault((model, reason.replace("|", "\\|").replace("<", "&lt;")), []).append(how)

@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Retargets real architectures and compares with PyTorch: zoo.py [--cut] [--prune] [--table] [NAME...]
+"""Retargets real architectures and compares them with PyTorch: zoo.py [--cut] [--prune] [--table] [NAME...]
 
-Each model of models.txt, with random weights and small inputs, is scripted and traced, blended and collapsed by the command, and checked:
+The script scripts and traces each model of models.txt, with random weights and small inputs. The command blends and collapses each file.
+Then the script checks:
 
-  calls     the sites run as often in one forward as activations that PyTorch's dispatcher runs for the eager model
-  sites     as many as these calls; a scripted model has those too that evaluation does not reach, such as auxiliary heads and the other
-            branch of an option, so there as many as activations in the code that PyTorch scripted, counted module by module
+  calls     in one forward the sites run as often as the activations that PyTorch's dispatcher runs for the eager model
+  sites     as many as these calls. A scripted model also has sites that evaluation does not reach, such as auxiliary heads and the other
+            branch of an option: there, as many as activations in the code that PyTorch scripted, counted module by module
   t = 0     the blended file gives the eager model's outputs
   t = 1     the blended file gives the outputs of the eager model with its activations replaced in the dispatcher
-  export    so does the collapsed one, in plain PyTorch
-  onnx      torch.onnx's TorchScript exporter converts the collapsed one, and ONNX Runtime gives the outputs that LibTorch gives
-  ncnn      what pnnx makes of the collapsed trace for ncnn has no layer of an activation that was swapped: pnnx goes by names of classes
+  export    so does the collapsed file, in plain PyTorch
+  onnx      torch.onnx's TorchScript exporter converts the collapsed file, and ONNX Runtime gives LibTorch's outputs
+  ncnn      the ncnn file that pnnx makes of the collapsed trace has no layer of a swapped activation: pnnx recognises layers by class names
 
-Results go to build/zoo/results.jsonl; what stands there already is not done again. What PyTorch itself cannot do with the original,
-scripting, tracing or exporting to ONNX, is listed apart. --prune is another pass, with results of its own in docs/zoo/prune.jsonl: it
-removes 30 % of what can be pruned (pruning.py). --table writes docs/zoo.md, or with --prune its part on pruning, out of the results and runs nothing. Needs torchvision
-0.28.0, timm, pnnx and what they import: bench/zoo/setup.sh.
+Results go to build/zoo/results.jsonl; the script does not repeat those already there. It lists separately what PyTorch itself cannot do
+with the original: scripting, tracing or exporting to ONNX. --prune is another pass, with results of its own in docs/zoo/prune.jsonl: it
+removes 30 % of what can be pruned (pruning.py). --table runs nothing, but writes docs/zoo.md, or with --prune its part on pruning, from
+the results. Needs torchvision 0.28.0, timm, pnnx and what they import: bench/zoo/setup.sh.
 """
 
 import argparse
@@ -41,15 +42,15 @@ SOURCES = ["mish", "silu", "gelu", "gelu_tanh", "elu", "selu", "celu", "relu", "
 NAMES = {"mish", "silu", "gelu", "elu", "selu", "celu", "relu", "relu6", "hardswish", "leaky_relu"}
 TARGET = "hard_mish"
 TOLERANCE = 1e-5  # relative to the largest output; the same operators run on both sides
-ONNX_TOLERANCE = 1e-4  # ONNX Runtime has kernels of its own, which round otherwise
+ONNX_TOLERANCE = 1e-4  # ONNX Runtime has kernels of its own, which round differently
 NCNN_LAYERS = {"Mish", "Swish", "GELU", "ELU", "CELU", "SELU"}  # of the sources; the target is none of them
-VISIBLE = 1e-3  # the least that the swap must change the outputs by, or the comparisons say nothing: a hundred times the tolerance
-TIMEOUT = 3000  # seconds a model, where others run beside it
+VISIBLE = 1e-3  # the swap must change the outputs by at least this, or the comparisons say nothing: a hundred times the tolerance
+TIMEOUT = 3000  # seconds for a model, while others run beside it
 OPSET = 17
 
 
 def dispatch_mode(replace: bool):
-    """Counts the activations that run, and replaces them where asked."""
+    """Counts the activations that run, and replaces them on request."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -79,9 +80,9 @@ def dispatch_mode(replace: bool):
 
 
 def in_code(scripted) -> int:
-    """The activations in the code that forward leads to, whether they run or not: once for each object that has the code.
+    """The activations in the code that forward reaches, whether they run or not: once for each object that has the code.
 
-    A module of activations alone, without weights and children, counts once for each place that calls it instead.
+    A module without weights and children counts once for each place that calls it instead.
     """
     seen = set()
 
@@ -89,7 +90,7 @@ def in_code(scripted) -> int:
         return not any(True for _ in (*module.parameters(), *module.buffers(), *module.children()))
 
     def module_of(value, owner):
-        """The module that a value holds: the method's self, or what its attributes lead to."""
+        """The module that a value holds: the method's self, or a module that its attributes lead to."""
         node = value.node()
         if node.kind() == "prim::Param":
             return owner
@@ -144,7 +145,7 @@ def run_command(command: str, *arguments) -> dict:
 
 
 def first_line(error: Exception, *folders: Path) -> str:
-    """What went wrong in one line, without the folders of this machine."""
+    """What went wrong, in one line and without the folders of this machine."""
     text = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
     for folder in (*folders, ROOT):
         text = text.replace(f"{folder}/", "")
@@ -152,16 +153,16 @@ def first_line(error: Exception, *folders: Path) -> str:
 
 
 def onnx_excess(model, x, path: Path) -> float:
-    """By how much ONNX Runtime differs from LibTorch, once torch.onnx has converted the model, in multiples of what is allowed.
+    """How far ONNX Runtime differs from LibTorch after torch.onnx has converted the model, as a multiple of what is allowed.
 
-    Where a division by nearly nothing amplifies rounding, as in linear attention whose ReLU is no longer positive, no two runtimes agree.
-    So LibTorch's own answer to an input that differs in the last bit allows ten times as much.
+    If a division by nearly nothing amplifies rounding, as in linear attention whose ReLU is no longer positive, no two runtimes agree.
+    So the check allows ten times the difference that LibTorch itself shows for an input changed in the last bit.
     """
     import onnxruntime
     import torch
 
     class OfOneArgument(torch.nn.Module):
-        """The exporter wants all arguments of a TorchScript module, and none of them None as the others' defaults are."""
+        """Takes one argument: the exporter wants all arguments of a TorchScript module, and does not accept their default None."""
 
         def __init__(self):
             super().__init__()
@@ -192,7 +193,7 @@ def check_onnx(x, folder: Path) -> str:
             if found <= 1.0:
                 break
             reasons.append(f"ONNX Runtime differs by {found:.2g} times what is allowed")
-        except Exception as error:  # the exporter's and ONNX Runtime's, of which there are many kinds
+        except Exception as error:  # of the exporter or ONNX Runtime, which raise many kinds
             reasons.append(first_line(error, folder))
     if not reasons:
         return "passed"
@@ -200,7 +201,7 @@ def check_onnx(x, folder: Path) -> str:
 
 
 def ncnn_layers(path: Path, spec: str) -> list | None:
-    """The kinds of layers in what pnnx makes of a file for ncnn; None where it makes nothing."""
+    """The kinds of layers in the ncnn file that pnnx makes of a file; None if it makes none."""
     subprocess.run([Path(sys.executable).with_name("pnnx"), path.name, f"inputshape=[{spec.replace('x', ',')}]"], cwd=path.parent,
                    capture_output=True, timeout=TIMEOUT)  # fmt: skip
     made = path.with_suffix(".ncnn.param")
@@ -257,7 +258,7 @@ def each_way(name: str, model, x, check_one) -> None:
         result = {"model": name, "how": how, "parameters": parameters}
         try:
             made = make()
-        except Exception as error:  # PyTorch's, of which there are many kinds
+        except Exception as error:  # of PyTorch, which raises many kinds
             result["status"] = f"not {how} by PyTorch: {first_line(error)}"
             print(json.dumps(result), flush=True)
             continue
@@ -324,12 +325,12 @@ def rows_of(path: Path, names: list) -> list:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*", help="models, as in models.txt")
-    parser.add_argument("--cut", action="store_true", help="the models marked with * in models.txt only")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="models at a time")
+    parser.add_argument("--cut", action="store_true", help="only the models marked with * in models.txt")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many models run at a time")
     parser.add_argument("--command", default=str(ROOT / "build/release/bin/actswap"))
-    parser.add_argument("--prune", action="store_true", help="the second pass: prunes, and does not retarget")
-    parser.add_argument("--out", type=Path, help="the results (build/zoo/results.jsonl, with --prune docs/zoo/prune.jsonl)")
-    parser.add_argument("--table", action="store_true", help="write docs/zoo.md (with --prune its part on pruning) out of the results, and run nothing")
+    parser.add_argument("--prune", action="store_true", help="run the second pass, which prunes and does not retarget")
+    parser.add_argument("--out", type=Path, help="the file of the results (build/zoo/results.jsonl, with --prune docs/zoo/prune.jsonl)")
+    parser.add_argument("--table", action="store_true", help="write docs/zoo.md (with --prune its part on pruning) from the results, and run nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out = options.out or (PRUNED if options.prune else RESULTS)
