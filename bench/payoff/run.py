@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What a swap to ReLU saves in time, by network, by the activation it had, and by runtime.
+"""Measures the time that a swap to ReLU saves, by network, by the activation it had, and by runtime.
 
     bench/payoff/run.py [NETWORK...]
 
-Each network is made by timm with random weights: the time does not depend on them. It is traced, swapped by `actswap convert` without
-data, and both files are timed in turn on one thread: by `actswap bench` (LibTorch, plain, frozen and optimized), and in ONNX Runtime.
-Each network is a line of docs/payoff/results.jsonl; what is there is not measured again (--redo). bench/published/front_page.py makes
-docs/payoff.md, the tables of README.md and its picture of them. timm comes with bench/zoo/setup.sh. On a
-machine that does other work, `chrt -f 5 bench/payoff/run.py` takes a processor for itself.
+timm makes each network with random weights, because the time does not depend on them. The script traces it, swaps it with `actswap
+convert` without data, and times both files in turn on one thread: by `actswap bench` (LibTorch, plain, frozen and optimized), and in ONNX
+Runtime. Each network is a line of docs/payoff/results.jsonl; the script measures it again only with --redo. bench/published/front_page.py
+makes docs/payoff.md, the tables of README.md and its picture from the results. timm comes with bench/zoo/setup.sh. On a machine that does
+other work, `chrt -f 5 bench/payoff/run.py` takes a processor to itself.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import packages  # noqa: E402
 SIZE = (1, 3, 224, 224)
 SETTINGS = ("plain", "frozen", "optimized")
 ONNX = "ONNX Runtime"
-# Name, model of timm, its activation: that of the published weights, or Mish in its place.
+# Name, timm's model, its activation: the one of the published weights (None), or Mish instead.
 NETWORKS = {
     "ResNet-50, Mish": ("resnet50", "Mish"),
     "EfficientNet-B0, SiLU": ("efficientnet_b0", None),
@@ -91,10 +91,10 @@ def measured(name: str, options: argparse.Namespace) -> dict:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"all by default: {'; '.join(NETWORKS)}")
-    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and measure again")
+    parser.add_argument("--redo", action="store_true", help="forget the results of the chosen networks, and measure them again")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=10, help="of each measurement in ONNX Runtime")
-    parser.add_argument("--out", type=Path, default=ROOT / "build/payoff", help="where the models go")
+    parser.add_argument("--seconds", type=float, default=10, help="how long each measurement in ONNX Runtime takes")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/payoff", help="the folder for the models")
     parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
     options = parser.parse_args()
     if unknown := [name for name in options.networks if name not in NETWORKS]:

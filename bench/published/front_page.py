@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what README.md shows of the results: its two tables, its picture (docs/front.svg), and docs/payoff.md.
+"""Writes the results that README.md shows: its two tables and its picture (docs/front.svg). Also writes docs/payoff.md.
 
     bench/published/front_page.py [--check]
 
-It measures nothing; with --check it writes nothing either, and says what is out of date. The results are docs/published/results.jsonl
-(bench/published/run.py) and docs/payoff/results.jsonl (bench/payoff/run.py); both scripts call this one at their end.
+It measures nothing; with --check it writes nothing either, and says which files are out of date. The results are
+docs/published/results.jsonl (bench/published/run.py) and docs/payoff/results.jsonl (bench/payoff/run.py); both scripts end by calling
+this one.
 """
 
 import json
@@ -31,7 +32,7 @@ def short(title: str) -> str:
 
 
 def cases(rows: list) -> list:
-    """The swaps to ReLU that are calibrated."""
+    """The swaps to ReLU that have a calibrated result."""
     from methods import CALIBRATED
     from networks import CASES
     from report import Rows
@@ -72,17 +73,17 @@ def payoff_page(rows: list) -> str:
     if not rows:
         raise SystemExit(f"{SCRIPT}: there are no results in docs/payoff; run bench/payoff/run.py")
     processors, loads, commits = ({str(row[key]) for row in rows} for key in ("processors", "load", "commit"))
-    priority = ", but the measurement had a processor for itself (`chrt -f`)" if all(row["realtime"] for row in rows) else ""
+    priority = ", but the measurement had a processor to itself (`chrt -f`)" if all(row["realtime"] for row in rows) else ""
     return "\n".join(
         [
             "# When a swap pays",
             "",
-            "What is left of the time of a forward after a swap to ReLU: 0.80 means that the export takes 80 % of the original's time. In brackets: the",
-            "95 % interval of the ratio, over rounds in which both files ran one right after the other. One thread, one image of 3 x 224 x 224, float32.",
-            "*Frozen* is `torch.jit.freeze`, *optimized* `torch.jit.optimize_for_inference`, *ONNX Runtime* what PyTorch's exporter makes of both files.",
-            "`actswap inspect model.pt --input 1x3x224x224 --pays` measures the same of your model.",
+            "The time of a forward pass after a swap to ReLU, as a share of the original's: 0.80 means that the export takes 80 % of that time. Brackets",
+            "hold the 95 % interval of the ratio, over rounds in which both files ran one right after the other. One thread, one image of 3 x 224 x 224,",
+            "float32. *Frozen* is `torch.jit.freeze`, *optimized* `torch.jit.optimize_for_inference`; for *ONNX Runtime* PyTorch's exporter converts",
+            "both files. `actswap inspect model.pt --input 1x3x224x224 --pays` measures the same for your model.",
             "",
-            f"Written by `{SCRIPT}` from `docs/payoff/results.jsonl`, which `bench/payoff/run.py` measures. {', '.join(sorted(processors))} cores; the",
+            f"`{SCRIPT}` writes this page from `docs/payoff/results.jsonl`, which `bench/payoff/run.py` measures. {', '.join(sorted(processors))} cores; the",
             f"load was {' to '.join([min(loads, key=float), max(loads, key=float)])}{priority}. Made at {', '.join(sorted(commits))}.",
             "",
             *payoff_table(rows, tuple(TITLES)),
@@ -112,7 +113,7 @@ def write() -> None:
 
 
 def check() -> None:
-    """@throws SystemExit where a page is not what the results say"""
+    """@throws SystemExit if a page does not match the results"""
     old = [str(page.relative_to(ROOT)) for page, text in pages().items() if not page.exists() or page.read_text() != text]
     if old:
         raise SystemExit(f"{SCRIPT}: {', '.join(old)}: not what the results say; run {SCRIPT}")

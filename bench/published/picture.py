@@ -1,4 +1,4 @@
-"""The picture of README.md: what a swap costs, what comes back, and what is left of the time. Light and dark as the reader has it."""
+"""The picture of README.md: what a swap costs, what comes back, and the time that remains. Light or dark as the reader's page is."""
 
 from dataclasses import dataclass
 from html import escape
@@ -8,10 +8,10 @@ from methods import CALIBRATED, LATENCY, ORIGINAL, SWAP_ALONE, TRAINED
 LINE, TOP, FOOT = 40, 52, 34
 NAMES, RIGHT_NAMES, TRACK, GAP = 176, 148, 216, 88  # widths
 WIDTH = NAMES + RIGHT_NAMES + 2 * TRACK + GAP + 116
-MOST = 1.3  # of the original's time, that there is room for
-PERFECT = (0.0, 1.0, 100.0)  # what the original has of a metric that compares with itself
+MOST = 1.3  # of the original's time: the longest bar that fits
+PERFECT = (0.0, 1.0, 100.0)  # the original's values of metrics that compare with the original
 LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
-# Blue and orange can be told apart in both schemes, and by those who see few colours.
+# Blue and orange differ in both schemes, and for readers who see few colours.
 STYLE = """text{font:13px system-ui,sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.head{font-weight:600}.track{fill:#d8dee4}
 .calibrated{fill:#0969da}.trained{fill:none;stroke:#bc4c00;stroke-width:3}.onnx{fill:#bc4c00}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.track{fill:#30363d}.calibrated{fill:#4493f8}
@@ -53,7 +53,7 @@ def recoveries(cases: list) -> list:
 
 
 def times(cases: list, rows: list) -> list:
-    """Of the published networks where it was measured, then of the networks of bench/payoff: on one thread."""
+    """The times on one thread: of the published networks that were timed, then of the networks of bench/payoff."""
     found = []
     for case in cases:
         entries = case.rows.get(LATENCY + CALIBRATED, {}).get("latency", [])
@@ -102,7 +102,7 @@ def svg(recovered: list, timed: list) -> str:
              f"<style>{STYLE}</style>", '<text class="head" x="0" y="18">What comes back after a swap to ReLU</text>',
              f'<text class="small" x="{NAMES}" y="36">swap alone</text>',
              f'<text class="small" x="{NAMES + TRACK}" y="36" text-anchor="end">original</text>',
-             f'<text class="head" x="{right}" y="18">What is left of the time of a forward</text>',
+             f'<text class="head" x="{right}" y="18">Time of a forward pass after the swap</text>',
              f'<text class="small" x="{right + RIGHT_NAMES}" y="36">0</text>',
              f'<text class="small" x="{right + RIGHT_NAMES + TRACK}" y="36" text-anchor="end">original</text>']  # fmt: skip
     for number, entry in enumerate(recovered):
