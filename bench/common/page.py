@@ -8,11 +8,11 @@ def table(head: list, lines: list) -> list:
 
 
 def put(page: Path, script: str, lines: list, part: str = "") -> None:
-    """Replaces what is between the script's marks; a page that is not there is made.
+    """Replaces the text between the script's marks; makes the page if it does not exist.
 
-    part: a name for the marks, where a script writes several parts of a page
+    part: a name for the marks, if a script writes several parts of a page
 
-    @throws SystemExit where the page has not each mark once
+    @throws SystemExit unless the page has each mark once
     """
     begin, end = marks(script, part)
     text = page.read_text() if page.exists() else f"{begin}\n{end}\n"
@@ -27,8 +27,8 @@ def marks(script: str, part: str = "") -> tuple:
 def replaced(text: str, page: Path, script: str, lines: list, part: str = "") -> str:
     """The text of a page with these lines between the marks.
 
-    part: as of put
-    @throws SystemExit where the text has not each mark once
+    part: as in put
+    @throws SystemExit unless the text has each mark once
     """
     begin, end = marks(script, part)
     if text.count(begin) != 1 or text.count(end) != 1:

@@ -1,6 +1,6 @@
-"""Runs a program and says what it cost: wall-clock and processor seconds, peak memory.
+"""Runs a program and measures its cost: wall-clock and processor seconds, peak memory.
 
-A process inherits the peak memory of the one that starts it. So this file is also the small program in between:
+A process inherits the peak memory of the process that starts it. So this file is also a small program in between:
 
     python process.py COSTS.json COMMAND...
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Cost:
     seconds: float  # by the clock
-    processor: float  # seconds, of all threads, the kernel's included
+    processor: float  # seconds, of all threads, including the kernel's
     megabytes: float  # 1e6 bytes, peak resident memory of the process
 
     def row(self) -> dict:
@@ -26,7 +26,7 @@ class Cost:
 
 
 class Failed(RuntimeError):
-    """The program ended with another exit code than 0."""
+    """The program ended with an exit code other than 0."""
 
     def __init__(self, command: list, code: int, errors: str):
         super().__init__(f"exit code {code} of {' '.join(command)}\n{errors.strip()[-1000:]}")
@@ -35,7 +35,7 @@ class Failed(RuntimeError):
 
 
 def run(command: list, threads: int) -> tuple[str, Cost]:
-    """What the command prints, and what it costs, with so many threads for each parallel region.
+    """@returns what the command prints, and what it costs, with this many threads for each parallel region
 
     @throws Failed
     """

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Results:
-    """The lines of a file. It is written line by line, so that an interruption loses only what is running."""
+    """The lines of a file. Writes line by line, so that an interruption loses only what is running."""
 
     def __init__(self, path: Path, key: Callable[[dict], Hashable]):
         """key: the cell that a row belongs to."""
@@ -42,7 +42,7 @@ class Results:
 
 
 def commit() -> str:
-    """The commit of this project that the results are made at; "-dirty" where anything but what the benchmarks write differs from it."""
+    """The commit of this project at which the results are made, with "-dirty" if anything except the benchmarks' outputs differs from it."""
 
     def git(*words: str) -> subprocess.CompletedProcess:
         return subprocess.run(["git", "-C", ROOT, *words], check=False, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""How a model is retargeted: the methods, the budgets, and what the command is told for each."""
+"""How the benchmark retargets a model: the methods, the budgets, and the command's arguments for each."""
 
 import math
 from dataclasses import astuple, dataclass, fields
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks import Task
 
-# Of everything; and of what the goals compare on accuracy, where the last five are seeds that nothing was chosen on.
+# The seeds of everything, and of the cells that the goals compare on accuracy. Nothing was chosen on the last five.
 SEEDS, GOAL_SEEDS = 5, 10
 GOAL_TARGET = "relu"
 TARGETS = ["relu", "hard_mish"]
@@ -14,21 +14,21 @@ BUDGETS = {"none": 0.0, "2 %": 0.02, "10 %": 0.1}  # share of the original's ste
 RATE = 0.1  # of the original's peak learning rate
 
 
-# Without a budget there are but these: what was calibrated, the swap alone, is measured on the way.
+# Without a budget there are only these; on the way the command also measures the swap alone.
 CALIBRATION, JOINTLY = "calibrated", "jointly calibrated"
 CALIBRATIONS = [CALIBRATION, JOINTLY]
-AUTO = f"{JOINTLY}, layers, averaged"  # what the command does by itself where it has training data
+AUTO = f"{JOINTLY}, layers, averaged"  # what the command does by default if it has training data
 
 
 @dataclass(frozen=True)
 class Method:
     recipe: str  # the command's
-    # Of the original; "labels"; "both": their sum, weighted as the command does by itself; "layers": what the original's layers give,
-    # and labels where there are some, weighted and at a rate as the command does by itself.
+    # "outputs": those of the original; "labels"; "both": their sum, weighted as the command does by default; "layers": the outputs of the
+    # original's layers as well, and labels if there are any, with the command's default weights and rate.
     learns: str = "outputs"
-    options: tuple = ("--average", 0)  # of the command, for its training
+    options: tuple = ("--average", 0)  # the command's, for its training
     jointly: bool = False  # the calibration ends with a fit of all layers together, and batch norms keep their statistics
-    draw: str = "once"  # what the passes of that fit go over: the command's
+    draw: str = "once"  # which inputs the passes of that fit see: the command's --calibrate-draw
 
     @property
     def calibrated(self) -> bool:
@@ -36,7 +36,7 @@ class Method:
 
     @property
     def calibration(self) -> str:
-        """The method of no budget that begins like this one."""
+        """The method without a budget that begins like this one."""
         return JOINTLY if self.jointly else CALIBRATION
 
     def suits(self, task: Task) -> bool:
@@ -59,10 +59,10 @@ METHODS = {
     f"{JOINTLY}, both, averaged": Method("calibrated", learns="both", options=("--average", 0.95), jointly=True),
     AUTO: Method("calibrated", learns="layers", options=("--average", 0.95), jointly=True, draw="auto"),
 }
-# The control, the original trained on with labels, has no target: it is made once, beside this one.
+# The control, the original trained further with labels, has no target: it is made once, beside this method.
 WITH_CONTROL = ("hard, labels", GOAL_TARGET)
 
-# Where does a ramp pay? Longer budgets, higher rates, no normalisation and a deeper net, the order of the sites.
+# Where does a ramp pay? With longer budgets, higher rates, a deeper net without normalisation, another order of the sites?
 LONG = "30 %"
 HIGH_RATE = 0.4
 ORDERS = {
@@ -74,7 +74,7 @@ STUDY_TARGET = "relu"
 LONGER_TASKS = ["efficientnet"]
 HARD, RAMP = "hard, distilled", "ramp, distilled"
 
-# Was the expensive activation worth it? The same network with the cheap one, trained as the original was: all its steps, at its rate.
+# Was the expensive activation worth it? The same network with the cheap one, trained like the original: all its steps, at its rate.
 FROM_START = "from the start"
 ALL = "all"
 WHOLE_RATE = 1.0
@@ -122,7 +122,7 @@ def goal_cells(tasks: dict, seed: int) -> list:
 
 
 def longer(tasks: dict, seed: int) -> list:
-    """Does the network that misses its goal get there with more steps?"""
+    """Does the network that misses its goal reach it with more steps?"""
     return [Cell(name, seed, GOAL_TARGET, method, LONG) for name in LONGER_TASKS if name in tasks for method in (WITH_CONTROL[0], AUTO)]
 
 
@@ -131,7 +131,7 @@ def from_start(tasks: dict, seed: int) -> list:
 
 
 def study(tasks: dict, seed: int) -> list:
-    """Where a ramp pays, of what the main table does not have."""
+    """The cells on where a ramp pays that the main table does not have."""
     found = []
     for name in STUDY_TASKS:
         if name in tasks:
@@ -148,7 +148,7 @@ def steps(task: Task, budget: str) -> int:
 
 
 def arguments(cell: Cell, task: Task, folder: Path, examples: int) -> list:
-    """Of `actswap convert`, without the output. examples: in the training data."""
+    """The arguments of `actswap convert`, without the output. examples: how many the training data have."""
     method = find_method(cell.method)
     found = [folder / f"original_{cell.seed}.pt", "--to", cell.target, "--seed", cell.seed, "--val", folder / "val.pt", *task.options]
     found += ["--recipe", method.recipe]

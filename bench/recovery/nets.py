@@ -1,4 +1,4 @@
-"""The networks that are trained here, beside the quickstart's: small, each of a family of its own."""
+"""The networks that the benchmark trains, besides the quickstart's: small, each of a family of its own."""
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +78,7 @@ class ConvNeXt(nn.Module):
 
 
 class Deep(nn.Module):
-    """Sixteen residual blocks with nothing that normalises; what the blocks add begins small."""
+    """Sixteen residual blocks without any normalisation; the blocks' outputs begin small."""
 
     def __init__(self, blocks: int = 16, channels: int = 16):
         super().__init__()
@@ -121,7 +121,7 @@ class TransformerBlock(nn.Module):
 
 
 class CharacterTransformer(nn.Module):
-    """Logits of the next character, N x vocabulary x length: where cross-entropy looks for the classes."""
+    """Logits of the next character, N x vocabulary x length: cross-entropy expects the classes in that dimension."""
 
     def __init__(self, vocabulary: int, length: int):
         super().__init__()

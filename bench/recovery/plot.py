@@ -1,4 +1,4 @@
-"""A plot as SVG: panels beside each other, in each a line with intervals for each series over the same steps."""
+"""A plot as SVG: panels side by side; each has a line with intervals for each series, over the same steps."""
 
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +13,7 @@ class Series:
     name: str
     color: str
     dashed: bool
-    points: list  # of each step (mean, half of the interval), or None
+    points: list  # for each step (mean, half of the interval), or None
 
 
 def nice_ticks(low: float, high: float) -> list:
@@ -45,7 +45,7 @@ def panel(title: str, steps: list, series: list, bounds: tuple, left: int) -> li
     parts += [f'<text class="tick" x="{x(i):.1f}" y="{TOP + HEIGHT + 16}" text-anchor="middle">{escape(step)}</text>' for i, step in enumerate(steps)]
     parts.append(f'<g clip-path="url(#clip{left})">')
     for number, line in enumerate(series):
-        # Beside each other, so that the intervals can be told apart.
+        # Side by side, so that the intervals do not overlap.
         places = [(x(i + 0.05 * (number - (len(series) - 1) / 2)), *point) for i, point in enumerate(line.points) if point]
         dash = ' stroke-dasharray="5 3"' if line.dashed else ""
         parts.append(f'<polyline class="line" stroke="{line.color}"{dash} points="{" ".join(f"{at:.1f},{y(mean):.1f}" for at, mean, _ in places)}"/>')
@@ -57,7 +57,7 @@ def panel(title: str, steps: list, series: list, bounds: tuple, left: int) -> li
 
 
 def svg(title: str, panels: dict, steps: list, bounds: tuple) -> str:
-    """panels: the series under their titles; the first panel's go into the legend."""
+    """panels: each panel's series, by its title; the first panel's series go into the legend."""
     width, height = LEFT + len(panels) * (WIDTH + GAP), TOP + HEIGHT + 30 + LEGEND
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">', f"<title>{escape(title)}</title>",
              f"<style>{STYLE}</style>", f'<rect width="{width}" height="{height}" fill="#fff"/>',

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How much of a model comes back, by which method, on five tasks, and where does a ramp pay? All of it takes up to 10 hours on 2 cores.
+"""How much accuracy does each method recover on five tasks, and where does a ramp pay? A full run takes up to 10 hours on 2 cores.
 
     bench/recovery/setup.sh
     build/venv/bin/python bench/recovery/run.py
 
-For each seed it trains the originals (tasks.py), converts them by every method, to every target, with every budget (methods.py; for the
-last seeds only as the goals need), and writes tables and plots into docs/recovery.md (report.py). Each result is a line of
-docs/recovery/results.jsonl, with the commit that it was made at; what has one is not done again, so that Ctrl-C loses no more than what
-is running. --redo does it again, after a change of the command that moves figures.
+For each seed the script trains the originals (tasks.py), converts them by every method, to every target, with every budget (methods.py;
+for the last seeds only what the goals need), and writes tables and plots into docs/recovery.md (report.py). Each result is a line of
+docs/recovery/results.jsonl, with the commit at which it was made. The script does not repeat results, so Ctrl-C loses only what is
+running. --redo repeats them, after a change of the command that moves figures.
 """
 
 import argparse
@@ -36,12 +36,12 @@ from tasks import COMMAND, ROOT, TASKS  # noqa: E402
 
 ALL_METHODS = [*METHODS, *ORDERS, FROM_START]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-# What --short does: a task that needs no more than the quickstart does.
+# What --short does: a task that needs no more than the quickstart.
 SHORT_TASKS, SHORT_BUDGETS, SHORT_SEEDS = ["residual"], ["none", "2 %", ALL], [0]
 
 
 class Stopped(Exception):
-    """By Ctrl-C, which the commands get as well."""
+    """Ctrl-C stopped the run; the commands get it as well."""
 
 
 stopped = threading.Event()
@@ -108,7 +108,7 @@ def convert(cell: Cell, options: argparse.Namespace, examples: int, results: Res
 
 
 def all_of(jobs: int, function: Callable, items: list) -> int:
-    """How many failed."""
+    """@returns how many failed"""
     failed = 0
     with ThreadPoolExecutor(max_workers=jobs) as workers:
         try:
@@ -155,17 +155,17 @@ def one_seed(seed: int, options: argparse.Namespace, results: Results) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--short", action="store_true", help="one seed, one task, few steps: shows that everything runs, and no more")
+    parser.add_argument("--short", action="store_true", help="one seed, one task, few steps: shows only that everything runs")
     parser.add_argument("--seeds", type=int, nargs="+", choices=range(GOAL_SEEDS), metavar="SEED",
-                        help=f"0 to {GOAL_SEEDS - 1}, all by default; from {SEEDS} on only what the goals compare on accuracy")  # fmt: skip
+                        help=f"0 to {GOAL_SEEDS - 1}, all by default; from {SEEDS} on only the cells that the goals compare on accuracy")  # fmt: skip
     parser.add_argument("--tasks", nargs="+", choices=TASKS)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--methods", nargs="+", choices=ALL_METHODS, default=ALL_METHODS)
     parser.add_argument("--budgets", nargs="+", choices=[*BUDGETS, LONG, ALL])
-    parser.add_argument("--no-study", dest="study", action="store_false", help="leave out longer budgets, and where a ramp pays: other rates and orders")
-    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="commands at a time, each with one thread")
-    parser.add_argument("--out", type=Path, help="where the originals and the data go (build/recovery, with --short build/recovery/short)")
+    parser.add_argument("--no-study", dest="study", action="store_false", help="leave out longer budgets and the study of ramps: other rates and orders")
+    parser.add_argument("--redo", action="store_true", help="forget the chosen results, and make them anew")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many commands run at a time, each with one thread")
+    parser.add_argument("--out", type=Path, help="the folder for originals and data (build/recovery, with --short build/recovery/short)")
     parser.add_argument("--results", type=Path, help="the file of the results (docs/recovery/results.jsonl, with --short one in --out)")
     parser.add_argument("--page", type=Path, help="the page to write the report into (docs/recovery.md, with --short one in --out)")
     parser.add_argument("--command", type=Path, default=COMMAND)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What run.py needs beside the project's own set-up, the text and the sentence encoder's weights:
+# Installs what run.py needs besides the project's own set-up: the text and the sentence encoder's weights:
 # bench/recovery/setup.sh [options of scripts/setup.sh]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

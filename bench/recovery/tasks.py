@@ -3,9 +3,8 @@
 
     build/venv/bin/python bench/recovery/tasks.py residual --seed 0 --out build/recovery/residual
 
-It writes train.pt and val.pt (where they are not there) and original_<seed>.pt. With --from-start relu it is the network with that
-activation that is trained, from the same weights and in the same order, and <activation>_<seed>.pt that is written. run.py does this for
-all tasks.
+It writes train.pt and val.pt, if they do not exist, and original_<seed>.pt. With --from-start relu it trains the network with that
+activation, from the same weights and in the same order, and writes <activation>_<seed>.pt instead. run.py runs this script for all tasks.
 """
 
 import argparse
@@ -41,21 +40,21 @@ class Task:
     title: str
     metric: str  # accuracy (in percent), nats (per character) or cosine (to the original's embedding)
     net: Callable[[], nn.Module]
-    data: Callable[[str], dict]  # of "train" or "val": x, and y where there are labels
-    steps: int  # that the original is trained for; of a published one, those that budgets are shares of
+    data: Callable[[str], dict]  # for "train" or "val": x, and y if there are labels
+    steps: int  # of the original's training; for a published one, the steps that budgets are shares of
     batch: int
-    rate: float  # the original's peak learning rate; that of the retargeting is a tenth
+    rate: float  # the original's peak learning rate; the retargeting uses a tenth of it
     examples: dict  # of each part of the data, at most
-    published: bool = False  # its weights are there, and no labels
-    calibration: int = 1024  # inputs that it is calibrated on
-    options: tuple = ()  # of the command
+    published: bool = False  # it comes with weights, and has no labels
+    calibration: int = 1024  # inputs for its calibration
+    options: tuple = ()  # for the command
     only_study: bool = False  # not in the main table
 
     def short(self) -> "Task":
         return replace(self, steps=100, examples={"train": 2000, "val": 500}, calibration=64)
 
     def value(self, evaluation: dict) -> float:
-        """The metric out of what the command measured."""
+        """The metric, from what the command measured."""
         if self.metric == "accuracy":
             return evaluation["value"]
         # The embeddings are of length 1: |a - b|^2 = 2 - 2 cos(a, b), and the error is the mean over their numbers.
@@ -68,7 +67,7 @@ def fashion(part: str) -> dict:
 
 
 def verses(part: str) -> list:
-    """Of each thousand verses the last hundred are for validation."""
+    """The verses of a part: of each thousand, the last hundred are for validation."""
     texts = bible_verses()
     return [text for i, text in enumerate(texts) if (i % 1000 >= 900) == (part == "val")]
 
@@ -106,12 +105,12 @@ TASKS = {
 
 
 def as_input(x: Tensor) -> Tensor:
-    """As the command reads it."""
+    """The tensor as the command reads it."""
     return (x.unsqueeze(1).float() / 255 - MEAN) / DEVIATION if x.dtype == torch.uint8 else x
 
 
 def swapped(model: nn.Module, target: str, command: Path) -> torch.jit.ScriptModule:
-    """By the command, for activations are functions as well as modules."""
+    """The model after the command's swap: the command also finds activations that are functions."""
     with tempfile.TemporaryDirectory() as folder:
         untrained, found = Path(folder) / "untrained.pt", Path(folder) / "swapped.pt"
         torch.jit.script(model).save(str(untrained))
@@ -144,7 +143,7 @@ def save(write: Callable[[Path], None], path: Path) -> None:
 
 
 def make_data(task: Task, folder: Path) -> dict:
-    """The training data; on the way both files."""
+    """Writes both data files if they do not exist. @returns the training data"""
     for part in ("train", "val"):
         path = folder / f"{part}.pt"
         if not path.exists():
@@ -163,7 +162,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="few steps on little data")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    parser.add_argument("--from-start", metavar="ACTIVATION", help="train the network with this one instead")
+    parser.add_argument("--from-start", metavar="ACTIVATION", help="train the network with this activation instead")
     parser.add_argument("--command", type=Path, default=COMMAND)
     options = parser.parse_args()
     task = TASKS[options.task].short() if options.short else TASKS[options.task]

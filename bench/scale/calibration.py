@@ -1,4 +1,4 @@
-"""How long the command calibrates the same networks, with one process or several."""
+"""Measures how long the command takes to calibrate the same networks, with one process or several."""
 
 import json
 import tempfile
@@ -10,8 +10,8 @@ from processes import run
 INPUTS = 256
 BATCH = 64  # of all ranks
 PASSES = 1  # of the joint fit
-ROUNDS = 3  # in which it is measured
-SECONDS = 300  # that one calibration may take
+ROUNDS = 3  # that measure calibration
+SECONDS = 300  # the limit for one calibration
 
 
 def inputs_of(network: Network, folder: Path) -> Path:
@@ -26,7 +26,7 @@ def write_inputs(network: Network, folder: Path) -> None:
 
 
 def calibrate(network: Network, folder: Path, command: Path, environments: list) -> float:
-    """The seconds that the record of the run names. Each of the environments is a process.
+    """The seconds that the run's record gives. Starts one process for each of the environments.
 
     @throws Failed
     """

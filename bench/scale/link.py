@@ -1,25 +1,25 @@
-"""Ranks on one machine as if a slower network were between them: a namespace whose loopback device has a rate. For root alone."""
+"""Simulates a slower network between ranks on one machine: a namespace whose loopback device has a limited rate. Needs root."""
 
 import os
 import shutil
 import subprocess
 from types import TracebackType
 
-BURST, LATENCY = "2mb", "100ms"  # of the bucket that the rate is kept by; nothing is dropped below that
+BURST, LATENCY = "2mb", "100ms"  # of the token bucket that limits the rate; below these it drops nothing
 
 
 class Unavailable(RuntimeError):
-    """This machine makes no such namespace."""
+    """This machine cannot make such a namespace."""
 
 
 class Link:
     def __init__(self, gigabits: float):
-        """gigabits: a second, each way. Two ranks' messages pass one device in both directions."""
+        """gigabits: per second, each way. The messages of two ranks pass one device in both directions."""
         self.name, self.rate = f"actswap_scale_{os.getpid()}", f"{2000 * gigabits:.0f}mbit"
 
     @property
     def prefix(self) -> list:
-        """Of a command that is to run in there."""
+        """What to put before a command that runs in the namespace."""
         return ["ip", "netns", "exec", self.name]
 
     def __enter__(self) -> "Link":

@@ -1,5 +1,5 @@
-"""What is trained: small networks with Mish and several million parameters, and with as many examples in a batch as let a step take a
-fifth of a second or so."""
+"""The networks to train: small ones with Mish and several million parameters. A batch has as many examples as let a step take about a
+fifth of a second."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class Network:
     name: str
     title: str
     input: tuple
-    batch: int  # of all ranks; four must be able to share it out
+    batch: int  # of all ranks; four ranks must be able to share it
 
     def file(self, folder: Path) -> Path:
         return folder / f"{self.name}.pt"
@@ -31,7 +31,7 @@ NETWORKS = {
 
 
 def write(network: Network, folder: Path) -> None:
-    """As TorchScript, with weights from a seed."""
+    """Writes the network as TorchScript, with weights from a seed."""
     import torch
     from torch import nn
 

@@ -1,4 +1,4 @@
-"""Several processes that run one command, each in an environment of its own."""
+"""Runs one command in several processes, each with an environment of its own."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from common.process import Failed
 
 
 def run(words: list, environments: list, seconds: float) -> None:
-    """Waits for all. Where one fails, or takes longer, none is left.
+    """Waits for all of them. If one fails or takes too long, kills the others.
 
     @throws Failed
     """

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""What it costs to train with several processes: bench/scale/run.py [NETWORK...] [--rounds N]
+"""Measures what it costs to train with several processes: bench/scale/run.py [NETWORK...] [--rounds N]
 
-Trains small networks (networks.py) by one process with one thread and with two, and by 2 and 4 ranks of one thread each, all on the same
-batches, in turn, and over several rounds; and so it calibrates them (calibration.py). Ranks also train alone, all at the same time, and add up gradients and do nothing else, which
-tells how much of the sending backward hides; where this is root, over a slower network as well (link.py). Writes tables into
-docs/scale-out.md (report.py). Each round of a network is a line of docs/scale/results.jsonl, with the commit that it was made at; what has
-one is not done again. --redo does it again.
+Trains small networks (networks.py) with one process of one thread, one of two threads, and 2 and 4 ranks of one thread each, all on the
+same batches, in turn, over several rounds; it calibrates them in the same ways (calibration.py). Ranks also train alone, all at the same
+time, and add up gradients without training; this shows how much of the sending backward hides. As root, it measures over a slower
+network as well (link.py). Writes tables into docs/scale-out.md (report.py). Each round of a network is a line of
+docs/scale/results.jsonl, with the commit at which it was made. The script repeats a round only with --redo.
 
-The ranks are started here as torchrun starts them, by the same variables, without its agent, so that nothing else is sent meanwhile.
-It takes some eight minutes on two cores that do nothing else. Ends with exit code 77 where this Python has no PyTorch.
+The script starts the ranks as torchrun does, with the same variables, but without torchrun's agent, so that nothing else is sent
+meanwhile. It takes about eight minutes on two otherwise idle cores. Ends with exit code 77 if this Python has no PyTorch.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from networks import CLASSES, NETWORKS, Network, write  # noqa: E402
 from processes import run  # noqa: E402
 
 UNAVAILABLE = 77  # as ctest's SKIP_RETURN_CODE
-SECONDS = 180  # that one measurement may take
-# As lib/actswap/ranks/process_group.cpp has them.
+SECONDS = 180  # the limit for one measurement
+# As in lib/actswap/ranks/process_group.cpp.
 FIRST_BUCKET, BUCKET = 1 << 20, 4 << 20
 
 
@@ -42,12 +42,12 @@ class Setting:
     name: str
     ranks: int
     threads: int  # of each rank
-    gigabits: float | None = None  # a second, where a slower network is between them
+    gigabits: float | None = None  # per second, if a slower network is between the ranks
 
 
 SETTINGS = [Setting(report.ONE, 1, 1), Setting(report.TWO_THREADS, 1, 2), *(Setting(report.ranks(count), count, 1) for count in report.RANKS),
             Setting(report.SLOWER, 2, 1, report.GIGABITS)]  # fmt: skip
-# In turn, so that no part always comes after the same one.
+# In alternating order, so that no part always follows the same one.
 PHASES = ["steps,idle,alone,sums", "alone,sums,steps,idle"]
 
 
@@ -68,7 +68,7 @@ def environments(setting: Setting) -> list:
 
 
 def start(command: list, setting: Setting, prefix: list) -> list:
-    """What each rank writes.
+    """@returns what each rank writes
 
     @throws Failed
     """
@@ -100,7 +100,7 @@ def can_be_slower() -> bool:
 
 
 def one_round(network: Network, number: int, settings: list, options: argparse.Namespace) -> dict:
-    """All settings, each time beginning with another one."""
+    """Measures all settings; each round begins with another one."""
     first = number % len(settings)
     found = {setting.name: measure(network, setting, number, options) for setting in settings[first:] + settings[:first]}
     row = {"network": network.name, "round": number, "batch": network.batch, "commit": commit(), "processors": os.cpu_count(), "load": options.load}
@@ -116,14 +116,14 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"all by default: {', '.join(NETWORKS)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=8, help="that are timed, in each part of a round")
-    parser.add_argument("--warm-up", type=int, default=3, help="steps before them")
-    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
-    parser.add_argument("--out", type=Path, default=ROOT / "build/scale", help="where the networks go")
+    parser.add_argument("--steps", type=int, default=8, help="how many steps are timed in each part of a round")
+    parser.add_argument("--warm-up", type=int, default=3, help="how many steps run before them")
+    parser.add_argument("--redo", action="store_true", help="forget the results of the chosen networks, and make them anew")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/scale", help="the folder for the networks")
     parser.add_argument("--results", type=Path, default=ROOT / "docs/scale/results.jsonl", help="the file of the results")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/scale-out.md", help="the page to write the tables into")
     parser.add_argument("--worker", type=Path, default=ROOT / "build/release/bin/scale_worker")
-    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap", help="whose calibrations are timed")
+    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap", help="the command whose calibrations are timed")
     options = parser.parse_args()
     if unknown := [name for name in options.networks if name not in NETWORKS]:
         parser.error(f"expected networks among {', '.join(NETWORKS)}, but found {', '.join(unknown)}")
@@ -134,7 +134,7 @@ def read_options() -> argparse.Namespace:
     if min(options.steps, options.warm_up, options.rounds) < 1:
         parser.error("expected at least one step, one step of warm-up and one round")
     options.networks = options.networks or list(NETWORKS)
-    options.load = round(os.getloadavg()[0], 2)  # before this script makes its own
+    options.load = round(os.getloadavg()[0], 2)  # before this script adds its own
     return options
 
 
