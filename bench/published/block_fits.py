@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Whether MiniLM's blocks, fitted by gradients one after another, come closer to the original than when all are fitted at once.
+"""Compares two ways to fit MiniLM's blocks by gradients: one after another, and all at once. Which comes closer to the original?
 
     bench/published/block_fits.py SOLVED.pt --folder build/published/minilm
 
-The folder is what run.py made; SOLVED.pt is a calibration whose layers were solved for and not fitted (--calibrate-passes 0). Its blocks
-then learn, from sentences of cal and by AdamW with half a cosine, what the original's blocks give:
+run.py made the folder; SOLVED.pt is a calibration whose layers were solved for but not fitted together (--calibrate-passes 0). On
+sentences of cal, its blocks then learn the outputs of the original's blocks, by AdamW with half a cosine:
 
-    at once            all blocks in the same steps; a step's loss adds up what each block's output lacks
-    one after another  each block alone, on what the fitted blocks before it give
-    then at once       one after another with half of the passes, at once with the others
+    at once            all blocks in the same steps; a step's loss adds up the errors of the blocks' outputs
+    one after another  each block alone, on the outputs of the fitted blocks before it
+    then at once       one after another in half of the passes, at once in the others
 
-Each has the same number of passes, in which each block runs forward and backward once. The first half of val chooses each one's rate;
-the cosines printed last are on the other half. BRECQ (Li et al. 2021) fits blocks one after another for quantised networks.
+Each way has the same number of passes; in a pass each block runs forward and backward once. The first half of val chooses the rate of each
+way; the cosines printed last are on the other half. BRECQ (Li et al. 2021) fits blocks one after another for quantised networks.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def embedded(encoder: Encoder, tokens: Tensor) -> Tensor:
 
 @torch.no_grad()
 def traced(blocks: nn.ModuleList, hidden: Tensor, mask: Tensor) -> list:
-    """What each of them gives, in batches."""
+    """The outputs of each block, computed in batches."""
     parts = []
     for x, m in zip(hidden.split(BATCH), mask.split(BATCH), strict=True):
         outputs = []
@@ -52,7 +52,7 @@ def traced(blocks: nn.ModuleList, hidden: Tensor, mask: Tensor) -> list:
 
 
 def fit(parameters: list, loss: Callable, count: int, passes: int, rate: float) -> None:
-    """loss: of the examples with these numbers"""
+    """loss: takes the numbers of the examples"""
     optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     steps = passes * math.ceil(count / BATCH)
@@ -114,19 +114,19 @@ def embeddings(model: Encoder, tokens: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="of the network: model.pt, cal.pt and val.pt")
-    parser.add_argument("--sentences", type=int, default=1000, help="of cal, that are learnt from")
+    parser.add_argument("--folder", type=Path, required=True, help="the network's folder, with model.pt, cal.pt and val.pt")
+    parser.add_argument("--sentences", type=int, default=1000, help="how many sentences of cal to learn from")
     parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("solved", type=Path, help="calibrated to relu, with --calibrate-passes 0")
+    parser.add_argument("solved", type=Path, help="a file calibrated to relu with --calibrate-passes 0")
     options = parser.parse_args()
     original, solved = read(options.folder / "model.pt", nn.GELU()), read(options.solved, nn.ReLU())
     tokens, val = (torch.load(options.folder / f"{part}.pt", weights_only=True)["x"] for part in ("cal", "val"))
     expected = embeddings(original, val)
 
     def cosines(model: Encoder) -> tuple:
-        """On the half of val that chooses, and on the one that tells."""
+        """The cosine on the half of val that chooses, and on the half that is reported."""
         found = nn.functional.cosine_similarity(embeddings(model, val), expected)
         return float(found[: len(val) // 2].mean()), float(found[len(val) // 2 :].mean())
 

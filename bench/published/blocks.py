@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What each block of the calibrated MiniLM lacks by itself, and what it inherits from the blocks before it.
+"""Prints the error of each block of the calibrated MiniLM: its own, and what it inherits from the blocks before it.
 
     bench/published/blocks.py --folder build/published/minilm CALIBRATED.pt...
 
-The folder is what run.py made. For each block, on sentences of val: the share of the variance of its output that is lacking
+run.py made the folder. For each block, the script prints the error as a share of the variance of its output, on sentences of val:
 
-    own        where the block gets what the original's gets
-    inherited  where the original's block gets what the calibrated blocks before it give
-    both       of the calibrated model
+    own        if the block gets the inputs of the original's block
+    inherited  if the original's block gets the outputs of the calibrated blocks before it
+    both       in the calibrated model
 """
 
 import argparse
@@ -36,7 +36,7 @@ def read(path: Path, activation: nn.Module) -> Encoder:
 
 
 def lacking(found: Tensor, expected: Tensor, present: Tensor) -> Tensor:
-    """Of the tokens that are no padding."""
+    """The error as a share of the variance, over the tokens that are not padding."""
     found, expected = found[present], expected[present]
     return (found - expected).square().sum() / (expected - expected.mean(0)).square().sum()
 
@@ -57,9 +57,9 @@ def compare(original: Encoder, calibrated: Encoder, tokens: Tensor) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="of the network: model.pt and val.pt")
+    parser.add_argument("--folder", type=Path, required=True, help="the network's folder, with model.pt and val.pt")
     parser.add_argument("--sentences", type=int, default=128)
-    parser.add_argument("files", type=Path, nargs="+", help="calibrated to relu")
+    parser.add_argument("files", type=Path, nargs="+", help="files calibrated to relu")
     arguments = parser.parse_args()
     original = read(arguments.folder / "model.pt", nn.GELU())
     tokens = torch.load(arguments.folder / "val.pt", weights_only=True)["x"][: arguments.sentences]

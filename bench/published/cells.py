@@ -36,7 +36,7 @@ class Cells:
         torch.set_num_threads(options.threads)
 
     def make(self, method: str) -> dict:
-        """The result, without what keep() adds.
+        """@returns the result, without the entries that keep() adds
 
         @throws Failed
         """
@@ -119,12 +119,12 @@ class Cells:
 
     @cached_property
     def sites(self) -> list:
-        """The ids of those that are swapped, in the order of the code."""
+        """The ids of the swapped sites, in the order of the code."""
         return [site["id"] for site in self.inspected["sites"] if site["selected"]]
 
     @cached_property
     def sensitivity(self) -> list:
-        """What the command prints of each site. Without labels: on val, against the original's outputs."""
+        """What the command prints for each site, without labels: on val, against the original's outputs."""
         printed, _cost = self.run(self.options.command, "sensitivity", self.data / "model.pt", "--val", self.data / "val.pt", *self.case.options,
                                  "--limit", SENSITIVITY_EXAMPLES, "--json", "-q")  # fmt: skip
         return json.loads(printed)["sites"]
@@ -136,7 +136,7 @@ class Cells:
 
     @property
     def equal_seconds(self) -> float:
-        """Processor time of the command's training with all that goes before it; where there is none, of its calibration."""
+        """Processor time of the command's training and everything before it; without a training, of its calibration."""
         for method in (TRAINED, CALIBRATED):
             if row := self.results.find((self.name, method)):
                 if "processor" in row:

@@ -1,4 +1,4 @@
-"""A network's folder: its TorchScript file, its inputs, and what a file loses against the original. Plain PyTorch."""
+"""A network's folder: its TorchScript file and inputs, and a judge of what a file loses against the original. Plain PyTorch."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from network import PARTS, Network, flat, batches, outputs_of
 
 
 def prepare(network: Network, out: Path) -> Path:
-    """Makes what is not there yet. @returns the folder
+    """Makes the files that do not exist yet. @returns the folder
 
     @throws packages.Unavailable
     """
@@ -46,7 +46,7 @@ def read(folder: Path, part: str) -> dict:
 
 @dataclass
 class Judge:
-    """Compares with the original on val, by which things are chosen, and on test, which is for the figures alone."""
+    """Compares with the original on val, which serves to choose, and on test, which serves for the figures alone."""
 
     network: Network
     folder: Path
@@ -60,7 +60,7 @@ class Judge:
         return self.network.judge(outputs_of(model, inputs, self.network.batch), self.expected[part], known)
 
     def forward_seconds(self) -> float:
-        """Processor time of the original on the inputs that are calibrated on, once."""
+        """Processor time of one pass of the original over the calibration's inputs."""
         model, found = load(self.folder / "model.pt"), batches(read(self.folder, "cal"), self.network.batch)
         with torch.no_grad():
             for inputs in found[:3]:  # warms up, and lets TorchScript specialise

@@ -3,9 +3,9 @@
 
     latency.py CASE ORIGINAL.pt EXPORT.pt --data VAL.pt --threads 1 2 [--seconds 10] [--no-onnx]
 
-A round runs both on the same examples, in either order by turns; the ratio is the median over the rounds of the export's time over
-the original's. In ONNX Runtime a round opens a session for each and runs it several times: the threads of an open session go on
-spinning when a run has ended, and take a processor from the other's. Prints a JSON list.
+A round runs both on the same examples, in alternating order; the ratio is the median over the rounds of the export's time over the
+original's. In ONNX Runtime a round opens a session for each file in turn and runs it several times, because the threads of an open session
+keep spinning after a run and take a processor from the other session. Prints a JSON list.
 """
 
 import argparse
@@ -32,14 +32,14 @@ LIBTORCH, ONNX_RUNTIME = "LibTorch", "ONNX Runtime"
 
 
 def timed(run: Callable) -> float:
-    """In milliseconds."""
+    """@returns milliseconds"""
     start = time.perf_counter()
     run()
     return 1000 * (time.perf_counter() - start)
 
 
 def paired(original: Callable, export: Callable, seconds: float) -> dict:
-    """Median times in milliseconds, and the median of the ratios. @param original, export: give the time of a round"""
+    """@returns median times in milliseconds, and the median of the ratios. @param original, export: return the time of a round"""
     runs = {"original": original, "export": export}
     rounds, begin = [], time.monotonic()
     while len(rounds) < LEAST_ROUNDS or len(rounds) < MOST_ROUNDS and time.monotonic() - begin < seconds:
@@ -90,7 +90,7 @@ def in_onnx_runtime(paths: list, inputs: tuple, threads: int, seconds: float) ->
 
 
 def check_onnx(path: Path, converted: Path, inputs: tuple) -> None:
-    """Whether ONNX Runtime gives what LibTorch gives. @throws ValueError"""
+    """Checks that ONNX Runtime gives LibTorch's outputs. @throws ValueError"""
     found = session_of(converted, 1).run(None, feed_of(inputs))
     with torch.no_grad():
         expected = flat(torch.jit.load(str(path)).eval()(*inputs))
@@ -107,7 +107,7 @@ def of_onnx(paths: list, inputs: tuple, threads: list, seconds: float) -> list:
             for path, converted in zip(paths, files, strict=True):
                 check_onnx(path, converted, inputs)
             return [{"runtime": ONNX_RUNTIME, "threads": count, **in_onnx_runtime(files, inputs, count, seconds)} for count in threads]
-        except Exception as error:  # the exporter's and ONNX Runtime's, of which there are many kinds
+        except Exception as error:  # of the exporter or ONNX Runtime, which raise many kinds
             reason = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]
             return [{"runtime": ONNX_RUNTIME, "threads": count, "error": reason} for count in threads]
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs=2, metavar="FILE", help="the original and the export")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=10, help="of each measurement, at most about so many")
+    parser.add_argument("--seconds", type=float, default=10, help="about how long each measurement may take")
     parser.add_argument("--no-onnx", dest="onnx", action="store_false")
     options = parser.parse_args()
     network, _case = CASES[options.case]

@@ -1,4 +1,4 @@
-"""The ways to retarget a network that are compared: the command's, and other people's recipes."""
+"""The ways to retarget a network that the benchmark compares: the command's, and other people's recipes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,15 @@ from network import Case, Network
 ORIGINAL = "original"
 SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL = "swap alone", "calibrated", "trained", "partial"
 BY_COMMAND = (SWAP_ALONE, CALIBRATED, TRAINED, PARTIAL)
-KEPT_SHARE = 0.1  # of the sites, that a rival leaves out: those whose swap costs most, without labels
-AGREEMENT = 0.98  # with the original, of a partial swap
-# All passes of a joint fit, whatever else the machine does: by default their number follows from the time that they take.
+KEPT_SHARE = 0.1  # of the sites: a rival leaves out those whose swap costs most, without labels
+AGREEMENT = 0.98  # of a partial swap with the original
+# A fixed number of passes for a joint fit, whatever else the machine does: by default the time that they take decides.
 PASSES = ("--calibrate-passes", 20)
-# Before a training fewer: each takes other inputs, for which the original runs as well, and the training goes on from there.
+# Fewer before a training: each takes other inputs, for which the original runs as well, and the training continues from there.
 PASSES_BEFORE_TRAINING = ("--calibrate-passes", 5)
 SENSITIVITY_EXAMPLES = 64  # of val
 
-SHORT_INPUTS = 128  # that --short calibrates on
+SHORT_INPUTS = 128  # for --short to calibrate on
 SHORT_SECONDS = 2  # of a rival's training with --short
 
 
@@ -25,7 +25,7 @@ class Recipe:
     """A rival: distillation from the original's outputs in plain PyTorch, by AdamW with half a cosine."""
 
     rates: tuple  # peak learning rates; val chooses one after trials of a quarter of the time
-    kept_share: float = 0.0  # of the sites, that stay as they are
+    kept_share: float = 0.0  # of the sites: these stay as they are
     stages: int = 1  # groups of sites that are swapped and trained one after another
 
 
@@ -44,7 +44,7 @@ SHORT_METHODS = (ORIGINAL, SWAP_ALONE, CALIBRATED, next(iter(RIVALS)), LATENCY +
 
 
 def options(method: str, network: Network, case: Case, data: Path, short: bool) -> list:
-    """Of `actswap convert`."""
+    """The options of `actswap convert`."""
     found = list(case.options)
     calibrate = ["--calibrate", data / "cal.pt", *PASSES]
     if short:
@@ -68,6 +68,6 @@ def only(sites: list) -> list:
 
 
 def stages(sites: list, count: int) -> list:
-    """The sites that are swapped by the end of each stage: equal groups in their order, each added to those before."""
+    """The sites swapped by the end of each stage: equal groups in order, each added to the earlier ones."""
     count = min(count, len(sites))
     return [sites[: round((stage + 1) * len(sites) / count)] for stage in range(count)]

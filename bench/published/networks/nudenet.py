@@ -1,4 +1,4 @@
-"""NudeNet's detector, a YOLOv8n. It is judged on pictures of people, animals, rooms and streets, by whether it finds what the original finds."""
+"""NudeNet's detector, a YOLOv8n. The judge asks whether it finds what the original finds in pictures of people, animals, rooms and streets."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SUPPRESSING, MATCHING = 0.45, 0.5  # intersections over unions
 
 
 class Detector(nn.Module):
-    """The exported graph up to its heads, and what decodes them: the file has that with shapes that a trace would fix."""
+    """The exported graph up to its heads, and a decoder of the heads: the file's own decoder has shapes that a trace would fix."""
 
     def __init__(self, body: nn.Module):
         super().__init__()
@@ -35,7 +35,7 @@ class Detector(nn.Module):
         self.register_buffer("bins", torch.arange(float(BINS)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N, 4 + classes, places]: centre and size of a box in pixels, and the score of each class."""
+        """@returns [N, 4 + classes, places]: centre and size of a box in pixels, and the score of each class"""
         heads = torch.cat([head.flatten(2) for head in self.body(images)], 2)
         boxes, classes = heads[:, : 4 * BINS], heads[:, 4 * BINS :]
         distances = (boxes.unflatten(1, (4, BINS)).softmax(2) * self.bins[:, None]).sum(2)
@@ -87,7 +87,7 @@ class NudeNet(Network):
         return dict(zip((metric.name for metric in self.metrics), values, strict=True))
 
     def loss(self, outputs: tuple, expected: tuple) -> Tensor:
-        """Cross-entropy of the scores, and the boxes' distances in shares of a picture where the original sees something."""
+        """Cross-entropy of the scores, and the distances of the boxes, as shares of a picture, where the original sees something."""
         found, original = outputs[0], expected[0]
         weight = original[:, 4:].amax(1, keepdim=True)
         boxes = ((found[:, :4] - original[:, :4]).abs() / SIDE * weight).sum() / weight.sum()
@@ -95,7 +95,7 @@ class NudeNet(Network):
 
 
 def detections(outputs: Tensor) -> list:
-    """By picture a list of (class, box as corners), what overlaps with a better one of its class left out."""
+    """For each picture a list of (class, box as corners), without boxes that overlap a better one of their class."""
     found = []
     for picture in outputs:
         scores, classes = picture[4:].max(0)
@@ -117,7 +117,7 @@ def overlap(one: Tensor, other: Tensor) -> float:
 
 
 def f1(found: list, expected: list) -> float:
-    """2 hits / (found + expected); a hit is of the same class and overlaps enough, and each detection hits once."""
+    """2 hits / (found + expected); a hit has the same class and overlaps enough, and each detection hits at most once."""
     hits = 0
     for ours, theirs in zip(found, expected, strict=True):
         used = set()

@@ -1,6 +1,6 @@
-"""PyTorch modules of ONNX files. onnx2torch makes a module of every operator; a model's own code has one forward that calls functions.
+"""Makes PyTorch modules from ONNX files. onnx2torch makes a module of every operator; a model's own code has one forward that calls functions.
 
-What is found here is as a programmer would have written it: element-wise operators are calls, products with a constant matrix are nn.Linear.
+The result looks as a programmer would have written it: element-wise operators are calls, products with a constant matrix are nn.Linear.
 """
 
 import sys
@@ -13,14 +13,14 @@ from torch import Tensor, fx, nn
 
 
 def from_onnx(path: Path, change: Callable = lambda model: model) -> fx.GraphModule:
-    """change: of the ONNX model, before it is converted."""
+    """change: edits the ONNX model before its conversion."""
     import onnx
 
     prepare_torchvision()
     from onnx2torch import convert
     from onnx2torch.node_converters import batch_norm, shape
 
-    # Where the file has no shapes; and a trace must keep what depends on them.
+    # For files without shapes; and a trace must keep what depends on shapes.
     batch_norm._BN_CLASS_FROM_SPATIAL_RANK[-2] = nn.BatchNorm2d
     shape.OnnxShape.forward = lambda self, x: torch._shape_as_tensor(x)[self._start : self._end]
     model = onnx.load(path)
@@ -29,7 +29,7 @@ def from_onnx(path: Path, change: Callable = lambda model: model) -> fx.GraphMod
 
 
 def prepare_torchvision() -> None:
-    """PyPI's torchvision is built for another PyTorch, but its Python part serves: it wants these operators declared."""
+    """Declares the operators that torchvision's Python part wants. PyPI's torchvision is built for another PyTorch, but that part works."""
     if "torchvision" in sys.modules:
         return
     library = torch.library.Library("torchvision", "DEF")
@@ -41,7 +41,7 @@ def prepare_torchvision() -> None:
 
 
 def make_initializers(graph) -> None:
-    """onnx2torch wants weights as initializers; PaddlePaddle writes them as Constant nodes. It knows no allowzero either."""
+    """onnx2torch wants weights as initializers, which PaddlePaddle writes as Constant nodes, and does not know allowzero."""
     kept = []
     for node in graph.node:
         values = [attribute.t for attribute in node.attribute if attribute.name == "value"] if node.op_type == "Constant" else []
@@ -57,7 +57,7 @@ def make_initializers(graph) -> None:
 
 
 def check(model: nn.Module, path: Path, inputs: Tensor, tolerance: float) -> None:
-    """Compares with ONNX Runtime on the same file, relative to the largest output.
+    """Compares the model with ONNX Runtime on the same file, relative to the largest output.
 
     @throws ValueError
     """
@@ -72,7 +72,7 @@ def check(model: nn.Module, path: Path, inputs: Tensor, tolerance: float) -> Non
 
 
 class Gathering:
-    """Replaces modules of single operators in a graph by calls and layers."""
+    """Replaces modules of single operators in a graph with calls and layers."""
 
     def __init__(self, module: fx.GraphModule):
         self.module, self.graph = module, module.graph
@@ -135,7 +135,7 @@ class Gathering:
         return float(tensor) if tensor is not None and tensor.numel() == 1 and tensor.is_floating_point() else value
 
     def make_layer(self, node: fx.Node) -> None:
-        """A product with a constant matrix, and the sum with a constant row where that is all it goes into."""
+        """Makes a layer of a product with a constant matrix and, if it goes only into a sum with a constant row, of that sum."""
         weight = self.constant(node.args[1])
         if weight is None or weight.dim() != 2:
             return

@@ -1,4 +1,4 @@
-"""Photographs, and frames of two videos, out of Debian packages, as crops of one size."""
+"""Photographs, and frames of two videos, from Debian packages, as crops of one size."""
 
 import random
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch import Tensor
 DEBIAN = ("opencv-doc", "gnome-backgrounds", "plasma-workspace-wallpapers")
 FOLDER = Path("/usr/share/doc/opencv-doc/examples/data")
 WALLPAPERS = Path("/usr/share/wallpapers")
-VIDEOS = (("Megamind.avi", 5), ("vtest.avi", 10))  # and of how many frames one is taken
+VIDEOS = (("Megamind.avi", 5), ("vtest.avi", 10))  # one of this many frames is taken
 # Drawings, calibration targets and pairs of one scene.
 NO_PHOTOGRAPHS = ("pic", "logo", "box", "digits", "gradient", "chessboard", "left0", "right0", "left1", "right1", "ellips", "pca", "ml.png")
 SMALLEST = 100  # pixels of a side
@@ -40,7 +40,7 @@ def photographs() -> list:
 
 
 def groups(shares: dict) -> dict:
-    """By part a list of groups of pictures: the photographs, and each video's frames. shares: by part, of the pictures; no two parts have one in common.
+    """For each part a list of groups of pictures: the photographs, and each video's frames. shares: each part's share; parts have no pictures in common.
 
     Frames of a part are neighbours in time, so that those of another part do not show the same moment.
     """
@@ -55,7 +55,7 @@ def groups(shares: dict) -> dict:
 
 
 def crops(count: int, size: int, seed: int, sources: list) -> Tensor:
-    """[count, 3, size, size] bytes, RGB, at a random place, scale and orientation, in turn from each group."""
+    """@returns [count, 3, size, size] bytes, RGB, at a random place, scale and orientation, from each group in turn"""
     import cv2
 
     chooser, found = random.Random(seed), []

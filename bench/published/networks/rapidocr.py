@@ -1,4 +1,4 @@
-"""PP-OCRv4's recogniser (SVTR-LCNet), which reads a line of text. It is judged on rendered lines whose text is known."""
+"""PP-OCRv4's recogniser (SVTR-LCNet), which reads a line of text. The judge uses rendered lines whose text is known."""
 
 import math
 import random
@@ -15,8 +15,8 @@ from networks import onnx_modules
 from packages import ONNX_TO_TORCH
 
 HEIGHT, WIDTH = 48, 320
-FONTS = ("dejavu", "liberation*", "freefont")  # folders of Debian's
-# How many lines, the seed, and of each ten verses those that they come from.
+FONTS = ("dejavu", "liberation*", "freefont")  # folders of Debian's fonts
+# How many lines, the seed, and which of each ten verses the lines come from.
 LINES = {"train": (1024, 1, range(6)), "cal": (192, 2, range(6)), "val": (128, 3, range(6, 7)), "test": (300, 4, range(7, 10))}
 
 
@@ -39,7 +39,7 @@ class RapidOcr(Network):
         Metric("lines right, %", 1),
         Metric("relative error", 4, less_is_better=True),
     )
-    epochs = 0.75  # a step takes some 5 s of processor time
+    epochs = 0.75  # a step takes about 5 s of processor time
     calibration = 192
     batch = 16
 
@@ -60,7 +60,7 @@ class RapidOcr(Network):
 
     def judge(self, outputs: tuple, expected: tuple, known: dict) -> dict:
         found, original = read(outputs[0], known["characters"]), read(expected[0], known["characters"])
-        # The recogniser was trained on Chinese and leaves out spaces where it likes.
+        # The recogniser was trained on Chinese and omits some spaces.
         ours, truth = ([text.replace(" ", "") for text in texts] for texts in (found, known["texts"]))
         wrong = sum(map(edit_distance, ours, truth))
         values = (
@@ -72,7 +72,7 @@ class RapidOcr(Network):
         return dict(zip((metric.name for metric in self.metrics), values, strict=True))
 
     def loss(self, outputs: tuple, expected: tuple) -> Tensor:
-        """The outputs are probabilities: the divergence from the original's, a line."""
+        """The outputs are probabilities: their divergence from the original's, per line."""
         found, original = outputs[0].clamp_min(1e-8), expected[0].clamp_min(1e-8)
         return F.kl_div(found.log(), original.log(), reduction="batchmean", log_target=True)
 
@@ -82,7 +82,7 @@ def onnx_file(wheel: Path) -> Path:
 
 
 def alphabet(wheel: Path) -> list:
-    """What each class of the outputs stands for; the first is the blank."""
+    """The character for each class of the outputs; the first is the blank."""
     import onnx
 
     properties = {entry.key: entry.value for entry in onnx.load(onnx_file(wheel)).metadata_props}
@@ -97,7 +97,7 @@ def draw(count: int, seed: int, sources: list) -> list:
 
 
 def draw_line(chooser: random.Random, sources: list, fonts: list) -> tuple:
-    """A few words of a verse in a random font and contrast, rotated, blurred and with noise: [3, HEIGHT, WIDTH] from -1 to 1, and the text."""
+    """Draws a few words of a verse in a random font and contrast, rotated, blurred, with noise. @returns [3, HEIGHT, WIDTH] from -1 to 1, and the text"""
     from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
     words = chooser.choice(sources).split()
@@ -123,7 +123,7 @@ def draw_line(chooser: random.Random, sources: list, fonts: list) -> tuple:
 
 
 def read(outputs: Tensor, characters: list) -> list:
-    """[lines, places, classes] -> texts: of equal neighbours one, without blanks."""
+    """[lines, places, classes] -> texts: joins equal neighbours, drops blanks."""
     found = []
     for places in outputs.argmax(-1).tolist():
         found.append("".join(characters[here] for before, here in zip([0, *places], places, strict=False) if here and here != before))
@@ -131,7 +131,7 @@ def read(outputs: Tensor, characters: list) -> list:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Levenshtein's."""
+    """Levenshtein's distance."""
     row = list(range(len(other) + 1))
     for i, ours in enumerate(one, 1):
         diagonal, row[0] = row[0], i
