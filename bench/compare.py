@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Prints what blends and exported models cost as tables in Markdown, against the goals that were set for them.
+"""Prints the costs of blends and exported models as Markdown tables, and compares them with their goals.
 
     bench/compare.py BUILD_FOLDER [--repetitions N] [--min-time SECONDS] [--parts kernels,avx2,...] [--into FILE]
 
-BUILD_FOLDER was configured with -DACTSWAP_BUILD_BENCHMARKS=ON; Python has PyTorch. docs/performance.md is what it prints: with --into the
-parts that were run take the place of those in FILE, and what else stands there is kept. The part accuracy takes an hour, others some
-minutes each. Every figure is a ratio of the least times of two benchmarks of one run, whose repetitions are interleaved, so that what else the machine does falls on
-both: processor time with one thread, elapsed time with two. A goal that is missed stands beside its figure in bold.
+Configure BUILD_FOLDER with -DACTSWAP_BUILD_BENCHMARKS=ON; Python needs PyTorch. docs/performance.md holds the output: with --into, the
+parts that run replace those in FILE, and the rest of FILE stays. The part accuracy takes an hour, others a few minutes each. Every figure
+is a ratio of the least times of two benchmarks of one run. Their repetitions are interleaved, so that other work on the machine disturbs
+both. Times are processor time with one thread, elapsed time with two. If a figure misses its goal, it is bold, with the goal beside it.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Benchmarks:
                         f"--benchmark_repetitions={arguments.repetitions}", f"--benchmark_min_time={arguments.min_time}"]  # fmt: skip
 
     def run(self, program: str, *words, **environment) -> tuple:
-        """The runs of each benchmark by name, and the context."""
+        """@returns the runs of each benchmark, by name, and the context"""
         command = [self.folder / program, *words, *self.options]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **environment}).stdout
         report = json.loads(output)
@@ -193,7 +193,7 @@ def loop(arguments) -> None:
 
 
 def accuracy(benchmarks: Benchmarks, arguments) -> None:
-    """kernel_ulp's table, one line for sets whose lines are the same."""
+    """Prints kernel_ulp's table, with one line for instruction sets whose lines are equal."""
     print("## Accuracy\n")
     print("Each row's kernel alone (t = 0), on every float32 or the given share of them, against the table's functions in double:")
     print("`kernel_ulp` (bench/kernel/ulp.cpp). A unit is the last place of the exact result as a float32; below 2^-126 that is 2^-149, the")
@@ -215,7 +215,7 @@ def accuracy(benchmarks: Benchmarks, arguments) -> None:
 
 
 def marked(text: str) -> dict:
-    """The sections of a document by the mark that stands before each; what stands before the first by ''."""
+    """The sections of a document, by the mark before each; the text before the first mark, by ''."""
     pieces = re.split(r"^<!-- (\w+) -->\n", text, flags=re.MULTILINE)
     return {"": pieces[0], **dict(zip(pieces[1::2], pieces[2::2]))}
 
@@ -225,9 +225,9 @@ def main() -> int:
     parser.add_argument("build")
     parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--min-time", type=float, default=0.05)
-    parser.add_argument("--parts", default=",".join(PARTS), help="those to run, in this order")
-    parser.add_argument("--into", type=Path, help="the document in which the parts are replaced")
-    parser.add_argument("--accuracy", help="a file that kernel_ulp has printed, instead of running it")
+    parser.add_argument("--parts", default=",".join(PARTS), help="the parts to run, in this order")
+    parser.add_argument("--into", type=Path, help="the document in which to replace the parts")
+    parser.add_argument("--accuracy", help="a file with the output of kernel_ulp, to use instead of running it")
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     if unknown := set(parts) - set(PARTS):

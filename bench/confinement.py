@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What confinement costs, at the start of a run and in a step of training: bench/confinement.py COMMAND MODEL [--pairs N] [--training-pairs N]
+"""Measures what confinement costs, at the start of a run and in a training step: bench/confinement.py COMMAND MODEL [--pairs N] [--training-pairs N]
 
-The start: `COMMAND inspect MODEL` with and without it in turn, the median of the paired differences of time.
-A step: trainings of a small network (a step takes a few milliseconds, so that what each step costs weighs more than in real ones), with and
-without it in turn, each of STEPS steps and of one, whose difference is the steps alone. What is compared is processor time, which other
-programs disturb less; and of it the system's, since what confinement adds to a step are the kernel's checks of its system calls.
+The start: runs `COMMAND inspect MODEL` with and without confinement in turn; the median of the paired differences of time.
+A step: trains a small network (a step takes a few milliseconds, so a cost per step weighs more than in real trainings) with and without
+confinement in turn, once for STEPS steps and once for one step; the difference is the steps alone. Compares processor time, which other
+programs disturb less, and its system part, because confinement adds the kernel's checks of system calls to a step.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def write_training(folder: Path) -> None:
 
 
 def processor_seconds(command: str, folder: Path, mode: str, epochs: float) -> tuple:
-    """Of the whole command, both processes: all of it, and the system's."""
+    """@returns the processor time of the whole command, both processes, and its system part"""
     words = [command, "convert", "model.pt", "-o", "out.pt", "--train", "data.pt", "--recipe", "hard", "--loss", "cross-entropy", "--run-dir", ""]
     words += ["--batch", str(BATCH), "--epochs", str(epochs), "--lr", "0.0001", "--self-test", "none", "-q", "--confine", mode]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

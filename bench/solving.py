@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What solving for the layers costs in a calibration, as a multiple of a forward pass, and the memory it takes.
+"""Measures what solving for the layers costs in a calibration, as a multiple of a forward pass, and how much memory it takes.
 
     bench/solving.py build/release/bin/actswap model.pt calibration.pt --inputs 256 -- --to relu
 
-Prints the processor time of one forward pass of the original over the inputs, in LibTorch and in batches of 32; that of `convert` with a
-calibration without a joint fit, less that of a swap alone that times and judges as many examples; their ratio; and the peak memory of each
-beside what was granted. What stands behind -- are options of both conversions.
+Prints the processor time of one forward pass of the original over the inputs, in LibTorch and in batches of 32. Prints that of `convert`
+with a calibration without a joint fit, less that of a swap alone that times and judges as many examples; and the ratio of the two. Prints
+the peak memory of both conversions beside the granted memory. Options after -- apply to both conversions.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import torch
 from common.process import run
 
 BATCH = 32
-TIMED = 8  # examples that a calibrated export's latency is measured on
+TIMED = 8  # examples for measuring a calibrated export's latency
 GRANTED = 2000  # MB, the default of --calibrate-memory
 
 
@@ -25,7 +25,7 @@ def forward_seconds(model: Path, data: Path, count: int) -> float:
     module = torch.jit.load(str(model)).eval()
     tensors = torch.load(data, weights_only=True)
     inputs = [tensor[:count] for tensor in (tensors.values() if isinstance(tensors, dict) else [tensors])]
-    # As the command reads it: bytes are images.
+    # As the command reads them: bytes are images.
     inputs = [tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor for tensor in inputs]
     batches = list(zip(*(tensor.split(BATCH) for tensor in inputs), strict=True))
     with torch.no_grad():

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Where the numbers of lib/actswap/kernel/*-inl.h and of bench/kernel/reference.h come from. Needs numpy and mpmath.
+"""Computes the numbers in lib/actswap/kernel/*-inl.h and bench/kernel/reference.h. Needs numpy and mpmath.
 
-Each polynomial, or fraction of two, is fitted to the least largest error by Lawson's iteration: least squares, with weights that
-move to where the error is largest; a fraction's denominator is taken from the round before. Those in single precision are rounded
-one after the other, each time with what is left fitted anew, so that the rounding costs no accuracy. Prints the coefficients,
-lowest power first, and the largest error of what is printed.
+Lawson's iteration fits each polynomial, or fraction of two, to the least maximum error: least squares, with weights that move to
+where the error is largest; a fraction takes its denominator from the round before. The script rounds coefficients to single
+precision one after the other, and fits the rest anew each time, so that rounding costs no accuracy. Prints the coefficients,
+lowest power first, and the largest error of the printed ones.
 """
 
 import struct
@@ -25,8 +25,8 @@ def points(low, high, count=300):
 
 
 class Fit:
-    """function(x) = P(x) / (share x P(x) + Q(x)), error relative to scale (the function itself); coefficients that are fixed are
-    given by power."""
+    """function(x) = P(x) / (share x P(x) + Q(x)), error relative to scale (the function itself); `fixed` gives fixed coefficients
+    by power."""
 
     def __init__(self, function, xs, up, down=0, fixed=None, scale=None, share=0.0):
         self.fixed = dict(fixed or {("q", 0): 1.0})

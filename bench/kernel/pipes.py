@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Which instructions of AVX-512 take turns on this processor, and how many the kernels have: pipes.py [libactswap.so]
+"""Measures which AVX-512 instructions share pipes on this processor, and counts those in the kernels: pipes.py [libactswap.so]
 
 Needs a C compiler (CC, or clang-19, or cc), and objdump for the library.
 
-Prints what one instruction adds to a loop that keeps the pipes for products busy, to one that keeps those for sums busy, and to one that
-does both, in the time of one product. What adds nothing runs beside. For a library it counts the instructions that a kernel's loop from
-a row to relu has for one vector: those that take the turns of products (a quotient takes two, a store one and a half), those that take
-the turns of sums, and others, of which two go at a time with either.
+Prints the time that one instruction adds to a loop that keeps the pipes for products busy, to one that keeps those for sums busy, and to
+one that does both, in units of one product. An instruction that adds nothing runs in parallel. For a library, the script counts the
+instructions for one vector in each kernel's loop from a row to relu: those that take the turns of products (a quotient takes two, a store
+one and a half), those that take the turns of sums, and others, of which two run at a time beside either.
 """
 
 import collections
@@ -36,7 +36,7 @@ INSTRUCTIONS = {
 PRODUCT = "vfmadd213ps %zmm30,%zmm31,%zmm{i}"
 SUM = "vaddps %zmm30,%zmm{j},%zmm{j}"
 LOOPS = {"products": [PRODUCT], "sums": [SUM], "both": [PRODUCT, SUM]}
-TURNS = 12  # of a loop's instructions; every fourth is followed by the one that is measured
+TURNS = 12  # of a loop's instructions; the measured one follows every fourth
 
 MAIN = """
 #include <stdio.h>
@@ -74,7 +74,7 @@ OTHERS = re.compile(r"vpadd|v[p]?or|v[p]?and|v[p]?xor|vblend|vpternlog|vpblend|v
 
 
 def innermost_loop(lines: list) -> list:
-    """The shortest stretch between a jump and its target before it that holds a store of a vector."""
+    """The shortest stretch from a target to the jump back to it that holds a store of a vector."""
     places = {line.split(":")[0].strip(): i for i, line in enumerate(lines)}
     best = None
     for i, line in enumerate(lines):

@@ -94,7 +94,7 @@ class Cells:
         return found
 
     def by_peer(self, cell: Cell) -> dict:
-        """Starts from the unpruned export, and ends at no fewer multiplications than the command's."""
+        """Starts from the unpruned export, and ends at no more of the multiplications than the command's result."""
         size = self.size_of(cell)
         words = [sys.executable, HERE / "peers.py", self.network.name, self.there(UNPRUNED, 0.0), "--method", cell.method, "--left", size["left"],
                  "--data", self.network.folder, "--steps", self.steps(cell), "--rate", RATE, "--seed", self.seed, "-o", self.path(cell),

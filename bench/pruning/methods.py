@@ -1,8 +1,8 @@
-"""The ways to a smaller network that are compared."""
+"""The ways to a smaller network that the benchmark compares."""
 
 from dataclasses import dataclass, fields
 
-SHARES = [0.3, 0.5, 0.7]  # of the multiplications of what can be pruned, that go
+SHARES = [0.3, 0.5, 0.7]  # to remove, of the multiplications of what can be pruned
 BUDGETS = ["none", "2 %", "10 %"]  # of the original's steps
 STEPS = {"none": 0.0, "2 %": 0.02, "10 %": 0.1, "all": 1.0}
 
@@ -11,7 +11,7 @@ ROUNDED = "pruned to multiples of 16"  # by the command with --prune-round 16
 FADED = "faded"  # by the command, with units that fade out over the ramp of a training
 MAGNITUDE, TORCH_PRUNING = "magnitude", "Torch-Pruning"  # of the unpruned export, in PyTorch
 FROM_START = "from the start"  # the pruned export's shape with new weights, trained as the original was
-LATENCY = "latency"  # of a pruned export against the unpruned one
+LATENCY = "latency"  # of a pruned export compared with the unpruned one
 TIMED = {PRUNED: LATENCY, ROUNDED: f"{LATENCY}, multiples of 16"}
 METHODS = [UNPRUNED, PRUNED, ROUNDED, FADED, MAGNITUDE, TORCH_PRUNING, FROM_START, *TIMED.values()]
 PEERS = [MAGNITUDE, TORCH_PRUNING]
@@ -31,7 +31,7 @@ class Cell:
 
 
 def cells(network, seed: int, options) -> list:
-    """In an order in which each finds what it needs."""
+    """The cells, in an order in which each finds the results that it needs."""
     found = []
     budgets = [budget for budget in options.budgets if budget == "none" or network.steps]
     for share in [0.0, *options.shares]:

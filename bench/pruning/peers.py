@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Prunes a retargeted network as others do; run.py starts it.
+"""Prunes a retargeted network with other people's methods; run.py starts it.
 
     peers.py NETWORK EXPORT.pt --method magnitude --left 0.5 --data FOLDER --steps 0 -o OUT.pt
 
-The network's Python class gets the export's weights and ReLU in the place of its activations. Torch-Pruning (PyPI) finds what belongs
-together and removes channels, the least important of the whole network first: by the norm of a filter (magnitude), or by Taylor's first
-order over all tensors of a group (its own best score). Then batch norms are estimated anew, as the command's are, and the rest is trained
-with labels. Prints a JSON object.
+The network's Python class gets the export's weights, and ReLU instead of its activations. Torch-Pruning (PyPI) finds the channels that
+belong together and removes the least important of the whole network first: by the norm of a filter (magnitude), or by Taylor's first order
+over all tensors of a group (its own best score). Then the script estimates batch norms anew, as the command does, and trains the rest with
+labels. Prints a JSON object.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tasks import TASKS, as_input  # noqa: E402
 
 VERSION = "1.6.1"
 ACTIVATIONS = {"mish", "silu", "gelu", "elu", "selu", "celu", "hardswish"}
-TRIALS = 12  # of the share of channels, that leaves the multiplications wanted
+TRIALS = 12  # to find the share of channels that leaves the wanted multiplications
 TAYLOR_BATCHES = 16
 
 
@@ -81,7 +81,7 @@ def pruned(model: nn.Module, x: Tensor, method: str, ratio: float, gradients: li
 
 
 def to_size(model: nn.Module, x: Tensor, method: str, left: float, gradients: list) -> tuple:
-    """The smallest share of channels that leaves no more than this share of the multiplications."""
+    """Removes the smallest share of channels that leaves no more than this share of the multiplications."""
     before = multiplications(model, x)
     low, high, found = 0.0, 0.95, None
     for _ in range(TRIALS):
@@ -92,7 +92,7 @@ def to_size(model: nn.Module, x: Tensor, method: str, left: float, gradients: li
         else:
             low = middle
     if found is None:
-        raise RuntimeError(f"expected {left:.3f} of the multiplications, but not so many channels can go")
+        raise RuntimeError(f"expected {left:.3f} of the multiplications, but too few channels can be removed")
     return found, multiplications(found, x) / before
 
 
@@ -127,12 +127,12 @@ def fine_tune(model: nn.Module, data: dict, batch: int, steps: int, rate: float)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("network", choices=[QUICKSTART, *TASKS])
-    parser.add_argument("export", type=Path, help="retargeted to relu")
+    parser.add_argument("export", type=Path, help="a file retargeted to relu")
     parser.add_argument("--method", choices=[MAGNITUDE, TORCH_PRUNING], required=True)
-    parser.add_argument("--left", type=float, required=True, help="of the multiplications")
+    parser.add_argument("--left", type=float, required=True, help="the share of the multiplications to keep")
     parser.add_argument("--data", type=Path, required=True, help="the folder with train.pt")
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--rate", type=float, required=True, help="of the original's peak learning rate")
+    parser.add_argument("--rate", type=float, required=True, help="as a share of the original's peak learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("-o", dest="output", type=Path, required=True)

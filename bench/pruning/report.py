@@ -1,4 +1,4 @@
-"""Tables and plots out of the results, put into docs/pruning.md between two marks."""
+"""Turns the results into tables and plots, and puts them into docs/pruning.md between two marks."""
 
 import itertools
 import math
@@ -15,10 +15,10 @@ from tasks import TASKS
 
 SCRIPT = "bench/pruning/run.py"
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}  # two-sided 95 %, by degrees of freedom
-SOLVED, JOINT = "least squares alone", "pruned"  # of the command: the layers solved for; and then fitted together
+SOLVED, JOINT = "least squares alone", "pruned"  # by the command: solves for the layers; then also fits them together
 LINES = (JOINT, ROUNDED, FADED, SOLVED, *PEERS)
 COLORS = {JOINT: "#009e73", ROUNDED: "#56b4e9", FADED: "#e69f00", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
-AIMS = {("accuracy", 0.3): 0.2, ("accuracy", 0.5): 0.5, ("nats", 0.3): 0.004, ("nats", 0.5): 0.01}  # behind the unpruned, untrained
+AIMS = {("accuracy", 0.3): 0.2, ("accuracy", 0.5): 0.5, ("nats", 0.3): 0.004, ("nats", 0.5): 0.01}  # behind the unpruned model, without training
 AIM_TRAINED = 0.1  # points behind the control at 50 %, after 10 % of the steps
 AIM_LATENCY = 0.65  # of the unpruned export, at 50 %, in ONNX Runtime on 2 threads
 
@@ -40,13 +40,13 @@ class Rows:
         return {seed: row[key] for seed, row in self.of(name, method, share, budget).items() if key in row}
 
     def figures(self, name: str, method: str, share: float, budget: str) -> dict:
-        """Of a line of the table, by seed."""
+        """The figures of a line of the table, by seed."""
         if method == SOLVED:
             return self.values(name, PRUNED, share, "none", "after_pruning") if budget == "none" else {}
         return self.values(name, PRUNED if method == JOINT else method, share, budget)
 
     def behind(self, name: str, method: str, share: float, budget: str, against: dict) -> list:
-        """How much worse, paired over the seeds; positive is worse."""
+        """By how much a method is worse than `against`, paired over the seeds; positive is worse."""
         ours, sign = self.figures(name, method, share, budget), 1 if less_is_better(name) else -1
         return [sign * (ours[seed] - against[seed]) for seed in sorted(ours.keys() & against.keys())]
 
@@ -106,7 +106,7 @@ def accuracy_tables(rows: Rows, folder: str) -> list:
 
 
 def left(rows: Rows, name: str, share: float, method: str = PRUNED) -> str:
-    """Of the multiplications of what can be pruned. Faded units go as those of PRUNED."""
+    """The share that stays, of the multiplications of what can be pruned. FADED removes the same units as PRUNED."""
     sizes = []
     for row in rows.of(name, method if method in (ROUNDED, *PEERS) else PRUNED, share, "none").values():
         if "multiplications" in row:

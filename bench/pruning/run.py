@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What pruning in the same run as the swap costs, beside other ways to the same size. All of it takes a day on 2 cores.
+"""Measures what pruning in the same run as the swap costs, beside other ways to the same size. A full run takes a day on 2 cores.
 
     bench/recovery/setup.sh
     build/venv/bin/python bench/pruning/run.py [NETWORK...]
 
 The networks are those that bench/recovery trains, the quickstart's, and the published ones (subjects.py); the ways are in methods.py. Each
-result is a line of docs/pruning/results.jsonl, with the commit that it was made at; what has one is not done again, so that Ctrl-C loses no
-more than what is running. --redo does it again. Tables and plots go into docs/pruning.md (report.py). --short shows in a minute that
-everything runs. Torch-Pruning comes from PyPI, into build/.
+result is a line of docs/pruning/results.jsonl, with the commit at which it was made. The script does not repeat results, so Ctrl-C loses
+only what is running; --redo repeats them. Tables and plots go into docs/pruning.md (report.py). --short shows in a minute that everything
+runs. The script puts Torch-Pruning from PyPI into build/.
 """
 
 import argparse
@@ -29,13 +29,13 @@ def read_options() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"all by default: {', '.join(NAMES)}")
-    parser.add_argument("--short", action="store_true", help=f"{', '.join(SHORT)} only, and little of all: shows that everything runs, and no more")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), metavar="SEED", help="0 to 4; of trained networks")
-    parser.add_argument("--shares", type=float, nargs="+", choices=SHARES, help="of the multiplications that go; all by default")
+    parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}, on little data: shows only that everything runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), metavar="SEED", help="0 to 4; for the networks trained here")
+    parser.add_argument("--shares", type=float, nargs="+", choices=SHARES, help="the shares of the multiplications to remove; all by default")
     parser.add_argument("--budgets", nargs="+", choices=BUDGETS)
     parser.add_argument("--methods", nargs="+", choices=METHODS)
-    parser.add_argument("--redo", action="store_true", help="forget the results of what is chosen, and make them anew")
-    parser.add_argument("--out", type=Path, help="where originals, data and models go (build/pruning, with --short build/pruning/short)")
+    parser.add_argument("--redo", action="store_true", help="forget the chosen results, and make them anew")
+    parser.add_argument("--out", type=Path, help="the folder for originals, data and models (build/pruning, with --short build/pruning/short)")
     parser.add_argument("--results", type=Path, help="the file of the results (docs/pruning/results.jsonl, with --short one in --out)")
     parser.add_argument("--page", type=Path, help="the page to write the report into (docs/pruning.md, with --short one in --out)")
     parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/actswap")
@@ -78,7 +78,7 @@ def make_all(options: argparse.Namespace, results) -> int:
                 begin = time.monotonic()
                 try:
                     row = made.make(cell)
-                except Failed as error:  # what a peer cannot do is a result as well
+                except Failed as error:  # a peer's failure is a result as well
                     row = {"error": error.reason.removeprefix("error: ")}
                     failed += 1
                 made.keep(cell, row, time.monotonic() - begin)

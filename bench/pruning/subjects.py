@@ -22,8 +22,8 @@ TRAINED = ["residual", "efficientnet", "convnext", "text"]
 QUICKSTART = "quickstart"
 SHORT = ["residual"]
 DIGITS = {"accuracy": 2, "nats": 4}
-# Passes of both joint fits, the calibration's and the one after pruning. A pruned model has 60 by default, where they fit into the time; in a
-# large network few do.
+# Passes of both joint fits, the calibration's and the one after pruning. A pruned model gets 60 by default, if they fit into the time; for a
+# large network only a few do.
 PASSES = 60
 PASSES_OF_PUBLISHED = {QUICKEST: 20}
 PASSES_OF_LARGE = 5
@@ -37,13 +37,13 @@ class Network:
     less_is_better: bool
     digits: int
     folder: Path  # with train.pt and val.pt
-    options: tuple  # of the command
-    steps: int = 0  # that the original was trained for; 0: it is trained no further
+    options: tuple  # for the command
+    steps: int = 0  # of the original's training; 0: no further training
     batch: int = 32
     is_trained: bool = False  # here, with a seed
     task: Task | None = None
     published: object = None
-    calibration: tuple = ()  # options of the command
+    calibration: tuple = ()  # options for the command
     passes: int = PASSES
     judges: dict = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class Network:
         return ["--calibrate", self.folder / ("cal.pt" if self.published else "train.pt"), *self.calibration]
 
     def measured(self, model: Path, command: Path) -> float:
-        """On data that nothing was chosen on."""
+        """The metric on data that did not serve to choose anything."""
         if self.published:
             judge = self.judges.setdefault("judge", Judge(self.published, self.folder))
             return judge.values(load(model), "test")[self.metric]
@@ -66,7 +66,7 @@ class Network:
         return self.task.value(json.loads(printed))
 
     def example(self) -> tuple:
-        """Inputs that latency is measured on."""
+        """Inputs for measuring latency."""
         data = torch.load(self.folder / "val.pt", weights_only=True)
         if self.published:
             return tuple(as_published_input(tensor[: self.published.timed]) for tensor in data.values())
@@ -108,7 +108,7 @@ def make_original(network: Network, seed: int, short: bool) -> None:
 
 
 def reset(model: nn.Module) -> nn.Module:
-    """New weights, as PyTorch's layers begin with."""
+    """Gives the model new weights, like those with which PyTorch's layers begin."""
     for module in model.modules():
         own = dict(module.named_parameters(recurse=False))
         buffers = dict(module.named_buffers(recurse=False))

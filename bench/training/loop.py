@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The command's training beside the same loop in PyTorch: loop.py [--build build/release] [--pairs 5] [--threads 1 2]
+"""Times the command's training beside the same loop in PyTorch: loop.py [--build build/release] [--pairs 5] [--threads 1 2]
 
 Both train the quickstart's model with blends from Mish to ReLU in stock operators, while t rises from 0 to 1 over two epochs: AdamW,
-distillation, batches of 64 of the same 28 x 28 images, shuffled, the same rate. The command's time is that of its second epoch (run.json);
-PyTorch's that of the second epoch of the loop below, over a file of `actswap blend`, with torch.optim's AdamW as it comes and with
-fused=True. They run in turn; a ratio is the median over the rounds of the command's time over PyTorch's. Where other programs run on the
-machine, the processor's time says more than the clock's; with several threads it counts those that wait as well.
+distillation, batches of 64 of the same 28 x 28 images, shuffled, the same rate. The command's time is that of its second epoch (run.json).
+PyTorch's time is that of the second epoch of the loop below, with a file of `actswap blend`, and torch.optim's AdamW with its defaults and
+with fused=True. They run in turn; a ratio is the median over the rounds of the command's time over PyTorch's. If other programs run on the
+machine, processor time says more than elapsed time; with several threads it also counts threads that wait.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def rate_at(step: int, steps: int) -> float:
 
 
 def train_in_pytorch(blended: str, images: torch.Tensor, fused: bool) -> tuple[float, float]:
-    """Seconds a step of the second epoch, on the clock and of the processor."""
+    """@returns elapsed and processor seconds for a step of the second epoch"""
     student, teacher = torch.jit.load(blended), torch.jit.load(str(MODEL)).eval()
     optimizer = torch.optim.AdamW(student.parameters(), lr=RATE, weight_decay=0.0, fused=fused)
     student.train()
@@ -69,9 +69,9 @@ def train_in_pytorch(blended: str, images: torch.Tensor, fused: bool) -> tuple[f
 
 
 def train_by_command(command: Path, data: str, folder: Path, threads: int) -> tuple[float, float, float]:
-    """Seconds a step of the second epoch, of these waited for data, and seconds of the processor."""
+    """@returns for a step of the second epoch elapsed seconds, how many of these waited for data, and processor seconds"""
     used, found = [], {}
-    for last in 1, EPOCHS:  # what the processor did outside of the second epoch is taken off
+    for last in 1, EPOCHS:  # subtracts processor time outside the second epoch
         arguments = [command, "convert", MODEL, "-o", folder / "out.pt", "--to", "relu", "--train", data, "--epochs", last, "--batch", BATCH]
         arguments += ["--recipe", "ramp", "--ramp-end", last, "--blend-code", "stock", "--lr", RATE, "--warmup", WARM_UP, "--quiet"]
         arguments += ["--run-dir", folder / "run"]
@@ -89,7 +89,7 @@ def train_by_command(command: Path, data: str, folder: Path, threads: int) -> tu
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
-    parser.add_argument("--pairs", type=int, default=5, help="rounds")
+    parser.add_argument("--pairs", type=int, default=5, help="how many rounds")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--images", type=int, default=6400)
     options = parser.parse_args()

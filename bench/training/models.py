@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the networks that training steps and exports are timed with: models.py FOLDER
+"""Writes the networks for timing training steps and exports: models.py FOLDER
 
-Residual CNNs, scripted, of two sizes: narrow, which is the quickstart's (examples/fashion_mnist), for inputs of 64x1x28x28, and wide,
-for inputs of 32x3x32x32. narrow_mish.pt, narrow_silu.pt, narrow_gelu.pt and narrow_relu.pt have the same weights, and so have the wide.
+They are scripted residual CNNs of two sizes: narrow, the quickstart's network (examples/fashion_mnist), for inputs of 64x1x28x28, and
+wide, for inputs of 32x3x32x32. narrow_mish.pt, narrow_silu.pt, narrow_gelu.pt and narrow_relu.pt share their weights; so do the wide ones.
 """
 
 import sys
