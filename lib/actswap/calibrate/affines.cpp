@@ -50,7 +50,7 @@ std::pair<double, double> signs_of(const jit::Node* node) {
   return {1.0, name == "sub" ? -alpha : alpha};
 }
 
-// Of the shape, not of the order: what holds one number for each channel still does.
+// Operators that change the shape but not the order: one number per channel remains one.
 bool is_reshape(const jit::Node* node) {
   static const std::set<std::string> kNames = {"view",    "reshape", "unsqueeze", "squeeze",
                                                "flatten", "detach",  "contiguous"};
@@ -91,7 +91,7 @@ bool is_fixed_batch_norm(jit::Node* node) {
 Affines::Affines(Program& program, const ProgramTensors& tensors)
     : program_(program), tensors_(tensors), fixed_(program) {}
 
-// Of two; null, where both are fixed or none is.
+// The fixed one of two; null if both are fixed or none is.
 const jit::Value* Affines::fixed_operand(jit::Node* node) const {
   const bool first = fixed_.is_fixed(node->input(0));
   const bool second = fixed_.is_fixed(node->input(1));
@@ -171,7 +171,7 @@ std::optional<Channels> Affines::channels_of(jit::Node* node) const {
   return Channels{numbers.numel(), behind};
 }
 
-// Undefined, where they are not one for all or one for each channel.
+// Undefined unless there is one number for all channels or one for each.
 torch::Tensor Affines::numbers_of(const jit::Value* value, const Channels& channels) const {
   const auto tensor = fixed_.tensor_of(value);
   if (!tensor.defined() || tensor.is_complex()) {

@@ -15,27 +15,27 @@ namespace actswap {
 /// Where the channels of a value are.
 struct Channels {
   std::int64_t count = 0;
-  /// Dimensions behind that of the channels: 0 behind a linear layer, 2 behind conv2d. None: not
-  /// known before the program runs, as behind batch_norm, whose channels are in dimension 1.
+  /// How many dimensions follow that of the channels: 0 after a linear layer, 2 after conv2d. Empty
+  /// if only a run would tell, as after batch_norm, whose channels are in dimension 1.
   std::optional<std::int64_t> behind = {};
 
   std::int64_t dim() const { return behind == 0 ? -1 : 1; }
 };
 
-/// y = factor x + offset. Both in double, one number for each channel, or a tensor of dimension 0
+/// y = factor x + offset. Both are in double: one number for each channel, or one of dimension 0
 /// for all.
 struct Line {
   torch::Tensor factor = at::ones({}, at::kDouble);
   torch::Tensor offset = at::zeros({}, at::kDouble);
 
-  /// This one, and then the next.
+  /// Applies this line first, then `next`.
   Line then(const Line& next) const {
     return {factor * next.factor, offset * next.factor + next.offset};
   }
 };
 
-/// 1 / factor, and 0 for channels that the factor takes away: those below a thousandth of
-/// what most have.
+/// 1 / factor, and 0 for channels that the factor removes: those whose factor is below a thousandth
+/// of the usual one.
 torch::Tensor bounded_reciprocal(const torch::Tensor& factor);
 
 /// One number for each channel, to be multiplied with a value of so many dimensions.
@@ -46,27 +46,27 @@ torch::Tensor beside(const torch::Tensor& numbers, std::int64_t dimensions,
 /// statistics.
 struct Affine {
   Line line;
-  /// What it multiplies by and adds, where these are tensors with one number for each channel that
-  /// are read here alone: views of these of one dimension. Otherwise undefined.
+  /// The tensors that it multiplies by and adds, as views of one dimension, if they hold one number
+  /// for each channel and only this operator reads them. Otherwise undefined.
   torch::Tensor weight;
   torch::Tensor bias;
   double bias_factor = 1.0;  ///< y = ... + bias_factor * bias
-  /// The running mean of a batch norm, under the same condition.
+  /// The running mean of a batch norm, if the same holds for it.
   torch::Tensor mean;
   const torch::jit::Value* named_by = nullptr;  ///< the tensor that the bias or weight is
-  const torch::jit::Node* first = nullptr;      ///< that reads the bias or weight
+  const torch::jit::Node* first = nullptr;      ///< the first node that reads the bias or weight
 };
 
 class Affines {
  public:
   Affines(Program& program, const ProgramTensors& tensors);
 
-  /// x of a node that may be an affine for some channels; null where it is none.
+  /// The x of a node that may be an affine for some channels; null if it cannot be one.
   const torch::jit::Value* input_of(torch::jit::Node* node) const;
-  /// None, where its numbers are not one for all or one for each of these channels.
+  /// Empty unless the node has one number for all channels or one for each of these.
   std::optional<Affine> at(torch::jit::Node* node, const Channels& channels) const;
-  /// The channels that the numbers of an affine are for, by their shape; none: they are one for
-  /// all, or have several dimensions.
+  /// The channels that an affine's numbers belong to, by their shape; empty if one number serves
+  /// all channels or the numbers have several dimensions.
   std::optional<Channels> channels_of(torch::jit::Node* node) const;
 
   /// Whether it adds something fixed, of whatever shape.
@@ -101,7 +101,7 @@ class Affines {
   FixedValues fixed_;
 };
 
-/// batch_norm that goes by its running statistics.
+/// Whether this is a batch_norm that uses its running statistics.
 bool is_fixed_batch_norm(torch::jit::Node* node);
 
 }  // namespace actswap

@@ -23,7 +23,7 @@ std::vector<torch::Tensor> part_of(const std::vector<torch::Tensor>& batch, std:
   return part;
 }
 
-// How many examples a run of this many bytes may have; none: not known.
+// How many examples a run within this many bytes may have; 0 if unknown.
 std::int64_t examples_that_fit(const torch::jit::Module& module,
                                const std::vector<torch::Tensor>& batch, std::int64_t bytes) {
   ModelRun run(module, {.optimizes_graphs = false});
@@ -42,7 +42,7 @@ std::int64_t examples_that_fit(const torch::jit::Module& module,
   }
 }
 
-// As many in all inputs, and as many as are tried.
+// Whether all inputs have equally many, and enough to try.
 bool has_examples(const std::vector<torch::Tensor>& batch) {
   if (batch.empty() || batch.front().dim() == 0) {
     return false;

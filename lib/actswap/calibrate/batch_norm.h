@@ -1,4 +1,4 @@
-// What a calibration does to a batch norm, beside what the layer before it makes up for.
+// How a calibration changes a batch norm, apart from corrections in the layer before it.
 #pragma once
 
 #include <actswap/calibrate/layers.h>
@@ -12,10 +12,10 @@
 
 namespace actswap {
 
-/// Mean and variance of what a batch norm is given, over all that was added.
+/// Mean and variance of a batch norm's input, over all values added.
 class BatchStatistics {
  public:
-  /// @param input N x C x ..., of which each rank has its share
+  /// @param input N x C x ...; each rank passes its share
   void add(const torch::Tensor& input, const Together& together = {});
   double count() const { return count_; }  ///< of values, in each channel
   torch::Tensor mean() const;              ///< per channel, in double, as the next
@@ -27,18 +27,17 @@ class BatchStatistics {
   torch::Tensor squares_;
 };
 
-/// Makes these its running statistics, and moves weight and bias so that it computes what it did:
+/// Makes these the norm's running statistics, and moves weight and bias so that its output stays:
 ///
 ///   weight (x - mean) / sqrt(var + eps) + bias
 ///
-/// is the same line with other numbers. In training a batch norm goes by the statistics of the
-/// batch, not by those that it keeps; where the two are the same, training begins at the model that
-/// was calibrated.
+/// is the same line with other numbers. In training a batch norm uses the statistics of the batch,
+/// not those that it keeps; if the two are equal, training begins at the calibrated model.
 void re_estimate(const BatchNorm& norm, const BatchStatistics& statistics);
 
-/// For each of the norms, by what it is given in the model as it is now: on so many inputs as there
-/// are, or fewer where those tell enough.
-/// @param batches of which each rank has its share
+/// Does this for each of the norms, by its input in the model as it is now, on all inputs there
+/// are, or on fewer if those tell enough.
+/// @param batches each rank passes its share of them
 /// @param before_each_batch may throw
 void re_estimate(const std::vector<BatchNorm>& norms, Program& program,
                  const Replay::Batches& batches, const std::function<void()>& before_each_batch,

@@ -62,7 +62,7 @@ void CalibratedRamp::move(double t) {
   t_ = t;
 }
 
-// A buffer is nobody else's: it is where t says. To a parameter training adds as well.
+// Only the ramp writes to a buffer, so t determines it. Training also adds to a parameter.
 void CalibratedRamp::move(Changed& changed, double from, double to) {
   auto& tensor = changed.tensor;
   if (changed.is_buffer) {

@@ -14,17 +14,17 @@ namespace actswap {
 class Dataset;
 struct CalibrationOptions;
 
-/// Of each rank, where there are several, its share of every batch.
+/// If there are several ranks, each has its share of every batch.
 struct CalibrationInputs {
   Batches batches;                    ///< small enough to run within the memory granted
-  std::optional<InputStream> stream;  ///< of others in each pass of the joint fit, where asked for
+  std::optional<InputStream> stream;  ///< other inputs for each pass of the joint fit, if wanted
 };
 
 /// As many examples of the data as the options say, drawn by the seed.
 CalibrationInputs calibration_inputs(const torch::jit::Module& module, const Dataset& data,
                                      const CalibrationOptions& options, std::uint64_t seed);
 
-/// Batches, cut to fit into the memory granted, and of these the share of this process.
+/// Cuts batches to fit into the granted memory, and keeps this process's share of them.
 /// @throws UsageError where a batch has fewer examples than there are ranks
 Batches cut_to_memory(const torch::jit::Module& module, const Batches& batches,
                       const CalibrationOptions& options);

@@ -42,17 +42,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of the joint fit, where neither passes nor minutes are asked for: small networks gain little in
-// more passes, and large ones are worth a few minutes.
+// Limits of the joint fit if nobody gives passes or minutes: small networks gain little from more
+// passes, and large ones are worth a few minutes.
 constexpr std::int64_t kPasses = 20;
-constexpr std::int64_t kPassesOfPruned = 60;  // it has more to make up for
+constexpr std::int64_t kPassesOfPruned = 60;  // a pruned model has more to make up for
 constexpr double kSecondsOfPasses = 180.0;
-// With minutes: the fit ends by itself where it gains no more.
+// With minutes: the fit ends by itself when it gains no more.
 constexpr std::int64_t kMostPasses = 1000;
-// Of the tensors of a joint fit: three states with AdamW's means and squares, one more of these,
-// and gradients.
+// How often a joint fit stores its tensors: three states with AdamW's means and squares, one more
+// of these, and gradients.
 constexpr std::int64_t kCopiesOfTensors = 13;
-// A training learns from signals that are noisier than what layers lack.
+// Training learns from noisier signals than the errors of layers.
 constexpr double kShareOfRate = 0.4;
 
 class Calibrator {
@@ -125,7 +125,7 @@ class Calibrator {
   }
 
  private:
-  // Alone whenever it is asked; ranks where they agreed on it.
+  // A single process stops at any time; ranks stop only where they agreed on it.
   bool should_stop() const {
     return options_.together.is_alone() ? callbacks_.should_stop && callbacks_.should_stop()
                                         : stops_;
@@ -276,7 +276,7 @@ class Calibrator {
     joint_ = state.part("joint");
   }
 
-  // A step that is interrupted has not been.
+  // An interrupted step leaves no trace.
   void take(const CalibrationStep& step) {
     take_or_undo(step);
     options_.together.take_from_first(step.changed);
@@ -362,7 +362,7 @@ class Calibrator {
     models_.end_steps();
   }
 
-  // Those in a branch, in a loop, in what torch.jit.fork runs, or in a branch that is not taken.
+  // Blends in a branch, in a loop, in a torch.jit.fork, or in a branch that no input takes.
   void move_inner_blends() {
     std::set<std::string> outer;
     for (const auto& site : neighbours_.sites) {
@@ -399,7 +399,7 @@ class Calibrator {
   BothModels models_;
   SiteFit site_fit_;
   LayerFits layer_fits_;
-  std::size_t done_ = 0;   // sites, or where they stay as they are steps
+  std::size_t done_ = 0;   // sites; if these stay as they are, steps
   std::size_t count_ = 0;  // of these
   std::vector<torch::Tensor> fitted_;
   State joint_;  // of a joint fit that is resumed

@@ -11,7 +11,7 @@
 
 namespace actswap {
 
-/// What a module that has lost units is compared with.
+/// The model that a module which lost units is compared with.
 struct Original {
   const torch::jit::Module& module;
   const KeptEntries& kept;
@@ -19,11 +19,11 @@ struct Original {
 
 /// calibrate() on batches that fit into the memory.
 /// @param blended in eval mode, with blends at t = 0
-/// @param original null: what `blended` computes with its blends at 0; otherwise its blends stay as
-/// they are
+/// @param original null: compares with `blended` with its blends at 0; otherwise the blends of
+///   `blended` stay as they are
 /// @param batches at least one, none of them empty
-/// @param stream what the joint fit takes in its passes; null: the batches
-/// @throws what calibrate() throws, but for std::bad_alloc
+/// @param stream the inputs of the joint fit's passes; null: the batches
+/// @throws what calibrate() throws, but std::bad_alloc for lack of memory
 Calibration run_calibration(torch::jit::Module& blended, const Original* original,
                             const std::vector<std::vector<torch::Tensor>>& batches,
                             const InputStream* stream, const CalibrationOptions& options,

@@ -9,7 +9,7 @@ namespace actswap {
 
 namespace {
 
-// Below this share of its mean square a channel does not vary: its factor stays 1.
+// A channel whose variance is below this share of its mean square counts as constant: factor 1.
 constexpr double kConstant = 1e-6;
 
 }  // namespace

@@ -10,15 +10,15 @@
 
 namespace actswap {
 
-/// For each channel the a and b with the least square of a u + b - v, where u is what there is and
-/// v what the original has. Takes no memory but that of the channels.
+/// Finds for each channel the a and b with the least square of a u + b - v, where u is the value
+/// now and v the original's. Takes memory only for a few numbers per channel.
 class ChannelFit {
  public:
   /// @param has_offset otherwise b is 0
   ChannelFit(std::int64_t channels, std::int64_t channel_dim, bool has_offset);
 
   void add(const torch::Tensor& now, const torch::Tensor& original);
-  /// What all ranks have added counts.
+  /// Adds up the sums of all ranks.
   void add_up(const Together& together);
 
   struct Line {
@@ -37,12 +37,12 @@ class ChannelFit {
   torch::Tensor uv_;
 };
 
-/// What is to be added to the parameters of a layer so that it computes from u what it computed
-/// from a u + b, for each channel of its input; for layers that are too wide for a Regression:
+/// The change of a layer's parameters after which it computes from u what it computed from
+/// a u + b, for each channel of its input; for layers that are too wide for a Regression:
 ///
 ///   W (a u + b) + bias = (W a) u + (W b + bias)
 ///
-/// which is exact but for the padded borders of a convolution, where b is added as well as inside.
+/// This is exact except at the padded borders of a convolution, where b is added as it is inside.
 struct LayerChange {
   torch::Tensor weight;
   torch::Tensor offset;  ///< per output channel

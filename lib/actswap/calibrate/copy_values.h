@@ -8,8 +8,8 @@
 
 namespace actswap {
 
-/// Tensors, lists, dicts and tuples are copied, and what shares memory among the values shares it
-/// among the copies: a view stays a view. Other objects stay the same.
+/// Copies tensors, lists, dicts and tuples. Values that share memory have copies that share it too:
+/// a view stays a view. Other objects stay the same.
 std::vector<c10::IValue> copy_values(const std::vector<c10::IValue>& values);
 
 /// The memory that the values hold, in bytes; what several share counts once.

@@ -1,4 +1,4 @@
-// What one value lacks against another.
+// The difference of two values.
 #pragma once
 
 #include <torch/types.h>

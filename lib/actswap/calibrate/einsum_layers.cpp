@@ -13,7 +13,7 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Of the matrix: has it its outputs in front, as linear has? None, where it is no linear layer.
+// Whether the matrix has its outputs first, as in linear; empty if this is no linear layer.
 std::optional<bool> has_outputs_first(std::string equation, bool is_matrix_first) {
   std::erase(equation, ' ');
   const auto comma = equation.find(',');

@@ -5,9 +5,9 @@
 
 namespace actswap {
 
-/// einsum("...i,ij->...j", x, w) of a matrix that is a parameter or constant becomes linear(x,
-/// w^T), which is the same, and what the table of layers knows. An equation in which the summed or
-/// the new letter is not the last one stays.
+/// Turns einsum("...i,ij->...j", x, w) with a parameter or constant as its matrix into the equal
+/// linear(x, w^T), which the table of layers knows. An equation stays if its summed or its new
+/// letter is not the last one.
 void einsums_to_linear_layers(torch::jit::Graph& graph);
 
 }  // namespace actswap

@@ -1,4 +1,4 @@
-// The weights and biases that a joint fit moves, and AdamW's steps of them.
+// The weights and biases that a joint fit moves, and the AdamW steps that move them.
 #pragma once
 
 #include <actswap/calibrate/layers.h>
@@ -12,7 +12,7 @@
 
 namespace actswap {
 
-/// Those of all layers, norms and sites of a neighbourhood, each once.
+/// The weights and biases of all layers, norms and sites of a neighbourhood, each once.
 class FittedTensors {
  public:
   explicit FittedTensors(const Neighbourhood& neighbours);
@@ -20,7 +20,7 @@ class FittedTensors {
   bool empty() const { return tensors_.empty(); }
   const std::vector<torch::Tensor>& tensors() const { return tensors_; }
 
-  /// The tensors, and what AdamW has gathered of their gradients.
+  /// The tensors, and AdamW's averages of their gradients.
   struct State {
     std::vector<torch::Tensor> tensors;
     std::vector<torch::Tensor> means;
@@ -38,8 +38,8 @@ class FittedTensors {
   State state() const;
   void restore(const State& state);
 
-  /// All that a step depends on, of the same neighbourhood. (The tensors themselves have others
-  /// that refer to them: restore() gives them their values.)
+  /// All that a step depends on, for the same neighbourhood. (Others refer to the tensors
+  /// themselves, so restore() only gives them their values.)
   template <typename Fields>
   void visit_fields(Fields& fields) {
     auto now = state();
@@ -51,16 +51,16 @@ class FittedTensors {
     fields("loss_scale", loss_scale_);
   }
 
-  /// Of gradients: 1 but for half.
+  /// Scales gradients: 1 except for half.
   LossScale& loss_scale() { return loss_scale_; }
 
   /// A step of AdamW (Loshchilov and Hutter 2019) without weight decay.
-  /// @param gradients undefined where a tensor has no part in the error; divided by loss_scale here
-  /// @param rate share of the root mean square of each tensor; 0: gradients are gathered only
+  /// @param gradients undefined if a tensor has no part in the error; divided by loss_scale here
+  /// @param rate share of the root mean square of each tensor; 0: only updates AdamW's averages
   void move(const std::vector<torch::Tensor>& gradients, double rate);
 
-  /// Root mean square of the elements of a matrix or kernel, of the middle one of all; 0: there is
-  /// none.
+  /// The median, over all matrices and kernels, of the root mean square of their elements; 0 if
+  /// there are none.
   double middle_size() const;
 
  private:

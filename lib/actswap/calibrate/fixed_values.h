@@ -17,8 +17,8 @@ class FixedValues {
   explicit FixedValues(const Program& program);
 
   bool is_fixed(const torch::jit::Value* value) const;
-  /// A fixed tensor or number, as the fitted model has it now. Undefined where the value is not
-  /// fixed, or is something else.
+  /// A fixed tensor or number, as the fitted model has it now. Undefined if the value is not fixed
+  /// or is of another type.
   torch::Tensor tensor_of(const torch::jit::Value* value) const;
 
  private:

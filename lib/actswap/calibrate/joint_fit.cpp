@@ -17,30 +17,30 @@ namespace actswap {
 
 namespace {
 
-// Of trials of the rate.
+// Trials of the rate.
 constexpr double kFirstRate = 0.01;  // for an error of 1
 constexpr double kFactor = 3.0;
-constexpr double kHarmless = 1.25;  // of the error: it falls when the steps get shorter
+constexpr double kHarmless = 1.25;  // times the error; shorter steps then lower it
 constexpr double kLeastRate = 1e-7;
 constexpr double kMostRate = 0.3;
 constexpr std::int64_t kFewestSteps = 4;
 constexpr std::int64_t kMostSteps = 16;
 constexpr double kUsualTrials = 4.0;
-// Of the passes.
+// The passes.
 constexpr double kWarmUp = 0.05;  // share of the steps
-constexpr double kCut = 0.3;      // of the rate, where it was too high
-constexpr double kRise = 1.5;     // of the error on inputs held out, over the best
-constexpr double kBurst = 2.0;    // of a batch's error, over the largest of the pass before
+constexpr double kCut = 0.3;      // factor on the rate if it was too high
+constexpr double kRise = 1.5;     // allowed error on inputs held out, over the best
+constexpr double kBurst = 2.0;    // allowed error of a batch, over the largest of the last pass
 constexpr int kMostCuts = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kPatience = 2;  // checks without a gain, at least; a quarter of all
-constexpr double kShareOfTime = 0.9;   // that is planned: machines get slower, too
+constexpr double kShareOfTime = 0.9;   // share of the time to plan for: a machine may slow down
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Of the peak.
+// A step's rate over the peak.
 double share_at(std::int64_t step, std::int64_t steps) {
   const auto warm_up = static_cast<std::int64_t>(kWarmUp * static_cast<double>(steps));
   if (step < warm_up) {
@@ -62,7 +62,7 @@ struct NoGradient {
 
 }  // namespace
 
-// Each undefined where the tensor has no part in the error.
+// A gradient is undefined if its tensor has no part in the error.
 std::vector<torch::Tensor> JointFit::gradients_of(const torch::Tensor& error) {
   auto& scale = tensors_.loss_scale();
   for (;;) {
@@ -132,14 +132,14 @@ bool JointFit::walk(std::int64_t steps, double rate) {
   return true;
 }
 
-// On the inputs held out, after a few steps from the start; infinity where they blow up.
+// The error on held-out inputs after a few steps from the start; infinity if they diverge.
 double JointFit::error_of_trial(double rate, const Tensors& start) {
   tensors_.restore(start);
   const double error = walk(steps_of_a_trial(), rate) ? error_.held_out() : kInfinity;
   return std::isfinite(error) ? error : kInfinity;
 }
 
-// 0: none of them is harmless.
+// 0 if no rate is harmless.
 double JointFit::find_rate(double error_before, const Tensors& start) {
   const auto is_harmless = [&](double rate) {
     return error_of_trial(rate, start) <= kHarmless * error_before;
@@ -224,7 +224,7 @@ void JointFit::fit(Place& place, double deadline) {
   callbacks_.on_pass(result.planned, result.planned);
 }
 
-// The rate, and how many passes. With a reason, or no rate, there will be none.
+// Finds the rate and the number of passes. With a reason, or without a rate, no pass follows.
 JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time) {
   Place place;
   auto& result = place.result;

@@ -23,28 +23,28 @@ struct JointFitLimits {
 
 struct JointFitCallbacks {
   std::function<void()> before_each_batch;  ///< may throw
-  /// Before the first pass: how many there will be, and how many seconds they will take about.
+  /// Called before the first pass: how many passes there will be, and about how many seconds long.
   std::function<void(std::int64_t passes, double seconds)> on_plan;
-  /// Before each pass and after the last: how many are done.
+  /// Called before each pass and after the last.
   std::function<void(std::int64_t done, std::int64_t passes)> on_pass;
-  /// Whether `save` is to be called now.
+  /// Asked whether to call `save` now.
   std::function<bool()> saves_now = {};
-  /// How far it is, between two steps and before Interrupted; empty before the passes: it then
-  /// begins again from where it began. The tensors are part of it.
+  /// Gets the state, with the tensors, between two steps and before Interrupted. Before the passes
+  /// it is empty: a resumed fit then starts over.
   std::function<void(const State&)> save = {};
   State resume = {};
 };
 
-/// A step of a calibration takes what the ones before it gave as it is, and a layer before an
-/// activation is only shifted. Here weights and biases of all layers and norms move together, by
-/// AdamW, to make JointError small. Batch norms go by their running statistics.
+/// A step of a calibration leaves the results of earlier steps as they are, and only shifts a layer
+/// before an activation. Here AdamW moves weights and biases of all layers and norms together, to
+/// make JointError small. Batch norms use their running statistics.
 ///
-/// The rate is a share of the root mean square of each tensor. It is found by trials: a few steps
-/// each from the same start, at rates a factor of 3 apart. The largest one that leaves the inputs
-/// held out about where they were is taken: such a step is as far as the model is straight. Along
-/// the passes it falls by half a cosine to 0. After each pass the inputs held out are looked at:
-/// the best weights are kept, and are what remains. Where the error rises, or falls no more, they
-/// are put back and the rate is cut; after a few cuts the fit ends.
+/// The rate is a share of the root mean square of each tensor. Trials find it: a few steps each
+/// from the same start, at rates a factor of 3 apart. The fit takes the largest rate that leaves
+/// the error on held-out inputs about where it was: that is as far as the model is nearly linear.
+/// Along the passes the rate falls by half a cosine to 0. After each pass the fit measures the
+/// error on held-out inputs and keeps the best weights, which remain in the end. If the error
+/// rises, or falls no more, it puts them back and cuts the rate; after a few cuts it ends.
 class JointFit {
  public:
   JointFit(FittedTensors& tensors, JointError& error) : tensors_(tensors), error_(error) {}
@@ -64,13 +64,13 @@ class JointFit {
   bool walk(std::int64_t steps, double rate);
   double error_of_trial(double rate, const Tensors& start);
   double find_rate(double error_before, const Tensors& start);
-  /// Where the passes are.
+  /// How far the passes are.
   struct Place {
     JointFitResult result;
     Tensors best;
     std::int64_t number = 0;  ///< of the next step
     double rate = 0.0;
-    double largest = 0.0;  ///< error of a batch, in the pass before
+    double largest = 0.0;  ///< largest error of a batch in the last pass
     double largest_now = 0.0;
     int cuts = 0;
     std::int64_t checks_without_gain = 0;

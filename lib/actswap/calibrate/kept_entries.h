@@ -1,4 +1,4 @@
-// What a module that units were removed from still has of the original's tensors.
+// Which entries of the original's tensors a module still has after units were removed from it.
 #pragma once
 
 #include <torch/types.h>
@@ -12,16 +12,16 @@
 namespace actswap {
 
 struct KeptEntries {
-  /// By the path of a tensor and its dimension as it is stored: indices in that of the original,
-  /// ascending. What is not here has all.
+  /// Ascending indices into the original's tensor, by its path and the dimension as it is stored.
+  /// A dimension that is not listed has all entries.
   std::map<std::pair<std::string, std::int64_t>, torch::Tensor> indices = {};
-  /// Paths of the weights that read removed units: what their layers are given has changed.
+  /// Paths of the weights that read removed units, so that their layers' inputs have changed.
   std::set<std::string> readers = {};
 
   bool empty() const { return indices.empty() && readers.empty(); }
 };
 
-/// Those of the original's values that the pruned model has as well. @param kept undefined: all
+/// The entries of the original that the pruned model has too. @param kept undefined: all
 /// @param original a tensor of the original, or an output of one of its layers
 /// @param dim the dimension that lost entries
 inline torch::Tensor of_kept(const torch::Tensor& original, const torch::Tensor& kept,

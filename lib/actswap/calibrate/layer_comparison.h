@@ -10,12 +10,12 @@
 
 namespace actswap {
 
-/// Both run as in eval mode: batch norms by their running statistics, no dropout.
+/// Both run as in eval mode: batch norms use their running statistics, and there is no dropout.
 class LayerComparison {
  public:
   /// @param original blended by the same plan, at t = 0
-  /// @param pruned what the blended one has of the original's tensors
-  /// @throws UsageError where its code is another
+  /// @param pruned which entries of the original's tensors the blended model has
+  /// @throws UsageError if the original's code differs
   LayerComparison(const torch::jit::Module& blended, const torch::jit::Module& original,
                   const KeptEntries& pruned = {});
 

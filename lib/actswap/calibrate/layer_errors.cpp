@@ -13,12 +13,12 @@ namespace actswap {
 namespace {
 
 constexpr double kLeastVariance = 1e-12;
-// Of a model that units were removed from: what a layer counts that has lost some of its outputs,
-// and one that no other follows (docs/pruning.md). All others count 1.
+// In a model that lost units: the weight of a layer that lost some of its outputs, and the weight
+// of a layer that no other follows (docs/pruning.md). All others have weight 1.
 constexpr double kWeightOfCut = 0.1;
 constexpr double kWeightOfLast = 4.0;
 
-// With channels in dimension 1; of a single example too, without a dimension of examples.
+// Puts channels into dimension 1, also for a single example without a batch dimension.
 torch::Tensor in_front(const torch::Tensor& values, std::int64_t channel_dim) {
   const auto wide = widened(values);
   if (wide.dim() < 2) {
@@ -49,14 +49,14 @@ std::vector<torch::Tensor> summed(const std::vector<torch::Tensor>& own, const T
   return sums;
 }
 
-// Values of a layer as they are compared, and what their channels are measured by.
+// Values of a layer as they are compared, with the statistics of their channels.
 struct ComparedValues {
   torch::Tensor values;
-  torch::Tensor mean = {};  // undefined: of one process, whose kernels need none
+  torch::Tensor mean = {};  // undefined if one process works alone: its kernels need none
   torch::Tensor variance = {};
 };
 
-// Of all that the ranks have.
+// Measures the values of all ranks.
 void measure_together(const std::vector<ComparedValues*>& all, const Together& together) {
   const auto counts = torch::zeros({static_cast<std::int64_t>(all.size())}, torch::kDouble);
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -112,7 +112,7 @@ torch::Tensor standardised(const ComparedValues& compared) {
                            kLeastVariance, /*cudnn_enabled=*/false);
 }
 
-// A share of what there is to explain.
+// The error as a share of the variance to explain.
 torch::Tensor lacking(const ComparedValues& ours, const ComparedValues& theirs,
                       bool is_standardised) {
   const auto mean = theirs.variance.mean();
@@ -120,12 +120,12 @@ torch::Tensor lacking(const ComparedValues& ours, const ComparedValues& theirs,
     const auto square = (standardised(ours) - standardised(theirs)).square();
     return (square * torch::where(mean > kLeastVariance, theirs.variance / mean, 0.0)).mean();
   }
-  // What is the same for all inputs has nothing to explain.
+  // A value that is the same for all inputs has no variance to explain.
   const auto scale = torch::where(mean > kLeastVariance, mean.reciprocal(), 0.0);
   return difference(ours.values, theirs.values).square().mean() * scale;
 }
 
-// All that the layers' inputs come from.
+// All nodes that the layers' inputs depend on.
 std::unordered_set<const torch::jit::Node*> nodes_before(const std::vector<Layer>& layers) {
   std::unordered_set<const torch::jit::Node*> found;
   std::vector<const torch::jit::Node*> to_visit;

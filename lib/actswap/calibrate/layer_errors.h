@@ -1,4 +1,4 @@
-// What layers lack against the original, as one number that a gradient can be taken of.
+// How far layers are from the original's, as one differentiable number.
 #pragma once
 
 #include <actswap/calibrate/layers.h>
@@ -16,26 +16,26 @@ namespace actswap {
 ///
 ///   sum |y - y0|^2 / sum |y0 - mean(y0)|^2
 ///
-/// with y what the layer gives where Layer::compared says, y0 the original's, and the mean that of
-/// each channel. Where an activation reads y, its channels may be shifted and scaled, and both are
-/// compared with mean 0 and deviation 1 in each channel and batch; there, too, a channel counts by
-/// its share of the variance.
+/// with y the layer's value at Layer::compared, y0 the original's, and the mean of each channel. If
+/// an activation reads y, its channels may be shifted and scaled, so both are compared with mean 0
+/// and deviation 1 in each channel and batch; there, too, a channel counts by its share of the
+/// variance.
 ///
-/// Where units were removed, the mean is weighted: a layer that has lost some of its outputs counts
-/// less, since what is left of them may become what serves the model best; a layer that no other
-/// follows counts more.
+/// If units were removed, the mean is weighted: a layer that lost some of its outputs counts less,
+/// because the rest may become whatever serves the model best; a layer that no other follows counts
+/// more.
 class LayerErrors {
  public:
   LayerErrors(const Program& program, const Neighbourhood& neighbours);
 
-  /// Of the values that are compared, one for each layer.
+  /// Where the compared values stand, one for each layer.
   const std::vector<Moment>& moments() const { return moments_; }
 
-  /// 0 where there is no layer.
+  /// 0 if there is no layer.
   /// @param originals without a gradient
-  /// @param together that have shares of a batch: variances and means are those of all of it, the
-  ///   squares those of this process's examples. So the mean over the ranks, weighted by examples,
-  ///   is the error of the batch. To be called by all ranks.
+  /// @param together the ranks that share a batch; all must call this. Variances and means are
+  ///   those of the whole batch, the squares those of this process's examples. So the mean over the
+  ///   ranks, weighted by examples, is the error of the batch.
   torch::Tensor mean(const std::vector<torch::Tensor>& values,
                      const std::vector<torch::Tensor>& originals,
                      const Together& together = {}) const;

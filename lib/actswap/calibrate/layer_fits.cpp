@@ -14,18 +14,18 @@ namespace actswap {
 
 namespace {
 
-// Rows of a regression: enough for its matrix to be well determined, no more, since their number is
-// what takes the time.
+// Rows of a regression: enough to determine its matrix well, but no more, because the time grows
+// with their number.
 constexpr std::int64_t kRows = 16384;
 constexpr std::int64_t kRowsPerFeature = 8;
-// More rows than by their features are drawn as long as they have no more values than this, since
-// those of a layer that is refined are kept: some 32 MiB, five times.
+// A layer draws more rows than its features require as long as they have at most this many values;
+// the limit is there because refining a layer keeps them: some 32 MiB, five times.
 constexpr std::int64_t kValues = std::int64_t{1} << 23;
-// Values of a channel, where it is fitted for itself.
+// Values of a channel that is fitted by itself.
 constexpr std::int64_t kChannelRows = 32768;
 
-// Joint steps of shifts: how many, and for layers of how many features: each is another four
-// products of matrices of that size.
+// How many joint steps of shifts, and up to how many features of the layer: each step takes four
+// more products of matrices of that size.
 constexpr int kRefinements = 2;
 constexpr std::int64_t kMostToRefine = 1024;
 
@@ -195,7 +195,7 @@ std::size_t LayerFits::batches_of_channels() const {
   return std::min(models_.batches(), models_.batches_for(kChannelRows, models_.size(0)) + 1);
 }
 
-// All but the last, which is held out, where there is more than one.
+// All batches but the last, which is held out if there are several.
 void LayerFits::add_batches(ChannelFit& channels, const Compared& compared) {
   const auto& [moment, kept, channel_dim] = compared;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, batches_of_channels() - 1); ++i) {
@@ -205,7 +205,7 @@ void LayerFits::add_batches(ChannelFit& channels, const Compared& compared) {
   channels.add_up(models_.together());
 }
 
-// A change of these tensors, on what is held out.
+// Undoes the change unless it lowers the held-out error.
 LayerFits::Errors LayerFits::kept_if_nearer(const Compared& compared,
                                             const std::function<void()>& change,
                                             std::vector<torch::Tensor> tensors) {

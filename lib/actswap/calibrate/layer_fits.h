@@ -1,4 +1,4 @@
-// Layers, and batch norms that have none before them, fitted to what the original computes.
+// Fits layers, and batch norms without a layer before them, to the original's values.
 #pragma once
 
 #include <actswap/calibrate/both_models.h>
@@ -22,15 +22,15 @@ namespace actswap {
 std::int64_t rows_for(const Layer& layer);
 /// A single example without a batch dimension cannot be told from a batch of fewer dimensions.
 bool has_batch(const Layer& layer, const torch::Tensor& input);
-/// What both models compute at the layer. @param site whose input is wanted too; null: none's
+/// The values of both models at the layer. @param site whose input is wanted too; null: none
 LayerValues layer_values(BothModels& models, const Layer& layer, std::size_t batch,
                          const BlendSite* site = nullptr);
 
 class LayerFits {
  public:
-  /// @param max_features of a layer that is fitted by a regression
-  /// @param blend_sites what Layer::site counts
-  /// @param result where it is written down what happened to each
+  /// @param blend_sites Layer::site is an index into them
+  /// @param max_features a regression fits only layers with at most this many
+  /// @param result takes a record of what happened to each
   LayerFits(BothModels& models, SiteFit& sites, const std::vector<BlendSite>& blend_sites,
             std::int64_t max_features, Calibration& result)
       : models_(models),
@@ -39,13 +39,13 @@ class LayerFits {
         max_features_(max_features),
         result_(result) {}
 
-  /// By a regression, with the shifts before it; per channel where the layer is too wide for one.
+  /// Fits by a regression, with the shifts before it; a layer too wide for that, per channel.
   void fit(const Layer& layer);
-  /// Of a batch norm the output, per channel.
+  /// Fits the output of a batch norm, per channel.
   void fit(const BatchNorm& norm);
 
   bool is_wide(const Layer& layer) const;
-  /// Whose shifts are chosen anew, by what the layer can make of them; none: null.
+  /// The site whose shifts are chosen anew together with this layer; null: none.
   const BlendSite* site_to_refine(const Layer& layer) const;
 
  private:

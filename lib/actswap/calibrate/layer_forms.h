@@ -1,4 +1,4 @@
-// The operators that are linear or convolution layers, and which of their inputs is what.
+// The operators that are linear or convolution layers, and the roles of their inputs.
 #pragma once
 
 #include <actswap/calibrate/program_tensors.h>
@@ -15,10 +15,10 @@
 
 namespace actswap {
 
-/// One layer of the outermost block. A product with a matrix counts where the matrix is a
+/// One layer of the outermost block. A product with a matrix counts as one if the matrix is a
 /// parameter:
 ///   linear(x, w, b), addmm(b, x, w), matmul(x, w), mm(x, w)
-/// Where the operator adds no bias, a sum with a parameter behind it does.
+/// If the operator adds no bias, a parameter that is added to its output is the bias.
 struct LayerForm {
   torch::jit::Node* node = nullptr;  ///< the operator
   const torch::jit::Value* input = nullptr;
@@ -38,7 +38,7 @@ struct Geometry {
   std::int64_t groups = 1;
   bool is_transposed = false;  ///< of one group
 };
-/// Of a convolution; none where it is not known before the program runs, for a transposed one of
+/// The geometry of a convolution; empty if only a run would tell, for a transposed convolution of
 /// several groups, and for recurrent layers.
 std::optional<Geometry> geometry_of(torch::jit::Node* node);
 
@@ -49,19 +49,19 @@ class LayerForms {
  public:
   LayerForms(Program& program, const ProgramTensors& tensors);
 
-  /// Of an operator; null where it is no layer.
+  /// The layer of an operator; null if it is none.
   const LayerForm* at(const torch::jit::Node* node) const;
-  /// The parameter that an einsum reads, since its equation is not that of a linear layer; null
-  /// for another node.
+  /// The parameter that an einsum reads whose equation is not that of a linear layer; null for any
+  /// other node.
   const torch::jit::Value* unknown_product(const torch::jit::Node* node) const;
-  /// Whose output this is; null where it is none's.
+  /// The layer whose output this is; null if there is none.
   const LayerForm* giving(const torch::jit::Value* output) const;
 
-  /// Outputs first, and with the kernel of a convolution behind; a view of the parameter. Undefined
-  /// where it is computed, read by something else too, or no number.
+  /// A view of the parameter with outputs first and the kernel of a convolution last. Undefined if
+  /// the weight is computed, or not of numbers, or if something else reads it too.
   torch::Tensor weight_of(const LayerForm& form) const;
-  /// One number for each output; a view of the parameter. Undefined as above, and where there are
-  /// not as many.
+  /// A view of the parameter, one number for each output. Undefined as above, and if their number
+  /// differs.
   torch::Tensor bias_of(const LayerForm& form) const;
 
  private:

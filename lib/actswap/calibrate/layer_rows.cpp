@@ -13,21 +13,21 @@ namespace {
 
 // One of so many examples is held out.
 constexpr std::int64_t kHeldOut = 8;
-// At most so many values of patches at a time, unless one example has more: some 16 MiB.
+// At most this many values of patches at a time, unless one example has more: some 16 MiB.
 constexpr std::int64_t kPatchElements = std::int64_t{1} << 22;
 
 const torch::Tensor& like_output(const LayerValues& values) {
   return values.output.defined() ? values.output : values.original;
 }
 
-// What turns a difference behind the affines into one before them, for each output. A channel that
-// they take away cannot be told what it lacks.
+// The factor, for each output, that turns a difference behind the affines into one before them; 0
+// for a channel that they remove, whose error nobody can know.
 torch::Tensor before_affines(const Layer& layer) {
   return bounded_reciprocal(layer.scale).expand({layer.weight.size(0)}).to(torch::kFloat);
 }
 
-// What the output lacks, everywhere. Where a sum repeats the output, it is the mean of what the
-// repetitions lack: the best that one value can do for all of them.
+// The error of the output at all places. If a sum repeats the output, this is the mean error of the
+// repetitions: one value can do no better for all of them.
 torch::Tensor lacking_everywhere(const Layer& layer, const LayerValues& values) {
   auto found = difference(values.original, values.now);
   const double repetitions =
@@ -53,7 +53,7 @@ LayerValues part(const LayerValues& values,
           .site_input = of_defined(values.site_input)};
 }
 
-// As like the input, which may be a view of it; and what is compared as like the output.
+// Gives the site's input the shape of the layer's input, and compared values that of the output.
 LayerValues aligned(const Layer& layer, LayerValues values) {
   if (values.site_input.defined()) {
     values.site_input = values.site_input.reshape(values.input.sizes());
@@ -90,7 +90,7 @@ torch::Tensor owned_of(const torch::Tensor& which, std::int64_t first, std::int6
   return torch::nonzero(which.ge(first).logical_and(which.lt(first + own))).squeeze(1);
 }
 
-// Of each row of these examples, counted through the wanted rows of all examples.
+// Numbers the rows of these examples, counting the wanted rows of all examples.
 torch::Tensor numbers_of_rows(const torch::Tensor& wanted, const torch::Tensor& examples,
                               std::int64_t places) {
   const auto before = (wanted.cumsum(0) - 1).index_select(0, examples);
@@ -144,7 +144,7 @@ void RowDraw::draw(const LayerValues& given, const std::function<void(LayerRows)
   const auto examples = given.examples > 0 ? given.examples : own;
   const auto places = some_numbers(places_of(layer_, like_output(given)),
                                    (rows_of_batch_ + examples - 1) / examples, batch_++);
-  // More than the rows where they are parts of examples: tokens, windows.
+  // There may be more examples than rows, if they are parts of others: tokens, windows.
   const auto which = some_numbers(examples, rows_of_batch_, batch_);
   const auto number = std::exchange(examples_, examples_ + examples) + which;
   const bool are_few = batches_ * examples < kHeldOut;

@@ -59,8 +59,8 @@ class Analysis {
               found.sites.back().past_layers);
       }
     }
-    // A layer further on gets other inputs as well, by what the ones before it could not make up
-    // for.
+    // A layer further on gets changed inputs too, by the errors that earlier layers could not make
+    // up for.
     std::set<const jit::Value*> changed;
     for (jit::Node* node : graph_.nodes()) {
       if (!is_blend_call(node) && !reads_any(node, changed) && !reads_removed(node)) {
@@ -96,7 +96,7 @@ class Analysis {
   }
 
  private:
-  // A layer that reads units which were removed, or are to be.
+  // A layer that reads units which are removed or will be.
   bool reads_removed(const jit::Node* node) const {
     const auto* form = forms_.at(node);
     const auto weight = form == nullptr ? torch::Tensor() : forms_.weight_of(*form);
@@ -253,7 +253,7 @@ class Analysis {
     }
   }
 
-  // Where the layer itself has no bias. What reads the tensor must run behind the layer.
+  // For a layer without bias. The nodes that read the tensor must run after the layer.
   void take_offset(Layer& layer, const Affine& affine, const Line& before) const {
     if (layer.takes_offset() || program_.position(affine.first) < program_.position(layer.node)) {
       return;
@@ -265,7 +265,7 @@ class Analysis {
     }
   }
 
-  // None, where it is none, or has no factor and offset of its own.
+  // Empty if it is no batch norm, or has no factor and offset of its own.
   std::optional<BatchNorm> make_norm(jit::Node* node, const std::vector<Layer>& layers) const {
     if (!is_fixed_batch_norm(node)) {
       return std::nullopt;

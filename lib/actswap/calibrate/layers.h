@@ -1,4 +1,4 @@
-// Which layers stand before and after each blend: what can be fitted anew, and where a shift goes.
+// Finds the layers before and after each blend: what a fit can change, and where a shift goes.
 #pragma once
 
 #include <actswap/calibrate/affines.h>
@@ -24,24 +24,24 @@ struct Layer {
   const torch::jit::Value* output = nullptr;  ///< with the bias
   torch::Tensor weight;  ///< out x in, or out x in / groups x k (x k (x k)); may be a view
   torch::Tensor bias;    ///< one number for each output; undefined where it has none
-  /// Where a layer without bias takes an offset instead: in a tensor of an affine behind it, which
-  /// changes by a factor times what the layer's output is to change by. Of a batch norm it is the
+  /// Where a layer without bias takes an offset instead: a tensor of an affine behind it, which
+  /// changes by `factor` times the wanted change of the layer's output. In a batch norm it is the
   /// running mean, otherwise the bias.
   struct Offset {
     torch::Tensor tensor;  ///< undefined: there is none
     torch::Tensor factor;  ///< one number for each channel, or for all
   } offset = {};
-  /// Where the layer is compared with the original: its output, or that of the affines behind it,
-  /// or the residual sum that one of them goes into alone, so that it makes up for what went
-  /// wrong in the other branches. The sum may repeat the layer's output (broadcasting).
+  /// The value that is compared with the original's: the layer's output, or that of the affines
+  /// behind it, or the residual sum that alone reads one of these, so that the layer makes up for
+  /// errors of the other branches. The sum may repeat the layer's output (broadcasting).
   const torch::jit::Value* compared = nullptr;
-  torch::Tensor scale;  ///< what those affines multiply each channel by; undefined: 1
+  torch::Tensor scale;  ///< the factor of those affines for each channel; undefined: 1
   bool is_convolution = false;
   Geometry geometry = {};  ///< of a convolution; the weight is seen as if not transposed
-  /// The blend whose output is its input, but for affines, and goes nowhere else, by its number;
+  /// The number of the blend whose output goes to this layer alone, directly or through affines;
   /// -1: there is none.
   std::int64_t site = -1;
-  torch::Tensor site_scale;  ///< what those affines multiply each channel by; undefined: 1
+  torch::Tensor site_scale;  ///< the factor of those affines for each channel; undefined: 1
   /// Which of the original's outputs, and which of its input channels, the layer has; undefined:
   /// all.
   torch::Tensor kept_outputs = {};
@@ -51,7 +51,7 @@ struct Layer {
   bool takes_offset() const { return bias.defined() || offset.tensor.defined(); }
 };
 
-/// Adds to what the layer gives, one number for each output, where it takes an offset.
+/// Adds one number to each of the layer's outputs, if the layer takes an offset.
 void add_offset(const Layer& layer, const torch::Tensor& numbers);
 
 /// A blend of the outermost block, in the order of the program.
@@ -61,16 +61,16 @@ struct BlendSite {
   const torch::jit::Value* input = nullptr;
   const torch::jit::Value* output = nullptr;
   bool reaches_layer = false;  ///< one that is fitted, before another layer or blend
-  /// It also reaches another blend or the model's output with neither a layer nor a sum between.
+  /// Whether it also reaches another blend or the model's output without a layer or a sum between.
   bool past_layers = false;
-  /// Its output goes into a sum as it is, where no layer can scale it.
+  /// Whether its output goes into a sum unchanged, so that no layer can scale it.
   bool feeds_sum = false;
-  /// Its output is multiplied with another value, so that no offset of it can be made up for.
+  /// Whether its output is multiplied with another value, so that nothing can undo an offset of it.
   bool feeds_gate = false;
-  /// The bias that shifts its input alone; undefined where there is none.
+  /// The bias that shifts nothing but its input; undefined if there is none.
   torch::Tensor bias;
-  /// The weight that together with the bias scales its input alone: its first dimension is the
-  /// channels. Undefined where there is none.
+  /// The weight that together with the bias scales nothing but its input; channels are its first
+  /// dimension. Undefined if there is none.
   torch::Tensor weight;
   /// input = line.factor * bias + line.offset + what the weight multiplies
   Line line = {};
@@ -79,7 +79,7 @@ struct BlendSite {
   std::int64_t channel_dim = 1;                     ///< of its input
 };
 
-/// A batch norm with running statistics, all of whose tensors are read by it alone.
+/// A batch norm with running statistics, the only reader of all its tensors.
 struct BatchNorm {
   std::string name;  ///< path of its module
   const torch::jit::Node* node = nullptr;
@@ -96,14 +96,14 @@ struct BatchNorm {
 
 struct Neighbourhood {
   std::vector<BlendSite> sites;
-  /// Those that blends or removed units reach, through other layers too.
+  /// The layers that blends or removed units reach, through other layers too.
   std::vector<Layer> layers;
-  std::vector<BatchNorm> norms;  ///< those that these reach
-  /// Layers that these reach and that are not fitted: why.
+  std::vector<BatchNorm> norms;  ///< the norms that they reach
+  /// The layers that they reach but that cannot be fitted, and why.
   std::vector<std::string> left_out = {};
 };
 
-/// @param pruned what the fitted module has of the original's tensors
+/// @param pruned which entries of the original's tensors the fitted module has
 Neighbourhood find_neighbours(Program& program, const KeptEntries& pruned = {});
 
 }  // namespace actswap

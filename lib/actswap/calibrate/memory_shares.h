@@ -1,4 +1,4 @@
-// What the memory that a calibration may take is for.
+// How a calibration divides the memory that it may take.
 #pragma once
 
 #include <algorithm>
@@ -8,17 +8,17 @@ namespace actswap {
 
 /// In bytes. One batch runs, and one layer is solved for, at a time.
 struct MemoryShares {
-  std::int64_t kept = 0;        ///< of both models, for the steps to go on from
+  std::int64_t kept = 0;        ///< values of both models from which later steps continue
   std::int64_t regression = 0;  ///< the sums of one layer
-  std::int64_t batch = 0;       ///< what a run of one batch takes meanwhile
+  std::int64_t batch = 0;       ///< the run of one batch meanwhile
 };
 
-/// @param inputs bytes of the inputs, which are there all the time
+/// @param inputs bytes of the inputs, which stay in memory all the time
 inline MemoryShares share_out(std::int64_t memory, std::int64_t inputs) {
   // Layers of some hundred features can be solved for whatever is granted.
   constexpr std::int64_t kLeast = std::int64_t{1} << 24;
-  // What is kept of a batch is there twice while it goes on, and what a step looks at is held
-  // beside what a run takes; the rest is for that.
+  // While a batch advances, its kept values exist twice, and a run's memory comes on top of the
+  // values that a step reads; the rest is for that.
   return {.kept = std::max<std::int64_t>(0, memory / 2 - inputs),
           .regression = std::max(kLeast, memory / 4),
           .batch = std::max(kLeast, memory / 16)};

@@ -1,4 +1,4 @@
-// The input of a blend, scaled and shifted by way of the tensors that alone reach it.
+// Scales and shifts a blend's input through the tensors that reach nothing else.
 #pragma once
 
 #include <actswap/calibrate/layers.h>
@@ -6,10 +6,10 @@
 
 namespace actswap {
 
-/// The input becomes scale * input + shift, by the site's bias and weight. Channels that an affine
-/// in between takes away stay as they are.
-/// @param site with a bias; with a weight, too, where a scale is not 1
-/// @return what the change has become
+/// Makes the input scale * input + shift, through the site's bias and weight. Channels that an
+/// affine in between removes stay as they are.
+/// @param site with a bias, and with a weight if any scale is not 1
+/// @return the change that was made
 InputChange move_input(const BlendSite& site, const InputChange& change);
 
 }  // namespace actswap

@@ -1,4 +1,4 @@
-// What single outputs of a layer are computed from.
+// The values from which a layer computes single outputs.
 #pragma once
 
 #include <actswap/calibrate/layers.h>
@@ -10,10 +10,10 @@
 
 namespace actswap {
 
-/// So many of 0 .. count - 1 (all, where there are fewer), by chance, the same for the same seed.
+/// Draws this many of 0 .. count - 1 (all, if there are fewer), the same ones for the same seed.
 torch::Tensor some_numbers(std::int64_t count, std::int64_t wanted, std::int64_t seed);
 
-/// Of a layer's outputs for one example: 1 for a linear layer of N x features.
+/// How many places a layer's output has for one example: 1 for a linear layer of N x features.
 std::int64_t places_of(const Layer& layer, const torch::Tensor& output);
 
 /// groups x (examples * places) x features: the values that the outputs at these places are
@@ -24,7 +24,7 @@ std::int64_t places_of(const Layer& layer, const torch::Tensor& output);
 torch::Tensor patches(const Layer& layer, const torch::Tensor& input, const torch::Tensor& output,
                       const torch::Tensor& places);
 
-/// The same places of something of the shape of the output: groups x (examples * places) x outputs.
+/// The same places of a tensor shaped like the output: groups x (examples * places) x outputs.
 torch::Tensor values_at(const Layer& layer, const torch::Tensor& output,
                         const torch::Tensor& places);
 

@@ -1,4 +1,4 @@
-// What stands before a blend, and can shift and scale its input.
+// Finds the tensors before a blend that can shift and scale its input.
 #pragma once
 
 #include <actswap/calibrate/affines.h>
@@ -15,7 +15,7 @@
 
 namespace actswap {
 
-/// Tensors that reach a value alone, by way of affines, residual sums and pooling:
+/// Tensors that reach only this value, through affines, residual sums and pooling:
 ///
 ///   value = line.factor * bias + line.offset + what the weight multiplies
 struct Producer {
@@ -25,7 +25,7 @@ struct Producer {
   Line line;
   std::int64_t channel_dim = 1;             ///< of the value
   std::string name;                         ///< of the module that has the bias
-  const torch::jit::Node* first = nullptr;  ///< that reads the bias or weight
+  const torch::jit::Node* first = nullptr;  ///< the first node that reads the bias or weight
 };
 
 class Producers {
@@ -33,15 +33,15 @@ class Producers {
   Producers(Program& program, const LayerForms& forms, const Affines& affines,
             const ProgramTensors& tensors);
 
-  /// Of a value that this node alone reads.
+  /// The producer of a value that only this node reads.
   Producer of(const torch::jit::Value* value, const torch::jit::Node* reader) const;
 
-  /// As far as layers and norms before it tell.
+  /// If layers and norms before the value tell.
   std::optional<Channels> channels_of(const torch::jit::Value* value) const;
 
  private:
   struct Source : Producer {
-    // A factor behind the rest that no bias has been found for yet.
+    // A factor behind the rest for which no bias has been found yet.
     torch::Tensor pending;
     Line behind_pending;
     const torch::jit::Node* first_of_pending = nullptr;

@@ -43,9 +43,9 @@ bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
   return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
 }
 
-// LibTorch's interpreter runs a loop or branch whose one output is read once where that reader's
-// other operands are loaded already; the last of them to read a value has taken it away by then. A
-// second reader prevents that.
+// If a loop or branch has one output with one reader, LibTorch's interpreter runs it after loading
+// that reader's other operands, which may have used up a value that it still needs. A second reader
+// prevents that.
 void keep_order(jit::Graph& graph) {
   for_each_node(graph.block(), [&](jit::Node* node) {
     if (node->owningGraph() == &graph && !node->blocks().empty() && node->outputs().size() == 1 &&
@@ -96,8 +96,8 @@ bool has_writer(const jit::Value* value) {
                      [](const jit::Use& use) { return writes_to_arguments(use.user); });
 }
 
-// Sizes of tensors, what is computed from them, and lists of these, which nothing writes to. In a
-// trace some of these numbers are tensors: of a number, or of such tensors alone.
+// Sizes of tensors, numbers computed from them, and lists of these that nothing writes to. In a
+// trace some of these numbers are tensors, of one number or computed from such tensors alone.
 bool gives_numbers(const jit::Node* node) {
   const bool has_rule = node->maybeSchema() != nullptr ||
                         node->kind() == c10::prim::ListConstruct ||
@@ -211,7 +211,7 @@ void Program::set_up() {
   takes_gradients_ = actswap::takes_gradients(graph());
 }
 
-// Where units were cut out of one side, numbers may stand in its code that the other computes.
+// If one side lost units, its code may hold constants for numbers that the other computes.
 void Program::pair_up() {
   if (pair_nodes()) {
     return;
@@ -223,8 +223,8 @@ void Program::pair_up() {
   }
   if (!pair_nodes()) {
     throw UsageError(
-        "Expected an original with blends at the same places, all at t = 0, but its code is "
-        "another; make it by a Retargeter with the same plan");
+        "Expected an original with blends at the same places, all at t = 0, but its code differs; "
+        "make it by a Retargeter with the same plan");
   }
 }
 
@@ -254,11 +254,11 @@ std::size_t Program::position(const jit::Node* node) const {
     node = node->owningBlock()->owningNode();
   }
   const auto found = positions_.find(node);
-  return found == positions_.end() ? sides_[0].nodes.size() : found->second;  // of the end
+  return found == positions_.end() ? sides_[0].nodes.size() : found->second;  // unknown: the end
 }
 
-// A constant, or part of the module, which no code changes: to be had anywhere. So is a matrix of
-// it that was turned over, which is to follow what a fit makes of the matrix.
+// Whether the node gives a constant, or a part of the module that no code changes, which any piece
+// can make anew. So can it a transposed matrix, which must follow the fitted matrix.
 bool Program::is_free(const jit::Node* node) const {
   return node->kind() == c10::prim::Constant ||
          (is_transpose(node) && is_free(node->input(0)->node())) ||
@@ -266,7 +266,7 @@ bool Program::is_free(const jit::Node* node) const {
           (node->input(0) == node->owningGraph()->inputs()[0] || is_free(node->input(0)->node())));
 }
 
-// A piece makes it of what is alive, where it needs it.
+// Whether a piece that needs it makes it from alive values.
 bool Program::is_made_anew(const jit::Node* node) const {
   return is_free(node) || (makes_numbers_anew_ && gives_numbers(node));
 }

@@ -1,4 +1,4 @@
-// The blended model and what it was before, as one list of steps that can be run in pieces.
+// The blended model and its original as one list of nodes that can be run in pieces.
 #pragma once
 
 #include <actswap/graph/input_layout.h>
@@ -44,48 +44,48 @@ class Program {
   using Batches = std::vector<std::vector<torch::Tensor>>;
 
   /// The original is a copy of the module as it is now.
-  /// @param batches inputs that it will be run on, and no others that take other branches; with
-  ///   none, blends and layers in branches stay there
+  /// @param batches samples of its inputs: it will run only on inputs that take the same branches;
+  ///   if empty, blends and layers in branches stay there
   /// @throws UsageError where the module does not accept them
   explicit Program(const torch::jit::Module& blended, const Batches& batches = {});
   /// @param original blended by the same plan; its blends stay where they are. Sizes of tensors may
-  ///   be others, and so may be the numbers in code that count them, and how they are computed.
+  ///   differ, and so may numbers in the code that count them and the way it computes these.
   /// @param batches as above, for both
-  /// @throws UsageError where its code is another
+  /// @throws UsageError if its code differs otherwise
   Program(const torch::jit::Module& blended, const torch::jit::Module& original,
           const Batches& batches = {});
 
-  /// Whether branches were taken out that other inputs may not take.
+  /// Whether it inlined branches that other inputs may not take.
   bool is_for_these_inputs() const { return is_for_these_inputs_; }
 
-  /// Of the fitted model, like all values and nodes that are given and taken.
+  /// The fitted model's graph; all values and nodes in this interface belong to it.
   torch::jit::Graph& graph() { return *sides_[0].graph; }
   const torch::jit::Graph& graph() const { return *sides_[0].graph; }
   const torch::jit::Module& module() const { return sides_[0].module; }
 
-  /// Of the node, or of the outermost node that holds it.
+  /// The position of the node, or of the outermost node that contains it.
   std::size_t position(const torch::jit::Node* node) const;
 
-  /// What nodes from this position on read, or the model returns, and nodes before it give: all
-  /// that is needed to go on from here. Constants and reads of attributes are not among it: they
-  /// are made anew.
+  /// The values from nodes before this position that later nodes read or the model returns: all
+  /// that a run needs to continue here. Constants and reads of attributes are not among them; the
+  /// run makes these anew.
   std::vector<const torch::jit::Value*> alive(std::size_t position) const;
 
-  /// The values of alive(0): what forward is given, and its own defaults for the rest.
-  /// @throws UsageError where these are not as many inputs as the model has.
+  /// The values of alive(0): the inputs, and forward's own defaults for the rest.
+  /// @throws UsageError if the model has another number of inputs.
   std::vector<c10::IValue> beginning(const std::vector<torch::Tensor>& inputs) const;
 
   /// Whether its code sets an attribute of this name, in whatever module.
   bool sets(const std::string& attribute) const { return set_attributes_.contains(attribute); }
 
-  /// Whether its code takes gradients, so that it can only be run from its beginning: a run from
-  /// anywhere else would not know what the values that are alive there depend on.
+  /// Whether its code takes gradients, so that a run must start at the beginning: started elsewhere
+  /// it would not know what the values alive there depend on.
   bool takes_gradients() const { return takes_gradients_; }
 
-  /// Runs from a position to the last of the moments, with gradients where the caller has them.
+  /// Runs from a position to the last of the moments, with gradients if the caller has them on.
   /// @param alive the values of alive(from). They stay as they are.
-  /// @return one value for each moment, safe against what is written in place after it; two may
-  ///   share memory, with each other and with those of `alive`
+  /// @return one value for each moment, which later writes in place do not change; they may share
+  ///   memory with each other and with those of `alive`
   std::vector<c10::IValue> run(Which model, std::size_t from, const std::vector<c10::IValue>& alive,
                                const std::vector<Moment>& moments);
 
@@ -125,8 +125,8 @@ class Program {
   InputLayout layout_{sides_[0].module};
   std::unordered_map<const torch::jit::Node*, std::size_t> positions_;          // of both sides
   std::unordered_map<const torch::jit::Value*, torch::jit::Value*> originals_;  // of the fitted
-  std::set<std::string> set_attributes_;  // names of those that its code sets, in any module
-  bool makes_numbers_anew_ = false;       // where the two sides compute them in different ways
+  std::set<std::string> set_attributes_;  // names of attributes that its code sets, in any module
+  bool makes_numbers_anew_ = false;       // if the two sides compute sizes in different ways
   bool takes_gradients_ = false;
   bool is_for_these_inputs_ = false;
   std::map<std::tuple<Which, std::size_t, std::vector<Moment>>, Piece> pieces_;

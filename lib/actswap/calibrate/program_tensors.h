@@ -20,8 +20,8 @@ class ProgramTensors {
 
   /// A parameter, buffer or constant; undefined where the value is computed.
   torch::Tensor tensor_of(const torch::jit::Value* value) const;
-  /// The same where nothing else reads it, it holds floating-point numbers, and the module has it:
-  /// not what was folded from constants. Otherwise undefined.
+  /// The same tensor if nothing else reads it, it holds floating-point numbers, and the module has
+  /// it, so that it was not folded from constants. Otherwise undefined.
   torch::Tensor own_tensor(const torch::jit::Value* value) const;
 
   /// A matrix that the program reads as it is, or after a chain of transposes.

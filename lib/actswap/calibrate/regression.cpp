@@ -70,7 +70,7 @@ Regression::Solution Regression::nothing() const {
   return found;
 }
 
-// Nothing where the ridge is too weak to make up for rounding.
+// Returns nothing() if the ridge is too weak to make up for rounding.
 Regression::Solution Regression::solve(double ridge) {
   auto diagonal = xx_.diagonal(0, 1, 2);
   const auto kept = diagonal.clone();

@@ -16,12 +16,12 @@ namespace actswap {
 ///
 ///   sum over rows |dW x + db - r|^2 + ridge |dW|^2
 ///
-/// where x are the values that one output is computed from (of a convolution the patch, zero where
-/// it is padded) and r what the output lacks. Groups are solved apart. Of a few strengths of the
-/// ridge the one is taken that leaves least lacking in the rows held out.
+/// where x are the values from which one output is computed (for a convolution the patch, zero in
+/// the padding) and r is LayerRows::lacking. It solves each group by itself. It tries a few
+/// strengths of the ridge and takes the one with the least error on the rows held out.
 class Regression {
  public:
-  /// @param together that have rows; all of them solve, and get the same
+  /// @param together the ranks that have rows; all of them solve and get the same result
   explicit Regression(const Layer& layer, Together together = {});
 
   void add(LayerRows rows);
@@ -32,10 +32,10 @@ class Regression {
     double error_before = 0.0;  ///< root mean square of r on what was held out
     double error_after = 0.0;   ///< the same of dW x + db - r
   };
-  /// The identity, zeros, where nothing better was found. To be called once, at the end.
+  /// Returns zeros if no correction helps. To be called once, at the end.
   Correction solve();
 
-  /// How many features a layer may have, so that its regression takes no more than these bytes.
+  /// How many features a layer may have for its regression to fit into this many bytes.
   static std::int64_t widest(std::int64_t memory);
 
  private:
@@ -53,11 +53,11 @@ class Regression {
   const Layer& layer_;
   Together together_;
   bool has_offset_;
-  // Sums over the rows that are fitted to, in double, of a group each.
+  // Sums over the rows that are not held out, in double, for each group.
   double count_ = 0.0;
   torch::Tensor x_;   // groups x features
   torch::Tensor r_;   // groups x outputs
-  torch::Tensor xx_;  // groups x features x features; below the diagonal not all of it
+  torch::Tensor xx_;  // groups x features x features; incomplete below the diagonal
   torch::Tensor xr_;  // groups x features x outputs
   std::vector<LayerRows> held_out_;
 };

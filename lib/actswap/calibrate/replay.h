@@ -1,4 +1,4 @@
-// Both models on batches of inputs, gone through from the beginning to the end.
+// Runs both models on batches of inputs, piece by piece from the beginning to the end.
 #pragma once
 
 #include <actswap/calibrate/program.h>
@@ -12,9 +12,9 @@
 
 namespace actswap {
 
-/// Keeps of each batch, for each model, the values that are alive where its run has got to, so that
-/// what is asked for next begins there and not at the inputs. Each node runs a few times, however
-/// many values are looked at. A batch that was never asked for keeps its inputs alone.
+/// Keeps for each batch and model the values that are alive where its run has got to, so that the
+/// next request starts there and not at the inputs. Each node runs a few times, however many values
+/// callers ask for. A batch that nobody asked for keeps only its inputs.
 class Replay {
  public:
   using Batches = std::vector<std::vector<torch::Tensor>>;
@@ -24,14 +24,14 @@ class Replay {
   std::size_t batches() const { return states_[0].size(); }
 
   /// The tensors at these moments, for one batch.
-  /// @param settled what stands before this position will not change any more, and no moment before
-  ///   it will be asked for, unless the value is alive there
+  /// @param settled nodes before this position will not change any more, and nobody will ask for a
+  ///   moment before it, unless the value is alive there
   std::vector<torch::Tensor> run(Which model, std::size_t batch, const std::vector<Moment>& moments,
                                  std::size_t settled);
 
   std::int64_t kept() const { return kept_; }  ///< bytes
-  /// What would be kept of a batch at each of these positions, for one model: found by a run of the
-  /// original on it. @param positions ascending
+  /// How many bytes a batch would keep at each of these positions, for one model; a run of the
+  /// original on it tells. @param positions ascending
   std::vector<std::int64_t> bytes_at(std::size_t batch, const std::vector<std::size_t>& positions);
   /// All batches are at their inputs again.
   void forget();

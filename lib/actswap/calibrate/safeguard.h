@@ -1,5 +1,5 @@
-// A calibration must not do harm. Each site and layer is fitted by itself, and where little can be
-// fitted (activations with no layer between them, say) errors that cancelled before may add up.
+// Makes sure that a calibration does no harm. It fits each site and layer by itself; if it can fit
+// little (activations with no layer between them, say), errors that cancelled before may add up.
 #pragma once
 
 #include <actswap/ranks/together.h>
@@ -12,14 +12,14 @@ namespace actswap {
 
 class Safeguard {
  public:
-  /// Runs the module, whose blends stand at 0, as it is and as the swap alone; they are at 0 again
-  /// afterwards.
-  /// @param inputs of which each rank has its share
+  /// Runs the module with its blends at 0, where they are, and at 1: the swap alone. Then they are
+  /// at 0 again.
+  /// @param inputs each rank passes its share
   /// @param fitted the tensors that may be changed
   Safeguard(torch::jit::Module& blended, const std::vector<torch::Tensor>& inputs,
             std::vector<torch::Tensor> fitted, Together together = {});
-  /// For a module whose blends stay at 1: puts the tensors back where the module that it is now is
-  /// nearer to the original.
+  /// For a module whose blends stay at 1: remembers it as it is now, to put the tensors back if it
+  /// is nearer to the original than the fitted one.
   Safeguard(torch::jit::Module& blended, const torch::jit::Module& original,
             const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted,
             Together together = {});

@@ -15,16 +15,16 @@ namespace {
 // Activations bend within about 1 of 0, whatever the scale of the channel.
 constexpr double kLargestShift = 1.0;
 constexpr double kShiftStep = 0.1;
-// For channels of which no such shift leaves more than half. For others it would be no gain: alone
-// they are followed best by the straight part of the target, which gives the layers behind nothing
-// to combine.
+// Wider shifts are only for channels of which all of these leave more than half unexplained. Others
+// would gain nothing: by itself each follows the straight part of the target best, but that gives
+// the layers behind nothing to combine.
 constexpr double kFarthestShift = 3.0;
 constexpr double kFarStep = 0.5;
 constexpr double kLost = 0.5;
 constexpr double kScales[] = {1.0, 0.7, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0};
-// Of the variance that is not explained: less is noise of the sample.
+// Share of the unexplained variance: a smaller gain is noise of the sample.
 constexpr double kWorthwhile = 0.02;
-// Of all variance: less than this is rounding, which must not choose among shifts.
+// Share of all variance: a smaller difference is rounding, which must not choose a shift.
 constexpr double kRounding = 1e-6;
 
 // So many values at a time: what is computed from them stays in the cache.
@@ -38,8 +38,8 @@ torch::Tensor mean_square(const torch::Tensor& values) {
   return values.square().mean(1);
 }
 
-// The share of y that a leaves, for each channel: of its mean square or of its variance, as it is
-// or with the best factor.
+// The share of y that a does not explain, for each channel: of y's mean square or of its variance,
+// with a as it is or times the best factor.
 torch::Tensor unexplained(const torch::Tensor& a, const ActivationSamples& samples, Behind behind) {
   switch (behind) {
     case Behind::nothing:
@@ -76,7 +76,7 @@ class Search {
     }
   }
 
-  // What is tried from here on is only for channels that are lost so far.
+  // From here on the trials serve only channels that are lost so far.
   void look_at_lost_channels() {
     least_ = torch::where(least_ > kLost, least_, torch::zeros_like(least_));
   }

@@ -1,4 +1,4 @@
-// How to move an activation's input so that the new function follows the old one best.
+// Finds how to move an activation's input so that the new function best follows the old one.
 #pragma once
 
 #include <torch/types.h>
@@ -7,11 +7,11 @@
 
 namespace actswap {
 
-/// What an activation is applied to and what came out, channels x samples.
+/// Inputs and outputs of an activation, channels x samples.
 struct ActivationSamples {
-  torch::Tensor x;           ///< what the new function is applied to
-  torch::Tensor x_original;  ///< what the old one was
-  torch::Tensor y;           ///< what the old one gave
+  torch::Tensor x;           ///< inputs of the new function
+  torch::Tensor x_original;  ///< inputs of the old one
+  torch::Tensor y;           ///< outputs of the old one
 };
 
 /// x becomes scale * x + shift; per channel.
@@ -20,7 +20,7 @@ struct InputChange {
   torch::Tensor shift;
 };
 
-/// What the layers behind make up for.
+/// What the layers behind can make up for.
 enum class Behind {
   layers,   ///< a factor and an offset
   sum,      ///< an offset: the output goes into a sum as it is
@@ -28,9 +28,9 @@ enum class Behind {
   nothing,  ///< the output also goes where no layer is
 };
 
-/// For each channel the scale and shift, from a grid around the difference of the means,
-/// for which target(scale * x + shift) is nearest to y but for what is made up for; that difference
-/// alone where nothing is clearly better.
+/// Searches a grid around the difference of the means for the scale and shift of each channel that
+/// bring target(scale * x + shift) nearest to y, apart from what the layers behind make up for.
+/// Takes the difference alone if nothing is clearly better.
 /// @param may_scale otherwise the scale is 1
 InputChange best_input_change(const ActivationSamples& samples,
                               const std::function<torch::Tensor(const torch::Tensor&)>& target,

@@ -48,8 +48,8 @@ torch::Tensor ShiftRefinement::of_features(const torch::Tensor& channels) const 
   return channels.to(torch::kFloat).repeat_interleave(taps_of(layer_));
 }
 
-// Of the layer's input, where the site is given another one. Where it is padded stays 0, whatever
-// the function gives for 0; between site and layer may be affines.
+// The change of the layer's input if the site's input changes. Padding stays 0, whatever the
+// function gives for 0; affines may stand between site and layer.
 torch::Tensor ShiftRefinement::difference(const LayerRows& rows, const torch::Tensor& from,
                                           const torch::Tensor& to) const {
   auto found = function_(to) - function_(from);

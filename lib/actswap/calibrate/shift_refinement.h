@@ -1,4 +1,4 @@
-// The shifts before an activation and the layer behind it, fitted together by steps.
+// Fits the shifts before an activation and the layer behind it together, step by step.
 #pragma once
 
 #include <actswap/calibrate/layer_rows.h>
@@ -12,16 +12,16 @@
 
 namespace actswap {
 
-/// Steps of all shifts (ShiftStep), with the layer solved for after each. The rows say what both
-/// become, so no model runs again.
+/// Steps all shifts (ShiftStep) and solves for the layer after each step. The rows tell the new
+/// values of both, so no model runs again.
 class ShiftRefinement {
  public:
   using Function = std::function<torch::Tensor(const torch::Tensor&)>;
 
   /// @param layer of one group, behind a site
-  /// @param rows with what the site is given
+  /// @param rows with the site's input
   /// @param function that the site applies
-  /// @param together that have rows
+  /// @param together the ranks that have rows
   ShiftRefinement(const Layer& layer, std::vector<LayerRows> rows, Function function,
                   Together together = {})
       : layer_(layer),
@@ -29,14 +29,13 @@ class ShiftRefinement {
         function_(std::move(function)),
         together_(std::move(together)) {}
 
-  /// The layer has been changed by so much.
+  /// Notes that this correction changed the layer.
   void note(const Regression::Correction& correction);
 
   /// The next step of the shifts, per channel, in double.
   torch::Tensor step() const;
 
-  /// The site's input is moved by so much, per channel. @return what the layer is to be changed by
-  /// then
+  /// Moves the site's input by this shift, per channel. @return how the layer must change with it
   Regression::Correction move(const torch::Tensor& shift);
 
  private:

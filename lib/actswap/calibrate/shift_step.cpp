@@ -7,10 +7,10 @@ namespace actswap {
 
 namespace {
 
-// Of the mean of the diagonal.
+// A share of the diagonal's mean.
 constexpr double kRidge = 1e-3;
 constexpr double kDamping = 1e-2;
-// Beyond it the slope says nothing any more.
+// Beyond this the slope tells nothing.
 constexpr double kLargestStep = 0.5;
 
 torch::Tensor with_ridge(const torch::Tensor& matrix, double ridge) {

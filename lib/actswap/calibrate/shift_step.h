@@ -9,11 +9,11 @@
 
 namespace actswap {
 
-/// best_input_change looks at each channel for itself. What counts is what a layer behind the
-/// activation f makes of all of them, W f(z + d) + b, when W and b are solved for anew: so a step
-/// of d by Gauss and Newton in which the part that W and b can make up for does not count (variable
-/// projection, Golub and Pereyra 1973, with the approximation of Kaufman 1975). With X the rows of
-/// f(z), S those of f'(z), E what the output lacks, and P the projection off the columns of X,
+/// best_input_change treats each channel by itself. But what matters is the output that a layer
+/// behind the activation f computes from all of them, W f(z + d) + b, when W and b are solved for
+/// anew. So this is a Gauss-Newton step of d that ignores the part which W and b can make up for
+/// (variable projection, Golub and Pereyra 1973, with the approximation of Kaufman 1975). With X
+/// the rows of f(z), S those of f'(z), E LayerRows::lacking, P the projection off the columns of X,
 ///
 ///   H = fold((S^T P S) * (W^T W)),   g = fold(sum over outputs of (S^T E) * W^T),   d = H^-1 g
 ///

@@ -16,7 +16,7 @@ namespace actswap {
 
 namespace {
 
-// Every so manieth of the columns that all ranks have.
+// Takes columns at even distances from those of all ranks.
 torch::Tensor thinned(const torch::Tensor& rows, std::int64_t samples, const Together& together) {
   const auto sizes = together.of_all(rows.size(1));
   const auto size = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});

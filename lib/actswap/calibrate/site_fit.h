@@ -1,4 +1,4 @@
-// The input of each activation, moved so that the new function follows the old one best.
+// Moves the input of each activation so that the new function best follows the old one.
 #pragma once
 
 #include <actswap/calibrate/both_models.h>
@@ -18,17 +18,17 @@ namespace actswap {
 class SiteFit {
  public:
   /// @param blended the model that is being fitted
-  /// @param records where it is written down what happened to each site
+  /// @param records takes a record of what happened to each site
   SiteFit(BothModels& models, const torch::jit::Module& blended,
           std::vector<CalibratedSite>& records)
       : models_(models), blended_(blended), records_(records) {}
 
-  /// x becomes scale * x + shift by way of what produces it, where that can be.
+  /// Makes the site's input scale * x + shift through the layer that produces it, if possible.
   void fit(const BlendSite& site);
 
   /// Whether the site's input was moved.
   bool has_fitted(const BlendSite& site) const { return shifts_.contains(site.path); }
-  /// To what the record says of a site that was fitted.
+  /// Adds to the shift in the record of a fitted site.
   void add_shift(const BlendSite& site, const torch::Tensor& shift);
 
   /// Of a fit of the same sites.

@@ -14,12 +14,12 @@
 
 namespace actswap {
 
-/// Something that is changed when all before it is done: a site, a layer or a batch norm.
+/// A site, a layer or a batch norm, which is changed when all before it is done.
 struct CalibrationStep {
-  std::size_t position = 0;                 ///< of the last value that is looked at
-  BothModels::Settled settled = {};         ///< what neither this step nor a later one looks behind
-  std::vector<torch::Tensor> changed = {};  ///< undefined ones among them
-  const BlendSite* site = nullptr;          ///< which then moves to t = 1
+  std::size_t position = 0;                 ///< of the last value that the step reads
+  BothModels::Settled settled = {};         ///< this step and later ones read nothing before it
+  std::vector<torch::Tensor> changed = {};  ///< may contain undefined tensors
+  const BlendSite* site = nullptr;          ///< the step then moves it to t = 1
   const Layer* layer = nullptr;
   const BatchNorm* norm = nullptr;
 };

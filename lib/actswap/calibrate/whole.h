@@ -1,12 +1,12 @@
-// The tensor that a layer sees turned over.
+// The tensor behind a transposed view of it.
 #pragma once
 
 #include <torch/types.h>
 
 namespace actswap {
 
-/// What the view shows all of; of a view of a part of something else, and of what is no view, the
-/// tensor itself.
+/// The base of a view that shows all of it; the tensor itself if it is a view of a part, or no
+/// view.
 inline torch::Tensor whole_of(const torch::Tensor& tensor) {
   if (!tensor.is_view()) {
     return tensor;
