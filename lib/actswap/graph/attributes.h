@@ -8,15 +8,15 @@
 namespace actswap {
 
 /// Notes, on each node of the module's code that reads an attribute, the number that it gives, so
-/// that what is written out with it can be recognised. A number that code of the model sets has no
-/// such note. Objects of one class whose numbers differ get classes of their own, where tensor
-/// operators read the numbers; the result is `root` itself where no class is split.
+/// that activations written out with it can be recognised. A number that the model's code sets gets
+/// no such note. If tensor operators read numbers that differ between objects of one class, these
+/// objects get classes of their own; if no class is split, the result is `root` itself.
 torch::jit::Module note_attributes(const torch::jit::Module& root);
 
 /// The number that was noted: a float or int that stays what it is.
 std::optional<double> noted_number(const torch::jit::Value* value);
 
-/// The value at present of a floating-point tensor, a parameter or a buffer: of its first element.
+/// The present value of a floating-point parameter or buffer: its first element.
 std::optional<double> noted_tensor(const torch::jit::Value* value);
 
 }  // namespace actswap

@@ -14,8 +14,8 @@ namespace {
 
 constexpr char kClassName[] = "__torch__.actswap.Blend";
 
-// The attribute of blends that give away a copy. A function whose gradient needs its own output, as
-// ReLU's does, must not be given away where somebody writes to that.
+// The attribute of blends that return a copy. If the gradient needs the output, as ReLU's does,
+// and somebody writes to that, the blend must not return the output itself.
 constexpr char kCopies[] = "copies";
 
 // The attribute of blends whose activation wrote over its input.
@@ -36,9 +36,9 @@ struct WithOperators : jit::Resolver {
 };
 
 // In eval mode the ends are ATen's single functions, so that they are exact. In train mode they are
-// up to rounding: ATen's mish takes several times as long as the kernel, and a target of several
-// operators keeps a tensor for each. A target of one operator stays ATen's there too: its relu
-// keeps its output, which the next layer keeps anyway, where the blend would keep its input.
+// exact up to rounding: ATen's mish takes several times as long as the kernel, and a target of
+// several operators keeps a tensor for each. A target of one operator stays ATen's even there: its
+// relu keeps its output, which the next layer keeps anyway; the blend would keep its input.
 std::string fused_source(const ActivationSpec& source, const ActivationSpec& target) {
   const bool is_one_operator = !target.activation->spellings.empty();
   return "def forward(self, x: Tensor) -> Tensor:\n"
@@ -58,7 +58,7 @@ std::string fused_source(const ActivationSpec& source, const ActivationSpec& tar
          source.to_string() + "\", \"" + target.to_string() + "\")\n";
 }
 
-// The ends take the single function, so that they are exact and cost what it costs.
+// The ends call the single function, so that they are exact and cost no more.
 std::string stock_source(const ActivationSpec& source, const ActivationSpec& target) {
   const auto from = source.torchscript();
   const auto to = target.torchscript();

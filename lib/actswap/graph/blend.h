@@ -1,4 +1,4 @@
-// The blend modules that stand in a model's tree while it is moved.
+// The blend modules that stand in a model's tree while it moves to the new functions.
 #pragma once
 
 #include <actswap/activation/activation.h>
@@ -14,19 +14,19 @@
 
 namespace actswap {
 
-/// What a blend's forward is made of.
+/// The operators of a blend's forward.
 enum class BlendCode {
-  /// The operator actswap::blend, where both functions have a kernel, and stock operators where
-  /// not: for training in this process. What is saved needs this library to be loaded.
+  /// The operator actswap::blend if both functions have a kernel, otherwise stock operators: for
+  /// training in this process. A saved file needs this library to be loaded.
   fused,
   /// Stock operators alone, for any PyTorch.
   stock,
 };
 
-/// What a blend and its target do with memory.
+/// How a blend and its target use memory.
 struct BlendMemory {
-  bool copies = false;    ///< what it computes, so that others may write to what it gives back
-  bool in_place = false;  ///< the activation wrote over its input, and its target may
+  bool copies = false;    ///< it returns a copy, so that others may write to its output
+  bool in_place = false;  ///< the activation wrote over its input, and so may its target
   auto operator<=>(const BlendMemory&) const = default;
 };
 
@@ -56,19 +56,19 @@ bool is_blend(const c10::ClassTypePtr& type);
 void for_each_blend(const torch::jit::Module& root,
                     const std::function<void(torch::jit::Module&)>& visit);
 
-/// Gives every blend of the tree this code. The module must not have run, and is to be compiled
-/// anew before it does.
+/// Gives every blend of the tree this code. The module must not have run, and must be compiled anew
+/// before it does.
 void set_code(const torch::jit::Module& root, BlendCode code);
 
-/// Whether the model has something of its own that is named set_blend, a method, an attribute or a
-/// submodule. Its root then gets no method of that name.
+/// Whether the model has its own method, attribute or submodule named set_blend. Its root then gets
+/// no method of that name.
 ACTSWAP_API bool has_own_set_blend(const torch::jit::Module& root);
 
 /// The function that a blend moves to.
 ActivationSpec blend_target(const torch::jit::Module& blend);
 
-/// Whether the blend stands for an activation that wrote over its input. The blend does not: its
-/// gradient needs that.
+/// Whether the blend stands for an activation that wrote over its input. The blend itself does not,
+/// because its gradient needs the input.
 bool was_in_place(const torch::jit::Module& blend);
 
 }  // namespace actswap

@@ -51,8 +51,8 @@ bool holds_any(jit::Node* node, const std::function<bool(const jit::Node*)>& mat
   return found;
 }
 
-// All, as soon as one matters: they may hang together. What an outer branch makes of the inputs may
-// be what an inner one asks for.
+// Takes all as soon as one matters, because they may depend on each other: an inner branch may test
+// a value that an outer one computes.
 std::vector<jit::Node*> branches_of(jit::Graph& graph,
                                     const std::function<bool(const jit::Node*)>& matters,
                                     const std::set<const jit::Node*>& undecided) {

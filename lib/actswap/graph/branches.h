@@ -10,10 +10,10 @@
 
 namespace actswap {
 
-/// Takes branches out of their Ifs where all inputs take the same one. A transformer encoder, say,
-/// decides at run time between a fused and a plain way to compute the same. The module runs with
-/// gradients, as in training, so that the branch is one that gradients pass. The graph then holds
-/// for these inputs, and for others that take the same branches.
+/// Replaces an If by a branch if all inputs take that one. A transformer encoder, say, decides at
+/// run time between a fused and a plain way to compute the same. The module runs with gradients, as
+/// in training, so that gradients can pass the branch. The graph is then valid for these inputs and
+/// for others that take the same branches.
 /// @param graph of flatten(module)
 /// @param inputs of forward, all of its arguments but self each
 /// @param matters which nodes in a branch make it worth taking out

@@ -1,4 +1,4 @@
-// Operators that copy a tensor or change its type, and nothing else about it.
+// Operators that only copy a tensor or change its type.
 #pragma once
 
 #include <torch/script.h>
@@ -8,7 +8,7 @@
 
 namespace actswap {
 
-/// What the type of a cast's output is.
+/// Which type a cast's output has.
 struct Cast {
   enum class To {
     same,     ///< its operand's: clone, contiguous
@@ -29,13 +29,13 @@ std::optional<Cast> cast_of(const torch::jit::Node* node);
 Cast type_option(const torch::jit::Node* node);
 
 /// Notes in the code of the modules which casts and type options name the type that every tensor
-/// of the model has: they change nothing. That is known where the model has floating-point tensors,
-/// all of one type, and its code makes none of another.
+/// of the model has, so that they change nothing. This is certain if the model's floating-point
+/// tensors all have one type and its code makes none of another.
 void note_casts(const torch::jit::Module& root);
 
-/// A cast of the same operand to the same type that stands before this one in its block, with
-/// nothing between that writes in place: not to the operand, nor to what either cast gives. The
-/// value itself where there is none or it is no cast's.
+/// An earlier cast in the same block of the same operand to the same type, if nothing in between
+/// writes in place to the operand or to the output of either cast. The value itself if there is
+/// none or the value is not from a cast.
 torch::jit::Value* first_equal_cast(torch::jit::Value* value);
 
 /// Whether a node after `first` and before `last`, but none of `but` or inside of these, writes to

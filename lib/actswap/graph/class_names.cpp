@@ -69,7 +69,7 @@ void retype(at::ArrayRef<jit::Value*> values, const Classes& renamed) {
   }
 }
 
-// A trace hands a module that has two places to the methods of one of them.
+// A trace passes a module that stands at two places to the methods of one of them.
 void retype_arguments(jit::GraphFunction& code, const Classes& renamed) {
   retype(code.graph()->inputs(), renamed);
   const auto schema = code.getSchema();

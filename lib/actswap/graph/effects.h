@@ -1,4 +1,4 @@
-// What one node of a graph does with the memory of its inputs, as the schema of its operator says.
+// How one node of a graph uses the memory of its inputs, according to its operator's schema.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -19,9 +19,9 @@ struct Effects {
   bool cuts = false;         ///< gives a list of parts of its input that do not overlap
 };
 
-/// The schema's alias annotations decide. Where it has none, three rules hold. A list may hold what
-/// the node was given. An operator that is known to give back its input for some arguments, such as
-/// dropout in eval mode, always may. A node without annotations may share and write to all.
+/// The schema's alias annotations decide. Without them three rules hold. A list may hold any of the
+/// node's inputs. An operator that is known to return its input for some arguments, such as
+/// dropout in eval mode, always may. A node without annotations may share and write to all inputs.
 Effects effects_of(const torch::jit::Node* node);
 
 }  // namespace actswap

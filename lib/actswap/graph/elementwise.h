@@ -1,5 +1,5 @@
-// The operators that hand-written activations are made of, beside those that the table of
-// activations knows.
+// The operators that hand-written activations consist of, in addition to those in the table of
+// activations.
 #pragma once
 
 #include <string>
@@ -17,14 +17,14 @@ enum class TypeRule {
 };
 
 struct Elementwise {
-  std::size_t operands;  ///< all the arguments it may have; div with a rounding mode is another
+  std::size_t operands;  ///< most arguments it may have; div with a rounding mode is another one
   double (*value)(const Arguments&);
   std::size_t needed = 1;  ///< fewer make another operator: max(x) is a reduction
   TypeRule type = TypeRule::promoted;
 };
 
-/// The elementwise operator of this name with so many arguments; nullptr where there is none. An
-/// argument that is left out counts as 1: the alpha of add.
+/// The elementwise operator of this name with this many arguments; nullptr if there is none. An
+/// omitted argument counts as 1: the alpha of add.
 const Elementwise* find_elementwise(const std::string& name, std::size_t arguments);
 
 }  // namespace actswap

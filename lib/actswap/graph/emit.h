@@ -11,8 +11,8 @@ namespace actswap {
 torch::jit::Value* emit_activation(const ActivationSpec& activation, torch::jit::Value* x,
                                    torch::jit::Node* where);
 
-/// The same, written over x where that takes one operator (relu_), for an activation that wrote
-/// over its input before: nothing reads x behind it.
+/// Does the same, but writes over x if one operator can (relu_): for an activation that wrote over
+/// its input before, so that nothing reads x after it.
 torch::jit::Value* emit_activation_in_place(const ActivationSpec& activation, torch::jit::Value* x,
                                             torch::jit::Node* where);
 

@@ -17,14 +17,14 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Longest known: GELU by tanh, with its cube written as a product, and casts. More is something
-// else.
+// The longest known form is GELU by tanh, with its cube written as a product, and casts. A longer
+// expression is no activation.
 constexpr std::size_t kMaximumNodes = 24;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// torch.tensor(2.0): a number that is made a tensor, and what tracing leaves around it. Of anything
-// else than a number it would not be the same: detach() stops a gradient.
+// torch.tensor(2.0): a number made into a tensor, with the operators that tracing leaves around it.
+// Only for a number they change nothing: detach() stops a gradient.
 bool is_number_as_tensor(const jit::Node* node) {
   static const std::set<std::string> kWrappers = {"tensor", "scalar_tensor", "detach", "lift_fresh",
                                                   "to"};
@@ -60,8 +60,8 @@ double clamp(const Arguments& a) {
   return std::min(std::max(a[0], a[1]), a.size() > 2 ? a[2] : kInfinity);
 }
 
-// A boolean and a number give the default type. Numbers of 16 bits give way to any others but the
-// other ones of 16 bits, and nobody mixes those.
+// A boolean and a number give the default type. 16-bit types give way to all others; nobody mixes
+// the two 16-bit types.
 ScalarKind promoted(ScalarKind a, ScalarKind b) {
   const auto [low, high] = std::minmax(a, b);
   const bool is_default = low == ScalarKind::number && high == ScalarKind::boolean;
@@ -282,8 +282,8 @@ void Expression::add_constant(jit::Value* value, double number) {
   }
 }
 
-// The latest operator first: all that is between x and the root comes after what x is made of, of
-// which there may be more than is looked at.
+// Visits the latest operator first: all operators between x and the root come after those that make
+// x, and there may be more of these than it visits.
 void Expression::walk() {
   std::vector<jit::Value*> pending = {root_->output()};
   while (!pending.empty()) {
@@ -320,7 +320,7 @@ std::vector<jit::Value*> Expression::visit(jit::Value* value) {
   if (!found) {
     return {};
   }
-  // What is written to in the middle must be seen by nobody else: the expression begins behind it.
+  // Nobody else may see a write in the middle, so the expression begins after it.
   if (node != root_ && found->in_place && is_read_elsewhere(node, found->operands[0])) {
     return {};
   }

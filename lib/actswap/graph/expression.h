@@ -16,10 +16,10 @@
 
 namespace actswap {
 
-/// What is known of a value's type, in the order of promotion: of two, the later one stays.
+/// What is known of a value's type, in the order of promotion: the later of two types wins.
 enum class ScalarKind {
-  number,   ///< no tensor: takes the type of what it is computed with
-  boolean,  ///< what a comparison gives
+  number,   ///< no tensor: takes the type of the other operand
+  boolean,  ///< the result of a comparison
   narrow,   ///< float16 or bfloat16
   input,    ///< the type of x, whatever that is
   other,    ///< a type of its own, or not known
@@ -30,16 +30,16 @@ class Expression {
   /// The operators that `root` ends, as far as they stand in its block.
   explicit Expression(torch::jit::Node* root);
 
-  /// Whether it is made of several operators. It begins behind what is written in place for others
-  /// to see.
+  /// Whether it consists of several operators. It begins after any write in place that others can
+  /// see.
   bool usable() const { return nodes_.size() >= 2; }
   /// Tensors that it may be a function of, the nearest to the root first.
   const std::vector<torch::jit::Value*>& candidates() const { return candidates_; }
-  /// Parameters and buffers that stand in it: a beta that may be learnt.
+  /// The parameters and buffers that it contains: a beta that may be learnt.
   const std::vector<torch::jit::Value*>& tensors() const { return tensors_; }
-  /// What the root writes to in place; nullptr where it does not.
+  /// The value that the root writes to in place; nullptr if it does not.
   torch::jit::Value* written() const { return written_; }
-  /// From now on such a tensor is taken to be a number, and to be this one.
+  /// From now on such a tensor counts as this number.
   void assume(torch::jit::Value* tensor, double number);
 
   /// As a function of x; it refers to this expression.
@@ -58,7 +58,7 @@ class Expression {
     std::optional<Cast> cast = {};
     bool is_clamp = false;
     bool in_place = false;
-    /// What else belongs to it: the condition of a division that looks at types.
+    /// Other nodes that belong to it: the condition of a division that checks types.
     std::vector<torch::jit::Node*> further_nodes = {};
   };
   class Evaluation;
@@ -73,7 +73,7 @@ class Expression {
                   std::unordered_map<const torch::jit::Node*, bool>& known) const;
 
   torch::jit::Node* root_;
-  torch::jit::Value* written_ = nullptr;  // no other copy of the same tensor stands for it
+  torch::jit::Value* written_ = nullptr;  // no other copy of this tensor may replace it
   double rounding_ = kRounding;
   std::set<const torch::jit::Value*> visited_;
   std::vector<torch::jit::Node*> nodes_;

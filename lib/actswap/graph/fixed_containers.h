@@ -1,4 +1,4 @@
-// Conditions that a list or dict of the model decides, which the model's code only reads.
+// Conditions that depend on a list or dict of the model which its code only reads.
 #pragma once
 
 #include <actswap/graph/walk.h>
@@ -12,17 +12,17 @@
 
 namespace actswap {
 
-/// A feature extractor, say, asks `name in self.return_layers` behind each layer, and keeps what
-/// the layer gave if so. Numbers and flags are not looked at: users set those after loading.
+/// A feature extractor, say, asks `name in self.return_layers` after each layer, and if so keeps
+/// the layer's output. Numbers and flags do not count: users set those after loading.
 class FixedContainers {
  public:
   explicit FixedContainers(const std::vector<ModuleEntry>& modules);
 
-  /// The attribute that a condition asks: `<constant> in <object>.<attribute>`
-  /// (aten::__contains__); nullptr for another condition, or where some code may change an
-  /// attribute of that name.
+  /// The attribute that a condition reads: `<constant> in <object>.<attribute>`
+  /// (aten::__contains__); nullptr for another condition, or if some code may change an attribute
+  /// of that name.
   const torch::jit::Node* asked_by(const torch::jit::Value* condition) const;
-  /// What the condition is, where the attribute is that of `object`; empty: it cannot be told.
+  /// The condition's value if the attribute is that of `object`; empty if unknown.
   static std::optional<bool> answer(const torch::jit::Value* condition,
                                     const c10::ivalue::Object& object);
 

@@ -13,7 +13,7 @@ namespace actswap {
 /// The mode (true: training) of a batch norm or dropout that does not read it from its module.
 std::optional<bool> fixed_mode(torch::jit::Node* node);
 
-/// Whether one of them is in train mode whatever the module's mode is: the model was traced in
+/// Whether any of them is in train mode whatever the module's mode, because the model was traced in
 /// train mode.
 ACTSWAP_API bool is_always_training(const torch::jit::Module& module);
 

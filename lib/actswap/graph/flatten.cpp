@@ -14,8 +14,8 @@ namespace jit = torch::jit;
 
 namespace {
 
-// What one pass makes constant lets the other fold: a branch on the length of a list, say. Two
-// copies of a model are equal only once nothing is left to fold.
+// Each pass makes constants that let the other fold more: a branch on the length of a list, say.
+// Two copies of a model are equal only once nothing is left to fold.
 constexpr int kRounds = 16;
 
 void inline_calls(jit::Block* block) {

@@ -7,7 +7,7 @@
 namespace actswap {
 
 /// Whether any code of the module, or a function that it calls, asks for a gradient
-/// (requires_grad_, torch.autograd.grad, backward). Such a model runs only where gradients are on.
+/// (requires_grad_, torch.autograd.grad, backward). Such a model runs only if gradients are on.
 bool takes_gradients(const torch::jit::Module& module);
 
 /// The same of one graph. Calls are not followed.

@@ -5,10 +5,10 @@
 
 namespace actswap {
 
-/// Inlines the calls without which a hand-written activation of this graph is not whole:
-/// x * self.sigmoid(x), where self.sigmoid is a module, or x * cdf(x), where cdf is a method or
-/// function, or mul(x, sigmoid(x)), where both are modules. What is called must be made of few
-/// operators, without branches and loops but that on inplace. Every other call stays as it is.
+/// Inlines the calls that are part of a hand-written activation in this graph: x * self.sigmoid(x),
+/// where self.sigmoid is a module, or x * cdf(x), where cdf is a method or function, or
+/// mul(x, sigmoid(x)), where both are modules. The called code must have few operators, and no
+/// loops or branches except that on inplace. Every other call stays as it is.
 /// Free functions that apply an activation must have been inlined (normalise).
 void inline_helpers(torch::jit::Graph& graph);
 

@@ -38,7 +38,7 @@ bool is_held(const Held& held, Time at) {
   return held.since < at && (at < held.absent_from || at > held.absent_to);
 }
 
-// Values that got hold of the memory before the write keep the old one, if it is not written to.
+// A replacement writes elsewhere: values that held the memory before would keep the old contents.
 std::string seen_by(const Application& application, const Application::Write& write,
                     const Memory& memory) {
   for (const auto& written : write.memory) {

@@ -1,5 +1,5 @@
-// What a model's code says of the tensors that it takes: which sizes its layers need, which tables
-// it looks them up in, which numbers it compares sizes with.
+// What a model's code tells about its input tensors: which sizes its layers need, which tables it
+// looks them up in, which numbers it compares sizes with.
 #pragma once
 
 #include <actswap/graph/input_layout.h>
@@ -15,14 +15,14 @@
 
 namespace actswap {
 
-/// Of one input. What is empty is not known.
+/// Facts about one input. Empty: unknown.
 struct InputEvidence {
   std::optional<torch::ScalarType> type = {};  ///< of the layer that reads it, or int64 for a table
   std::int64_t bound = 0;                      ///< integers: rows of the smallest table; 0: none
   std::optional<std::int64_t> rank = {};
   /// By dimension; those below 0 count from the end.
   std::map<std::int64_t, std::int64_t> sizes = {};
-  /// Numbers of an example, where it is flattened in front of a layer.
+  /// How many numbers an example has, if a layer reads it flattened.
   std::optional<std::int64_t> elements = {};
 
   bool is_empty() const { return !type && !rank && sizes.empty() && !elements; }
@@ -30,8 +30,8 @@ struct InputEvidence {
 
 struct CodeEvidence {
   std::vector<InputEvidence> inputs = {};  ///< one for each place of the InputLayout
-  /// From 8 to 1024: what sizes are compared with, and the sides of images that tables of positions
-  /// are made for.
+  /// Numbers from 8 to 1024 that the code compares sizes with, and sides of the images for which
+  /// tables of positions are made.
   std::set<std::int64_t> sizes = {};
 };
 

@@ -26,7 +26,7 @@ std::optional<ActivationSpec> target_of(const Site& site, const Targets& targets
   return found == targets.end() ? std::nullopt : found->second;
 }
 
-// Code is shared by the objects of a class; this is what tells those apart that become different.
+// The objects of a class share code; this label tells apart those that will differ.
 ObjectLabels label_objects(const std::vector<CodeSite>& found, const Targets& targets) {
   ObjectLabels labels;
   for (const auto& code : found) {
@@ -97,7 +97,7 @@ void collapse_call(jit::Node* call, const BlendEnd& end) {
   }
 }
 
-// What becomes of an activation: a call of a blend, or where nothing calls its module the target.
+// What an activation becomes: a call of a blend, or the target if nothing calls its module.
 struct Change {
   const CodeSite* code;
   ActivationSpec target;
@@ -128,8 +128,8 @@ void keep_whole(const std::vector<CodeSite>& found, const std::vector<Change>& c
   }
 }
 
-// ReLU keeps its output for its gradient. Where something writes over what an activation gives, it
-// might be the next activation.
+// ReLU keeps its output for its gradient. If something writes over an activation's output, it might
+// be the next activation.
 bool none_is_written(const std::vector<CodeSite>& found) {
   return std::none_of(found.begin(), found.end(),
                       [](const CodeSite& code) { return code.output_is_written; });
@@ -147,7 +147,7 @@ std::string expression_of(const std::string& path) {
   return expression;
 }
 
-// Code sees of an attribute that is declared as a module interface what the interface has, no more.
+// If an attribute is declared as a module interface, code sees only what the interface has.
 bool is_seen_by_code(const jit::Module& root, const std::string& path) {
   jit::Module module = root;
   std::istringstream names(path);
@@ -274,7 +274,7 @@ Insertion insert_blends(const jit::Module& given, const Plan& plan, BlendCode bl
     changes.push_back({&code, *target, name});
   }
   keep_whole(found, changes);
-  // What reads an activation comes after it and is changed before it, so that each finds its graph
+  // Changes the readers of an activation, which come after it, first, so that each finds its graph
   // as it was scanned. A part that two of them share goes with the last one.
   std::for_each(changes.rbegin(), changes.rend(), apply);
   for (const auto& planned : plan.sites) {

@@ -9,12 +9,12 @@
 
 namespace actswap {
 
-/// What a module holds beside its parameters (buffers, counters, lists, modes) is, when this ends,
-/// what it was when this began, whatever code of the module has set or written to meanwhile. Within
-/// objects of classes that are no modules, changes stay.
+/// Remembers all that a module holds beside its parameters (buffers, counters, lists, modes), and
+/// restores it in the end, whatever the module's code has set or written meanwhile. Changes within
+/// objects of classes that are not modules stay.
 class KeptState {
  public:
-  /// @param changing buffers that are to be changed meanwhile: these stay changed
+  /// @param changing buffers that may change meanwhile; their changes stay
   explicit KeptState(const torch::jit::Module& module,
                      const std::vector<torch::Tensor>& changing = {});
   ~KeptState();

@@ -123,8 +123,8 @@ std::map<std::string, std::string> read_extra_files(const ZipArchive& archive) {
   return files;
 }
 
-// LibTorch compiles the code for the classes that it declares, and puts in their objects' places
-// what the pickle says: an object of another class would be read beyond its end.
+// LibTorch compiles code for the classes that it declares, but takes their objects from the pickle:
+// it would read an object of another class beyond its end.
 void check_classes(const std::string& path, const torch::jit::Module& root) {
   for (const auto& entry : distinct_modules(root)) {
     const auto type = entry.module.type();
@@ -190,7 +190,7 @@ Model load(const std::string& path) {
   model.extra_files = read_extra_files(archive);
   model.recorded_inputs = read_recorded_inputs(archive);
   try {
-    // Records of debugging are never read: a damaged one would be in the way of a sound model.
+    // LibTorch never reads records for debugging here: a damaged one would block a sound model.
     model.module = torch::jit::load(path, torch::kCPU, /*load_debug_files=*/false);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();

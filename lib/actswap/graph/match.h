@@ -14,7 +14,7 @@ namespace actswap {
 
 struct Match {
   torch::jit::Node* node = nullptr;    ///< gives the activation's output; an operator or a branch
-  torch::jit::Value* input = nullptr;  ///< what the activation is applied to
+  torch::jit::Value* input = nullptr;  ///< the activation's argument
   ActivationSpec activation;
   SiteForm form = SiteForm::op;
   bool in_place = false;
@@ -26,12 +26,12 @@ struct Match {
 /// The activation that the node computes, if it does.
 std::optional<Match> match_activation(torch::jit::Node* node);
 
-/// All of a graph and of what it forks, in program order; a branch that is an activation is one
-/// match.
+/// All activations of a graph and of the graphs that it forks, in program order; a branch that is
+/// an activation is one match.
 std::vector<Match> match_all(torch::jit::Graph& graph);
 
-/// Gives a hand-written activation copies of its parts for itself, so that what becomes of them
-/// elsewhere does not change it.
+/// Gives a hand-written activation its own copies of its parts, so that changes to them elsewhere
+/// do not affect it.
 void own_parts(const Match& match);
 
 /// Puts `output` in the place of the match's. For an in-place form this includes the reads of its

@@ -1,4 +1,4 @@
-// Which memory the values of a program may be, and when it is read and written.
+// Which memory the values of a program may occupy, and when the program reads and writes it.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -19,13 +19,13 @@ constexpr Time kForever = std::numeric_limits<Time>::max();
 /// A piece of memory, or a part of one.
 using Location = std::uint32_t;
 
-/// That a value may be, or may hold, what is at a location.
+/// Says that a value may be, or may contain, the memory at a location.
 struct Held {
   Location location;
-  /// When the value, or what it was taken from, got hold of it. An activation in place that is
-  /// replaced gives other memory, so what it gives back is held since then.
+  /// When the value, or the value that it was taken from, got this memory. The replacement of an
+  /// in-place activation has new memory, so its output is held only since then.
   Time since;
-  /// What ran in this time ran instead: the other branch, or a loop that had no round.
+  /// The nodes that ran in this time ran instead: the other branch, or a loop without a round.
   Time absent_from = kForever;
   Time absent_to = 0;
 
@@ -60,7 +60,7 @@ class Memory {
   void put(const Holding& containers, const Holding& contents);
   /// The value itself and all that it holds.
   Holding reachable(const Holding& holding) const;
-  /// Without the containers.
+  /// The same without the containers.
   Holding tensors(const Holding& holding) const;
 
   void read(const Holding& holding, Time time, const torch::jit::Node* node);

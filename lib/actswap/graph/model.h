@@ -23,8 +23,8 @@ struct Model {
   torch::jit::Module module;
   ModelKind kind = ModelKind::scripted;
   std::string path;  ///< where it was read; empty for a module that was given in memory
-  /// Of the file, lower-case hex; empty for a module given in memory. Waits for the thread that
-  /// reads the file for it.
+  /// The file's SHA-256, in lower-case hex; empty for a module given in memory. Waits for the
+  /// thread that computes it.
   std::string sha256() const { return hash.valid() ? hash.get() : std::string(); }
   std::shared_future<std::string> hash;
   std::map<std::string, std::string> extra_files;  ///< the archive's extra/ entries
@@ -43,8 +43,8 @@ ACTSWAP_API Model load(const std::string& path);
 /// anew, so that edits to its graphs take effect even where it has run before.
 ACTSWAP_API Model adopt(const torch::jit::Module& module);
 
-/// Names of the tensors that forward takes, in the order in which inputs are given: of its
-/// arguments, without self; in the place of a dict the keys that it reads (see InputLayout).
+/// Names of the tensors that forward takes, in the order of inputs: its arguments without self, and
+/// instead of a dict the keys that it reads (see InputLayout).
 ACTSWAP_API std::vector<std::string> argument_names(const torch::jit::Module& module);
 
 /// Distinct parameters: a tensor that is tied into several modules appears once.

@@ -7,8 +7,8 @@
 
 namespace actswap {
 
-/// Why an archive cannot be loaded where a name in its code has letters beyond ASCII, which no
-/// LibTorch reads: that name, and what to do. "" where there is none.
+/// If a name in an archive's code has letters beyond ASCII, which no LibTorch can read: a message
+/// with that name and what to do. "" if there is none.
 std::string non_ascii_cause(const ZipArchive& archive);
 
 }  // namespace actswap

@@ -5,13 +5,13 @@
 
 namespace actswap {
 
-/// Notes the numbers in attributes (see note_attributes, which may split classes: the result is
-/// then another object than `root`), then inlines, in place; nothing else is changed:
-///  - a call of a free function in which an activation is applied (torch.nn.functional.mish), of
-///    such a method of a class that is no module or saves itself, or of a forward hook;
+/// Notes the numbers in attributes (note_attributes may split classes, and the result is then
+/// another object than `root`), then inlines these calls, in place, and changes nothing else:
+///  - a call of a free function that applies an activation (torch.nn.functional.mish), of such a
+///    method of a class that is no module or saves itself, or of a forward hook;
 ///  - a call of an activation module (see is_activation_module)
 ///    that is called at several places, so that each place becomes a site of its own, or that
-///    writes in place to what its caller reads elsewhere, so that the caller's reading is seen.
+///    writes in place to a value that its caller reads elsewhere, so that this read is visible.
 /// Must run before any method of the module has run.
 torch::jit::Module normalise(const torch::jit::Module& root);
 

@@ -1,4 +1,4 @@
-// Watching what passes through the sites of a model while it runs.
+// Observes the values that pass through the sites of a model while it runs.
 #pragma once
 
 #include <actswap/graph/model.h>
@@ -10,8 +10,8 @@
 
 namespace actswap {
 
-/// What is called at a site, on the thread that runs the model, before the activation is applied
-/// (with its input) and after (with its output).
+/// A function that each site calls, on the thread that runs the model, before it applies the
+/// activation (with its input) and after (with its output).
 struct SiteObserver {
   std::function<void(std::size_t site, const torch::Tensor& input)> before;
   std::function<void(std::size_t site, const torch::Tensor& output)> after;
@@ -26,8 +26,8 @@ struct Observed {
 /// operator of this library.
 Observed insert_observers(const torch::jit::Module& root);
 
-/// Makes every blend of a module that has not run yet report what it puts out, wherever a
-/// BlendRecorder listens. What the module computes stays the same.
+/// Makes every blend of a module that has not run yet report its output to a BlendRecorder, if one
+/// listens. The module's outputs stay the same.
 void insert_blend_observers(const torch::jit::Module& root);
 
 /// While this lives, the sites that run on this thread call the observer.
@@ -43,11 +43,11 @@ class Observing {
   const SiteObserver* before_;
 };
 
-/// Listens to the blends that run on this thread: copies of what they put out, in the order in
-/// which they run, through which gradients flow. (What follows may write into the values.)
+/// Listens to the blends that run on this thread and copies their outputs in the order in which
+/// they run. Gradients flow through the copies. (Later code may write into the outputs.)
 class BlendRecorder {
  public:
-  /// @param values what is heard is added; must outlive the recorder
+  /// @param values the recorder adds the copies here; must outlive it
   explicit BlendRecorder(std::vector<torch::Tensor>& values);
 
  private:

@@ -20,8 +20,8 @@ struct Identified {
   bool has_tensor_parameter = false;
 };
 
-// Where a tensor of the model stands in the place of a parameter, the expression must be the same
-// row for other values of it too: gamma gelu(x) is a gelu only while gamma is 1.
+// If a tensor of the model stands for a parameter, the expression must match the same row for other
+// values of it too: gamma gelu(x) is a gelu only while gamma is 1.
 std::optional<Identified> identify_any(Expression expression, const jit::Value* x) {
   if (const auto spec = identify(expression.form(x))) {
     return Identified{*spec};

@@ -7,11 +7,11 @@
 
 namespace actswap {
 
-/// The activation that the elementwise operators ending in this node compute together, if all of
-/// them depend on one tensor and on constants alone. Which one it is, is decided by value: the
-/// expression is evaluated in double and compared with the rows of the table, so that neither the
-/// order of the factors nor the way to write a constant matters. A sigmoid that gates another
-/// tensor depends on two, and is none.
+/// The activation that the elementwise operators ending in this node compute together, if they
+/// depend only on one tensor and on constants. Values decide which one it is: this evaluates the
+/// expression in double and compares it with the rows of the table, so that neither the order of
+/// the factors nor the way to write a constant matters. A sigmoid that gates another tensor depends
+/// on two tensors and is no activation.
 std::optional<Match> match_pattern(torch::jit::Node* node);
 
 }  // namespace actswap

@@ -14,11 +14,11 @@ namespace actswap {
 
 struct PlanOptions {
   std::string to = "relu";  ///< the target of every selected site
-  /// Names; empty: the rows that are sources by default. A row without parameters ("swish") is
-  /// meant with any, an alias ("silu") and a row with parameters ("elu(1)") with those alone.
+  /// Names; empty: the rows that are sources by default. A row's name alone ("swish") matches any
+  /// parameters, an alias ("silu") or a row with parameters ("elu(1)") only these.
   std::vector<std::string> sources = {};
   std::vector<std::string> only = {};  ///< globs over ids and module paths; empty: all
-  std::vector<std::string> keep = {};  ///< globs of sites to leave as they are; wins over all
+  std::vector<std::string> keep = {};  ///< globs of sites to leave as they are; overrides all else
   /// Globs with a target of their own; the last that matches wins.
   std::vector<std::pair<std::string, std::string>> rules = {};
 };
@@ -34,10 +34,10 @@ struct ACTSWAP_API Plan {
   std::size_t swapped() const;
 };
 
-/// '*' matches any run of characters, '?' one; anything else itself.
+/// '*' matches any run of characters, '?' any one, and any other character itself.
 ACTSWAP_API bool glob_match(std::string_view pattern, std::string_view text);
 
-/// A plan that swaps nothing: units are pruned, and functions stay.
+/// A plan that swaps nothing, for pruning alone.
 /// @throws UsageError for a model that has blends in it already
 ACTSWAP_API Plan keep_activations(const Model& model);
 

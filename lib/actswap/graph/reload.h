@@ -1,7 +1,7 @@
-// Copies of a module whose code was compiled anew.
+// Copies a module and compiles its code anew.
 //
-// LibTorch caches what it has made of a method's graph: where a module has run, edits to its graphs
-// do nothing. Code that was saved and loaded has no such past.
+// LibTorch caches the code that it made of a method's graph: once a module has run, edits to its
+// graphs have no effect. Saved and reloaded code has no such cache.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -14,7 +14,7 @@ namespace actswap {
 /// Takes no time and no memory for them. A module that saves itself (__getstate__) gets copies.
 ACTSWAP_API torch::jit::Module recompile(const torch::jit::Module& module);
 
-/// The same with tensors of its own, which are tied and share storage where the module's do.
+/// The same with new tensors, which are tied and share storage as the module's do.
 ACTSWAP_API torch::jit::Module reload(const torch::jit::Module& module);
 
 }  // namespace actswap

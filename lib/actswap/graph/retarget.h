@@ -7,12 +7,12 @@
 //              = lerp(source(x), target(x), t)      0 < t < 1
 //              = target(x)                          t >= 1
 //
-// For training in this process that is the operator actswap::blend, one pass over memory each way,
-// where both functions have a kernel. In eval mode its ends are stock operators, so that they are
-// exact; in train mode they are up to rounding. Files for any PyTorch are of stock operators alone:
+// For training in this process forward is the operator actswap::blend, one pass over memory each
+// way, if both functions have a kernel. In eval mode its ends are stock operators and so exact; in
+// train mode they are exact up to rounding. Files for any PyTorch contain only stock operators:
 // save_blended writes them, or a Retargeter with BlendCode::stock; module().save() of a fused one
 // writes a file that needs this library. Each blend and the root have a method set_blend(t: float)
-// for loops that do not know this library (where the model has no method of that name itself).
+// for loops that do not know this library (unless the model has its own method of that name).
 #pragma once
 
 #include <actswap/base/export.h>
@@ -26,8 +26,8 @@
 namespace actswap {
 
 enum class Tensors {
-  copied,  ///< parameters start equal, training moves the copy's
-  shared,  ///< the model's own: costs no memory, where nothing is trained
+  copied,  ///< parameters start equal, and training moves the copies
+  shared,  ///< the model's own parameters, which takes no memory: for use without training
 };
 
 class ACTSWAP_API Retargeter {
@@ -48,13 +48,12 @@ class ACTSWAP_API Retargeter {
   void set_blend(const std::string& site_id, double t);
   double blend(const std::string& site_id) const;
 
-  /// Makes the blends report what they put out to a BlendRecorder, as the training signal `sites`
-  /// asks for. module() is another object from now on, with the same tensors; what it computes is
-  /// the same. Not for a module that is to be saved with its blends: the file would need this
-  /// library.
+  /// Makes the blends report their outputs to a BlendRecorder, which the training signal `sites`
+  /// needs. From now on module() is another object with the same tensors, which computes the same.
+  /// Not for a module to be saved with its blends: the file would need this library.
   void observe_blends();
 
-  /// Goes on with another module that has the same blends: one that units were cut from.
+  /// Continues with another module that has the same blends: one from which units were cut.
   void replace(const torch::jit::Module& module);
 
   /// The retargeted module: blends gone, target functions in their places, stock operators only.

@@ -40,7 +40,7 @@ struct Site {
 /// caller. The model's own graphs are not changed.
 ACTSWAP_API std::vector<Site> find_sites(const Model& model);
 
-/// Elementwise operators in the model, sorted, each once: what to say where no site was found.
+/// Elementwise operators in the model, sorted, each once: for the message if no site was found.
 ACTSWAP_API std::vector<std::string> elementwise_operators(const Model& model);
 
 }  // namespace actswap

@@ -136,7 +136,7 @@ Tracer::Abstracts Tracer::run_one_of(std::size_t count, Run run) {
     for (std::size_t k = first[i]; k < first[i + 1]; ++k) {
       applications_[k].elsewhere.emplace_back(begin[i + 1], clock_);
     }
-    // Of two others one is enough: the other makes the answer more careful.
+    // One of two others is enough: the other only makes the answer more careful.
     const bool is_last = i + 1 == count;
     outputs[i] = without(std::move(outputs[i]), is_last ? begin[0] : begin[i + 1],
                          is_last ? begin[i] - 1 : clock_);
@@ -169,11 +169,11 @@ void Tracer::run_if(Frame& frame, jit::Node* node) {
   set(frame, node->outputs(), outputs);
 }
 
-// The second round sees what the first has left. What it leaves to a third is taken to be read.
+// The second round sees the values that the first left. Those that it leaves count as read.
 void Tracer::run_loop(Frame& frame, jit::Node* node) {
   jit::Block* body = node->blocks()[0];
   auto carried = get(frame, node->inputs().slice(2));  // first go the count and the condition
-  // What it gives back if it ends before each of the rounds.
+  // The loop's results if it ends before each of the rounds.
   std::vector<Abstracts> ends;
   std::vector<Time> begin;
   for (int round = 0; round < 2; ++round) {
@@ -253,7 +253,7 @@ void Tracer::run_method(Frame& frame, jit::Node* node) {
   set(frame, node->outputs(), outputs);
 }
 
-// It may run until somebody waits for it, so what it was given is read then.
+// The fork may run until somebody waits for it, so its inputs count as read then.
 void Tracer::run_fork(Frame& frame, jit::Node* node) {
   const auto forked = forked_graph(node);
   if (forked == nullptr) {
@@ -294,7 +294,7 @@ void Tracer::note_part(const Frame& frame, jit::Node* node) {
   parts_[node] = {clock_, written_by(frame, node)};
 }
 
-// What it gives back is new memory once it is replaced, and so is what its input is from then on.
+// Its replacement returns new memory, and later reads of its input get that too.
 void Tracer::note_application(Frame& frame, const Match& match) {
   Application application{.match = &match, .self = frame.self, .begin = clock_, .end = clock_};
   const auto add_part = [&](const jit::Node* part) {

@@ -30,14 +30,13 @@ struct Application {
   std::vector<Write> writes = {};  ///< what it writes in place, by its parts too
   Holding input = {};
   Holding output = {};
-  /// Other branches ran in these times, which do not where this one does.
+  /// In these times other branches ran, which never run together with this one.
   std::vector<std::pair<Time, Time>> elsewhere = {};
 };
 
-/// Runs code without values: each value is the memory that it may be. Calls are followed into what
-/// they call, for each object by itself; both branches of a condition are followed unless a
-/// constant or one of FixedContainers decides, every module that a call through an interface may
-/// reach, and two rounds of each loop.
+/// Runs code without values: each value stands for the memory that it may occupy. It follows calls
+/// for each object by itself, both branches of a condition unless a constant or FixedContainers
+/// decides, every module that a call through an interface may reach, and two rounds of each loop.
 ///
 /// LibTorch's own analysis (AliasDb) takes all tensors that ever are in a list or tuple, all
 /// parameters and all inputs for the same memory, which would keep most activations in place.
@@ -50,7 +49,7 @@ class Tracer {
   void run(c10::ivalue::Object* self, torch::jit::Graph& graph);
 
   bool has_run(const torch::jit::Graph& graph) const { return visited_.contains(&graph); }
-  /// False: there were so many loops and calls within one another that it gave up.
+  /// False if it gave up because too many loops and calls were nested.
   bool is_complete() const { return clock_ < kNodes && memory_.accesses() < kAccesses; }
   const Memory& memory() const { return memory_; }
   const std::vector<Application>& applications() const { return applications_; }

@@ -1,4 +1,4 @@
-// What LibTorch puts in the place of operators that meant something else in old files.
+// The code that LibTorch substitutes for operators that had another meaning in old files.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -8,7 +8,7 @@
 
 namespace actswap {
 
-/// A division in a file of before PyTorch 1.6, where the quotient of whole numbers was one:
+/// A division in a file from before PyTorch 1.6, where whole numbers had a whole quotient:
 /// if a.is_floating_point(): a / b  else: torch.div(a, b, rounding_mode="trunc").
 struct UpgradedDivision {
   torch::jit::Value* dividend;
@@ -17,7 +17,7 @@ struct UpgradedDivision {
   std::vector<torch::jit::Node*> condition;  ///< the nodes that look at the types
 };
 
-/// Empty for a node that is none.
+/// Empty for any other node.
 std::optional<UpgradedDivision> upgraded_division(torch::jit::Node* node);
 
 }  // namespace actswap

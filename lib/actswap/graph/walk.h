@@ -27,9 +27,9 @@ std::vector<ModuleEntry> distinct_modules(const torch::jit::Module& root);
 /// The submodule at a path ("layer1.0.conv"); empty: the root.
 torch::jit::Module module_at(const torch::jit::Module& root, const std::string& path);
 
-/// Calls `visit` for every node of the block, in program order: those of nested blocks, which come
-/// before the node that holds them, and those that torch.jit.fork runs, which come after it and are
-/// in a graph of their own. The visited node may be destroyed by the visitor.
+/// Calls `visit` for every node of the block, in program order, including those of nested blocks,
+/// which come before the node that holds them, and those that torch.jit.fork runs, which come after
+/// it and are in a graph of their own. The visitor may destroy the visited node.
 void for_each_node(torch::jit::Block* block, const std::function<void(torch::jit::Node*)>& visit);
 
 /// Calls `visit` for every constant in the code of the modules.
@@ -43,8 +43,7 @@ std::shared_ptr<torch::jit::Graph> forked_graph(const torch::jit::Node* node);
 /// that it forks one that is handed over, if need be by a new input.
 torch::jit::Value* self_in(torch::jit::Graph& method, const torch::jit::Graph* where);
 
-/// What a class holds of the user's code: its methods but __getstate__ and the like, and its
-/// forward hooks.
+/// The user's code in a class: its methods except __getstate__ and the like, and its forward hooks.
 std::vector<torch::jit::Function*> user_methods(const c10::ClassTypePtr& type);
 
 /// Whether objects of the class are saved and loaded by its own __getstate__ and __setstate__: it
@@ -66,8 +65,8 @@ torch::jit::GraphFunction* callee_of(const torch::jit::Node* call);
 class Bindings {
  public:
   Bindings(c10::ivalue::Object* self, torch::jit::Graph& method);
-  /// Of a value that is a chain of attributes from self, handed to a fork or not; nullptr otherwise
-  /// (an interface, an argument).
+  /// The object of a value that is a chain of attributes from self, passed to a fork or not;
+  /// nullptr for others (an interface, an argument).
   c10::ivalue::Object* object_of(const torch::jit::Value* value) const;
 
  private:
