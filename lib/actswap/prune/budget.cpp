@@ -10,7 +10,7 @@ namespace actswap {
 
 namespace {
 
-// Of a group that has lost as much as this or more: finite, so that losses can be compared.
+// The loss counted for a group that has lost this much or more; finite, to be comparable.
 constexpr double kMostLoss = 1.0 - 1e-9;
 
 double log_loss(double loss) {
@@ -44,8 +44,8 @@ double loss_of(const GroupCurve& group, std::int64_t kept) {
   return log_loss(group.loss.at(static_cast<std::size_t>(group.units - kept)));
 }
 
-// The last multiples that went may have saved more than was needed: what has room comes back, first
-// what was lost most by.
+// The last multiples may have saved more than needed: units that have room come back, first those
+// whose removal lost most.
 void give_back(const std::vector<GroupCurve>& groups,
                const std::function<double(const std::vector<std::int64_t>& kept)>& size,
                double target, std::int64_t round, std::vector<std::int64_t>& kept) {

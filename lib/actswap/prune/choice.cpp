@@ -25,7 +25,7 @@ constexpr int kTrials = 7;
 constexpr std::int64_t kRounds = 15;
 constexpr int kRepetitions = 4;  // of these rounds, where the machine is too busy
 
-// Of what was asked for: multiples may be too coarse for a small model.
+// Share of the budget: multiples may be too coarse for a small model.
 constexpr double kNear = 0.95;
 
 std::string rounded(double value) {
@@ -127,7 +127,7 @@ class Chooser {
     throw UsageError("Expected to prune " + to_string(options_.budget) + ", but " + found);
   }
 
-  // Of the milliseconds that layers take; of the multiplications where no time was seen in them.
+  // By the milliseconds that layers take, or by multiplications if no time was measured in them.
   SizeModel measured_sizes() const {
     const auto model = collapsed(module_);
     auto times = time_model(model, units_, is_free_,
@@ -135,9 +135,9 @@ class Chooser {
     return times.prunable_multiplications(all_) > 0.0 ? times : sizes_;
   }
 
-  // The queue goes by milliseconds saved. Layers are not all that takes time, and their time does
-  // not quite follow their size: so the smallest share of it that meets the latency is found by
-  // trials, to a hundredth.
+  // The queue counts milliseconds saved. But other code takes time too, and the time of layers does
+  // not quite follow their size. So trials find the smallest share that meets the latency, to a
+  // hundredth.
   Counts by_latency(double wanted) const {
     if (options_.latency_inputs.empty()) {
       throw UsageError("Expected an input to measure the latency on (--input), but there is none");
@@ -162,8 +162,8 @@ class Chooser {
     return found;
   }
 
-  // The units that the order takes last: a latency does not depend on which they are. Of the
-  // quickest runs, which other programs disturb least.
+  // Keeps the units that the order takes last: the latency does not depend on which ones stay. Uses
+  // the quickest runs, which other programs disturb least.
   double latency_of(const Counts& counts) const {
     auto keep = keep_all(units_);
     for (std::size_t g = 0; g < counts.size(); ++g) {

@@ -1,4 +1,4 @@
-// Which units go: those that a budget asks for, at the least loss.
+// Chooses the units that go: enough for the budget, at the least loss.
 #pragma once
 
 #include <actswap/prune/prune.h>
@@ -18,10 +18,10 @@ struct Choice {
   std::vector<std::int64_t> exchanges;  ///< that were made in each group
 };
 
-/// For a latency the queue goes by the milliseconds that the layers take; the share of these is
-/// bisected, and what each leaves is cut and measured.
-/// @param surveyed its eliminations are moved to what is chosen
-/// @throws UsageError where there is nothing to prune, or the budget cannot be met
+/// For a latency the queue counts the milliseconds that the layers take. A bisection finds the
+/// share of them to remove; each trial cuts a model and measures it.
+/// @param surveyed its eliminations are moved to the chosen units
+/// @throws UsageError if there is nothing to prune, or no choice meets the budget
 Choice choose_units(const torch::jit::Module& module, const Units& units,
                     std::vector<SurveyedGroup>& surveyed, const PruneOptions& options);
 

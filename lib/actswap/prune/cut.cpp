@@ -122,7 +122,7 @@ std::map<std::string, std::vector<Change>> changes_of_code(const Units& units,
   return changes;
 }
 
-// What a list that is no list of separate numbers holds: a constant, or an attribute.
+// The contents of a list that is not built from separate numbers: a constant, or an attribute.
 std::vector<std::int64_t> list_of(const jit::Value* list, const jit::Module& owner) {
   if (const auto constant = jit::toIValue(const_cast<jit::Value*>(list))) {
     return constant->toIntVector();
@@ -158,7 +158,7 @@ void change_code(const jit::Module& root,
   for (const auto& [path, numbers] : changes) {
     const auto module = module_at(root, path);
     if (!done.insert(module.type().get()).second) {
-      continue;  // of another object, for which it is changed in the same way
+      continue;  // it belongs to another object, for which it changes in the same way
     }
     std::map<std::string, std::vector<jit::Node*>> nodes;
     for (const auto& change : numbers) {

@@ -13,23 +13,23 @@ namespace actswap {
 
 namespace {
 
-// A group of many units is emptied in about so many steps.
+// A group of many units is emptied in about this many steps.
 constexpr std::int64_t kSteps = 128;
-// Kept units that an exchange is tried with before it is given up.
+// The search ends once this many kept units have found no exchange.
 constexpr std::size_t kAttempts = 32;
-// Floating-point operations of a search for exchanges: seconds. A move takes as long as so many at
-// least.
+// Floating-point operations for a search for exchanges: some seconds. A move counts as at least
+// kLeastWork.
 constexpr double kWork = 2e10;
 constexpr double kLeastWork = 1e7;
-// An exchange is worth a share of the loss, or it may go on with rounding for ever.
+// An exchange must lower the loss by this share, or rounding might keep it going for ever.
 constexpr double kLeastGain = 1e-4;
 constexpr double kLeastLoss = 1e-9;
-// Of the largest number in a matrix: what its diagonal counts at least.
+// The diagonal's mean counts as at least this share of the matrix's largest number.
 constexpr double kLeastShare = 1e-12;
 
-// What a ridge is a share of: the mean of the diagonal. Of inputs that hardly vary around their
-// mean rounding leaves next to nothing there; then a share of what it left anywhere. Above 0.
-// The diagonal has nothing below 0.
+// The size that a ridge is a share of: the mean of the diagonal, which has nothing below 0. If
+// inputs hardly vary around their mean, rounding leaves next to nothing there; then a share of the
+// largest number left anywhere. Above 0.
 double size_of(const torch::Tensor& matrix) {
   const auto mean = matrix.diagonal().mean().item<double>();
   const auto largest = matrix.abs().max().item<double>();
@@ -55,8 +55,8 @@ Elimination::Elimination(std::int64_t units, std::vector<UnitReader> readers, do
   }
 }
 
-// With all units kept. The ridge grows where it is too weak to make up for rounding: it ends up
-// above all other numbers.
+// Keeps all units. If the ridge is too weak to make up for rounding, it grows, at worst above all
+// other numbers.
 Elimination::Tableau Elimination::set_up(UnitReader reader, std::int64_t units, double ridge) {
   if (!torch::isfinite(reader.xx).all().item<bool>() ||
       !torch::isfinite(reader.xy).all().item<bool>()) {

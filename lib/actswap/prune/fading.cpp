@@ -15,8 +15,8 @@ namespace jit = torch::jit;
 
 namespace {
 
-// Where the entries of a smaller tensor are in the full one: indices for each dimension, which
-// spread over each other.
+// The positions of a smaller tensor's entries in the full one: an index for each dimension, shaped
+// so that they broadcast against each other.
 c10::List<std::optional<torch::Tensor>> places(const std::string& path, const torch::Tensor& full,
                                                const KeptEntries& kept) {
   c10::List<std::optional<torch::Tensor>> found;

@@ -1,8 +1,8 @@
-// Units that fade out while a model is trained, instead of going at once.
+// Units that fade out during the training, instead of going at once.
 //
-// The module keeps its size until the training ends. At t = 1 it computes what the pruned one
-// computes: entries that stay are the pruned module's, and the columns that read a unit which goes
-// are 0. Until then these columns are 1 - t times what they were:
+// The module keeps its size until the training ends. At t = 1 it computes the same as the pruned
+// one: kept entries are the pruned module's, and the columns that read a removed unit are 0. Until
+// then these columns are 1 - t times their first values:
 //
 //   CalibratedRamp ramp(swap.module());           // remembers the original's tensors
 //   calibrate(swap, data);
@@ -31,18 +31,18 @@ class Retargeter;
 
 class ACTSWAP_API FadingUnits {
  public:
-  /// Gives `full` the tensors of the pruned module. Units that go are computed as in the original,
-  /// and what reads them becomes 0.
+  /// Gives `full` the tensors of the pruned module. It still computes removed units as the original
+  /// does, but the columns that read them become 0.
   /// @param full the module that units were removed from
-  /// @param swap has the original, and the module without the units
+  /// @param swap holds the original and the module without the units
   /// @param kept Pruning::kept
   /// @param inputs of forward: a batch
-  /// @throws UsageError where `full` does not accept the inputs; FileError where it does not have
-  ///   the units that `kept` says
+  /// @throws UsageError if `full` does not accept the inputs; FileError if it does not have the
+  ///   units in `kept`
   FadingUnits(const torch::jit::Module& full, const Retargeter& swap, const KeptEntries& kept,
               const std::vector<torch::Tensor>& inputs);
 
-  /// From here on t is 0: what the columns hold now is what fades.
+  /// Begins at t = 0: the present values of the columns fade.
   void begin();
   /// @param t in [0, 1]
   void move(double t) const;

@@ -58,9 +58,9 @@ class UnitFinder {
     return found == roles.end() ? SliceRole::along : found->second;
   }
 
-  // Where labels of a tensor depend on several dimensions (the heads of attention and what each
-  // has), cutting leaves a tensor only if they are tied along all of these but one. That is the one
-  // that leaves most units.
+  // If labels of a tensor depend on several dimensions (the heads of attention and their features),
+  // cutting leaves a tensor only if labels are tied along all but one of them. This keeps the
+  // dimension that leaves most units.
   void choose_dimensions() {
     for (auto& array : run_.several()) {
       array = run_.algebra().compressed(array);
@@ -112,8 +112,8 @@ class UnitFinder {
                      static_cast<std::size_t>((count.end - count.begin) / count.stride), kFixed);
   }
 
-  // Whether the number is right by itself: it is the size of a dimension with the same labels. One
-  // that depends on the inputs has to be, and a trial will tell.
+  // Whether the number will be right by itself, as the size of a dimension with the same labels. A
+  // number that depends on the inputs must be, and a trial will tell.
   bool follows(const Count& count, const std::vector<Label>& labels) const {
     if (count.follows || count.size_of == nullptr) {
       return count.follows;
@@ -357,7 +357,7 @@ class UnitFinder {
   std::map<Label, Unit> units_;
   std::map<Label, CountInCode::Unit> places_;
   std::set<std::string> wanted_;
-  std::set<Place> unwritable_;  // of numbers that are others each time
+  std::set<Place> unwritable_;  // of numbers that differ each time
   Units found_;
 };
 

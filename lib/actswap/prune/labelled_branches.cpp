@@ -67,8 +67,8 @@ void LabelledRun::run_if(Frame& frame, jit::Node* node) {
   }
 }
 
-// The branch that these inputs do not take: its code ties labels as well. What it gives; none where
-// it cannot run on them: all that it reads is frozen.
+// Runs the branch that these inputs do not take, because its code ties labels as well. Returns its
+// results, or nothing if it cannot run on them: all that it reads is then frozen.
 std::optional<std::vector<c10::IValue>> LabelledRun::run_other(Frame& frame,
                                                                const jit::Block* block) {
   const auto before = frame.cells;
@@ -154,7 +154,7 @@ void LabelledRun::run_loop(Frame& frame, jit::Node* node) {
   }
 }
 
-// What the code of a block, which did not run or may run more often, reads of what is outside.
+// Freezes the outside values that a block reads which did not run or may run more often.
 void LabelledRun::freeze_captured(Frame& frame, const jit::Block* block,
                                   const std::string& reason) {
   std::unordered_map<const jit::Value*, c10::IValue> inside;

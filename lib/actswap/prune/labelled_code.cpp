@@ -234,7 +234,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   const auto name = call.name();
   frame_ = &frame;
   if (count_comparison(frame, call) || name == "len") {
-    channels.clear();  // it comes out the same without some of them
+    channels.clear();  // it stays the same without some of them
   }
   const bool computes = is_of_tensors(node) || node->kind() == c10::prim::CallMethod ||
                         node->kind() == c10::prim::CallFunction;
@@ -341,8 +341,8 @@ void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
   }
 }
 
-// A size with a number that it has to be: the checks of norms and of attention. Or two sizes that
-// are the same. @return whether the comparison stays as it is without some of the channels
+// Compares a size with the number that it must be, as norms and attention check, or two equal
+// sizes. @return whether the result stays the same without some of the channels
 bool LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
   static const std::set<std::string> kNames = {"eq", "ne", "lt", "le", "gt", "ge"};
   if (!kNames.contains(call.name()) || !call.inputs.at(0).isInt() || !call.inputs.at(1).isInt() ||

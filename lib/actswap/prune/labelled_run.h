@@ -26,7 +26,7 @@ struct OperatorCall {
   torch::jit::Node* node = nullptr;
   std::vector<c10::IValue> inputs;
   std::vector<c10::IValue> outputs;
-  /// Of each input, before the operator ran: one for a tensor, several for a list of tensors.
+  /// The labels of each input before the operator ran; a list of tensors has several shapes.
   std::vector<std::vector<LabelledShape>> shapes;
 
   std::string name() const { return node->kind().toUnqualString(); }
@@ -35,11 +35,11 @@ struct OperatorCall {
     return input < inputs.size() && inputs[input].isTensor() && inputs[input].toTensor().defined();
   }
   at::Tensor output(std::size_t i = 0) const { return outputs.at(i).toTensor(); }
-  /// The place of an argument of this name; none: the operator has none.
+  /// The place of the argument of this name; empty if the operator has none.
   std::optional<std::size_t> argument(const std::string& name) const;
 };
 
-/// Where a number is written in code.
+/// Where a number stands in code.
 struct Place {
   std::string object = {};  ///< path of the module
   std::string method = {};
@@ -49,21 +49,21 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
-/// A number that has to follow how many entries of a dimension are left.
+/// A number in code that must change with the number of entries left in a dimension.
 struct Count {
   std::optional<Place> place;
-  /// Without a place: functions that would have to be inlined for it to have one.
+  /// If it has no place: the functions that must be inlined to give it one.
   std::set<std::string> functions;
-  bool is_in_computed_list = false;  ///< where no number can be written
-  bool follows = false;  ///< computed from sizes of the inputs: it has to be right by itself
-  at::Tensor array;      ///< labels; undefined: of entries that stay
+  bool is_in_computed_list = false;  ///< so that nobody can change it
+  bool follows = false;  ///< computed from sizes of the inputs, so it must be right by itself
+  at::Tensor array;      ///< labels; undefined: the entries stay
   std::int64_t dim = 0;
   std::int64_t begin = 0;  ///< the entries that are counted
   std::int64_t end = 0;
-  std::int64_t stride = 1;  ///< every which one
+  std::int64_t stride = 1;  ///< counts every stride-th entry
   /// Computed from sizes that follow from the weights.
   bool is_computed = false;
-  /// It is the size of this dimension of a tensor.
+  /// It is this tensor's size in dimension `size_dim`.
   std::shared_ptr<const LabelledShape> size_of = {};
   std::int64_t size_dim = -1;
 };
@@ -75,11 +75,11 @@ struct SourceTensor {
   std::vector<Label> first;  ///< label of the first entry of each dimension; kFixed: of size 1
   std::map<std::int64_t, SliceRole> roles;  ///< by dimension
   bool is_parameter = false;
-  std::string unknown = {};  ///< why it stays, where an operator without a rule reads it
+  std::string unknown = {};  ///< why it stays, if an operator without a rule reads it
   double uses = 0.0;         ///< multiplications for each of its entries; 0: no layer's weight
 };
 
-/// What products of two values cost that go with a label.
+/// The cost of products of two values that goes with a label.
 struct ValueCost {
   Label label = kFixed;
   double multiplications = 0.0;
@@ -99,19 +99,19 @@ class LabelledRun {
   const LabelAlgebra& algebra() const { return algebra_; }
   /// Gives a tensor labels. Its sizes are the tensor's own.
   void give(const at::Tensor& tensor, LabelledShape shape);
-  /// What the operator of a call makes of the labels of its tensors, when it moves entries about:
-  /// it runs on the labels. Its other inputs are those of the call.
+  /// Gives the outputs labels by running the operator on the labels of its tensors, for an operator
+  /// that moves entries about. Its other inputs are those of the call.
   void move(const OperatorCall& call);
-  /// A number in code (an input of the call, or an element of one) that counts entries of a
-  /// dimension of what has these labels: those from begin to end, every stride-th.
+  /// Notes a number in code (an input of the call, or an element of one) that counts the entries
+  /// from begin to end, every stride-th, in a dimension of a tensor with these labels.
   void count(const OperatorCall& call, std::size_t input, std::int64_t element,
              const LabelledShape& shape, std::int64_t dim, std::int64_t begin, std::int64_t end,
              std::int64_t stride = 1);
-  /// The same for all entries of a dimension of an output.
+  /// Notes a number that counts all entries of a dimension of an output.
   void count_size(const OperatorCall& call, std::size_t input, std::int64_t element,
                   const at::Tensor& output, std::int64_t dim);
   LabelledShape shape_of(const at::Tensor& tensor) const;
-  /// A weight of a layer, of which an array holds the labels of outputs or inputs.
+  /// Notes that this array of a layer's weight holds the labels of its outputs or inputs.
   void note_role(const at::Tensor& array, SliceRole role);
   void note_uses(const LabelledShape& weight, double uses);
   void note_values(const at::Tensor& array, double multiplications);
@@ -131,15 +131,15 @@ class LabelledRun {
     c10::IValue value;
     bool is_dynamic = false;  // depends on the values or sizes of the inputs
     bool is_sized = false;    // computed from sizes of tensors
-    std::shared_ptr<const LabelledShape> sizes_of = {};  // whose sizes a list holds
-    std::int64_t dim = -1;                               // of which of them a number is
-    // Of channels, that it was computed from.
+    std::shared_ptr<const LabelledShape> sizes_of = {};  // the tensor whose sizes the list holds
+    std::int64_t dim = -1;                               // the one whose size a number is
+    // The channels from whose number it was computed.
     std::vector<std::pair<std::shared_ptr<const LabelledShape>, std::int64_t>> channels = {};
   };
   struct Frame {
     const Frame* caller = nullptr;
     const torch::jit::Node* call = nullptr;
-    std::size_t first_argument = 0;  // of the call's inputs, for the first of the graph
+    std::size_t first_argument = 0;  // the call's input that is the graph's first
     const torch::jit::Graph* graph = nullptr;
     const torch::jit::Graph* method_graph = nullptr;  // the same, but within a fork
     const std::string* object = nullptr;              // null: code that several share
@@ -182,7 +182,7 @@ class LabelledRun {
   std::vector<SourceTensor> sources_;
   std::unordered_map<const c10::TensorImpl*, LabelledShape> shapes_;
   std::vector<c10::weak_intrusive_ptr<c10::TensorImpl>>
-      kept_;  // no other tensor gets the address of one with labels
+      kept_;  // alive, so that no other tensor gets the address of one with labels
   std::unordered_map<const c10::ivalue::Object*, std::string> paths_;
   std::unordered_map<const torch::jit::Node*, std::unique_ptr<torch::jit::Code>> codes_;
   std::unordered_map<const torch::jit::Graph*,

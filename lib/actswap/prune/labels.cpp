@@ -238,7 +238,7 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
       result.arrays.push_back(array);
     }
   }
-  // What was tied may depend on fewer dimensions now, or, of a broadcast one, on more.
+  // Tied labels may now depend on fewer dimensions or, if they were broadcast, on more.
   for (auto& array : result.arrays) {
     array = compressed(array);
   }

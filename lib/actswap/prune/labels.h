@@ -13,18 +13,18 @@ namespace actswap {
 using Label = std::int64_t;
 constexpr Label kFixed = -1;  ///< of an entry that always stays
 
-/// Classes of labels that were tied together, and why the entries of some of them stay.
+/// Sets of labels that were tied together, and why the entries of some of them stay.
 class Labels {
  public:
   /// New labels, one after the other.
   /// @return the first
   Label fresh(std::int64_t count, std::int64_t owner);
 
-  /// The same for all labels that are tied together.
+  /// One label for all those that are tied together.
   Label root(Label label) const;
-  /// Entries with these labels go together. A tie to kFixed freezes.
+  /// Makes entries with these labels go together. A tie to kFixed freezes.
   void tie(Label a, Label b, const std::string& reason);
-  /// Entries with this label stay. The first reason counts.
+  /// Makes entries with this label stay. The first reason given counts.
   void freeze(Label label, const std::string& reason);
   bool is_frozen(Label label) const;
   const std::string& reason(Label label) const;
@@ -44,14 +44,14 @@ class Labels {
   mutable std::vector<Entry> entries_;
 };
 
-/// The labels of a tensor's entries, in arrays that can be broadcast to its sizes: an entry goes if
-/// its label in any of them does. A dimension of size 1 means that labels do not depend on it. The
-/// arrays depend on different dimensions.
+/// The labels of a tensor's entries, in arrays that broadcast to its sizes. An entry goes if its
+/// label in any of them goes. Labels do not depend on a dimension of size 1. Each array depends on
+/// other dimensions.
 struct LabelledShape {
   std::vector<std::int64_t> sizes = {};
   std::vector<at::Tensor> arrays = {};  ///< int64, each with as many dimensions as `sizes`
   bool is_weight = false;               ///< a parameter or buffer, or computed from such alone
-  /// Number of the parameter or buffer whose entries these are, all of them; -1: of none.
+  /// Number of the parameter or buffer whose entries these all are; -1: of none.
   std::int64_t source = -1;
 
   std::int64_t dim() const { return static_cast<std::int64_t>(sizes.size()); }
@@ -60,41 +60,41 @@ struct LabelledShape {
 };
 
 bool depends_on(const at::Tensor& array, std::int64_t dim);
-/// Whether the size of the dimension follows from the weights: no two of its entries have the same
-/// label. Where some have, the dimension is channels times something else, such as pixels.
+/// Whether the size of the dimension follows from the weights: all of its entries have different
+/// labels. Otherwise the dimension is channels times something else, such as pixels.
 bool counts_labels(const at::Tensor& array, std::int64_t dim);
-/// On this dimension alone.
+/// Whether it depends on this dimension alone.
 bool depends_only_on(const at::Tensor& array, std::int64_t dim);
 /// The one dimension that an array depends on; -1: none or several.
 std::int64_t only_dim(const at::Tensor& array);
 
-/// What operators make of labels.
+/// How labels pass through operators.
 class LabelAlgebra {
  public:
   explicit LabelAlgebra(Labels& labels) : labels_(labels) {}
 
-  /// With 1 for each dimension along which labels are equal.
+  /// The array with size 1 in each dimension along which labels are equal.
   at::Tensor compressed(const at::Tensor& array) const;
   void freeze(const at::Tensor& array, const std::string& reason) const;
   void freeze(const LabelledShape& shape, const std::string& reason) const;
   /// Arrays that depend on the dimension.
   void freeze_along(const LabelledShape& shape, std::int64_t dim, const std::string& reason) const;
-  /// Entry by entry, after broadcasting.
+  /// Ties two arrays entry by entry, after broadcasting.
   void tie(const at::Tensor& a, const at::Tensor& b, const std::string& reason) const;
   /// Labels no longer depend on the dimension.
   at::Tensor tie_over(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
   /// Labels depend on the dimension alone.
   at::Tensor tie_to(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
 
-  /// The result of an elementwise operator. Where one tensor has labels along a dimension and the
-  /// other has as many entries without, these labels are frozen.
+  /// The result of an elementwise operator. If one tensor has labels along a dimension and the
+  /// other has as many entries without labels, it freezes these labels.
   LabelledShape combined(const LabelledShape& a, const LabelledShape& b,
                          const std::string& reason) const;
   /// The result of an operator that moves entries about.
   LabelledShape moved(const LabelledShape& shape,
                       const std::function<at::Tensor(const at::Tensor&)>& move) const;
-  /// Takes out arrays that say nothing, and freezes those that cannot be told apart: that depend on
-  /// a dimension together.
+  /// Removes arrays that say nothing, and freezes those that it cannot tell apart because they
+  /// depend on the same dimension.
   void tidy(LabelledShape& shape) const;
 
  private:

@@ -9,7 +9,7 @@ namespace actswap {
 
 namespace {
 
-// The array that depends on a dimension, which is then all that it depends on.
+// The array that depends on a dimension, and only on that.
 std::optional<at::Tensor> along(LabelledRun& run, LabelledShape& shape, std::int64_t dim) {
   for (auto& array : shape.arrays) {
     if (depends_on(array, dim)) {
@@ -42,8 +42,8 @@ LabelledShape beside(const LabelledShape& numbers, const LabelledShape& shape, s
   return found;
 }
 
-// The sum over a dimension of each of two tensors. Labels along it are tied where one is a weight;
-// in a product of two values no layer could make up for what is gone.
+// A sum over one dimension of each of two tensors. It ties labels along this dimension if one
+// tensor is a weight; in a product of two values no layer could make up for removed entries.
 void contract(LabelledRun& run, LabelledShape& a, std::int64_t a_dim, LabelledShape& b,
               std::int64_t b_dim) {
   const auto first = along(run, a, a_dim);
@@ -88,7 +88,7 @@ LabelledShape product(LabelledRun& run, LabelledShape a, LabelledShape b) {
   }
   const auto inner = a.sizes.back();
   const double multiplications = static_cast<double>(inner) * static_cast<double>(b.sizes.back());
-  // What depends on a dimension of both batches goes with that alone.
+  // Labels that depend on a dimension of both batches follow only that.
   const auto shared = std::min(a.dim(), b.dim()) - 2;
   const auto split_off = [&](LabelledShape& shape, const LabelledShape& other) {
     for (auto& array : shape.arrays) {
@@ -143,7 +143,7 @@ LabelledShape transposed(const LabelledRun& run, const LabelledShape& shape) {
   return found;
 }
 
-// The last dimensions of what a layer gives may be more than those of its parts.
+// A layer's output may have more trailing dimensions than its parts.
 LabelledShape with_dimensions_of(const at::Tensor& output, LabelledShape shape) {
   for (auto& array : shape.arrays) {
     while (array.dim() < output.dim()) {

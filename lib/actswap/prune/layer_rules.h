@@ -1,4 +1,4 @@
-// What layers, norms and products of tensors do with the labels of their tensors.
+// How layers, norms and products of tensors pass on the labels of their tensors.
 #pragma once
 
 #include <actswap/prune/labelled_run.h>

@@ -34,8 +34,7 @@ void reshape(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
   }
 }
 
-// Parts of a dimension that have to stay equally many: what is at one place of one goes with what
-// is there in the others.
+// Parts of a dimension that must stay equally large: entries at the same place of each go together.
 void tie_parts(const LabelledShape& shape, std::int64_t dim, std::int64_t parts, LabelledRun& run) {
   const auto size = shape.sizes.at(static_cast<std::size_t>(dim));
   for (const auto& array : shape.arrays) {
@@ -83,8 +82,8 @@ void unbind_rule(const OperatorCall& call, LabelledRun& run) {
   run.move(call);
 }
 
-// constant_pad_nd(x, pad, value), pad(x, pad, mode, value): what comes in along the channels stays;
-// what comes in along other dimensions goes with its channel.
+// constant_pad_nd(x, pad, value), pad(x, pad, mode, value): entries added along the channels stay;
+// entries added along other dimensions go with their channel.
 void pads_rule(const OperatorCall& call, LabelledRun& run) {
   const auto pad = call.inputs.at(1).toIntVector();
   const auto name = call.name();

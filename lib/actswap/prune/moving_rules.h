@@ -1,4 +1,4 @@
-// What operators that move entries about, or take some of them, do with labels.
+// How operators that move entries about, or take some of them, pass on labels.
 #pragma once
 
 #include <actswap/prune/labelled_run.h>

@@ -97,7 +97,7 @@ void reduces(const OperatorCall& call, LabelledRun& run) {
   }
 }
 
-// Pooling and resizing: each channel for itself, as many places as there come to be.
+// Pooling and resizing: they treat each channel by itself and may change the number of places.
 void spatial(const OperatorCall& call, LabelledRun& run) {
   const auto& shape = call.shape();
   LabelledShape result;

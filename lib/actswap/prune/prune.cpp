@@ -40,7 +40,7 @@ bool is_layer_of(const UnitGroup& group, const std::string& glob) {
   });
 }
 
-// The biases of readers take over what units are that never change.
+// Adds constant units to the biases of their readers.
 void fold_constants(const jit::Module& module, const Units& units,
                     const std::vector<SurveyedGroup>& surveyed, const KeptUnits& keep) {
   for (std::size_t g = 0; g < units.groups.size(); ++g) {
@@ -133,7 +133,7 @@ class Pruner {
     return choose_units(swap_.module(), units_, surveyed, options_);
   }
 
-  // Groups for which a trial goes wrong stay, and the others are chosen anew.
+  // Groups whose trial fails stay whole, and the choice for the others begins anew.
   Choice choose_right_ones(std::vector<SurveyedGroup>& surveyed) {
     for (;;) {
       auto choice = choose(surveyed);

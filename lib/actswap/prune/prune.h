@@ -1,4 +1,4 @@
-// Fewer units in a retargeted model: what each costs, which ones go, and the fit of what remains.
+// Removes units from a retargeted model: finds their costs, chooses those that go, fits the rest.
 //
 //   Retargeter swap(model, plan(model, {}));
 //   calibrate(swap, data);
@@ -29,11 +29,11 @@ class Retargeter;
 struct ACTSWAP_API PruneOptions {
   PruneBudget budget;
   std::vector<std::string> keep = {};  ///< globs over module paths: layers whose units all stay
-  /// The units of a group that stay are a multiple of this; 0: of usual_multiple, or any number
-  /// where such multiples miss the budget, or take 5 % more than it asks for.
+  /// A group keeps a multiple of this many units; 0: of usual_multiple, or any number of units if
+  /// such multiples miss the budget, or take 5 % more than it asks for.
   std::int64_t round = 0;
-  CalibrationOptions calibration = {};  ///< of the fit of what remains, and of the memory
-  /// That a latency is measured on: inputs of forward. Of a budget of that kind.
+  CalibrationOptions calibration = {};  ///< for the fit of the remaining units, and the memory
+  /// Inputs of forward to measure a latency on, for a budget of that kind.
   std::vector<torch::Tensor> latency_inputs = {};
 
   /// @throws UsageError for a value outside its range
@@ -44,48 +44,48 @@ struct PrunedGroup {
   std::string name;         ///< of the layers that compute the units
   std::int64_t before = 0;  ///< units
   std::int64_t after = 0;
-  std::int64_t dead = 0;      ///< of those that went: 0 for all inputs
-  std::int64_t constant = 0;  ///< of those that went: another number, which biases took over
+  std::int64_t dead = 0;      ///< removed units that were 0 for all inputs
+  std::int64_t constant = 0;  ///< removed units that were another constant, now in biases
   bool is_exact = false;      ///< chosen by least squares; otherwise by a cheaper score
   std::int64_t exchanges = 0;
-  /// What the layers that read the units lose, as a share of the variance of what they are to give,
-  /// after least squares; of the cheaper score an estimate.
+  /// The loss of the layers that read the units, as a share of the variance of the outputs wanted,
+  /// after least squares; with the cheaper score an estimate.
   double loss = 0.0;
 };
 
 struct Pruning {
   PruneBudget budget;
-  std::vector<std::string> keep = {};  ///< as asked for, like the next
+  std::vector<std::string> keep = {};  ///< as in the options, like `round`
   std::int64_t round = 0;
   std::vector<PrunedGroup> groups;  ///< those whose units could go
   std::vector<Unprunable> stayed;   ///< layers and tensors whose units stay, and why
   Cost before;
   Cost after;
-  Calibration refit;     ///< of what remained
-  KeptEntries kept;      ///< what the module has of the original's tensors
+  Calibration refit;     ///< the fit of the remaining units
+  KeptEntries kept;      ///< which entries of the original's tensors the module has
   double seconds = 0.0;  ///< without the refit
 };
 
-/// In a few words.
+/// The result in a few words.
 ACTSWAP_API std::string summary(const Pruning& pruning);
 
 struct PruneCallbacks {
   std::function<void(const std::string&)> on_message = {};
-  /// Before each layer that reads units, and after the last.
+  /// Called before each layer that reads units, and after the last.
   std::function<void(std::size_t done, std::size_t count)> on_layer = {};
   CalibrationCallbacks refit = {};  ///< should_stop is asked all along
 };
 
-/// Removes units from a retargeted model whose blends are at t = 1 and fits what remains to the
-/// original. Least squares say what the layers that read a unit lose without it (Elimination), one
-/// queue over all groups which go (choose_counts), and refit solves for the layers anew.
-/// @param swap calibrated, or of a plan that swaps nothing; its module is a smaller one afterwards
+/// Removes units from a retargeted model whose blends are at t = 1 and fits the rest to the
+/// original. Least squares tell how much the layers that read a unit lose without it (Elimination),
+/// one queue over all groups decides which go (choose_counts), and refit solves the layers anew.
+/// @param swap calibrated, or of a plan that swaps nothing; afterwards its module is smaller
 /// @param data inputs to judge the units by and to fit on; needs no target
-/// @param options the budget, what stays, and the calibration's options
-/// @param seed of the choice of inputs
+/// @param options the budget, the units to keep, and the calibration's options
+/// @param seed for drawing the inputs
 /// @param callbacks progress and interruption
 /// @throws UsageError for options outside their range, a glob that matches no layer, a model with
-///   nothing to prune, and a budget that cannot be met: with what can
+///   nothing to prune, and a budget that no choice meets; its message says what can be met
 /// @throws as calibrate
 ACTSWAP_API Pruning prune(Retargeter& swap, const Dataset& data, const PruneOptions& options,
                           std::uint64_t seed = 0, const PruneCallbacks& callbacks = {});

@@ -1,4 +1,4 @@
-// The steps of prune(), for a caller that keeps what each gives.
+// The steps of prune(), for a caller that stores the result of each.
 #pragma once
 
 #include <actswap/prune/fading.h>
@@ -15,21 +15,21 @@ namespace actswap {
 ACTSWAP_API Pruning remove_units(Retargeter& swap, const Dataset& data, const PruneOptions& options,
                                  std::uint64_t seed = 0, const PruneCallbacks& callbacks = {});
 
-/// Cuts out of the swap's module what remove_units cut from one of the same model, whatever the
-/// values of its tensors are.
+/// Cuts the same units out of the swap's module as remove_units cut from another one of the same
+/// model, whatever the values of its tensors.
 /// @param kept Pruning::kept
 /// @throws FileError where the module does not have these units
 ACTSWAP_API void remove_again(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
                               const PruneOptions& options, std::uint64_t seed = 0);
 
-/// The units that remove_units cut from the swap's module fade instead.
+/// Lets the units that remove_units cut from the swap's module fade instead.
 /// @param full the swap's module before; the swap has it again, at t = 1
 /// @throws FileError where the module does not have these units
 ACTSWAP_API FadingUnits fade_units(Retargeter& swap, const torch::jit::Module& full,
                                    const KeptEntries& kept, const Dataset& data,
                                    const PruneOptions& options, std::uint64_t seed = 0);
 
-/// Fits what remove_units left to the original. @throws as calibrate
+/// Fits the module that remove_units left to the original. @throws as calibrate
 ACTSWAP_API Calibration refit_units(Retargeter& swap, const KeptEntries& kept, const Dataset& data,
                                     const PruneOptions& options, std::uint64_t seed = 0,
                                     const CalibrationCallbacks& callbacks = {});

@@ -1,4 +1,4 @@
-// How the size of a model follows its units.
+// How the size of a model depends on its units.
 #pragma once
 
 #include <actswap/prune/budget.h>
@@ -11,13 +11,13 @@
 
 namespace actswap {
 
-/// @param is_free for each group: whether units of it can go. Tensors that no such group has
-///   entries in are not prunable; their parameters count as others.
+/// @param is_free for each group: whether units of it can go. Tensors without entries of such a
+///   group are not prunable; their parameters count as others.
 SizeModel size_model(const torch::jit::Module& module, const Units& units,
                      const std::vector<bool>& is_free);
 
-/// The same with milliseconds in the place of multiplications: each tensor's as long as the
-/// operators take that read it, in proportion to its elements. Products of two values cost nothing.
+/// The same with milliseconds instead of multiplications: a tensor costs the time of the operators
+/// that read it, in proportion to its elements. Products of two values cost nothing.
 /// @param milliseconds tensor_milliseconds of the module
 SizeModel time_model(const torch::jit::Module& module, const Units& units,
                      const std::vector<bool>& is_free,

@@ -31,7 +31,7 @@ KeptUnits every_second(const Units& units) {
   return keep;
 }
 
-// Some go, here more and there fewer: what takes a group apart in even parts goes wrong.
+// Some units go, more here and fewer there, so that code which splits a group evenly fails.
 KeptUnits uneven(const Units& units) {
   std::mt19937 random(0);
   auto keep = keep_all(units);
@@ -45,7 +45,7 @@ KeptUnits uneven(const Units& units) {
   return keep;
 }
 
-// With more of everything that the condition says, repeated.
+// The inputs, repeated along each dimension for which the condition holds.
 Inputs larger(const Inputs& inputs,
               const std::function<bool(const torch::Tensor& input, std::int64_t dim)>& grows) {
   Inputs found;
@@ -153,7 +153,7 @@ std::vector<std::size_t> all_groups(const Units& units) {
   return groups;
 }
 
-// The groups behind it move up, and its units become entries that stay.
+// Removes a group: those after it move up, and its units become entries that stay.
 void take_out(Units& units, std::size_t group, const std::string& reason) {
   units.rest.push_back({units.groups[group].name, reason});
   units.groups.erase(units.groups.begin() + static_cast<std::ptrdiff_t>(group));

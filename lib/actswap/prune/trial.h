@@ -1,4 +1,4 @@
-// Whether cutting a model gives what it should.
+// Tries whether a cut model computes what it should.
 #pragma once
 
 #include <actswap/prune/units.h>
@@ -12,8 +12,8 @@
 
 namespace actswap {
 
-/// Cuts some units of each group out of a copy, in two ways, and compares that with a copy in which
-/// they are silent: on the inputs, and on more examples, pixels and steps, where the model accepts
+/// Cuts some units of each group out of a copy, in two ways, and compares it with a copy in which
+/// they are silent: on the inputs, and on more examples, pixels and steps, if the model accepts
 /// these. Groups for which the two differ become unprunable.
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs);

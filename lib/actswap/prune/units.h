@@ -1,9 +1,9 @@
 // The units of a model that can be removed, what belongs to each, and removing them.
 //
-// A unit is what can only be removed as a whole: a hidden neuron of an MLP, an inner channel of a
-// block, a channel of a residual stream with all layers that write to it, a head of attention. Of
-// every tensor of the module that has entries for the unit, these entries go. The layers that read
-// the unit then compute what they would compute if its values were 0:
+// A unit can only be removed as a whole: a hidden neuron of an MLP, an inner channel of a block, a
+// channel of a residual stream with all layers that write to it, a head of attention. Removing it
+// takes its entries out of every tensor of the module. The layers that read the unit then compute
+// what they would compute if its values were 0:
 //
 //   cut(module, keep)(x) == module(x) with the columns of removed units set to 0 (silence)
 //
@@ -28,9 +28,9 @@ enum class SliceRole {
   along,   ///< biases, norms, depthwise kernels, factors: one or more entries for each unit
 };
 
-/// The entries of one tensor that the units of a group have.
+/// The entries that a group's units have in one tensor.
 struct UnitSlice {
-  std::string layer;     ///< path of the module that has the tensor; of the root's, the tensor
+  std::string layer;     ///< path of the module that has the tensor; for the root, of the tensor
   std::string tensor;    ///< path of the parameter or buffer: "layer1.0.conv1.weight"
   std::int64_t dim = 0;  ///< of the tensor, along which the units lie
   SliceRole role = SliceRole::along;
@@ -42,15 +42,15 @@ struct UnitSlice {
 struct UnitGroup {
   std::string name;  ///< "layer1.0.conv1", or "conv1 and 3 others": the layers that compute it
   std::int64_t count = 0;  ///< of its units, > 1
-  /// In the order of the module's tensors. The same tensor may have several, of different
+  /// In the order of the module's tensors. A tensor may have several slices, in different
   /// dimensions.
   std::vector<UnitSlice> slices;
-  /// For each unit, of one example, with all other units there: layers, and products of two values
-  /// (attention).
+  /// Multiplications of each unit for one example, with all other units present: in layers and in
+  /// products of two values (attention).
   double multiplications = 0.0;
-  /// Of products of two values alone (those of layers follow from LayerCost), for each unit.
+  /// The part of these in products of two values (that in layers follows from LayerCost).
   double value_multiplications = 0.0;
-  double parameters = 0.0;  ///< for each unit, with all other units there
+  double parameters = 0.0;  ///< of each unit, with all other units present
 };
 
 /// A layer, or a tensor whose entries stay, and why.
@@ -63,7 +63,7 @@ struct Unprunable {
 struct LayerCost {
   std::string tensor;               ///< path
   std::vector<std::int64_t> sizes;  ///< of all its dimensions, with all units
-  double uses = 0.0;                ///< multiplications of one example for each of its entries
+  double uses = 0.0;                ///< multiplications with each of its entries, for one example
 };
 
 /// A number in the code of a method that counts units: the size in a view, the groups of a
@@ -87,23 +87,22 @@ struct Units {
   std::vector<LayerCost> layers;
   std::vector<LayerCost> others;  ///< all other parameters: their uses are 0
   std::vector<CountInCode> counts;
-  /// Functions that become part of the code that calls them, for `counts` to have a place of their
-  /// own.
+  /// Functions to inline into their callers, so that each of `counts` has a place of its own.
   std::set<std::string> inlined;
   double value_multiplications = 0.0;  ///< of products of two values, of one example
 };
 
 /// Finds the units by running the module on the inputs, in eval mode, with labels on the entries of
 /// its tensors: operators that keep channels apart pass labels on, sums and products of two tensors
-/// tie their labels together, layers end and begin them. What any other operator gets stays as it
-/// is. A trial on the inputs then confirms each group.
+/// tie their labels together, layers end and begin them. The inputs of any other operator stay
+/// whole. A trial on the inputs then confirms each group.
 /// @param module plain or with blends (t as it is); it is not changed
 /// @param inputs of forward; one or two examples are enough
 /// @throws UsageError where the module does not accept the inputs
 ACTSWAP_API Units find_units(const torch::jit::Module& module,
                              const std::vector<torch::Tensor>& inputs);
 
-/// For each group of Units, for each unit: whether it stays. At least one of each group does.
+/// For each group, for each of its units, whether it stays. At least one of each group does.
 using KeptUnits = std::vector<std::vector<bool>>;
 ACTSWAP_API KeptUnits keep_all(const Units& units);
 
@@ -111,33 +110,33 @@ struct Cost {
   double multiplications = 0.0;  ///< of one example
   double parameters = 0.0;       ///< elements of all distinct parameters
 };
-/// Of the whole module after such a cut, exactly: layers, and products of two values of units.
+/// The exact cost of the whole module after such a cut: layers, and products of two units' values.
 ACTSWAP_API Cost cost(const Units& units, const KeptUnits& keep);
 
 /// The module without the units: the same tree, names and classes, smaller tensors, and numbers in
 /// code changed accordingly. Tensors that lose nothing are shared with `module`.
-/// @param module of which find_units found the units; its tensors may have other values since
+/// @param module the one in which find_units found the units; tensors may have new values since
 /// @param units of find_units
 /// @param keep which of them stay
 /// @throws UsageError where `keep` does not fit `units`, or a group would lose all of its units
 ACTSWAP_API torch::jit::Module cut(const torch::jit::Module& module, const Units& units,
                                    const KeptUnits& keep);
 
-/// Sets the columns that read removed units to 0, in place: what the cut module computes, at full
-/// size.
+/// Sets the columns that read removed units to 0, in place, so that the module computes the same as
+/// the cut one, at full size.
 ACTSWAP_API void silence(const torch::jit::Module& module, const Units& units,
                          const KeptUnits& keep);
 
-/// Adds to the bias of a layer what it gets from units whose values are the same everywhere:
+/// Adds to the bias of a layer the contribution of units that are the same number everywhere:
 /// bias += sum over i of values[i] * (columns of the weight at entries[i], summed over the kernel).
 /// Exact for a linear layer, and for a convolution that pads nothing.
 /// @param module holds the weight
 /// @param units of find_units
 /// @param input a slice of role `input`
 /// @param bias of the layer that reads it, changed in place; undefined: it has none
-/// @param entries indices in its dimension; values has as many
+/// @param entries indices in its dimension, as many as `values`
 /// @param values float, of shape entries
-/// @return false where the layer has no bias of its own: nothing is changed
+/// @return false if the layer has no bias of its own; nothing changes then
 ACTSWAP_API bool fold_into_bias(const torch::jit::Module& module, const Units& units,
                                 const UnitSlice& input, torch::Tensor bias,
                                 const std::vector<std::int64_t>& entries,
