@@ -65,8 +65,8 @@ void check_choice(const Columns& columns, const DataOptions& options, const std:
                    "; name them with --inputs and --target");
 }
 
-// The model's leading arguments that are there by name. Later ones may have defaults; as inputs are
-// passed by position none in between may be missing.
+// The model's leading arguments for which there are columns. Later ones may have defaults; inputs
+// are passed by position, so none in between may be missing.
 Names inputs_by_name(const Columns& columns, const Names& arguments, const DataOptions& options,
                      const std::string& path) {
   Names names;

@@ -16,13 +16,13 @@ struct Parts {
   std::string path = {};  ///< for messages: where all of it comes from
 };
 
-/// Inputs are the columns that the options name, otherwise those that are the model's leading
-/// arguments by name, otherwise the first ones; targets are those that the options name, otherwise
-/// what is left over. Of fields (CSV) inputs by order are all but the last one, and those that are
-/// not arguments by name are one input, N x fields.
+/// Inputs are the columns that the options name, otherwise those named like the model's leading
+/// arguments, otherwise the first ones; targets are those that the options name, otherwise the
+/// rest. Among fields (CSV), inputs by order are all but the last one, and those not named like
+/// arguments form one input, N x fields.
 /// @param path for messages
-/// @throws FileError where there is no such column or it cannot be used; UsageError where inputs
-///   and targets cannot be told apart
+/// @throws FileError if there is no such column or it cannot be used; UsageError if nothing tells
+///   inputs and targets apart
 Parts choose_columns(Columns columns, const std::vector<std::string>& arguments,
                      const DataOptions& options, const std::string& path);
 

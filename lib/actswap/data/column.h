@@ -1,4 +1,4 @@
-// One named array of a data file, with an entry for each example: what a reader of a format gives.
+// One named array of a data file, with an entry for each example, as a format's reader returns it.
 #pragma once
 
 #include <actswap/data/data_file.h>
@@ -21,17 +21,17 @@ class Column {
   /// The entries with these indices (each in [0, size())), stacked along dimension 0.
   /// @throws FileError that names the file, and the entry where one alone is damaged
   virtual torch::Tensor at(std::span<const std::int64_t> indices) const = 0;
-  /// Of images what is done to them (describe); empty for tensors.
+  /// How images are changed (describe); empty for tensors.
   virtual std::string kind() const { return {}; }
-  /// The names of classes, where the entries are their numbers; otherwise empty.
+  /// The names of classes, if the entries are their numbers; otherwise empty.
   virtual std::vector<std::string> classes() const { return {}; }
 };
 
 struct NamedColumn {
   std::string name;
-  std::shared_ptr<const Column> column;  ///< null: what the name stands for cannot be used
+  std::shared_ptr<const Column> column;  ///< null: nothing can use it
   std::string problem = {};              ///< why, for a message: "it is a scalar"
-  bool is_field = false;  ///< a number for each example: several of them together are an input
+  bool is_field = false;  ///< a number for each example; several fields together form an input
 };
 using Columns = std::vector<NamedColumn>;
 
@@ -56,8 +56,7 @@ struct StoredArray {
   std::vector<std::int64_t> shape = {};
   bool is_big_endian = false;
 
-  /// @throws FileError, which calls the array `what`, for a shape of more dimensions or bytes than
-  ///   can be
+  /// @throws FileError, which calls the array `what`, for a shape of too many dimensions or bytes
   std::uint64_t bytes(const std::string& what) const;
 };
 
@@ -68,9 +67,9 @@ NamedColumn stored_column(const std::string& name, const std::shared_ptr<const D
 /// The column of a tensor; a scalar is none.
 NamedColumn tensor_column(const std::string& name, torch::Tensor tensor);
 
-/// The array's elements, from the bytes that a file holds of them: numbers in this machine's order.
-/// Unsigned types of 16, 32 and 64 bits, for which LibTorch has few operators, become signed ones
-/// that are wide enough.
+/// The array's elements in this machine's byte order, from the bytes in a file. Unsigned types of
+/// 16, 32 and 64 bits, for which LibTorch has few operators, become signed ones that are wide
+/// enough.
 /// @param what for messages: the file
 /// @throws FileError for a number of 2^63 or more
 torch::Tensor to_native(torch::Tensor stored, bool is_big_endian, const std::string& what);
@@ -80,8 +79,8 @@ std::string type_name(torch::ScalarType type);
 
 /// @throws FileError, which calls them `what`, for more bytes than this machine's memory has
 void check_memory(std::uint64_t bytes, const std::string& what);
-/// Room for an array. @throws FileError, which calls the array `what`, where the memory of this
-/// machine cannot hold it
+/// Memory for an array. @throws FileError, which calls the array `what`, if this machine's memory
+/// cannot hold it
 torch::Tensor allocate(const std::vector<std::int64_t>& shape, torch::ScalarType type,
                        const std::string& what);
 

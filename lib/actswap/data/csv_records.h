@@ -1,5 +1,5 @@
-// The records of a CSV file (RFC 4180): fields between commas, semicolons or tabs, in quotes where
-// they hold such or line ends.
+// The records of a CSV file (RFC 4180): fields between commas, semicolons or tabs, in quotes if
+// they contain these or line ends.
 #pragma once
 
 #include <actswap/data/data_file.h>
@@ -14,8 +14,8 @@ namespace actswap {
 /// it.
 char csv_separator(const std::string& begin);
 
-/// Calls `take(line, fields)` for each record, with the number of its first line, from 1; empty
-/// lines are left out. Spaces around a field that is not in quotes are too.
+/// Calls `take(line, fields)` for each record, with the number of its first line, from 1. Skips
+/// empty lines, and spaces around a field that is not in quotes.
 /// @throws FileError for a quote without end, and for a field of more than a megabyte
 void for_each_csv_record(
     const DataFile& file, char separator,

@@ -1,6 +1,6 @@
-// A file that is read by position, so that of a large one only what is needed is in memory. It is
-// not mapped: a file that shrinks while it is mapped ends the process, and pages that were looked
-// at would count as its memory.
+// A file that is read by position, so that only the needed parts of a large file are in memory. It
+// is not mapped: a file that shrinks while it is mapped ends the process, and the pages read would
+// count as its memory.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class DataFile {
   /// @throws FileError where the file has fewer bytes or cannot be read, or where somebody has
   ///   written to it since it was opened
   void read(std::uint64_t offset, void* to, std::size_t size) const;
-  /// What one example's file in it holds. @throws FileError, also for more than 2^30 bytes
+  /// The content of one example's file within it. @throws FileError, also for more than 2^30 bytes
   std::vector<std::uint8_t> bytes(std::uint64_t offset, std::uint64_t size) const;
   /// Up to `size` bytes from the beginning: fewer where the file has no more.
   std::string begin(std::size_t size) const;

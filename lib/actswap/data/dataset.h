@@ -16,7 +16,7 @@
 
 namespace actswap {
 
-/// A batch: the model's inputs in the order of its arguments, each N x ..., and what it should say.
+/// A batch: the model's inputs in the order of its arguments, each N x ..., and the right answers.
 struct Example {
   std::vector<torch::Tensor> inputs = {};
   std::vector<torch::Tensor> targets = {};  ///< empty where the data has none
@@ -31,8 +31,8 @@ class ACTSWAP_API Dataset {
   virtual std::int64_t size() const = 0;
   /// The examples with these indices (each in [0, size())), stacked along dimension 0.
   virtual Example get(std::span<const std::int64_t> indices) const = 0;
-  /// How many examples the model that they are for takes at a time, where it takes no other number
-  /// (FixedBatches); 0: any. Whoever makes batches makes them of that size.
+  /// How many examples the model takes at a time, if it takes no other number (FixedBatches); 0:
+  /// any. Whoever makes batches gives them that size.
   virtual std::int64_t fixed_batch() const { return 0; }
 };
 
@@ -41,8 +41,8 @@ class ACTSWAP_API TensorDataset : public Dataset {
  public:
   /// @param inputs one or more, each N x ...
   /// @param target may be undefined: none
-  /// @param more_targets of a loss that takes several
-  /// @throws UsageError where there is no input or the sizes along dimension 0 differ.
+  /// @param more_targets for a loss that takes several
+  /// @throws UsageError if there is no input or the sizes along dimension 0 differ.
   TensorDataset(std::vector<torch::Tensor> inputs, torch::Tensor target,
                 std::vector<torch::Tensor> more_targets = {});
   std::int64_t size() const override;

@@ -1,4 +1,4 @@
-// How examples are shared out among batches.
+// Divides examples among batches.
 #pragma once
 
 #include <algorithm>
@@ -6,13 +6,13 @@
 
 namespace actswap {
 
-/// Batches of nearly the same size, none larger than asked for, instead of full ones and a rest: a
-/// last batch of a few examples would count as much as a full one wherever batches are compared,
-/// and models that squeeze their values fail on a batch of one. So no batch has a single example,
-/// unless there is no other way; of an odd number in pairs one batch has three.
+/// Makes batches of nearly equal size, none larger than asked for, instead of full ones and a rest:
+/// a last batch of a few examples would count as much as a full one when batches are compared, and
+/// models that squeeze their values fail on a batch of one. So no batch has a single example unless
+/// that is the only way: with an odd number in pairs, one batch has three.
 ///
-/// Where the model takes a certain number of examples and no other, all batches have that size, and
-/// the examples that are left over have none.
+/// If the model takes a certain number of examples and no other, all batches have that size, and
+/// the examples left over are in none.
 class EvenBatches {
  public:
   /// @param size >= 0
@@ -31,7 +31,7 @@ class EvenBatches {
   }
 
   std::int64_t count() const { return count_; }
-  /// Of the first example of a batch; of batch count(), the end of the last.
+  /// The number of a batch's first example; for batch count(), the end of the last batch.
   std::int64_t begin(std::int64_t batch) const {
     const auto small = size_ / std::max<std::int64_t>(1, count_);
     return batch * small + std::min(batch, size_ - small * count_);

@@ -19,7 +19,7 @@ bool can_be_infinite(const torch::Tensor& values) {
   return values.is_floating_point() || values.is_complex();
 }
 
-// One pass without memory of its own. false: perhaps not, for a sum can overflow.
+// One pass that needs no memory. false means only perhaps not, because a sum can overflow.
 bool are_surely_finite(const torch::Tensor& values) {
   const auto parts = values.is_complex() ? torch::view_as_real(values) : values;
   const bool is_short = parts.element_size() < 4;

@@ -1,5 +1,5 @@
-// Values that no computation survives: a NaN or an infinity in one example makes the whole model
-// one.
+// Finds values that no computation survives: a NaN or an infinity in one example spreads through
+// the whole model.
 #pragma once
 
 #include <actswap/data/column.h>
@@ -12,7 +12,7 @@
 
 namespace actswap {
 
-/// What a column's entries may hold beside finite numbers.
+/// Which values besides finite numbers a column's entries may hold.
 enum class Infinities {
   none,
   of_masks,  ///< minus infinity in a batch whose other values are 0: attention that is masked
@@ -24,8 +24,8 @@ enum class Infinities {
 void expect_finite(const torch::Tensor& entries, std::span<const std::int64_t> indices,
                    Infinities allowed, const std::string& what);
 
-/// The same of the first `size` entries, where these are floating-point numbers and few enough that
-/// it takes no time: 2^28 bytes at most.
+/// The same for the first `size` entries, if these are floating-point numbers and so few that it
+/// takes no time: 2^28 bytes at most.
 void expect_finite(const Column& column, std::int64_t size, Infinities allowed,
                    const std::string& what);
 

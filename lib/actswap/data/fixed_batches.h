@@ -9,8 +9,8 @@
 
 namespace actswap {
 
-/// Another data set, of which every batch has the same number of examples. What is left over at the
-/// end is no batch.
+/// Another data set, but every batch of it has the same number of examples. It drops the examples
+/// left over at the end.
 class FixedBatches : public Dataset {
  public:
   /// @param data not null
@@ -29,7 +29,7 @@ class FixedBatches : public Dataset {
   std::int64_t count_;
 };
 
-/// What the batches are made of, which may know more than that (LoadedData).
+/// The data set behind the batches, which may offer more than Dataset (LoadedData).
 inline const Dataset& without_batches(const Dataset& data) {
   const auto* fixed = dynamic_cast<const FixedBatches*>(&data);
   return fixed != nullptr ? fixed->data() : data;

@@ -48,8 +48,8 @@ Columns read_idx_file(const DataSource& source);
 bool is_tensors_file(const DataSource& source);
 Columns read_tensors_file(const DataSource& source);
 
-/// What a file is that no reader reads, with the lines of Python that write what is read; empty
-/// where that cannot be told.
+/// Says what a file is that no reader reads, with lines of Python that convert it; empty if
+/// unknown.
 std::string found_instead(const DataSource& source);
 
 }  // namespace actswap

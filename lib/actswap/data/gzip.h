@@ -12,8 +12,8 @@ struct z_stream_s;  // NOLINT(readability-identifier-naming): zlib's name
 
 namespace actswap {
 
-/// Reads a file as it is, or what gzip has compressed in it, which the first two bytes say. zlib's
-/// own gzread does not look at the checksum where all that was asked for is there before it.
+/// Reads a file as it is, or decompresses it if the first two bytes are gzip's. zlib's own gzread
+/// does not check the checksum if it comes after all the bytes asked for.
 class GzipFile {
  public:
   /// @throws FileError where it cannot be opened
@@ -22,8 +22,7 @@ class GzipFile {
   GzipFile(const GzipFile&) = delete;
   GzipFile& operator=(const GzipFile&) = delete;
 
-  /// Up to `size` bytes: fewer at the end alone, where gzip's checksum and length have been
-  /// compared.
+  /// Up to `size` bytes; fewer only at the end, after comparing gzip's checksum and length.
   /// @throws FileError where the file is truncated or damaged, or cannot be read
   std::size_t read(char* to, std::size_t size);
 

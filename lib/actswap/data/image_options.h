@@ -1,4 +1,4 @@
-// What is done to images before they are inputs.
+// How images are changed before they become inputs.
 #pragma once
 
 #include <actswap/base/export.h>

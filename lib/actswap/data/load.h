@@ -9,16 +9,16 @@
 //   images.idx[.gz]                    MNIST's format
 //   images.npy,labels.npy              files of one tensor each, named by their stems
 //
-// The format is told by the content. Examples are read as they are needed, so that
-// data may be larger than memory; what is compressed, CSV, and arrays whose first dimension varies
-// fastest are read into memory.
+// load_data recognises the format by the content. It reads examples when they are needed, so data
+// may be larger than memory. Compressed files, CSV, and arrays whose first dimension varies fastest
+// go into memory.
 //
-// Inputs are the tensors that are the model's leading arguments by name, otherwise the first ones
-// in order; what is left over are the targets, in order. Of two files the first holds the input and
-// the second the target.
+// Inputs are the tensors named like the model's leading arguments, otherwise the first ones in
+// order; the rest are the targets, in order. Of two files the first holds the input and the second
+// the target.
 //
 // Inputs of uint8 become float32 in [0, 1], N x H x W ones N x 1 x H x W, then (x - mean) /
-// deviation per channel (dimension 1) where normalisation is asked for. Integer targets become
+// deviation per channel (dimension 1) if the options ask for normalisation. Integer targets become
 // int64.
 #pragma once
 
@@ -40,7 +40,7 @@ struct DataOptions {
                                           ///< by name, otherwise by order
   std::vector<std::string> targets = {};  ///< names or indices of the targets; empty: what is left
                                           ///< over
-  std::int64_t limit = 0;                 ///< take the first so many examples; 0: all
+  std::int64_t limit = 0;                 ///< take only the first examples, this many; 0: all
   ImageOptions images = {};               ///< of files of images
 };
 
@@ -49,8 +49,8 @@ struct DataOptions {
 /// @param argument_names the model's argument names without self, to match tensors by name
 /// @param options normalisation, names, limit, image sizes
 /// @throws FileError for a file that cannot be read, is truncated, is of another format, or does
-///   not hold what is asked for; UsageError for options that make no sense and where inputs and
-///   target cannot be told apart without options.
+///   not hold what the options name; UsageError for options that make no sense, and if nothing
+///   tells inputs and target apart.
 ACTSWAP_API std::shared_ptr<LoadedData> load_data(const std::string& spec,
                                                   const std::vector<std::string>& argument_names,
                                                   const DataOptions& options = {});
@@ -58,9 +58,9 @@ ACTSWAP_API std::shared_ptr<LoadedData> load_data(const std::string& spec,
 /// The tensor in an idx file, plain or gzip: any of its element types, dimensions as stored.
 ACTSWAP_API torch::Tensor read_idx(const std::string& path);
 
-/// The tensors in a file, whole and as they are: of a .pt file a dict keeps its names, a tuple or
-/// list is named "0", "1", ..., a single tensor "0"; .npy, .npz, safetensors and CSV as load_data
-/// has them. Order as stored. @throws FileError
+/// The tensors in a file, whole and unchanged, in the order stored. In a .pt file a dict keeps its
+/// names, elements of a tuple or list are named "0", "1", ..., a single tensor "0"; .npy, .npz,
+/// safetensors and CSV have names as in load_data. @throws FileError
 ACTSWAP_API std::vector<std::pair<std::string, torch::Tensor>> read_tensors(
     const std::string& path);
 

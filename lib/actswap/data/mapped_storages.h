@@ -13,14 +13,14 @@
 
 namespace actswap {
 
-/// A file's pages, mapped privately: a write to them stays in memory. A file that shrinks while it
-/// is mapped ends the process at the next read of what is gone.
+/// A file's pages, mapped privately: a write to them stays in memory. If the file shrinks while it
+/// is mapped, the next read of the missing part ends the process.
 class MappedFile {
  public:
   /// @throws FileError
   explicit MappedFile(const std::string& path);
-  /// Addresses for the bytes of a file of that size, without the file: who reads there finds zeros.
-  /// They tell where tensors lie in the file; a file that shrinks cannot end the process.
+  /// Addresses for the bytes of a file of that size, without the file: a read there finds zeros.
+  /// They tell where tensors lie in the file; if it shrinks, the process does not end.
   /// @param path for messages
   MappedFile(const std::string& path, std::uint64_t size);
   ~MappedFile();

@@ -82,8 +82,8 @@ torch::Tensor npy_tensor(std::string_view bytes, const std::string& what) {
 
 namespace {
 
-// The first bytes of a compressed record: as many as a header has at most. What is damaged behind
-// them shows when the whole is read.
+// The first bytes of a compressed record, as many as a header has at most. Damage behind them shows
+// when the whole is read.
 std::string first_bytes(const DataFile& file, const ZipRecord& record) {
   std::string packed(std::min<std::uint64_t>(record.stored_size, 2 * kMostNpyHeader), '\0');
   file.read(record.offset, packed.data(), packed.size());
@@ -102,7 +102,7 @@ std::string first_bytes(const DataFile& file, const ZipRecord& record) {
   return bytes;
 }
 
-// Its header says whether the array is what the directory says, before there is memory for it.
+// Its header shows, before memory is taken, whether the array is as the directory says.
 NamedColumn inflated_column(const ZipArchive& archive, const DataFile& file,
                             const ZipRecord& record, const std::string& what) {
   const auto name = name_of_member(record.name);

@@ -12,10 +12,10 @@ namespace actswap {
 struct NpyHeader {
   StoredArray array = {};        ///< its offset is that of the elements from the header's begin
   bool is_column_major = false;  ///< the first dimension varies fastest
-  std::string problem = {};      ///< of elements that are no numbers; then the rest is empty
+  std::string problem = {};      ///< why its elements are not numbers; the rest is then empty
 };
 
-/// The most bytes that read_npy_header looks at.
+/// The most bytes that read_npy_header reads.
 constexpr std::size_t kMostNpyHeader = 1 << 16;
 
 /// @param begin the first bytes of the array, kMostNpyHeader or all of them

@@ -1,4 +1,4 @@
-// What is done to the numbers of a file before they are inputs and targets.
+// How the numbers of a file are changed before they become inputs and targets.
 #pragma once
 
 #include <actswap/data/load.h>
@@ -10,9 +10,9 @@ namespace actswap {
 /// @throws UsageError for a value outside its range
 void check_options(const DataOptions& options);
 
-/// A batch of one input: uint8 becomes float32 / 255, N x H x W of it N x 1 x H x W; floating-point
-/// ones (x - mean) / deviation.
-/// @throws UsageError where mean or deviation do not fit the channels
+/// Prepares a batch of one input: uint8 becomes float32 / 255, and N x H x W of uint8 becomes
+/// N x 1 x H x W; floating-point numbers then become (x - mean) / deviation.
+/// @throws UsageError if mean or deviation do not fit the channels
 torch::Tensor prepare_input(torch::Tensor input, const DataOptions& options);
 /// Integers and bools become int64.
 torch::Tensor prepare_target(const torch::Tensor& target);

@@ -12,8 +12,8 @@
 
 namespace actswap {
 
-/// The inputs of `count` examples (of all, where there are fewer) that `seed` chooses, in batches:
-/// the first of shuffled_indices(size, seed, 0).
+/// The inputs of `count` examples (of all, if there are fewer) that `seed` chooses, in batches: the
+/// first of shuffled_indices(size, seed, 0).
 /// @param data to choose from
 /// @param count examples, > 0
 /// @param batch_size of the largest batch (EvenBatches)
@@ -24,7 +24,7 @@ ACTSWAP_API std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset&
                                                                   std::int64_t batch_size,
                                                                   std::uint64_t seed);
 
-/// Inputs in batches of one size, without end: after the last of the examples comes the first.
+/// An endless stream of inputs in batches of one size: the first example follows the last.
 class ACTSWAP_API InputStream {
  public:
   /// @param data must outlive it
@@ -36,7 +36,7 @@ class ACTSWAP_API InputStream {
       : data_(data), indices_(std::move(indices)), batch_size_(batch_size), share_(share) {}
 
   std::vector<torch::Tensor> batch(std::int64_t number) const;
-  /// How many different examples the first batches have.
+  /// How many different examples the first `batches` batches contain.
   std::int64_t examples(std::int64_t batches) const;
 
  private:
@@ -46,8 +46,8 @@ class ACTSWAP_API InputStream {
   Share share_;
 };
 
-/// The inputs of the first examples, `count` of them at most, or as many as the model takes at a
-/// time: a fair probe of a model, and few enough to be stored in a file.
+/// The inputs of the first examples, at most `count`, or as many as the model takes at a time:
+/// enough to probe a model, and few enough to store in a file.
 ACTSWAP_API std::vector<torch::Tensor> first_inputs(const Dataset& data, std::int64_t count = 8);
 
 /// The first examples of another data set, which must outlive it: `count` of them at most.

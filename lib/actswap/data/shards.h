@@ -12,8 +12,8 @@ namespace actswap {
 /// @throws UsageError for a range that goes down or has more than 100000 numbers
 std::vector<std::string> expand_ranges(const std::string& path);
 
-/// Lets the process keep so many files open as well, as far as the system allows it. Without it a
-/// process has 1024, and WebDataset's sets have more shards than that.
+/// Lets the process keep this many more files open, if the system allows it. Otherwise a process
+/// has 1024, fewer than the shards of WebDataset's sets.
 void allow_open_files(std::size_t count);
 
 /// The columns of several files, one after the other.

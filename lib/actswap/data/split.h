@@ -1,4 +1,4 @@
-// Inputs for a comparison, apart from those that a model is fitted on.
+// Sets inputs aside for a comparison, apart from those that a model is fitted on.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -14,10 +14,10 @@ struct Split {
   std::shared_ptr<Dataset> held_out;  ///< inputs alone
 };
 
-/// Holds out as many examples as `used` leaves over, but at least a quarter and at most 256 of all.
+/// Holds out as many examples as `used` leaves over, but at least a quarter of all and at most 256.
 /// `seed` chooses them.
-/// @param data is kept by both parts
-/// @param used examples that the fit looks at; > 0
+/// @param data both parts keep it alive
+/// @param used how many examples the fit uses; > 0
 /// @param seed the same seed holds out the same examples
 /// @throws UsageError for data of fewer than two examples, or of fewer than two fixed batches
 ACTSWAP_API Split hold_out(const std::shared_ptr<Dataset>& data, std::int64_t used,

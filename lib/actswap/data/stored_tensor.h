@@ -11,10 +11,10 @@
 
 namespace actswap {
 
-/// A tensor of a file that LibTorch unpickled with storages at `places`. What lies elsewhere (in a
-/// record that LibTorch has decompressed) is given back as it is.
-/// The tensor has the strides that the file says: of one that was expanded only the elements that
-/// are there are read.
+/// Reads a tensor of a file that LibTorch unpickled with storages at `places`. Returns a tensor
+/// elsewhere (in a record that LibTorch has decompressed) as it is.
+/// The tensor has the file's strides: if it was expanded, this reads only the elements that are
+/// there.
 /// @param what for messages: "'x' in 'data.pt'"
 /// @throws FileError where the file cannot be read or has changed, or its elements do not fit in
 ///   memory

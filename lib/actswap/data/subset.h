@@ -33,14 +33,14 @@ class Subset : public Dataset {
   std::vector<std::int64_t> indices_;
 };
 
-/// Some of the examples to judge by, and the others to learn from.
+/// Splits the examples into some to judge by and the others to learn from.
 struct HeldOut {
   Subset judged;
   Subset learnt;
 
   /// @param data must outlive it
-  /// @param count to judge by, in [1, data.size()): the first of an order that the seed draws, and
-  ///   that no epoch has
+  /// @param count to judge by, in [1, data.size()): the first in an order that the seed draws and
+  ///   that no epoch uses
   /// @param seed of that order
   HeldOut(const Dataset& data, std::int64_t count, std::uint64_t seed)
       : HeldOut(data, shuffled_indices(data.size(), seed, -1), count) {}

@@ -127,7 +127,7 @@ const Kind& kind_of(std::string_view extension) {
   });
 }
 
-// What columns are told apart by: "jpg" and "png" are the same one, "mask.png" is another.
+// The key of a column: "jpg" and "png" belong to the same column, "mask.png" to another.
 std::string column_key(const std::string& extension) {
   const auto& kind = kind_of(extension);
   return kind.group.empty()

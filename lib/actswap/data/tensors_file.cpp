@@ -32,7 +32,7 @@ constexpr std::string_view kArchive = "PK\x03\x04";  // how a zip archive begins
 // The checksums of larger files are not compared, since that reads all of them.
 constexpr std::uint64_t kMostChecked = std::uint64_t{4} << 30;
 
-// What Python pickles of tensors that LibTorch's unpickler does not make, and how to save them.
+// Marks in the pickles of tensors that LibTorch's unpickler cannot make, and how to save these.
 struct Unread {
   std::string_view text;
   const char* what;
@@ -249,8 +249,8 @@ NamedTensors tensors_of(const DataSource& source) {
   NamedTensors tensors;
   for (const auto& [name, value] : content.values) {
     if (const auto problem = problem_of(value); !problem.empty()) {
-      throw FileError("Expected tensors in '" + source.path + "', but as to its element '" + name +
-                      "', " + problem);
+      throw FileError("Expected tensors in '" + source.path + "', but its element '" + name +
+                      "' is not one: " + problem);
     }
     const auto tensor = read_stored(value.toTensor(), *content.places, *source.file,
                                     "'" + name + "' in '" + source.path + "'");
@@ -275,8 +275,8 @@ NamedTensors read_tensors(const std::string& path) {
   NamedTensors tensors;
   for (const auto& [name, column, problem, is_field] : read_columns(path, {})) {
     if (!column || !column->kind().empty()) {
-      throw FileError("Expected tensors in '" + path + "', but as to '" + name + "', " +
-                      (column ? "it holds " + column->kind() : problem));
+      throw FileError("Expected tensors in '" + path + "', but '" + name +
+                      "' is not one: " + (column ? "it holds " + column->kind() : problem));
     }
     std::vector<std::int64_t> indices(static_cast<std::size_t>(column->size()));
     std::iota(indices.begin(), indices.end(), std::int64_t{0});

@@ -1,5 +1,5 @@
-// Images as the bytes of their pixels, read as Pillow reads them: a model was most often trained on
-// what Image.open(file).convert("RGB") gave.
+// Images as the bytes of their pixels, read as Pillow reads them: most models were trained on
+// the result of Image.open(file).convert("RGB").
 #pragma once
 
 #include <cstddef>
@@ -47,11 +47,11 @@ Image make_image(std::int64_t height, std::int64_t width, int channels = 3);
 /// Whether these are the first bytes (16 are enough) of a file that decode_image reads.
 bool is_image(std::span<const std::uint8_t> begin);
 
-/// A JPEG, PNG or WebP file, by its content, as red, green and blue. Grey images have three equal
-/// channels, CMYK becomes RGB without a profile, transparency is left out, of 16 bits a channel the
-/// upper 8 count (but a grey PNG's values end at 255), of an animation the first frame. EXIF's
-/// orientation and profiles of colours are not looked at. All of that is as
-/// convert("RGB") has it.
+/// Reads a JPEG, PNG or WebP file, by its content, as red, green and blue. Grey images get three
+/// equal channels, CMYK becomes RGB without a profile, and transparency is dropped. Of 16 bits a
+/// channel it takes the upper 8 (but cuts a grey PNG's values off at 255), of an animation the
+/// first frame. It ignores EXIF's orientation and colour profiles. All of this is as in
+/// convert("RGB").
 /// @throws ImageError for a file that is damaged, truncated or of another format
 Image decode_image(std::span<const std::uint8_t> file);
 

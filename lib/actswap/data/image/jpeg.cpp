@@ -25,15 +25,15 @@ struct ErrorHandler {
   std::longjmp(handler->leave, 1);
 }
 
-// Warnings are of data that can be read on, as many photographs have it; but what is cut off would
-// be filled with grey.
+// A warning is about data that can still be read, as in many photographs; but libjpeg would fill a
+// missing end with grey.
 void warn(j_common_ptr info, int level) {
   if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) {
     fail(info);
   }
 }
 
-// What a file in CMYK holds, inverted as Adobe's programs write it, in RGB. As Pillow computes it.
+// Turns the pixels of a CMYK file, inverted as Adobe's programs write them, into RGB, as Pillow.
 void convert_cmyk(const std::uint8_t* from, std::uint8_t* to, int width) {
   for (int x = 0; x < width; ++x, from += 4, to += 3) {
     const int white = from[3];
