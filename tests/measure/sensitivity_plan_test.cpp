@@ -98,8 +98,8 @@ TEST(SensitivityPlan, WhatIsKeptSaysWhy) {
   EXPECT_EQ(made.sites[0].reason, "selected");
   EXPECT_EQ(made.sites[2].reason, "kept by --keep");
   EXPECT_EQ(made.sites[3].reason,
-            "kept: its swap alone loses 4 (accuracy) and saves 3 ms; with those that are swapped "
-            "the sum would be beyond 0.5");
+            "kept: its swap alone loses 4 (accuracy) and saves 3 ms; with the swapped sites "
+            "the sum would exceed 0.5");
   EXPECT_EQ(plan_within_budget(setting.plan, setting.sensitivity, 8.0).sites[0].reason,
             "kept: its swap alone loses 0.3 (accuracy) and saves 1 ms; the budget of 8 ms is met "
             "without it");

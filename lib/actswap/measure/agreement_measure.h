@@ -1,4 +1,4 @@
-// How near a model is to the original, as one number that a wish can be about.
+// How near a model is to the original, as one number for which a user can set a goal.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -23,10 +23,10 @@ ACTSWAP_API AgreementMeasure parse_agreement_measure(std::string_view name);
 /// In words: "same prediction", "cosine", "1 - relative error".
 ACTSWAP_API std::string to_string(AgreementMeasure measure);
 
-/// NaN where the outputs are no numbers; 0 where the measure is one of classes and there are none.
+/// NaN if the outputs are not numbers; 0 if the measure needs classes and there are none.
 ACTSWAP_API double value_of(AgreementMeasure measure, const Agreement& agreement);
 
-/// What suits a model that gives outputs of these forms (find_output_forms):
+/// The measure that suits a model with outputs of these forms (find_output_forms):
 ///
 ///   N x C probabilities or scores of classes     same_prediction
 ///   classes, as labels or --class-dim say        same_prediction

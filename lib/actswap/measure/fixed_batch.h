@@ -10,22 +10,22 @@
 
 namespace actswap {
 
-/// The number of examples that the model takes, where it takes no other: the sizes of what it was
-/// traced with, or exported with, stand in its code as constants. 0: any, or not known.
+/// The number of examples that the model takes, if it takes no other, because its code contains the
+/// sizes of its trace or export as constants. 0: any number, or unknown.
 ///
-/// Runs it on 2 and on 4 of the examples. Where it rejects one of these, or makes something else
-/// of several examples than one row for each (views of a fixed shape run them into one another), it
-/// is tried with as many as the trace had, and with one.
-/// @param model is run in eval mode
+/// Runs the model on 2 and on 4 of the examples. If it rejects one of these, or does not return one
+/// row for each example (views of a fixed shape mix them), this tries as many as the trace had, and
+/// then one.
+/// @param model runs in eval mode
 /// @param data its first examples are the inputs
 ACTSWAP_API std::int64_t find_fixed_batch(const Model& model, const Dataset& data);
 
-/// The data in batches that the model takes: FixedBatches where it takes a certain number of
-/// examples (find_fixed_batch). convert and write_blended do so by themselves; calibrate, evaluate
-/// and a Loader take the data as they are.
-/// @param model is run in eval mode
+/// The data in batches that the model takes: FixedBatches if it takes a certain number of examples
+/// (find_fixed_batch). convert and write_blended call this themselves; calibrate, evaluate and a
+/// Loader take the data as they are.
+/// @param model runs in eval mode
 /// @param data may be null
-/// @return `data` itself where the model takes any number
+/// @return `data` itself if the model takes any number
 ACTSWAP_API std::shared_ptr<Dataset> in_batches_of(const Model& model,
                                                    const std::shared_ptr<Dataset>& data);
 

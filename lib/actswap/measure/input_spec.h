@@ -21,14 +21,14 @@ namespace actswap {
 
 /// @param specs one or more, as above
 /// @param seed of the random numbers
-/// @param names of the tensors that the model takes (argument_names): those in braces, and those of
-///   a file that are all among them, come in their order
-/// @throws UsageError with the spec, where it is wrong and what is expected.
+/// @param names of the tensors that the model takes (argument_names). They set the order of inputs
+///   in braces, and of those of a file if all of its names are among them
+/// @throws UsageError that quotes the spec and says where it is wrong and what is expected.
 ACTSWAP_API std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs,
                                                    std::uint64_t seed = 0,
                                                    const std::vector<std::string>& names = {});
 
-/// Those of this model, by the names of what it takes.
+/// Inputs for this model, by the names of its input tensors.
 ACTSWAP_API std::vector<torch::Tensor> make_inputs(const std::vector<std::string>& specs,
                                                    const torch::jit::Module& module);
 

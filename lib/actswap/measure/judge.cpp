@@ -15,7 +15,7 @@ namespace actswap {
 
 namespace {
 
-// Of the original's first output. Classes in the target say where they are in it.
+// The form of the original's first output. Classes in the target tell where they are in it.
 OutputForm form_of(const torch::Tensor& output, const torch::Tensor& target) {
   OutputHints hints;
   if (target.defined() && output.dim() > 1) {

@@ -11,8 +11,8 @@ namespace actswap {
 
 namespace {
 
-// Code of its own for each model: freezing and optimizing change graphs, the caller's module
-// keeps its mode, and no executor is measured that has specialised itself on training.
+// Each model gets its own code: freezing and optimizing change graphs, the caller's module must
+// keep its mode, and an executor that specialised itself on training must not be measured.
 torch::jit::Module prepare(const torch::jit::Module& module, RuntimeSetting setting) {
   auto copy = recompile(module);
   copy.eval();

@@ -1,4 +1,4 @@
-// How long models take, measured in turn so that a drifting machine hits all of them alike.
+// Times models in turn, so that a machine whose speed drifts affects all of them equally.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -31,7 +31,7 @@ struct Latency {
   std::vector<double> runs_ms = {};  ///< of each timed run, in their order
   /// The share of the time of all models' runs in which the calling thread had a processor.
   double processor_share = 1.0;
-  /// Why no figure of this measurement can be trusted; empty: there is no reason to doubt it.
+  /// Why nobody should trust the figures of this measurement; empty: there is no reason to doubt.
   std::string doubt = {};
 };
 

@@ -10,8 +10,8 @@ namespace actswap {
 struct Machine {
   std::string processor = {};  ///< its name; empty where the system does not say
   unsigned processors = 0;     ///< online
-  int threads = 0;             ///< that LibTorch runs a kernel on
-  /// Processes that ran or waited for a processor, on average over the last minute; negative where
+  int threads = 0;             ///< on which LibTorch runs a kernel
+  /// Average number of processes that ran or waited for a processor in the last minute; negative if
   /// the system does not say.
   double load = -1.0;
 };

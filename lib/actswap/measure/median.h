@@ -25,8 +25,8 @@ struct MedianInterval {
 
 /// From the k-th smallest value to the k-th largest, with the largest k for which
 ///   P(B < k) <= 0.025,   B binomial with n trials of 1/2
-/// so it supposes nothing of how the values are distributed. Fewer than kLeastForInterval values
-/// have no such k: it is then from the smallest to the largest.
+/// so it assumes nothing about the distribution of the values. Fewer than kLeastForInterval values
+/// have no such k: the interval then goes from the smallest to the largest.
 /// @param values not empty
 ACTSWAP_API MedianInterval median_interval(std::vector<double> values);
 constexpr std::size_t kLeastForInterval = 6;

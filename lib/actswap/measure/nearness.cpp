@@ -37,7 +37,7 @@ torch::Tensor sum_of_each(const torch::Tensor& values, std::int64_t examples) {
   return (values.sum() / examples).expand({examples});
 }
 
-// Without what is equal and not finite (a mask). NaN for an example of which nothing is left.
+// Leaves out values that are equal and not finite (a mask). NaN for an example without others.
 torch::Tensor cosine_of_unmasked(const torch::Tensor& original, const torch::Tensor& output) {
   const auto wanted = finite_part(original);
   const auto cosines = cosine_of_each(wanted, wanted + output_difference(output, original));
@@ -73,7 +73,7 @@ void Nearness::add_main(const torch::Tensor& original, const torch::Tensor& outp
     cosines_.push_back(cosine_of_unmasked(original, output));
   }
   if (form.has_classes()) {
-    // NaN predicts nothing: not what the original does, and of the original nothing to agree with.
+    // NaN predicts nothing: it never agrees with the original, whose own NaN do not count.
     const auto predicted = ~original.isnan().any(form.dim);
     const auto same = (original.argmax(form.dim) == output.argmax(form.dim)) &
                       ~output.isnan().any(form.dim) & predicted;
@@ -102,8 +102,8 @@ Agreement Nearness::result() const {
   for (const auto& errors : errors_) {
     const auto squares = torch::cat(errors.squares);
     const auto each = squares * (static_cast<double>(squares.size(0)) / errors.norm);
-    // An original that gives zeros alone is met exactly or not at all, and what gives nothing
-    // finite is met by nothing.
+    // A model agrees with an original that gives only zeros exactly or not at all, and with one
+    // that gives nothing finite never.
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     const auto of_zeros = torch::where(squares > 0.0, kInfinity, torch::zeros_like(squares));
     const auto usable = errors.norm > 0.0 ? each : of_zeros;

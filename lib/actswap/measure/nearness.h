@@ -1,4 +1,4 @@
-// What the comparison with an original's outputs adds up, batch after batch.
+// The sums of a comparison with an original's outputs, batch after batch.
 #pragma once
 
 #include <actswap/measure/judge.h>

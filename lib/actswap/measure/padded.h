@@ -1,4 +1,4 @@
-// What a site is given, as a tensor with sizes.
+// A site's input as a tensor with sizes.
 #pragma once
 
 #include <torch/types.h>

@@ -1,4 +1,4 @@
-// Whether a swap saves time, which can be told before any training.
+// Tells before any training whether a swap saves time.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -27,12 +27,12 @@ struct Payoff {
   std::string failure = {};  ///< why the model does not run in this setting; empty: it does
 };
 
-/// What the ratio of the swapped model's time to the original's says.
+/// The verdict on the ratio of the swapped model's time to the original's.
 ACTSWAP_API Verdict judge_times(const Latency& swapped);
 
-/// Swaps what the plan says, with all parameters as they are, and times both models in turn: plain,
-/// frozen, optimized. A training does not change what a forward costs.
-/// @throws UsageError for a plan that swaps nothing, and where the model rejects the inputs
+/// Swaps the sites of the plan, with all parameters as they are, and times both models in turn:
+/// plain, frozen, optimized. Training does not change the time of a forward.
+/// @throws UsageError for a plan that swaps nothing, and if the model rejects the inputs
 ACTSWAP_API std::vector<Payoff> measure_payoff(const Model& model, const Plan& plan,
                                                const std::vector<torch::Tensor>& inputs,
                                                const LatencyOptions& options = {});

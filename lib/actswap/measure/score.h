@@ -1,4 +1,4 @@
-// What evaluation adds up, batch after batch.
+// The sums of an evaluation, batch after batch.
 #pragma once
 
 #include <actswap/measure/accuracy.h>

@@ -1,4 +1,4 @@
-// What each site's swap costs, and what it saves, when that site alone is swapped.
+// Measures what each site's swap costs and saves when only that site is swapped.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -17,7 +17,7 @@ namespace actswap {
 
 struct SensitivityOptions {
   JudgeOptions judging;
-  /// Inputs of a forward that is timed; empty: no times are measured.
+  /// Inputs of the forward to time; empty: measures no times.
   std::vector<torch::Tensor> timing_inputs = {};
   int timing_rounds = 15;  ///< > 0
   /// Inputs that each swap is calibrated on, N x ... each (sample_inputs); empty: swaps alone.
@@ -29,9 +29,9 @@ struct SiteSensitivity {
   std::string id;
   std::string source;  ///< activations, as ActivationSpec::to_string gives them
   std::string target;
-  double value = 0.0;  ///< of the measure, with this site alone swapped
-  double loss = 0.0;   ///< how much worse the measure got; below 0: better; infinite where the
-                       ///< outputs are no numbers any more
+  double value = 0.0;  ///< of the measure, with only this site swapped
+  double loss = 0.0;   ///< how much worse the measure got; below 0: better; infinite if the
+                       ///< outputs are no longer numbers
   /// Of the loss's 95 % interval, paired over the examples (mean_interval).
   double loss_half_width = 0.0;
   double mean_loss_increase = 0.0;    ///< of Evaluation::mean_loss; 0 where the data has no target
@@ -40,7 +40,7 @@ struct SiteSensitivity {
 };
 
 struct ACTSWAP_API Sensitivity {
-  /// What value and loss are of: "accuracy" (percent) or "mse" where the data has a target,
+  /// The measure of value and loss: "accuracy" (percent) or "mse" if the data has a target,
   /// otherwise "relative_error" (Agreement), which is 0 for the original.
   std::string measure = {};
   double original = 0.0;
@@ -50,21 +50,21 @@ struct ACTSWAP_API Sensitivity {
   std::optional<double> latency_ms = {};    ///< of the original, on the timing inputs
   std::vector<SiteSensitivity> sites = {};  ///< those that the plan swaps, in its order
   bool has_target() const { return measure != "relative_error"; }
-  /// What the losses of the sites add up to: sum max(loss, 0).
+  /// The sum of the sites' losses: sum max(loss, 0).
   double sum_of_losses() const;
 };
 
 /// Runs the original and the model with one site swapped (t = 1 there, the old function everywhere
 /// else, in eval mode and stock operators, as an export would compute it), for each site that the
-/// plan swaps. All run on the same batches of `data`, whose target is the measure's, if it has one.
-/// @throws UsageError where the plan swaps nothing or data and model do not fit; Interrupted
+/// plan swaps. All run on the same batches of `data`; if it has a target, the measure uses that.
+/// @throws UsageError if the plan swaps nothing or data and model do not fit; Interrupted
 ACTSWAP_API Sensitivity measure_sensitivity(const Model& model, const Plan& plan,
                                             const Dataset& data,
                                             const SensitivityOptions& options = {});
 
-/// Places in `sites`, from the best swap to the worst: by gain per loss where times were measured
-/// and the site loses, before them those that lose nothing (by gain), after them those that lose
-/// without a gain (by loss). Without times by loss alone.
+/// Indices into `sites`, from the best swap to the worst. With times, swaps that lose nothing come
+/// first (by gain), then those that gain and lose (by gain per loss), then those that only lose (by
+/// loss). Without times, the order is by loss alone.
 ACTSWAP_API std::vector<std::size_t> best_first(const Sensitivity& sensitivity);
 
 }  // namespace actswap

@@ -106,7 +106,7 @@ Plan plan_within_drop(const Plan& plan, const Sensitivity& sensitivity, double m
     }
   }
   return with_only(plan, sensitivity, chosen,
-                   text_of("with those that are swapped the sum would be beyond ", max_drop));
+                   text_of("with the swapped sites the sum would exceed ", max_drop));
 }
 
 Plan plan_within_budget(const Plan& plan, const Sensitivity& sensitivity, double budget_ms) {
@@ -130,10 +130,10 @@ Plan plan_within_budget(const Plan& plan, const Sensitivity& sensitivity, double
     }
   }
   if (latency > budget_ms) {
-    throw UsageError(
-        text_of("Expected a budget that can be met, but got ", budget_ms, " ms: the model takes ",
-                *sensitivity.latency_ms, " ms, and with all ", chosen.size(),
-                " sites swapped that save time it is predicted to take ", latency, " ms"));
+    throw UsageError(text_of("Expected a budget that can be met, but got ", budget_ms,
+                             " ms: the model takes ", *sensitivity.latency_ms,
+                             " ms, and after swapping all ", chosen.size(),
+                             " sites that save time it would take about ", latency, " ms"));
   }
   auto by_loss = chosen;
   std::ranges::stable_sort(by_loss, std::greater(),

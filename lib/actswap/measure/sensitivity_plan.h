@@ -4,8 +4,8 @@
 //
 //   drop = sum max(loss, 0),   latency = latency of the original - sum gain
 //
-// which is no more than a guess: losses of several swaps may add up to more than their sum, and
-// training brings most of them back. What came out has to be measured.
+// which is only a guess: several swaps together may lose more than the sum of their losses, and
+// training regains most of it. So the resulting model must be measured.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -24,9 +24,9 @@ struct Prediction {
 /// @throws UsageError where the plan swaps a site that was not measured
 ACTSWAP_API Prediction predict(const Plan& plan, const Sensitivity& sensitivity);
 
-/// The plan with sites left out until the predicted drop is at most `max_drop`: sites are taken
-/// from the best to the worst (best_first), those that do not fit any more are kept, with the
-/// reason. It may swap nothing.
+/// The plan with so few swaps that the predicted drop is at most `max_drop`: sites are swapped from
+/// the best to the worst (best_first), and those that no longer fit are kept, with the reason. It
+/// may swap nothing.
 /// @param plan whose sites may be left out
 /// @param sensitivity of the sites that it swaps
 /// @param max_drop >= 0, in the sensitivity's measure
@@ -34,14 +34,14 @@ ACTSWAP_API Prediction predict(const Plan& plan, const Sensitivity& sensitivity)
 ACTSWAP_API Plan plan_within_drop(const Plan& plan, const Sensitivity& sensitivity,
                                   double max_drop);
 
-/// The plan with no more sites than it takes for the predicted latency to be at most `budget_ms`:
-/// those that lose least for the time they save. Then those that it turns out not to take are left
-/// out again, those that lose most first.
+/// The plan with only as many swaps as a predicted latency of at most `budget_ms` requires: those
+/// that lose least for the time they save. Swaps that turn out not to be needed are dropped again,
+/// beginning with those that lose most.
 /// @param plan whose sites may be left out
 /// @param sensitivity with times
 /// @param budget_ms > 0
-/// @throws UsageError where no swap is needed, where the budget cannot be met (with what can), for
-///   a sensitivity without times, or as predict
+/// @throws UsageError if no swap is needed, if no plan meets the budget (the message says what one
+///   can reach), for a sensitivity without times, or as predict
 ACTSWAP_API Plan plan_within_budget(const Plan& plan, const Sensitivity& sensitivity,
                                     double budget_ms);
 

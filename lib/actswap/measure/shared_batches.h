@@ -1,4 +1,4 @@
-// A measurement that ranks share out: whole batches, in their order.
+// A measurement that ranks divide among themselves: whole batches, in their order.
 #pragma once
 
 #include <actswap/base/share.h>
@@ -9,14 +9,14 @@
 
 namespace actswap {
 
-/// Of the batches those that this process measures. Fewer batches than ranks are not shared out:
-/// each rank then measures all.
+/// The batches that this process measures. If there are fewer batches than ranks, each rank
+/// measures all.
 inline Share share_of_batches(const Together& together, std::int64_t batches) {
   const auto share = together.share();
   return batches < share.count ? Share{} : share;
 }
 
-/// What all ranks have added up of their shares, on each of them. `T` has append() and fields.
+/// Gives each rank the joined results of all ranks' shares. `T` has append() and fields.
 template <typename T>
 T gathered(const Together& together, const Share& share, const T& own) {
   if (share.count == 1) {

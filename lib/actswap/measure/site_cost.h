@@ -12,15 +12,16 @@
 namespace actswap {
 
 struct SiteCost {
-  std::vector<std::int64_t> shape;  ///< of what the activation was applied to, the last time
+  std::vector<std::int64_t> shape;  ///< of the activation's last input
   std::string dtype;                ///< "Float", "Double", "BFloat16", "Half"
   std::int64_t calls = 0;           ///< in one forward
   double milliseconds = 0.0;        ///< of all calls in one forward: the median over the rounds
   double share = 0.0;               ///< of the forward's time, in [0, 1]
 };
 
-/// By site id; a site that the inputs do not reach has no entry. Runs in eval mode, as PyTorch's
-/// interpreter does it: where the runtime fuses an activation into its neighbours it costs less.
+/// The costs by site id; a site that the inputs do not reach has no entry. PyTorch's interpreter
+/// runs the model in eval mode: in a runtime that fuses an activation into its neighbours it costs
+/// less.
 /// @param model is not changed
 /// @param inputs of forward, as large as those it will get
 /// @param rounds timed runs, after two that warm up; > 0

@@ -25,10 +25,10 @@ struct Gains {
   std::map<std::string, SiteGain> sites;  ///< by id, of those that the plan swaps and that are run
 };
 
-/// Times each site's source and target in turn on what the site gets when the model runs on these
+/// Times each site's source and target in turn on the site's values when the model runs on these
 /// inputs, and takes the median of the ratios: the difference of two whole models would be noise.
-/// (Of a hand-written form the source's time is the site's in the model.) What the runtime fuses is
-/// not seen: it is PyTorch's interpreter, in eval mode.
+/// (For a hand-written form the source's time is the site's in the model.) PyTorch's interpreter
+/// runs the model in eval mode, so this does not see what another runtime fuses.
 /// @param model is not changed
 /// @param plan names source and target of each site
 /// @param inputs of forward, as large as those it will get

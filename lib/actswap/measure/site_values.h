@@ -1,4 +1,4 @@
-// What passes through the sites of a model: a sample of the values, and what it says.
+// A sample of the values that pass through the sites of a model, and statistics of it.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -21,8 +21,8 @@ struct SiteValues {
   std::vector<float> outputs = {};
 };
 
-/// By site id; a site that the inputs do not reach, or that is applied to no floating-point
-/// numbers, has no entry. Runs the model once, as ModelRun does.
+/// The samples by site id; a site has no entry if the inputs do not reach it or it gets no
+/// floating-point numbers. Runs the model once, as ModelRun does.
 /// @throws UsageError where the model rejects the inputs.
 ACTSWAP_API std::map<std::string, SiteValues> sample_sites(
     const Model& model, const std::vector<torch::Tensor>& inputs);
@@ -35,12 +35,12 @@ struct Histogram {
 };
 
 /// Bins of equal width from the 0.2 % quantile to the 99.8 % quantile, so that few extreme values
-/// do not hide all others; what lies beyond is in no bin. NaN and infinities are left out.
-/// @return empty where there are no two different values
+/// do not hide all others; values beyond are in no bin, nor are NaN and infinities.
+/// @return empty if there are no two different values
 ACTSWAP_API std::optional<Histogram> histogram(std::vector<float> values);
 
-/// sum |y - y0|^2 / sum |y0 - mean(y0)|^2: 0 for the same values, 1 for a constant in their place.
-/// @return empty where they are not as many, or one is not finite, or y0 is constant
+/// sum |y - y0|^2 / sum |y0 - mean(y0)|^2: 0 for the same values, 1 if y is y0's mean everywhere.
+/// @return empty if their numbers differ, one is not finite, or y0 is constant
 ACTSWAP_API std::optional<double> relative_variance(const std::vector<float>& y,
                                                     const std::vector<float>& y0);
 
@@ -48,8 +48,8 @@ ACTSWAP_API std::optional<double> relative_variance(const std::vector<float>& y,
 struct SiteRecord {
   std::optional<SiteCost> cost = {};     ///< in the original
   std::optional<Histogram> inputs = {};  ///< in the original
-  /// relative_variance of what the site gives against the original's: after the swap alone, and in
-  /// what is exported.
+  /// relative_variance of the site's outputs against the original's: after the swap alone, and in
+  /// the exported model.
   std::optional<double> error_of_swap = {};
   std::optional<double> error_of_export = {};
 };

@@ -1,4 +1,4 @@
-// How sure a mean is.
+// How certain a mean is.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -14,13 +14,13 @@ namespace actswap {
 ///   mean +- q s / sqrt(n),   s^2 = sum (x - mean)^2 / (n - 1),   q = student_quantile(0.975, n -
 ///   1)
 ///
-/// Of paired values the differences are given to it: what two models share (an example that is
-/// hard, a seed that is lucky) then cancels out.
+/// Pass it the differences of paired values: effects that two models share (a hard example, a lucky
+/// seed) then cancel out.
 struct Interval {
   double mean = 0.0;
   double half_width = 0.0;  ///< infinite where n < 2
   std::int64_t count = 0;   ///< n
-  /// 0 lies outside of it.
+  /// Whether 0 lies outside of it.
   bool is_distinct() const { return std::abs(mean) > half_width; }
 };
 

@@ -11,9 +11,9 @@
 
 namespace actswap {
 
-/// By the memory of a parameter or buffer (Storage::data), the milliseconds of one forward in the
-/// operators that read it: the weight of a layer, of a norm. The median over the rounds. An
-/// operator that reads several counts for the first of its arguments; what torch.jit.fork runs
+/// For each parameter or buffer, by its memory (Storage::data), the milliseconds of one forward in
+/// the operators that read it: the weight of a layer, of a norm. The median over the rounds. An
+/// operator that reads several counts for the first of its arguments; code that torch.jit.fork runs
 /// counts for none.
 /// @param rounds timed runs, after a few others; > 0
 /// @throws UsageError where the model rejects the inputs

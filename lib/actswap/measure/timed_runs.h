@@ -1,4 +1,4 @@
-// What the runs of models took, and what that says.
+// The times of models' runs, and whether they can be trusted.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -8,7 +8,7 @@
 
 namespace actswap {
 
-/// Of one model, a run in each round.
+/// The times of one model, a run in each round.
 struct TimedRuns {
   std::vector<double> wall_ms = {};
   /// The processor's time that the calling thread got during all of them. It takes part in every
@@ -16,13 +16,13 @@ struct TimedRuns {
   double processor_ms = 0.0;
 };
 
-/// One record a model. They are doubted, all of them,
+/// One record for each model. All are marked as doubtful
 ///
-///  - where the calling thread had a processor for less than 90 % of the time: others were busy;
-///  - where the interval of a median is wider than a fifth of it;
-///  - where the quotient of two medians lies outside the interval of the median ratio, so that the
+///  - if the calling thread had a processor for less than 90 % of the time: others kept it busy;
+///  - if the interval of a median is wider than a fifth of it;
+///  - if the quotient of two medians lies outside the interval of the median ratio, so that the
 ///    figures contradict each other;
-///  - where there are too few rounds for an interval.
+///  - if there are too few rounds for an interval.
 /// @param models each with as many rounds, at least one
 ACTSWAP_API std::vector<Latency> summarise(const std::vector<TimedRuns>& models);
 
