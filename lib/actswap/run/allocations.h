@@ -1,4 +1,4 @@
-// What a piece of a program takes of LibTorch's memory.
+// How much of LibTorch's memory a piece of a program takes.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -8,8 +8,8 @@
 
 namespace actswap {
 
-/// The most bytes that tensors made by the calling thread hold at a time while this runs, beside
-/// what was there before. (A backward pass by another thread counts as well.)
+/// The most bytes that tensors made by the calling thread while this runs hold at a time. (A
+/// backward pass by another thread counts as well.)
 ACTSWAP_API std::int64_t most_allocated(const std::function<void()>& run);
 
 }  // namespace actswap

@@ -103,7 +103,7 @@ std::vector<Form> recorded_forms(const std::vector<RecordedInput>& recorded,
   return forms;
 }
 
-// Sizes that are known put into sizes that are open.
+// Fills open sizes with known ones.
 std::optional<Sizes> filled(Sizes sizes, const InputEvidence& evidence) {
   const auto rank = static_cast<std::int64_t>(sizes.size());
   for (const auto& [dimension, size] : evidence.sizes) {

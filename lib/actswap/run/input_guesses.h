@@ -1,5 +1,4 @@
-// Guesses at the inputs of a model, by what its file and its code say. Which of them fit, a run
-// says.
+// Guesses the inputs of a model from its file and its code. A run shows which of them fit.
 #pragma once
 
 #include <actswap/archive/recorded_inputs.h>
@@ -23,11 +22,11 @@ constexpr std::size_t kMostGuesses = 60;
 
 /// Offers guesses, the best first, until `fits` says yes or there are no more:
 ///
-///  - the shapes and types that the trace was made with, where the file says so;
-///  - shapes by the layers and tables that read each input (input_evidence): sizes that they need,
-///    and for those that are open two examples, sequences of 8, images of the sizes that the code
-///    names and of usual ones; then one example;
-///  - the same shapes by the first parameter of the model, where the code says nothing.
+///  - the shapes and types that the trace was made with, if the file says so;
+///  - shapes that suit the layers and tables reading each input (input_evidence): the sizes that
+///    these need, and for open ones two examples, sequences of 8, images of the sizes that the code
+///    names and of usual ones; then the same with one example;
+///  - such shapes by the first parameter of the model, if the code says nothing.
 ///
 /// Numbers are drawn from a generator of their own: floats from N(0, 1), integers below the number
 /// of rows of the table that they are looked up in, otherwise 0 and 1.

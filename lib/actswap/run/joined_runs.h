@@ -1,4 +1,4 @@
-// What several forward passes gave, put together as if one had taken all their examples.
+// Joins the results of several forward passes as if one pass had taken all their examples.
 #pragma once
 
 #include <torch/types.h>
@@ -8,11 +8,11 @@
 namespace actswap {
 
 /// Outputs of a model: rows follow rows, and numbers become a row.
-/// @param all what the passes before gave; empty: there was none
+/// @param all the results of the passes before; empty: there were none
 /// @param more of the same kinds, in the same order
 void append_outputs(std::vector<torch::Tensor>& all, const std::vector<torch::Tensor>& more);
 
-/// What layers and sites gave. A value of one dimension is the row of a single example, whose
+/// Outputs of layers and sites. A value of one dimension is the row of a single example, whose
 /// batch dimension the model has dropped.
 void append_values(std::vector<torch::Tensor>& all, const std::vector<torch::Tensor>& more);
 

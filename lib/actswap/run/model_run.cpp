@@ -87,7 +87,7 @@ Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint
   try {
     return run(inputs, seed, false);
   } catch (const UsageError&) {
-    // Of some graphs with loops LibTorch's interpreter loses values, unless it has optimised them.
+    // LibTorch's interpreter loses values in some graphs with loops, unless it has optimised them.
     return run(inputs, seed, true);
   }
 }

@@ -1,4 +1,4 @@
-// Running a model: for what it gives (ModelRun), or as a step of its training (run_model).
+// Runs a model: for its outputs (ModelRun), or as a step of its training (run_model).
 #pragma once
 
 #include <actswap/base/export.h>
@@ -19,11 +19,11 @@ struct ModelRunOptions {
 };
 
 /// Runs a model in eval mode, on copies of its inputs, and leaves no trace: modes, buffers,
-/// counters and the caller's random numbers are afterwards what they were. Gradients are off,
-/// unless the model's own code takes some.
+/// counters and the caller's random numbers are afterwards as before. Gradients are off, unless the
+/// model's own code takes some.
 ///
 /// Every run draws the same random numbers for the same seed, so the outputs of two models can be
-/// compared where both are random, as dropout that is always on is.
+/// compared even if both are random, like dropout that is always on.
 class ACTSWAP_API ModelRun {
  public:
   explicit ModelRun(const torch::jit::Module& module, ModelRunOptions options = {});

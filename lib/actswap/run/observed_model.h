@@ -1,4 +1,4 @@
-// A model that reports what passes through its sites.
+// A model that reports the values passing through its sites.
 #pragma once
 
 #include <actswap/graph/model.h>

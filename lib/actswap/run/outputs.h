@@ -1,4 +1,4 @@
-// What a model gives, taken apart into the values that it holds.
+// Takes a model's output apart into the values that it holds.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -15,8 +15,8 @@ struct Output {
   /// Where it stands: "[0].boxes" is the field `boxes` of the first element; empty: the output is
   /// this value alone.
   std::string place;
-  /// A tensor, a number, a bool, a string or None. Of anything else (a module, a device, a link
-  /// back to what holds it) a string that names it.
+  /// A tensor, a number, a bool, a string or None. Anything else (a module, a device, a link back
+  /// to its own container) becomes a string that names it.
   c10::IValue value;
 };
 using Outputs = std::vector<Output>;

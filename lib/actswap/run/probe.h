@@ -1,4 +1,4 @@
-// What a model gives for some inputs, to compare another model with.
+// A model's outputs for some inputs, to compare another model's with.
 #pragma once
 
 #include <actswap/archive/recorded_inputs.h>
@@ -25,7 +25,7 @@ struct Probe {
 ACTSWAP_API Probe run_probe(const torch::jit::Module& module,
                             const std::vector<torch::Tensor>& inputs);
 
-/// Compares what the model gives with what another gave, on the same random numbers.
+/// Compares the model's outputs with those of another, on the same random numbers.
 ACTSWAP_API Verification compare_with(const Probe& expected, const torch::jit::Module& model,
                                       double tolerance);
 
@@ -35,7 +35,7 @@ ACTSWAP_API Verification compare_models(const torch::jit::Module& model,
                                         const std::vector<torch::Tensor>& inputs, double tolerance);
 
 /// Inputs that the model accepts, and its outputs: the first of guess_inputs (input_guesses.h) for
-/// which it gives something finite, or else the first that runs. Empty where none does.
+/// which any output is finite, otherwise the first that runs. Empty if none does.
 /// @param module is run on each guess in eval mode
 /// @param recorded what the model's trace was made with, where that is known
 ACTSWAP_API Probe guess_probe(const torch::jit::Module& module,

@@ -7,8 +7,8 @@
 
 namespace actswap {
 
-/// While this lives, the default generator of the CPU starts from a seed; then it goes on where it
-/// was before, so that runs in between change no random number of the caller's.
+/// While this lives, the default generator of the CPU starts from a seed; then it continues where
+/// it was before, so that runs in between do not change the caller's random numbers.
 class RandomNumbers {
  public:
   explicit RandomNumbers(std::uint64_t seed);
