@@ -44,7 +44,7 @@ struct ChosenSelfTest {
 
 ChosenSelfTest random_self_test(Probe probe, bool is_drawn) {
   if (!has_evidence(probe.outputs)) {
-    return {.reason = "for random inputs the model gives nothing finite"};
+    return {.reason = "the model gives nothing finite for random inputs"};
   }
   return {.kind = SelfTest::random, .probe = std::move(probe), .is_drawn = is_drawn};
 }
@@ -57,7 +57,7 @@ ChosenSelfTest drawn_self_test(const jit::Module& expected,
   } catch (const UsageError&) {
     return {.reason = "the model does not run on random inputs"};
   } catch (const c10::Error&) {
-    return {.reason = "random inputs cannot be drawn for what the model takes"};
+    return {.reason = "actswap cannot draw random inputs of the model's types"};
   }
 }
 
@@ -167,7 +167,7 @@ std::string self_test_text(const ExportResult& result) {
 double insertion_tolerance(const Plan& plan, const Model& model) {
   // The same operators in the same order: equal up to how the interpreter fuses them.
   constexpr double kEqual = 1e-5;
-  // A hand-written form became ATen's operator, which rounds otherwise, by a few units of 2^-24
+  // A hand-written form became ATen's operator, which rounds differently, by a few units of 2^-24
   // (float32); the layers behind it amplify that.
   constexpr double kFloat = 1e-3;
   // The same from a unit of 2^-11 (half) or 2^-8 (bfloat16).

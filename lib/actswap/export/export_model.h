@@ -1,6 +1,6 @@
-// Verify, then write: an exported file appears whole and checked, or not at all.
+// Verifies a file, then gives it its name: an export appears whole and checked, or not at all.
 //
-// Extra files in the archive: "actswap/provenance.json" (what was made from what, how, by which
+// Extra files in the archive: "actswap/provenance.json" (its original, how it was made, by which
 // versions) and "actswap/self_test.pt" (see SelfTest).
 #pragma once
 
@@ -22,15 +22,15 @@ struct ExportOptions {
   /// Largest difference allowed, relative to the largest magnitude of the expected output.
   double tolerance = 1e-5;
   std::map<std::string, std::string> provenance = {};  ///< further entries for provenance.json
-  SelfTest self_test = SelfTest::random;               ///< what the file holds to be checked with
+  SelfTest self_test = SelfTest::random;               ///< what the file holds for later checks
   bool overwrites_original = false;  ///< the output may be the file that the model was read from
 };
 
 struct ExportResult : Verification {
   SelfTest self_test = SelfTest::none;  ///< what is in the file
-  /// Why there is none, though one was asked for.
+  /// Why there is none although the options ask for one.
   std::string self_test_reason = {};
-  /// What it was verified on: "2x3x320x320:float32, recorded by the trace"; empty: nothing.
+  /// The inputs it was verified on: "2x3x320x320:float32, recorded by the trace"; empty: none.
   std::string inputs = {};
 };
 
@@ -40,8 +40,8 @@ ACTSWAP_API std::string self_test_text(const ExportResult& result);
 /// Collapses the blends, writes a temporary file, loads that file afresh, compares its outputs with
 /// those of the blended model at t = 1, on the probe inputs and on those of the self-test, and
 /// renames it to `path`.
-/// @throws VerificationError where they differ (nothing is left behind), FileError where the file
-///   cannot be written, UsageError where it is the original's.
+/// @throws VerificationError if they differ (no file is left behind), FileError if the file cannot
+///   be written, UsageError if it is the original's.
 ACTSWAP_API ExportResult export_model(Retargeter& retargeter, const std::string& path,
                                       const ExportOptions& options = {});
 
@@ -52,10 +52,10 @@ ACTSWAP_API ExportResult export_blended(const Model& blended, const std::string&
                                         const ExportOptions& options = {});
 
 /// Writes the model with its blends in place, in stock operators whatever the retargeter's are, for
-/// a training loop that does not know this library; checked to give the original's outputs at t = 0
-/// where probe inputs are known. A calibrated model is written with its blends at t = 1, where it
-/// was fitted: that is what it is checked at, and no other t means anything in it.
-/// @param retargeter its own blends are not moved
+/// a training loop that does not know this library. If probe inputs are known, it checks that the
+/// file gives the original's outputs at t = 0. A calibrated model has its blends at t = 1, where it
+/// was fitted; it is checked there, and no other t means anything in it.
+/// @param retargeter its own blends do not move
 /// @param path the file to write
 /// @param options probe inputs, tolerance, self-test
 /// @param t 0, or 1 after a calibration

@@ -1,4 +1,4 @@
-// What an exported file says of how it was made.
+// The record in an exported file of how it was made.
 #pragma once
 
 #include <actswap/graph/retarget.h>
@@ -16,7 +16,7 @@ inline constexpr char kProvenanceFile[] = "actswap/provenance.json";
 std::string provenance_json(const Retargeter& retargeter,
                             const std::map<std::string, std::string>& entries);
 
-/// What a blended model's own says, with the file that was collapsed and the entries given.
+/// A blended model's own provenance, with the collapsed file and the given entries added.
 std::string collapsed_provenance_json(const Model& blended,
                                       const std::map<std::string, std::string>& entries);
 

@@ -57,8 +57,8 @@ torch::Tensor draw_like(const torch::Tensor& tensor, at::Generator& generator) {
                                     : draw_integers(tensor, generator);
 }
 
-// Python's torch.load reads tuples of these with weights_only, which it does not do with a typed
-// list or dict, nor with a complex number.
+// Python's torch.load with weights_only reads tuples of these, but neither a typed list or dict nor
+// a complex number.
 c10::IValue stored(const c10::IValue& value) {
   return value.isTensor() || value.isComplexDouble()
              ? c10::IValue(plain_tensor(value).contiguous().clone())

@@ -1,4 +1,4 @@
-// What an exported file can be checked with: inputs, and what the model must give for them.
+// The self-test of an exported file: inputs, and the outputs that the model must give for them.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -10,7 +10,7 @@
 
 namespace actswap {
 
-/// What the self-test in an exported file is made of.
+/// The contents of an exported file's self-test.
 enum class SelfTest {
   none,    ///< there is none
   random,  ///< inputs drawn between the least and the largest number of each probe input
@@ -32,8 +32,8 @@ std::vector<torch::Tensor> draw_like(const std::vector<torch::Tensor>& inputs);
 /// output (tensors, numbers, bools, strings, None).
 std::string pack_self_test(const Probe& probe);
 
-/// Places are not stored: they are counted. @throws FileError where it is damaged; `path` is the
-/// file that it comes from
+/// The file does not store places; this counts them. @throws FileError if it is damaged; `path` is
+/// the file that it comes from
 Probe unpack_self_test(const std::string& content, const std::string& path);
 
 /// Compares the model with a self-test.
