@@ -8,8 +8,8 @@
 
 namespace actswap {
 
-/// The options with their data in such batches (in_batches_of). The model is run for that, unless
-/// it was already.
+/// The options with their data in such batches (in_batches_of). Runs the model for that, unless
+/// this was done before.
 ConvertOptions with_batches(const Model& model, const ConvertOptions& options);
 
 /// "every batch has 4 examples, ..."; empty where the model takes any number.

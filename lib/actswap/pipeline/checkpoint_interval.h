@@ -9,7 +9,7 @@
 
 namespace actswap {
 
-/// One of the two is 0. Both: at the ends of phases alone.
+/// At least one of the two is 0. If both are: only at the ends of phases.
 struct ACTSWAP_API CheckpointInterval {
   double seconds = 600.0;  ///< >= 0
   std::int64_t steps = 0;  ///< of a training, >= 0

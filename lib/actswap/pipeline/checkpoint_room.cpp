@@ -52,7 +52,7 @@ std::int64_t checkpoint_bytes(const Model& model, const ConvertOptions& options)
                                    (train.keep == Keep::best ? 1 : 0);
   std::int64_t models = options.calibration_data ? 3 : 0;
   if (options.prune) {
-    models += 2;  // as it was before the cut and after it, while what remains is fitted
+    models += 2;  // the model before the cut and after it, while the rest is fitted
   }
   if (options.train_data) {
     const std::int64_t trained = (options.calibration_data ? 1 : 0) +

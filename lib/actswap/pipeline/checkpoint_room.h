@@ -8,12 +8,12 @@
 
 namespace actswap {
 
-/// Bytes of one checkpoint, at most about: the tensors of the model, once for each of the weights,
-/// the optimizer's moments, the average, the best check, all these again for the good state that a
-/// retry goes back to, and what calibration and control gave.
+/// Bytes of one checkpoint, about and at most. It holds the tensors of the model as weights, as the
+/// optimizer's moments, as the average and as the best check, all these again for the good state
+/// that a retry returns to, and the results of calibration and control.
 std::int64_t checkpoint_bytes(const Model& model, const ConvertOptions& options);
 
-/// Tries with a file that is removed again, so that quotas and limits count too.
+/// Tries it with a temporary file, so that quotas and limits count too.
 /// @throws FileError that says what is missing
 void expect_room(const std::string& folder, std::int64_t bytes_of_checkpoint);
 

@@ -17,13 +17,13 @@ struct ChosenPlan {
   std::optional<PartialSwap> partial = {};  ///< of choose_partial_swap
 };
 
-/// What choose_plan notes in the checkpoints is a part of this; no longer needed when it is done.
+/// choose_plan's notes in the checkpoints are parts of this, and no longer needed in the end.
 inline constexpr const char* kPlanSearch = "search of the plan";
 
-/// Measures the sensitivity on the validation data, calibrated where the conversion calibrates, and
+/// Measures the sensitivity on the validation data, calibrated if the conversion calibrates, and
 /// makes a plan that meets options.budget_ms or else options.max_drop. For options.min_agreement,
-/// and for max_drop in a conversion that calibrates, it is what choose_partial_swap finds.
-/// @param checkpoints what was measured is noted there, and taken from there in a resumed run
+/// and for max_drop in a conversion that calibrates, choose_partial_swap makes the plan.
+/// @param checkpoints keeps the measurements for a resumed run, which takes them from there
 /// @throws UsageError for a budget that cannot be met; Error of kind accuracy where not one site
 /// can
 ///   be swapped within the drop

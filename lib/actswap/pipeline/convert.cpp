@@ -47,7 +47,7 @@ Run convert_planned(const Model& model, const ConvertOptions& options,
   return conversion.finish();
 }
 
-// Of a run that is resumed behind it, what was chosen.
+// If a run is resumed after this phase, it takes the earlier choice.
 ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOptions& options,
                        const ConvertCallbacks& callbacks, RunProgress progress) {
   if (!options.plan_by_sensitivity && !options.budget_ms && !options.min_agreement) {
@@ -68,7 +68,7 @@ ChosenPlan chosen_plan(const Model& model, const Plan& plan, const ConvertOption
   return chosen;
 }
 
-// About the data that the request brings, each set once.
+// Warns about the data in the request, once for each set.
 std::vector<std::string> warnings_about(const Model& model, const ConvertRequest& request) {
   std::vector<std::string> warnings;
   std::set<const Dataset*> known = {nullptr};

@@ -1,5 +1,4 @@
-// The whole way from an original to a verified export, in one call: what the command's convert
-// does.
+// The whole way from an original to a verified export in one call, as the command's convert.
 //
 //   convert(model, plan(model, {}), {.output = "relu.pt", .train_data = data});
 #pragma once
@@ -18,29 +17,29 @@
 namespace actswap {
 
 struct ConvertCallbacks {
-  /// What will report progress, once at the beginning.
+  /// Gets, once at the beginning, the phases to be reported.
   std::function<void(const std::vector<RunPhase>&)> on_phases = {};
-  std::function<void(const std::string&)> on_message;  ///< what is going on, a line each
-  /// What looks wrong, a line each; Run::warnings keeps them.
+  std::function<void(const std::string&)> on_message;  ///< says what happens, a line each
+  /// Says what looks wrong, a line each; Run::warnings keeps these lines.
   std::function<void(const std::string&)> on_warning = {};
-  /// So many sites are calibrated, of how many.
+  /// How many sites are calibrated, and of how many.
   std::function<void(std::size_t done, std::size_t count)> on_calibrated_site;
-  /// So many passes fitted all layers together, of how many at most.
+  /// How many passes fitted all layers together, and of how many at most.
   std::function<void(std::size_t done, std::size_t count)> on_calibration_pass;
-  /// So many layers that read units are surveyed, of how many, before units are removed.
+  /// How many layers that read units are surveyed, and of how many, before units are removed.
   std::function<void(std::size_t done, std::size_t count)> on_surveyed_layer;
   std::function<void(const std::string& phase, const Progress&)> on_step;
   std::function<void(const std::string& phase, const EpochRecord&)> on_epoch;
-  /// Runs of a model, done and all, while the sensitivity of the sites is measured.
+  /// How many runs of a model are done, and of how many, while site sensitivity is measured.
   std::function<void(std::int64_t run, std::int64_t runs)> on_sensitivity;
   std::function<bool()> should_stop;
 };
 
-/// Retargets, calibrates and trains where there is data, collapses, verifies, writes, measures.
-/// What the request leaves open is decided by `resolve` (recipe.h). Data whose normalisation seems
-/// forgotten (doubt_normalisation) is a warning.
+/// Retargets, calibrates and trains if there is data, collapses, verifies, writes, measures.
+/// `resolve` (recipe.h) decides what the request leaves open. If data seems not to be normalised
+/// (doubt_normalisation), it warns.
 /// @throws what its parts throw; UsageError for a request that cannot be met, before anything long
-///   begins; Error of kind accuracy, with nothing written, where max_drop is not met
+///   begins; Error of kind accuracy, with nothing written, if max_drop is not met
 ACTSWAP_API Run convert(const Model& model, const Plan& plan, const ConvertRequest& request,
                         const ConvertCallbacks& callbacks = {});
 

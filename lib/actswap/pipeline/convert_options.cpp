@@ -17,7 +17,7 @@ void ConvertOptions::validate() const {
     throw UsageError(
         "Expected one process with --prune or --prune-to, but there are " +
         std::to_string(together.share().count) +
-        ": pruning does not share its work out; prune in one process, then train in several");
+        ": processes cannot share the work of pruning; prune in one, then train in several");
   }
   if (max_drop && !(*max_drop >= 0.0)) {
     throw UsageError("Expected a largest drop of 0 or more, but got " + number(*max_drop));
@@ -26,14 +26,14 @@ void ConvertOptions::validate() const {
     throw UsageError("Expected a budget above 0 ms, but got " + number(*budget_ms));
   }
   if (plan_by_sensitivity && budget_ms) {
-    throw UsageError("Expected a plan within a drop or within a budget, but both are asked for");
+    throw UsageError("Expected --plan-by-sensitivity or --budget-ms, but both are given");
   }
   if (min_agreement && !(*min_agreement > 0.0 && *min_agreement <= 1.0)) {
     throw UsageError("Expected a least agreement above 0, 1 at most, but got " +
                      number(*min_agreement));
   }
   if (min_agreement && (plan_by_sensitivity || budget_ms)) {
-    throw UsageError("Expected a plan by one wish, but --min-agreement is given beside " +
+    throw UsageError("Expected one goal for the plan, but --min-agreement is given together with " +
                      std::string(budget_ms ? "--budget-ms" : "--plan-by-sensitivity"));
   }
   if (sensitivity_examples < 1) {
@@ -43,12 +43,12 @@ void ConvertOptions::validate() const {
   if (prune && recipe == Recipe::ramp) {
     throw UsageError(
         "Expected the recipe calibrated or calibrated-ramp with --prune or --prune-to, but got "
-        "ramp: what units are worth is known once the layers that read them are calibrated");
+        "ramp: the worth of units is known only once the layers that read them are calibrated");
   }
   if (prune && train_data && recipe != Recipe::calibrated_ramp && train.loss.has(Signal::sites)) {
     throw UsageError("Expected a loss without sites with --prune or --prune-to, but got " +
                      to_string(train.loss) +
-                     ": sites of the original have units that the pruned model has not");
+                     ": sites of the original have units that the pruned model lacks");
   }
   if (keeps_activations && (plan_by_sensitivity || budget_ms || min_agreement)) {
     throw UsageError("Expected no choice of sites with --keep-activations, but got " +

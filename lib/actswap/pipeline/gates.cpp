@@ -9,7 +9,7 @@ namespace actswap {
 
 namespace {
 
-// An accuracy is a number even where the outputs are not: each argmax is some class.
+// An accuracy is a number even if the outputs are not: each argmax is some class.
 bool is_number(const Evaluation& evaluation) {
   return std::isfinite(evaluation.value) && std::isfinite(evaluation.mean_loss);
 }

@@ -1,11 +1,11 @@
-// What a conversion has to reach for its model to be written.
+// The goals that a conversion must reach to write its model.
 #pragma once
 
 #include <actswap/pipeline/conversion_state.h>
 
 namespace actswap {
 
-/// Before the training: where the original's outputs are no numbers, neither is any drop.
+/// Called before the training: if the original's outputs are not numbers, no drop is one either.
 /// @throws Error of kind accuracy
 void expect_gate_can_pass(const ConversionState& state);
 

@@ -1,4 +1,4 @@
-// What the parts of a long search gave, for a run that is resumed in its middle.
+// Keeps the results of a long search's parts, for a run that is resumed in its middle.
 #pragma once
 
 #include <actswap/checkpoint/fields.h>
@@ -10,7 +10,7 @@
 
 namespace actswap {
 
-/// What was noted of the part, or else what `compute` gives (on rank 0), noted.
+/// The noted result of the part, or else that of `compute` (on rank 0), which it notes.
 /// @param part "SEARCH/PART"
 template <typename T>
 T noted(RunCheckpoints& checkpoints, const std::string& part, const std::function<T()>& compute) {

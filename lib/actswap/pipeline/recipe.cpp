@@ -118,14 +118,14 @@ bool takes_labels(const Loss& loss, const Dataset& data) {
   return loss.needs_target() || (loss.has(Signal::module) && has_labels(&data));
 }
 
-// At least a fixed batch, where another remains to learn from.
+// Holds out at least one fixed batch, if another remains to learn from.
 std::int64_t held_out_in_batches(const Dataset& data, double epochs) {
   const auto held_out = default_held_out(data.size(), epochs);
   const auto fixed = data.fixed_batch();
   return data.size() < 2 * fixed ? 0 : std::max(held_out, held_out > 0 ? fixed : 0);
 }
 
-// Where nothing but the original is learnt after a calibration, the training is to do no harm.
+// If a training after a calibration learns only from the original, it must do no harm.
 void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
   auto& train = options.train;
   const auto& asked = request.train;
@@ -142,8 +142,8 @@ void choose_checks(const ConvertRequest& request, ConvertOptions& options) {
   }
 }
 
-// Before the first step: a label that is wrong would end the training where it comes to it, or the
-// default loss would do without all of them.
+// Called before the first step: otherwise a wrong label would end the training when it comes to it,
+// or the default loss would do without all labels.
 void check_labels(const LabelRange& labels, const ConvertRequest& request) {
   const auto& loss = request.train.loss;
   if (loss ? loss->has(Signal::cross_entropy) : labels.are_mostly_classes()) {
@@ -154,8 +154,7 @@ void check_labels(const LabelRange& labels, const ConvertRequest& request) {
   }
 }
 
-// Of a training whose model takes a certain number of examples at a time: a step takes several such
-// batches.
+// If the model takes a certain number of examples at a time, a step takes several such batches.
 std::int64_t batch_of_fixed(std::optional<std::int64_t> asked, std::int64_t usual,
                             std::int64_t fixed) {
   if (asked && *asked % fixed != 0) {

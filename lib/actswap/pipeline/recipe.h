@@ -1,5 +1,4 @@
-// What a conversion does by default: the one place that decides it, for the command and for
-// programs alike.
+// Decides the defaults of a conversion: the only place that does, for the command and programs.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -9,12 +8,11 @@
 
 namespace actswap {
 
-/// Fills in all that the request leaves open, by what the evidence says is best (docs/recovery.md).
-/// Looks at the data, and at what the model gives for a few batches of it; computes the loss of
-/// one.
-/// @throws UsageError for data without examples, for options that have no effect or do not go
-///   together, and where model and data do not fit; FileError where no output or no record can be
-///   written
+/// Fills in all that the request leaves open, with the values that the evidence favours
+/// (docs/recovery.md). Looks at the data and at the model's outputs for a few batches of it, and
+/// computes the loss of one.
+/// @throws UsageError for data without examples, for options without effect or that exclude each
+///   other, and if model and data do not fit; FileError if no output or no record can be written
 ACTSWAP_API ConvertOptions resolve(const Model& model, const ConvertRequest& request);
 
 }  // namespace actswap

@@ -72,7 +72,7 @@ class Recorder {
     } else {
       if (checkpoints_.remove()) {
         say("warning: the checkpoints of an earlier run in '" + options_.run_directory +
-            "' are removed; --resume goes on with one");
+            "' are removed; --resume would have continued from one");
       }
     }
     write_record(run_, checkpoints_.seconds());

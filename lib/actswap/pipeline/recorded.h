@@ -1,4 +1,4 @@
-// A conversion in whose folder stands how it is going, whatever happens to it.
+// A conversion that keeps its status in its folder, whatever happens to it.
 #pragma once
 
 #include <actswap/pipeline/conversion_state.h>
@@ -7,10 +7,10 @@
 
 namespace actswap {
 
-/// Writes run.json and metrics.jsonl: the run begins, or goes on where its last checkpoint was; and
-/// in the end that it is done, was interrupted or failed.
-/// @param convert is given the record, which it fills in
-/// @throws what `convert` throws. Interrupted, and a FileError, then say how to go on
+/// Writes run.json and metrics.jsonl: that the run begins, or continues from its last checkpoint,
+/// and in the end that it is done, was interrupted or failed.
+/// @param convert gets the record and fills it in
+/// @throws what `convert` throws. The texts of Interrupted and FileError then say how to continue
 Run recorded(const Model& model, const Plan& plan, const ConvertOptions& options,
              const ConvertCallbacks& callbacks,
              const std::function<Run(RunProgress, Run&)>& convert);

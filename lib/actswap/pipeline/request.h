@@ -1,4 +1,4 @@
-// What a user asks of a conversion. `resolve` (recipe.h) decides what is left empty.
+// A user's request for a conversion. `resolve` (recipe.h) fills in the fields left empty.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -29,7 +29,7 @@ namespace actswap {
 /// How a model gets from its old functions to the new ones.
 enum class Recipe {
   calibrated,       ///< fit the swapped model to the original, then train at t = 1
-  calibrated_ramp,  ///< the same fit, but what it changed moves in with t
+  calibrated_ramp,  ///< the same fit, but its changes move in with t
   ramp,             ///< no fit: t rises while the model trains
   hard,             ///< no fit: train at t = 1
 };
@@ -67,7 +67,7 @@ struct TrainRequest {
   std::optional<double> temperature = {};
   std::optional<std::int64_t> class_dim = {};  ///< default: look_at_outputs
   std::optional<OptimizerKind> optimizer = {};
-  /// Default: with Recipe::calibrated and AdamW calibrated where labels are learnt, otherwise
+  /// Default: with Recipe::calibrated and AdamW, calibrated if labels are learnt, otherwise
   /// searched; in all other cases fixed at 3e-4.
   std::optional<LearningRate> learning_rate = {};
   std::optional<double> momentum = {};
@@ -79,14 +79,14 @@ struct TrainRequest {
   std::optional<bool> keeps_statistics = {};
   std::optional<Augmentation> augmentation = {};
   std::optional<double> check_every = {};
-  /// Default: best of what is held out, with Recipe::calibrated where no labels are learnt and no
-  /// checks are asked for (ConvertOptions::held_out).
+  /// Default: with Recipe::calibrated, no labels learnt and no checks asked for, the best check on
+  /// held-out examples (ConvertOptions::held_out).
   std::optional<Keep> keep = {};
   std::optional<std::int64_t> patience = {};
   std::optional<std::int64_t> retries = {};  ///< default: 3
 };
 
-/// A ramp of t. Where any of it is given and no recipe, the recipe is one with a ramp.
+/// A ramp of t. If any field is set and no recipe is given, the recipe is one with a ramp.
 struct ACTSWAP_API RampRequest {
   std::optional<Curve> curve = {};  ///< default: linear
   std::optional<ScheduleUnit> unit = {};
@@ -109,7 +109,7 @@ struct ACTSWAP_API PruneRequest {
   std::optional<std::int64_t> round = {};  ///< PruneOptions::round
 
   bool is_asked_for() const { return share || to; }
-  /// None where nothing is asked for. @throws UsageError for a value outside its range
+  /// Empty if nothing is asked for. @throws UsageError for a value outside its range
   std::optional<PruneOptions> resolved(const CalibrationOptions& calibration) const;
 };
 
@@ -121,11 +121,11 @@ struct ACTSWAP_API ConvertRequest {
   std::string configuration = {};  ///< ConvertOptions::configuration
   /// A run with a record writes checkpoints into its folder. Default: every 10 minutes.
   std::optional<CheckpointInterval> checkpoint_every = {};
-  /// Goes on where the run in run_directory was, to the same bytes. Model, data, options and
-  /// version have to be the same.
+  /// Whether to continue the run in run_directory, to the same bytes. Model, data, options and
+  /// version must be the same.
   bool resumes = false;
   Invocation invocation = {};  ///< for the record
-  /// Files that the data comes from: their sizes and times have to be the same on a resume.
+  /// Files that the data comes from; for a resumed run their sizes and times must be the same.
   std::vector<std::string> data_files = {};
 
   std::shared_ptr<Dataset> calibration_data = {};  ///< needs no target; default: train_data
@@ -156,8 +156,8 @@ struct ACTSWAP_API ConvertRequest {
   std::optional<std::int64_t> sensitivity_examples = {};
 
   /// The processes that convert together: all call convert() with the same model, plan and request
-  /// (checkpoints and records are read and written by rank 0 alone, and so is the output).
-  /// Training, calibration and measurements are shared out. Null: this one alone.
+  /// (only rank 0 reads and writes checkpoints, records and the output). They share training,
+  /// calibration and measurements. Null: this process alone.
   std::shared_ptr<Ranks> ranks = {};
 
   /// Whether there is training data, and more than 0 epochs.

@@ -74,7 +74,7 @@ std::optional<State> RunCheckpoints::read_newest(
     throw FileError(damage + "; there is no other checkpoint in '" + folder_ + "'");
   }
   if (!damage.empty()) {
-    warn(damage + "; the other one is taken");
+    warn(damage + "; resuming from the other one");
   }
   if (newest) {
     std::vector<RunFact> facts;
@@ -105,8 +105,8 @@ bool RunCheckpoints::take_up(const std::function<void(const std::string&)>& warn
   std::int64_t threads = 0;
   fields("threads", threads);
   if (threads != at::get_num_threads()) {
-    warn("the run had " + counted(threads, "thread") + ", and has " +
-         std::to_string(at::get_num_threads()) + " now: its numbers may differ in the last bits");
+    warn("the run had " + counted(threads, "thread") + " and now has " +
+         std::to_string(at::get_num_threads()) + ": its numbers may differ in the last bits");
   }
   last_ = path(number_);
   ++number_;

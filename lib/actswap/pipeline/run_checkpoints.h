@@ -1,8 +1,8 @@
-// The checkpoints of a conversion: what each of its phases gave, and how far the one in work is.
+// The checkpoints of a conversion: the results of finished phases, and how far the current one is.
 //
-// A resumed conversion takes the same way as one that begins. Each long phase first asks whether it
-// is finished, and takes what it gave; or how far it was, and goes on there. What is cheap is done
-// again.
+// A resumed conversion runs the same code as a new one. Each long phase first asks whether it is
+// finished, and then takes its result, or how far it was, and then continues there. Cheap work is
+// done again.
 #pragma once
 
 #include <actswap/checkpoint/state.h>
@@ -26,51 +26,51 @@ class RunCheckpoints {
  public:
   /// Two files in the run's folder, "checkpoint-0" and "checkpoint-1", are written in turn.
   /// @param folder empty: none are written
-  /// @param together of which rank 0 reads and writes; the others are told what it has read
+  /// @param together ranks of which only rank 0 reads and writes; it tells the others what it read
   RunCheckpoints(std::string folder, const CheckpointInterval& interval, std::vector<RunFact> facts,
                  RunLog& log, Together together = {});
 
-  /// Reads the newer of the two, or the older where that is damaged; none: the run begins.
+  /// Reads the newer of the two, or the older if that is damaged. Without any, the run begins anew.
   /// @param warn with a sentence about a damaged one
   /// @return whether there was one
   /// @throws UsageError where its facts differ; FileError where both are damaged
   bool take_up(const std::function<void(const std::string&)>& warn);
 
-  /// What a phase gave; empty where it is not finished.
+  /// The result of a phase; empty if it is not finished.
   std::optional<State> finished(const std::string& phase) const;
-  /// How far it was; empty: not begun.
+  /// How far a phase was; empty: not begun.
   State unfinished(const std::string& phase) const;
-  /// Keeps a copy of what it gave, and writes a checkpoint.
+  /// Keeps a copy of a phase's result, and writes a checkpoint.
   void finish(const std::string& phase, const State& result);
   /// Results that belong together: a checkpoint holds all of them or none.
   void finish(const std::vector<std::pair<std::string, State>>& results);
-  /// Keeps what a part of a search gave, which is not needed when the search is done (forget).
-  /// Writes a checkpoint where one is due, or would take less than a twentieth of the time.
+  /// Keeps the result of a part of a search until the search is done (forget). Writes a checkpoint
+  /// if one is due or would take less than a twentieth of the time.
   /// @param part "SEARCH/PART"; finished() gives it again
   void note(const std::string& part, const State& result);
-  /// What it gave is no longer needed.
+  /// Drops results that nobody needs any more.
   void forget(const std::string& phase);
   /// Writes a checkpoint in the middle of a phase.
   void save(const std::string& phase, const State& now);
 
-  /// Whether the interval is over; always before an interruption. At the end of an epoch: unless
-  /// writing would take more than a twentieth of the time.
+  /// Whether the interval is over; always true before an interruption. At the end of an epoch, true
+  /// unless writing would take more than a twentieth of the time.
   bool is_due(SavePoint point);
-  /// The files go. @return whether there were any
+  /// Removes the files. @return whether there were any
   bool remove();
 
   const Together& together() const { return together_; }
 
-  /// Since the run began, without the times in between.
+  /// Seconds of work since the run began, without interruptions.
   double seconds() const;
-  /// How the last one that is whole is called in messages; empty: there is none.
+  /// The name of the last whole checkpoint, for messages; empty: there is none.
   const std::string& last() const { return last_; }
 
  private:
   std::string path(std::int64_t number) const;
   std::optional<State> read_newest(const std::function<void(const std::string&)>& warn);
   void write(const State& content);
-  /// Ranks that write nothing remember what is finished as rank 0 does.
+  /// Ranks that write nothing also remember finished phases.
   bool remembers() const { return !folder_.empty() || !together_.is_alone(); }
 
   std::string folder_;

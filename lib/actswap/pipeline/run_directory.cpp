@@ -37,8 +37,8 @@ fs::path canonical(const std::string& path) {
                   "' (--run-dir): " + reason);
 }
 
-// By trial: permissions alone do not say it, of /proc, say. A confined process may not try, and
-// need not: its supervisor did.
+// Tries it, because permissions alone do not tell, in /proc for instance. A confined process may
+// not try, and need not: its supervisor did.
 void expect_writable(const fs::path& folder, const std::string& directory) {
   if (writes_through_broker()) {
     return;

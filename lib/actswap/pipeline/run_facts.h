@@ -1,4 +1,4 @@
-// What a resumed run has to have in common with the one that it goes on with.
+// The facts that a resumed run must share with the run that it continues.
 #pragma once
 
 #include <actswap/graph/model.h>
@@ -20,14 +20,15 @@ struct RunFact {
   }
 };
 
-/// Of this version, LibTorch, the model, what becomes of its sites, the data and every option. Of
-/// data a hash of 64 examples; of its files size and time.
+/// The facts: this version, LibTorch's, the model, the targets of its sites, the data and every
+/// option. Data is represented by a hash of 64 examples and the sizes and times of its files.
 std::vector<RunFact> facts_of(const Model& model, const Plan& plan, const ConvertOptions& options);
 
 /// One hash of all.
 std::string sha256_of(const std::vector<RunFact>& facts);
 
-/// What ranks have to have in common, a line for each: files may have other times on other hosts.
+/// The facts that ranks must share, a line for each; without times of files, which hosts may differ
+/// in.
 std::string common_to_ranks(const std::vector<RunFact>& facts);
 
 /// @throws UsageError that names the first difference

@@ -22,11 +22,11 @@ class RunLog {
   explicit RunLog(const std::string& folder);
 
   void status(RunStatus status, const std::string& reason = "");
-  /// A phase begins: the lines after this are of it.
-  /// @param seed where there are several
+  /// A phase begins; the lines after this belong to it.
+  /// @param seed if there are several
   void phase(const std::string& name, std::optional<std::uint64_t> seed = {});
   void message(const std::string& text);
-  /// Not each of them, but some 500 of a training.
+  /// Logs some 500 steps of a training, not all.
   void step(const Progress& progress);
   void check(const CheckRecord& check);
   void epoch(const EpochRecord& epoch);

@@ -17,8 +17,8 @@ class SiteHistory {
   SiteHistory(const Model& original, const torch::jit::Module& swapped,
               std::vector<torch::Tensor> inputs);
 
-  /// Samples what is exported, and times the original's sites. By site id; a site that the inputs
-  /// do not reach has no entry.
+  /// Samples the exported model, and times the original's sites. The result is by site id; a site
+  /// that the inputs do not reach has no entry.
   std::map<std::string, SiteRecord> records(const torch::jit::Module& exported) const;
 
  private:

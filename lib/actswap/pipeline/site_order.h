@@ -1,4 +1,4 @@
-// In which order sites move, where they move one after another.
+// The order in which sites move if they move one after another.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -31,7 +31,7 @@ ACTSWAP_API std::string to_string(SiteOrder order);
 ///   going forward
 /// @param data to measure on, for sensitivity
 /// @param should_stop asked while the sensitivity is measured; true ends with Interrupted
-/// @throws UsageError where what the order asks for is missing; Interrupted
+/// @throws UsageError if the order needs inputs or data that are missing; Interrupted
 ACTSWAP_API std::vector<std::string> order_sites(SiteOrder order, const Model& model,
                                                  const Plan& plan,
                                                  const std::vector<torch::Tensor>& inputs,

@@ -29,8 +29,8 @@ const double* TimeLeft::taken_by(const std::string& kind) const {
   return found == taken_.end() ? nullptr : &found->seconds;
 }
 
-// By the pace since the first note: what came before it was something else. Since the last note
-// some of it has gone by.
+// Uses the pace since the first note: earlier time went to other work. Subtracts the time since the
+// last note.
 double TimeLeft::left_in_phase(double now) const {
   if (share_ >= 1.0) {
     return 0.0;

@@ -1,4 +1,4 @@
-// How long a conversion will take: from what its phases have taken so far.
+// Estimates how long a conversion will take, from the times of its phases so far.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -10,8 +10,8 @@
 
 namespace actswap {
 
-/// A phase to come. Those of one kind take as long as each other: the control as long as the
-/// training before it, each further seed as long as the first.
+/// A phase to come. Phases of one kind take equally long: the control as long as the training
+/// before it, each further seed as long as the first.
 struct RunPhase {
   std::string name = {};
   std::string kind = {};
@@ -23,7 +23,7 @@ class ACTSWAP_API TimeLeft {
   explicit TimeLeft(std::vector<RunPhase> phases = {})
       : phases_(std::move(phases)), current_(phases_.size()) {}
 
-  /// A phase is at this share of itself. One that is not in the list counts for itself alone.
+  /// Notes that this share of a phase is done. A phase that is not listed counts for itself alone.
   /// @param phase its name in the list
   /// @param share in [0, 1]
   /// @param now in seconds, never falling, from any zero
@@ -32,12 +32,12 @@ class ACTSWAP_API TimeLeft {
   std::size_t number() const { return is_listed() ? current_ + 1 : 0; }  ///< from 1; 0: not listed
   std::size_t count() const { return phases_.size(); }
 
-  /// Of the run, as far as it is known: phases of a kind that has not been seen are left out.
-  /// Negative: nothing is known yet.
+  /// Seconds left in the run as far as known: without phases of a kind that has not run yet.
+  /// Negative if nothing is known.
   double seconds_left(double now) const;
-  /// Whether such phases are to come, so that it will take longer.
+  /// Whether such phases will come, so that the run takes longer.
   bool is_longer() const;
-  /// Of the run's time, in [0, 1], as far as it is known.
+  /// The share of the run's time passed, in [0, 1], as far as known.
   double share(double now) const;
 
  private:
