@@ -208,8 +208,7 @@ TEST(HtmlReport, ADoubtfulLatencyIsNoVerdict) {
   auto run = full_run();
   run.record["latency"]["exported"]["doubt"] = "other programs kept the processors busy";
   const auto html = html_report({run});
-  EXPECT_TRUE(
-      contains(html, "its latency cannot be told (other programs kept the processors busy)"));
+  EXPECT_TRUE(contains(html, "its latency is uncertain (other programs kept the processors busy)"));
   EXPECT_FALSE(contains(html, "a forward takes"));
   run = full_run();
   run.record["latency"]["exported"]["ratio_interval"] = {0.95, 1.05};

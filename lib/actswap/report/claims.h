@@ -1,4 +1,4 @@
-// What a run claims of its result: against the original and against the control, and how sure.
+// What a run claims about its result, against the original and the control, and how certain it is.
 #pragma once
 
 #include <actswap/report/run.h>
@@ -11,7 +11,7 @@
 
 namespace actswap {
 
-/// Adds "agreement", "comparisons" and "seeds", each where there is something to say.
+/// Adds "agreement", "comparisons" and "seeds", each only if there is something to say.
 void add_claims(nlohmann::ordered_json& json, const Run& run);
 
 nlohmann::ordered_json agreement_json(const Agreement& agreement);

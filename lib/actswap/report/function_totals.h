@@ -16,8 +16,8 @@ namespace actswap {
 struct FunctionTotal {
   std::string function;  ///< "silu", as ActivationSpec::to_string gives it
   std::size_t sites = 0;
-  std::size_t swapped = 0;                          ///< of these by the plan
-  std::map<std::string, std::size_t> targets = {};  ///< how many of them become what
+  std::size_t swapped = 0;                          ///< how many of these the plan swaps
+  std::map<std::string, std::size_t> targets = {};  ///< how many become each target
   std::int64_t calls = 0;     ///< in one forward; of the sites that were timed
   double milliseconds = 0.0;  ///< of all these calls
   double share = 0.0;         ///< of the forward's time

@@ -35,11 +35,11 @@ constexpr std::array kSections = {
         page::sites},
     Section{
         "layers", "Layers",
-        "What the output of each fitted layer lacks against the original's, as a root mean square "
-        "on inputs held out.",
+        "How far the output of each fitted layer is from the original's, as a root mean square on "
+        "inputs held out.",
         page::layers},
     Section{"pruning", "Pruning",
-            "What was cut, and the variance of the readers' outputs that this lost.",
+            "The units cut, and how much of their readers' output variance this lost.",
             page::pruning},
     Section{"classes", "Classes", "The accuracy in each class. An average can hide one that fell.",
             page::classes},

@@ -9,10 +9,10 @@
 
 namespace actswap {
 
-/// A page with, for each run side by side: the verdict in a sentence, the metric from step to step,
-/// the curves of the training, the sites with their functions, the classes, latency, what was
-/// verified, how to repeat it; and a glossary. What a run does not have is left out. All text is
-/// escaped; the page holds no scripts and asks nothing of the network.
+/// A page that shows runs side by side, each with the verdict in a sentence, the metric from step
+/// to step, the curves of the training, the sites with their functions, the classes, latency, what
+/// was verified, how to repeat it; and a glossary. It skips parts that a run lacks. All text is
+/// escaped; the page has no scripts and does not use the network.
 /// @param runs not empty
 ACTSWAP_API std::string html_report(const std::vector<RecordedRun>& runs);
 

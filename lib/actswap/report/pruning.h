@@ -1,4 +1,4 @@
-// What can be pruned, and what was, for people.
+// Tables of what pruning can remove and has removed.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -17,8 +17,8 @@ ACTSWAP_API std::string units_table(const Units& units);
 /// The same as JSON: see docs/formats.md.
 ACTSWAP_API std::string units_json(const Model& model, const Units& units);
 
-/// A line for each group of units, under a line of heads: units before and after, what the layers
-/// that read them lose.
+/// A line for each group of units, under a line of heads: units before and after, and the loss of
+/// the layers that read them.
 ACTSWAP_API std::string pruning_table(const Pruning& pruning);
 
 /// Rows of the summary: a label and a value.

@@ -1,4 +1,4 @@
-// A run as its folder has it: what `convert` left there.
+// A run, read from the files that `convert` left in its folder.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -17,8 +17,7 @@ struct RecordedRun {
   std::string configuration = {};                    ///< config.toml; empty: there is none
 };
 
-/// A run from the texts of its files. A last line of metrics.jsonl that is not complete is left
-/// out.
+/// A run from the texts of its files. Skips an incomplete last line of metrics.jsonl.
 /// @throws FileError where one is damaged, or run.json is of another schema
 ACTSWAP_API RecordedRun parse_run(const std::string& folder, const std::string& record,
                                   const std::string& metrics = "",

@@ -29,21 +29,21 @@
 
 namespace actswap {
 
-/// What was asked of a conversion, or the default; TrainOptions has the rest.
+/// The options of a conversion, given or by default; TrainOptions has the rest.
 struct RunOptions {
   CalibrationOptions calibration;
   BlendCode blend_code = BlendCode::fused;
   bool control = false;
   std::int64_t seeds = 1;
   std::optional<double> max_drop = {};
-  std::int64_t held_out = 0;  ///< of the training data, to judge the training by
+  std::int64_t held_out = 0;  ///< training examples set aside to judge the training by
   bool plan_by_sensitivity = false;
   std::optional<double> budget_ms = {};
   std::optional<double> min_agreement = {};
 };
 
-/// Units that were removed, and how good the model was: before, when the layers were solved for
-/// anew, and after the fit of all of them together. Empty where there is no data to measure on.
+/// The removed units, and how good the model was before, after solving for the layers anew, and
+/// after the fit of all layers together. Empty if there is no data to measure on.
 struct PruneRecord {
   Pruning pruning;
   std::optional<Judgement> swapped = {};
@@ -54,15 +54,15 @@ struct PruneRecord {
 struct Run {
   RunState state;
   Invocation invocation;
-  std::string options_sha256 = {};  ///< of all that a resumed run has to have in common with this
+  std::string options_sha256 = {};  ///< of all that a resumed run must have in common with this
   std::string model_path = {};
   std::string model_sha256;
   std::string output = {};
   std::string run_directory = {};
   Plan plan;
   std::int64_t parameters = 0;
-  std::optional<Sensitivity> sensitivity = {};  ///< that the plan was made from
-  std::optional<PartialSwap> partial = {};      ///< the search that the plan was made by
+  std::optional<Sensitivity> sensitivity = {};  ///< the basis of the plan
+  std::optional<PartialSwap> partial = {};      ///< the search that made the plan
   std::optional<Calibration> calibration = {};
   std::optional<PruneRecord> pruning = {};
   std::vector<std::string> warnings = {};  ///< what looked wrong, a sentence each
@@ -74,19 +74,19 @@ struct Run {
   std::string schedule = {};                 ///< in words: "linear from 0 to 0.3 epochs"
   std::vector<std::string> site_order = {};  ///< ids, where sites move one after another
   std::optional<RateSweep> rate_sweep = {};  ///< where the learning rate was found by one
-  /// Where a calibrated model was trained: whether that was kept.
+  /// If a calibrated model was trained: whether the training was kept.
   std::optional<TrainingEffect> training_effect = {};
   std::vector<EpochRecord> epochs = {};  ///< of the retargeted model
   std::vector<EpochRecord> control_epochs = {};
-  std::string control_diverged = {};          ///< how the control's training did; empty: it did not
-  std::optional<Evaluation> original = {};    ///< the metric before anything
+  std::string control_diverged = {};          ///< how the control's training diverged; empty: not
+  std::optional<Evaluation> original = {};    ///< the metric before any change
   std::optional<Evaluation> swap_alone = {};  ///< at t = 1 without training
   std::optional<Evaluation> calibrated = {};  ///< after the calibration, before training
   std::optional<Evaluation> retargeted = {};  ///< of the model that is exported
   std::optional<Evaluation> control = {};     ///< the original trained on with the same budget
   std::optional<Agreement> agreement = {};    ///< of the exported model with the original
   std::optional<Agreement> control_agreement = {};
-  /// Where several seeds were asked for; the first is that of the exported model.
+  /// If several seeds were asked for; the first is that of the exported model.
   std::vector<SeedResult> seeds = {};
   ExportResult verification;
   std::vector<Latency> latency = {};    ///< original, exported; empty where no input is known

@@ -16,7 +16,7 @@ using page::list;
 using page::number;
 using page::text;
 
-// What an event of metrics.jsonl, or an entry of run.json, says: its key, and the curve's quantity.
+// The keys of an event in metrics.jsonl or an entry in run.json, and the quantity that each holds.
 using Quantities = std::vector<std::pair<std::string_view, std::string_view>>;
 const Quantities kOfSteps = {{"loss", "loss"}, {"t", "t"}, {"learning_rate", "learning_rate"}};
 const Quantities kOfChecks = {{"value", "check"}};

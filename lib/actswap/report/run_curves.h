@@ -21,9 +21,9 @@ struct RunCurve {
   std::vector<CurvePoint> points = {};  ///< finite, by rising step
 };
 
-/// "loss", "t", "learning_rate" and "check" (the metric as the training goes on) of each training,
-/// those with points alone: from metrics.jsonl where there is one, otherwise epoch by epoch. Where
-/// a training went back to an earlier step, what came after that is left out.
+/// "loss", "t", "learning_rate" and "check" (the metric during the training) of each training, if
+/// they have points: from metrics.jsonl if there is one, otherwise epoch by epoch. If a training
+/// returned to an earlier step, the points that it undid are left out.
 ACTSWAP_API std::vector<RunCurve> curves_of(const RecordedRun& run);
 
 }  // namespace actswap

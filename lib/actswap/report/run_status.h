@@ -11,19 +11,19 @@ namespace actswap {
 
 enum class RunStatus {
   running,
-  interrupted,  ///< it was asked to stop, and can go on
+  interrupted,  ///< it was asked to stop, and can continue
   failed,       ///< with the reason
   done,
 };
 /// "running", "interrupted", "failed", "done".
 ACTSWAP_API std::string to_string(RunStatus status);
 
-/// What a run is resumed by: the command's words after its name, and the folder that relative paths
-/// in them mean. Empty for a program of one's own.
+/// What resuming a run needs: the command's words after its name, and the folder that relative
+/// paths in them start from. Empty for a program of your own.
 struct Invocation {
   std::vector<std::string> arguments = {};
   std::string directory = {};
-  std::string job = {};  ///< of torchrun, that it belongs to
+  std::string job = {};  ///< torchrun's job that it belongs to
 };
 
 struct RunState {

@@ -9,24 +9,24 @@
 
 namespace actswap {
 
-/// What run.json says in short.
+/// A summary of run.json.
 struct RunSummary {
   std::string folder = {};
-  /// As in RunState; "killed" where it says "running", but the process is gone; "unreadable" of a
-  /// record that is damaged or of an older version.
+  /// As in RunState; "killed" if it says "running" but the process is gone; "unreadable" if the
+  /// record is damaged or of an older version.
   std::string status = {};
   std::string reason = {};
   std::string model = {};
   std::string target = {};  ///< "relu", several with commas
   std::string phase = {};   ///< the last one in metrics.jsonl
   std::string metric = {};
-  std::optional<double> value = {};  ///< of the model as far as it is
+  std::optional<double> value = {};  ///< of the model so far
   std::string begun = {};
   std::string updated = {};
 };
 
-/// Of each run.json in the folder and the folders in it, three deep, in the order in which they
-/// began.
+/// The runs of each run.json in the folder and the folders in it, three deep, in the order in which
+/// they began.
 /// @throws FileError where the folder cannot be read
 ACTSWAP_API std::vector<RunSummary> find_runs(const std::string& folder);
 

@@ -5,7 +5,7 @@
 
 namespace actswap {
 
-/// In quotes where a POSIX shell would read it as something else.
+/// The word, in quotes if a POSIX shell would otherwise misread it.
 std::string shell_word(const std::string& text);
 
 }  // namespace actswap

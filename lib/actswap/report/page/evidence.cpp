@@ -26,7 +26,7 @@ std::string verification(const RecordedRun& run) {
   const bool is_verified = is_true(record, {"verified"});
   add(terms, "outputs",
       is_verified
-          ? "the file, loaded afresh, gives those of the model that was measured"
+          ? "the file, loaded afresh, gives the same as the measured model"
           : "not verified" + (text(record, {"reason"}).empty() ? std::string()
                                                                : ": " + text(record, {"reason"})));
   add(terms, "on inputs", text(record, {"verified_on"}));
@@ -75,21 +75,21 @@ std::string glossary() {
   return description_list({
       {"accuracy", "the share of the examples whose largest logit is that of their class"},
       {"calibration",
-       "fits the layers around each site to what the original does there, without "
+       "fits the layers around each site to the original’s values there, without "
        "labels"},
       {"control",
        "the original, trained on with the same data, budget and seed: what the training "
        "alone is worth"},
       {"error of a site",
-       "sum |y − y0|² / sum |y0 − mean(y0)|² with y0 what the original’s site "
-       "gives: 0 is the same, 1 is as far off as a constant"},
+       "sum |y − y0|² / sum |y0 − mean(y0)|² with y0 the output of the original’s "
+       "site: 0 is the same, 1 is as far off as a constant"},
       {"interval",
-       "holds the true value in 95 % of such experiments. A difference whose interval "
-       "holds 0 is not told apart from none"},
+       "holds the true value in 95 % of such experiments. If the interval of a difference "
+       "holds 0, the two may be equal"},
       {"mean loss", "the cross-entropy in nats, or the mean squared error"},
       {"paired",
        "both models are given the same examples (or seeds, or rounds), and the differences "
-       "are averaged: what both find hard cancels out"},
+       "are averaged: effects that both share cancel out"},
       {"points", "percentage points: from 90 % to 91 % is one"},
       {"rate", "the learning rate: the size of a step of the training"},
       {"relative error", "sum |y − y0|² / sum |y0|² with y0 the original’s outputs"},

@@ -1,5 +1,5 @@
-// What a record of a run may hold, and may not: everything that is missing or of another type is
-// none. Records come from other versions too, and from strangers.
+// Reads fields of a run's record. A field that is missing or of another type counts as none,
+// because records also come from other versions and from strangers.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -99,7 +99,7 @@ std::string about_latency(const Json& record) {
   }
   const auto span = formatted("%.2f to %.2f", interval[0], interval[1]);
   if (const auto doubt = text(exported, {"doubt"}); !doubt.empty()) {
-    return "its latency cannot be told (" + doubt + ")";
+    return "its latency is uncertain (" + doubt + ")";
   }
   if (interval[0] <= 1.0 && 1.0 <= interval[1]) {
     return "no difference in latency is seen (" + span + " of the original’s)";
@@ -123,8 +123,8 @@ std::string standing(const Json& record) {
   const auto status = text(record, {"status"});
   const auto reason = text(record, {"status_reason"});
   const auto because = reason.empty() ? std::string() : ": " + reason;
-  constexpr auto kFigures = " (the figures are those of what it has done)";
-  return status == "running"       ? std::string("This run goes on") + kFigures
+  constexpr auto kFigures = " (the figures cover only what it has done)";
+  return status == "running"       ? std::string("This run is not done") + kFigures
          : status == "interrupted" ? "This run was interrupted" + because + kFigures
          : status == "failed"      ? "This run failed" + because
                                    : "";

@@ -1,5 +1,5 @@
-// The sections of the report. Each takes one run and gives HTML, or nothing where the run has
-// nothing to show there.
+// The sections of the report. Each takes one run and returns HTML, or "" if the run has nothing to
+// show there.
 #pragma once
 
 #include <actswap/report/recorded_run.h>

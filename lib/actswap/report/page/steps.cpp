@@ -14,13 +14,13 @@ struct Step {
   std::string_view about;
 };
 constexpr std::array kSteps = {
-    Step{"original", "original", "original", "the model before anything"},
+    Step{"original", "original", "original", "the model before any change"},
     Step{"swap_alone", "swap_alone", "swap", "new functions, old parameters"},
     Step{"calibrated", "calibrated", "calibration", "layers fitted to the original without labels"},
     Step{"pruned", "pruning/after_pruning/value", "pruning",
          "units cut, their readers solved anew"},
     Step{"refitted", "pruning/after_joint_fit/value", "fit", "the smaller layers fitted together"},
-    Step{"retargeted", "retargeted", "training", "what is exported"},
+    Step{"retargeted", "retargeted", "training", "the exported model"},
     Step{"control", "control", "control", "the original trained on with the same budget"},
 };
 
