@@ -72,7 +72,7 @@ void expect_one_process(const std::string& what) {
   if (environment_names_ranks()) {
     throw UsageError("Expected one process, but the environment names " + variable("WORLD_SIZE") +
                      " (RANK, WORLD_SIZE), as torchrun sets it: " + what +
-                     " does not share its work out, and all would write the same files");
+                     " runs in one process only, since several would write the same files");
   }
 }
 

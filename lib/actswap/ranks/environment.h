@@ -1,5 +1,5 @@
-// What torchrun, or whatever else starts several processes, says of them in the environment: RANK,
-// WORLD_SIZE, MASTER_ADDR, MASTER_PORT, TORCHELASTIC_...
+// Reads the variables by which torchrun, or another program that starts several processes,
+// describes them: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, TORCHELASTIC_...
 #pragma once
 
 #include <actswap/base/export.h>
@@ -9,8 +9,8 @@
 
 namespace actswap {
 
-/// Whether there are other processes. @throws UsageError, as all of these, where a variable makes
-/// no sense
+/// Whether there are other processes. @throws UsageError, as do all functions here, if a variable
+/// makes no sense
 ACTSWAP_API bool environment_names_ranks();
 /// The number of this process; 0 where there are no others.
 ACTSWAP_API int rank_of_environment();
@@ -25,12 +25,13 @@ struct MasterAddress {
 };
 MasterAddress master_of_environment();
 
-/// Of torchrun's job; empty where it has no name of its own (--rdzv-id).
+/// The name of torchrun's job; empty if it has none of its own (--rdzv-id).
 ACTSWAP_API std::string job_of_environment();
-/// Whether torchrun has started these processes anew, after one of them failed.
+/// Whether torchrun has started these processes again after one of them failed.
 ACTSWAP_API bool is_restarted();
 
-/// For what one process does. @throws UsageError, which calls that `what`, where there are others
+/// For work of a single process. @throws UsageError, which calls the work `what`, if there are
+/// others
 ACTSWAP_API void expect_one_process(const std::string& what);
 
 }  // namespace actswap

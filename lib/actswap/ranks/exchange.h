@@ -1,4 +1,4 @@
-// Records that ranks show each other: whatever has fields (checkpoint/fields.h).
+// Exchanges records between ranks: anything with fields (checkpoint/fields.h).
 #pragma once
 
 #include <actswap/checkpoint/fields.h>
@@ -36,7 +36,7 @@ T record_of_first(const Together& together, const T& own) {
              : exchange_detail::from_text<T>(together.of_first(exchange_detail::to_text(own)));
 }
 
-/// Those of all ranks, by rank.
+/// The records of all ranks, by rank.
 template <typename T>
 std::vector<T> records_of_all(const Together& together, const T& own) {
   if (together.is_alone()) {

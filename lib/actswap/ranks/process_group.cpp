@@ -80,8 +80,8 @@ class Connection {
                     " (it hangs, or cannot be reached): " + cause);
   }
 
-  // Each rank that sees a failure leaves a word in the store. After a timeout those that do not are
-  // the ones that were waited for; a connection that is closed says nothing of the kind.
+  // Each rank that sees a failure leaves a word in the store. After a timeout the ranks without one
+  // are those that the others waited for; a closed connection does not tell that.
   std::string silent_ranks(const std::string& cause) const {
     constexpr auto kPatience = std::chrono::seconds(5);
     constexpr auto kPause = std::chrono::milliseconds(100);
@@ -156,7 +156,7 @@ class ReducedGradients : public MeanGradients {
 
  private:
   void prepare(const torch::Tensor& loss) {
-    // It advises against looking for parameters that have no part, where all have one.
+    // It advises against searching for unused parameters if all are used.
     SaysNothing handler;
     const c10::WarningUtils::WarningHandlerGuard quiet(&handler);
     reducer_->prepare_for_forward();
@@ -185,7 +185,7 @@ class ProcessGroupRanks : public Ranks {
   void take_from_first(std::vector<torch::Tensor> tensors) const override {
     for (auto& tensor : tensors) {
       std::vector<torch::Tensor> one = {tensor};
-      connection_->attempt_to("take over what rank 0 has",
+      connection_->attempt_to("copy tensors from rank 0",
                               [&] { connection_->group()->broadcast(one)->wait(); });
     }
   }

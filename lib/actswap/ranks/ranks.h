@@ -18,22 +18,21 @@ class ProcessGroup;
 
 namespace actswap {
 
-/// Gradients as their mean over all ranks, in buckets that are sent while backward goes on.
+/// Averages gradients over all ranks, in buckets that it sends while backward still runs.
 class MeanGradients {
  public:
   virtual ~MeanGradients() = default;
-  /// Runs the backward pass of this rank's loss. Then the gradients are the means. A parameter that
+  /// Runs the backward pass of this rank's loss and leaves the means as gradients. A parameter that
   /// no rank's loss depends on gets none.
   /// @param loss of this rank's share
   /// @param keeps_graph for another backward pass of the same loss
-  /// @throws FileError where another rank fails or does not answer, and where the loss has no
-  ///   gradient
+  /// @throws FileError if another rank fails or does not answer, or if the loss has no gradient
   virtual void backward(const torch::Tensor& loss, bool keeps_graph) = 0;
 };
 
-/// What the processes do together. All ranks call the same functions in the same order, with
-/// tensors of the same shapes and types. @throws FileError where another rank fails or does not
-/// answer
+/// The operations of several processes together. All ranks call the same functions in the same
+/// order, with tensors of the same shapes and types. @throws FileError if another rank fails or
+/// does not answer
 class ACTSWAP_API Ranks {
  public:
   virtual ~Ranks() = default;
@@ -51,19 +50,19 @@ class ACTSWAP_API Ranks {
       const std::vector<torch::Tensor>& parameters) const = 0;
 };
 
-/// Over a process group of c10d that is there already.
+/// Ranks over an existing process group of c10d.
 ACTSWAP_API std::shared_ptr<Ranks> make_ranks(const c10::intrusive_ptr<c10d::ProcessGroup>& group);
 
 /// The ranks that torchrun (or whatever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT)
 /// started: connects this process with the others, over Gloo. Opens all sockets that it will need.
 /// @param timeout after which a rank that does not answer is an error; > 0
-/// @return none where the environment names no other process
-/// @throws UsageError where a variable is missing or makes no sense, or actswap was built without
-///   Gloo's headers; FileError where the others cannot be reached
+/// @return null if the environment names no other process
+/// @throws UsageError if a variable is missing or makes no sense, or actswap was built without
+///   Gloo's headers; FileError if it cannot reach the others
 ACTSWAP_API std::shared_ptr<Ranks> ranks_of_environment(
     std::chrono::milliseconds timeout = std::chrono::minutes(10));
 
-/// Refuses ranks that are not about to do the same. To be called by all ranks.
+/// Refuses to start if ranks are about to do different things. All ranks must call it.
 /// @param ranks the processes
 /// @param facts what must be the same, a line for each: "name: value"
 /// @throws UsageError on every rank, with the first line that differs and the ranks it differs on

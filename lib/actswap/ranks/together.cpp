@@ -12,7 +12,7 @@ namespace actswap {
 
 namespace {
 
-// Sent is what lies in one piece: those of one type together.
+// Sends contiguous memory: tensors of one type together.
 void replace_all(const std::vector<torch::Tensor>& tensors,
                  const std::function<void(const torch::Tensor&)>& replace) {
   const torch::NoGradGuard no_grad;

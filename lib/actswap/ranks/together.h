@@ -1,4 +1,4 @@
-// What one process or several compute together.
+// Operations of one process or of several together.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -15,9 +15,8 @@
 
 namespace actswap {
 
-/// Of one process alone, which has no Ranks, every function gives back what it is given, at no
-/// cost. Otherwise all ranks call the same functions in the same order. An undefined tensor is left
-/// out.
+/// In a single process, which has no Ranks, every function returns its argument at no cost.
+/// Otherwise all ranks call the same functions in the same order. Undefined tensors are skipped.
 class ACTSWAP_API Together {
  public:
   Together() = default;
@@ -41,9 +40,9 @@ class ACTSWAP_API Together {
   std::int64_t of_first(std::int64_t own) const;
   std::string of_first(const std::string& own) const;
 
-  /// The sum over the ranks of a tensor that has a gradient. Where each rank takes the gradient of
-  /// its part of an error, the parts' sum is the error that is differentiated; so all ranks have to
-  /// run backward through it.
+  /// The sum over the ranks of a tensor that has a gradient. If each rank takes the gradient of its
+  /// part of an error, together they differentiate the sum of the parts; so all ranks must run
+  /// backward through it.
   torch::Tensor sum_with_gradient(const torch::Tensor& own) const;
   /// The tensors of all ranks, one after another in this dimension; in the others they agree.
   torch::Tensor joined(const torch::Tensor& own, std::int64_t dim) const;
