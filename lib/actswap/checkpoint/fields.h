@@ -1,10 +1,10 @@
-// How a component writes its fields into a State and reads them again: by one function that names
-// each field once, for both ways.
+// Writes a component's fields into a State and reads them again, by one function that names each
+// field once for both directions.
 //
 //   template <typename Fields>
 //   void visit(Fields& fields, LossScale& scale) { fields("value", scale.value); ... }
 //
-// or a member `visit_fields(fields)` where the fields are private.
+// or a member `visit_fields(fields)` if the fields are private.
 #pragma once
 
 #include <actswap/base/error.h>
@@ -133,7 +133,7 @@ class FieldWriter {
   State& state_;
 };
 
-/// @throws FileError where a field is missing or of another type. Tensors are copies.
+/// @throws FileError if a field is missing or of another type. Tensors are copies.
 class FieldReader {
  public:
   explicit FieldReader(const State& state) : state_(state) {}

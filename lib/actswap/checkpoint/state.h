@@ -1,4 +1,4 @@
-// What a component has to remember so that it can go on later: numbers, texts and tensors by name.
+// What a component must remember in order to continue later: numbers, texts and tensors by name.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -12,14 +12,14 @@
 namespace actswap {
 
 /// Names have parts with slashes between them: "optimizer/3/mean". A State refers to the tensors
-/// that it is given; what is written after that shows in it, unless it is a copy().
+/// added to it and so shows later writes to them, unless it is a copy().
 class ACTSWAP_API State {
  public:
   /// A number, a bool, a text, a tensor, or tuples of these.
   void set(const std::string& name, c10::IValue value);
-  /// All that `part` holds, as "name/...".
+  /// Adds all entries of `part` as "name/...".
   void set_part(const std::string& name, const State& part);
-  /// Takes "name/..." out.
+  /// Removes "name/...".
   void remove_part(const std::string& name);
 
   bool is_empty() const { return values_.empty(); }
@@ -27,12 +27,12 @@ class ACTSWAP_API State {
   bool has_part(const std::string& name) const;
   /// @throws FileError where there is none
   const c10::IValue& at(const std::string& name) const;
-  /// What is below "name/"; empty where nothing is.
+  /// The entries below "name/"; empty if there are none.
   State part(const std::string& name) const;
-  /// With tensors of its own.
+  /// A copy that has its own tensors.
   State copy() const;
 
-  /// As one value that a pickle can hold: a tuple of the names and one of the values.
+  /// One value that a pickle can hold: a tuple of the names and one of the values.
   c10::IValue to_value() const;
   /// @throws FileError where it is not what to_value() gives
   static State from_value(const c10::IValue& value);

@@ -1,4 +1,4 @@
-// A State as a file that appears whole or not at all, and says whether it is still whole.
+// A State as a file that appears whole or not at all, and whose damage is detected.
 //
 // Two lines of text, "actswap checkpoint 1" and the SHA-256 of the rest in hex; the rest is what
 // torch.save writes of the tuple State::to_value() (docs/formats.md).
@@ -11,7 +11,7 @@
 
 namespace actswap {
 
-/// What the file holds behind its two lines, for another process of the same program.
+/// The content of such a file after its two lines, for another process of the same program.
 ACTSWAP_API std::string to_bytes(const State& state);
 /// @param bytes that to_bytes() gave
 ACTSWAP_API State from_bytes(const std::string& bytes);
