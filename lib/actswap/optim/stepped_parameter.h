@@ -1,4 +1,4 @@
-// A parameter in the form in which LibTorch's fused kernels can step it.
+// A parameter in a form that LibTorch's fused kernels can step.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -9,10 +9,10 @@
 
 namespace actswap {
 
-/// The kernels walk over the memory of real numbers. So a complex parameter is seen as pairs, and
-/// one with gaps is stepped in a copy. One of bfloat16 or half is stepped in a float32 copy, its
-/// master: steps that are lost in the parameter's rounding add up there, and squares of gradients
-/// do not underflow (mixed precision, Micikevicius et al. 2018).
+/// The kernels walk over the memory of real numbers. So they step a complex parameter as pairs, and
+/// one with gaps in a copy. For one of bfloat16 or half they step a float32 copy, its master: there
+/// steps add up that the parameter's rounding would lose, and squares of gradients do not underflow
+/// (mixed precision, Micikevicius et al. 2018).
 class ACTSWAP_API SteppedParameter {
  public:
   /// @param parameter dense, of floating-point or complex numbers
@@ -21,16 +21,16 @@ class ACTSWAP_API SteppedParameter {
   const torch::Tensor& parameter() const { return parameter_; }
   bool is_empty() const { return parameter_.numel() == 0; }
 
-  /// What is to be stepped in place. It has followed what others did to the parameter meanwhile.
+  /// The tensor to step in place. It includes changes that others made to the parameter meanwhile.
   torch::Tensor tensor();
-  /// Of the type and layout of tensor(); of a sparse gradient the dense one.
+  /// The gradient in the type and layout of tensor(); a sparse one becomes dense.
   torch::Tensor laid_out(const torch::Tensor& gradient) const;
   /// A moment of the gradient.
   torch::Tensor zeros() const;
-  /// Gives the parameter what was stepped.
+  /// Copies the stepped values into the parameter.
   void write_back();
 
-  /// Of a parameter that holds what it held when these were written.
+  /// For a parameter with the same values as when these fields were written.
   template <typename Fields>
   void visit_fields(Fields& fields) {
     fields("copy", copy_);
@@ -44,16 +44,16 @@ class ACTSWAP_API SteppedParameter {
   bool is_reduced_;
 };
 
-/// What a loss is multiplied with before its gradient is taken, and the gradient divided by after
-/// it, so that a gradient in half does not underflow. It falls where the gradient overflows and
-/// rises again slowly. 1 where no half is.
+/// The factor that multiplies a loss before its gradient is taken and divides the gradient
+/// afterwards, so that a gradient in half does not underflow. It falls when the gradient overflows
+/// and slowly rises again. 1 if no parameter is half.
 class ACTSWAP_API LossScale {
  public:
   explicit LossScale(bool is_used) : value_(is_used ? kFirst : 1.0), is_used_(is_used) {}
 
   bool is_used() const { return is_used_; }
   double value() const { return value_; }
-  /// After a gradient that is not finite: the same loss may be tried again. @return whether
+  /// After a gradient that is not finite. @return whether to try the same loss again
   bool shrink();
   /// After a step.
   void note_step();
