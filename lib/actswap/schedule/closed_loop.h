@@ -1,12 +1,12 @@
-// A ramp that waits for the model: how far along its schedule t is, by what checks of the model
-// say.
+// A ramp that waits for the model: checks of the model decide how far t moves along its schedule.
 //
-// Checks say how much worse than the original the model is, now, at its t. Beyond the bound the
-// ramp stands still; if the next check is still beyond it, it goes back to where a check was last
-// within it; and it goes on once one is. So a site may return to its old function for a while.
+// A check measures how much worse than the original the model is now, at its t. Beyond the bound
+// the ramp stands still; if the next check is still beyond it, the ramp returns to where a check
+// was last within it; once one is, it continues. So a site may return to its old function for a
+// while.
 //
-//   position <- position + d             where it moves; d: what training went on by
-//   position <- position                 where it waits
+//   position <- position + d             if it moves; d: the training's progress since then
+//   position <- position                 if it waits
 //   position >= end - (deadline - now)   always: at the deadline t is 1, whatever the checks say
 //
 // Without a check beyond the bound, position and progress are the same.
@@ -21,7 +21,7 @@ namespace actswap {
 enum class RampState {
   moves,
   waits,       ///< a check was beyond the bound
-  steps_back,  ///< a second one was: it waits where it last was within
+  steps_back,  ///< a second one was: it waits where a check was last within the bound
   must_go,     ///< it would wait, but the deadline does not allow it
   arrived,     ///< t is 1, and stays there
 };
@@ -44,11 +44,11 @@ class ACTSWAP_API ClosedLoop {
   double position() const { return position_; }
   /// Training went on: `progress` never falls.
   void advance(double progress);
-  /// The model, at the t of position(), is worse than the original by `drop` (NaN: beyond any
-  /// bound). Says what the ramp does from here on.
+  /// Takes a check: the model, at the t of position(), is worse than the original by `drop` (NaN:
+  /// beyond any bound). Returns what the ramp does from now on.
   RampState check(double drop);
 
-  /// What a loop of the same options has to be given to go on.
+  /// The state that a loop of the same options needs to continue.
   template <typename Fields>
   void visit_fields(Fields& fields) {
     fields("now", now_);

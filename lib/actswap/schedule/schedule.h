@@ -3,9 +3,8 @@
 //   u = clamp((progress - begin) / (end - begin), 0, 1),  t = curve(u)
 //   linear: u   cosine: (1 - cos(pi u)) / 2   cubic: u^2 (3 - 2u)   step: u < 1 ? 0 : 1
 //
-// Progress is in epochs, fractions allowed, and moves with every optimizer step; where `begin`,
-// `end` and `hold` were given in steps they are turned into epochs once the number of steps an
-// epoch takes is known (in_epochs).
+// Progress is in epochs, fractions allowed, and moves with every optimizer step; `begin`, `end` and
+// `hold` given in steps become epochs once the number of steps in an epoch is known (in_epochs).
 #pragma once
 
 #include <actswap/base/export.h>
@@ -23,7 +22,7 @@ enum class ScheduleUnit { epochs, steps };
 struct ScheduleOptions {
   double begin = 0.0;  ///< progress at which t leaves 0; >= 0
   double end = 0.0;    ///< progress at which t reaches 1; >= begin; equal to begin: a jump
-  double hold = 0.0;   ///< progress that training must still go on at t = 1 after `end`; >= 0
+  double hold = 0.0;   ///< how long training must continue at t = 1 after `end`; >= 0
   ScheduleUnit unit = ScheduleUnit::epochs;
 };
 
@@ -39,7 +38,7 @@ class ACTSWAP_API Schedule {
   /// t in [0, 1], exactly 0 before `begin` and exactly 1 from `end` on. `progress` is in the
   /// schedule's own unit.
   double at(double progress) const;
-  /// The progress that a run needs at least: end + hold.
+  /// The least progress that a run needs: end + hold.
   double length() const { return options_.end + options_.hold; }
   /// The same schedule in epochs; steps_per_epoch > 0.
   Schedule in_epochs(double steps_per_epoch) const;
@@ -52,8 +51,9 @@ class ACTSWAP_API Schedule {
   ScheduleOptions options_;
 };
 
-/// The schedules of so many sites that move one after another: [begin, end] in windows of equal
-/// length, in each of which t follows the curve from 0 to 1. Site i is at 1 when site i + 1 begins.
+/// The schedules of this many sites that move one after another: [begin, end] is divided into
+/// windows of equal length, and in each t follows the curve from 0 to 1. Site i is at 1 when site
+/// i + 1 begins.
 /// @throws UsageError for a count of 0
 ACTSWAP_API std::vector<Schedule> one_after_another(const Schedule& schedule, std::size_t count);
 
