@@ -28,8 +28,8 @@ struct AtenSpelling {
   /// The operator's arguments that hold the row's parameters, in the row's order.
   std::vector<std::string> parameter_arguments = {};
   /// Arguments that must have these values for the operator to mean this row: a number, or a string
-  /// in single quotes (gelu's approximate = "'tanh'"). Of two rows that fit, the one that requires
-  /// more is meant: hardtanh(0, 6) is relu6.
+  /// in single quotes (gelu's approximate = "'tanh'"). If two rows fit, the one that requires more
+  /// wins: hardtanh(0, 6) is relu6.
   std::map<std::string, std::string> required = {};
   /// Parameters that the operator has built in: silu is swish with beta = 1.
   std::map<std::string, double> fixed_parameters = {};
@@ -61,10 +61,10 @@ struct Activation {
   bool default_target;  ///< offered as something to move to
   std::string formula;  ///< for people
   std::string reference;
-  /// What is wrong with parameters that make no such function (celu's alpha = 0); "" if nothing is,
-  /// null where every finite value will do.
+  /// Says what is wrong with parameters that do not give such a function (celu's alpha = 0); "" if
+  /// nothing is. Null if every finite value is allowed.
   std::string (*fault)(ParameterValues parameters) = nullptr;
-  /// The expression for inference, where another is better there; empty: `torchscript`.
+  /// The expression for inference, if another is better there; empty: `torchscript`.
   std::string inference = {};
 };
 
@@ -79,8 +79,9 @@ struct ACTSWAP_API ActivationSpec {
   double value(double x) const { return activation->value(x, parameters); }
   double derivative(double x) const { return activation->derivative(x, parameters); }
   std::vector<double> kinks() const { return activation->kinks(parameters); }
-  /// "mish", "silu", "leaky_relu(slope=0.1)": an alias that says all of it, otherwise the name with
-  /// the parameters that differ from their defaults. resolve(to_string()) gives the same spec.
+  /// "mish", "silu", "leaky_relu(slope=0.1)": an alias if one includes all parameters, otherwise
+  /// the name with the parameters that differ from their defaults. resolve(to_string()) gives the
+  /// same spec.
   std::string to_string() const;
   /// The TorchScript expression over `x`, parameters written out to full precision.
   std::string torchscript() const;
@@ -97,7 +98,7 @@ struct ACTSWAP_API ActivationSpec {
 /// '-' for '_' matters.
 /// An alias takes no parameters: they are what it stands for.
 /// @throws UsageError for an unknown name (with the nearest known one), a parameter that is
-/// unknown, given twice or one too many, and a number that is none, not finite or makes no
+/// unknown, given twice or one too many, and a value that is not a number, not finite or gives no
 /// function.
 ACTSWAP_API ActivationSpec resolve(std::string_view text);
 

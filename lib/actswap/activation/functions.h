@@ -1,4 +1,4 @@
-// Values and derivatives of the table's rows in double: the reference that tests hold others to.
+// Values and derivatives of the table's rows in double: the reference that tests compare with.
 // Formulas stand in table.cpp beside the rows. All are finite for finite x unless the function is
 // not.
 #pragma once

@@ -15,7 +15,7 @@ constexpr double kCancellation = 1e-13;
 // Farther out all such differences are 0, and what is not is an epsilon: log(f(x) + 1e-20).
 constexpr double kFar = 1000.0;
 constexpr double kNothing = 1e-36;
-// Nearer than this nothing that anybody writes leaves the range of double.
+// Nearer than this, no function that people write leaves the range of double.
 constexpr double kInRange = 20.0;
 
 // Where most functions that are not the same differ. None is a kink, which lie on whole numbers and

@@ -84,9 +84,9 @@ std::vector<Activation> make_table() {
        "x/2 clamp(x + 2, 0, 2)",
        "Misra, H-Mish, 2020",
        nullptr,
-       // As cheap as the clamp, and the ONNX exporter takes it wherever it takes x (a clamp it does
-       // not). The cheapest in docs/performance.md, addcmul, is NaN at infinity. It has no second
-       // derivative, and in double a first one of single precision.
+       // As cheap as the clamp, and the ONNX exporter takes it wherever it takes x, unlike a clamp.
+       // The cheapest in docs/performance.md, addcmul, is NaN at infinity. hardsigmoid has no
+       // second derivative, and in double its first has only single precision.
        "x * torch.hardsigmoid(x * 3.0 + 3.0)"},
       {"swish",
        {{"silu", {1.0}, "torch.silu(x)", "SiLU"}, {"quick_gelu", {1.702}}},
