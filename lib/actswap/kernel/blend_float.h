@@ -7,7 +7,7 @@
 
 namespace actswap {
 
-/// What one call of a kernel works on: elements 0 to size - 1 of the memory that it is given.
+/// The work of one kernel call: elements 0 to size - 1 of the given memory.
 struct BlendSpan {
   BlendKernel::Function source;
   BlendKernel::Function target;

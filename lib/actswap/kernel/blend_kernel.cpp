@@ -59,7 +59,7 @@ std::optional<BlendKernel::Function> function(std::span<const NamedRow> rows,
   return result;
 }
 
-// In double, one element after the other: the table's own functions, of which t's ends need one.
+// In double, one element after the other, by the table's own functions; at the ends of t only one.
 // `of` gives a function's value or derivative.
 template <class Of>
 double exact_blend(const ActivationSpec& source, const ActivationSpec& target, double t, Of of) {

@@ -11,7 +11,7 @@
 
 namespace actswap {
 
-/// How numbers lie in memory. bfloat16 and float16 are computed with in float32.
+/// The type of numbers in memory. Kernels compute with bfloat16 and float16 in float32.
 enum class Element { float32, bfloat16, float16, float64 };
 
 /// Whether blends may start from a row in a kernel, whatever its parameters.
@@ -20,7 +20,7 @@ ACTSWAP_API bool has_source_kernel(const Activation& row);
 ACTSWAP_API bool has_target_kernel(const Activation& row);
 
 /// out = (1 - t) source(x) + t target(x), and its derivative. For t <= 0 it is the source alone,
-/// for t >= 1 the target; between them both are computed, and what is not finite goes by the
+/// for t >= 1 the target; in between it computes both, and values that are not finite follow the
 /// formula. Derivatives at kinks are those from the left.
 ///
 /// float32 is vector code, chosen for the processor when it first runs: AVX-512, AVX2, SSE4, NEON.
@@ -31,8 +31,8 @@ class ACTSWAP_API BlendKernel {
   static std::optional<BlendKernel> find(const ActivationSpec& source,
                                          const ActivationSpec& target);
 
-  /// Elements [begin, end) of x to the same of out, which may be x. Calls for parts of one array
-  /// may run at the same time, and how it is divided changes no result.
+  /// Maps elements [begin, end) of x to those of out, which may be x. Calls for parts of one array
+  /// may run at the same time, and the division into parts changes no result.
   void forward(Element element, double t, const void* x, void* out, std::int64_t begin,
                std::int64_t end) const;
 

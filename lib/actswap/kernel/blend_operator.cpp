@@ -173,8 +173,8 @@ Tensor call_backward(const Tensor& grad_out, const Tensor& x, double t, c10::str
   return kOperator.call(grad_out, x, t, source, target);
 }
 
-// A node by hand: torch::autograd::Function keeps what is saved in a map by name, which costs more
-// than a kernel for some thousand elements.
+// A hand-written node: torch::autograd::Function keeps saved values in a map by name, which costs
+// more than a kernel for some thousand elements.
 class BlendBackward final : public torch::autograd::Node {
  public:
   BlendBackward(const Tensor& x, double t, const Pair& pair) : t_(t), pair_(pair), x_(x, false) {}

@@ -16,10 +16,9 @@ namespace actswap {
 /// out = (1 - t) source(x) + t target(x), the source alone for t <= 0 and the target for t >= 1.
 /// Calls the operator.
 ///
-/// Where both rows have a kernel (see BlendKernel) and x is float32, bfloat16, float16 or float64
-/// on the CPU, forward and backward take one pass over memory each, and nothing is saved but x.
-/// Everything else is composed of stock ATen operators: other devices and types, other rows, and
-/// derivatives of second order.
+/// If both rows have a kernel (see BlendKernel) and x is float32, bfloat16, float16 or float64 on
+/// the CPU, forward and backward take one pass over memory each and save only x. Stock ATen
+/// operators serve all else: other devices and types, other rows, and derivatives of second order.
 ///
 /// @param x of any shape, strides and memory format
 /// @param t any number; below 0 it counts as 0, above 1 as 1

@@ -1,4 +1,4 @@
-// A blend out of stock ATen operators, for what the kernels do not do.
+// A blend of stock ATen operators, for cases that the kernels do not cover.
 #pragma once
 
 #include <actswap/activation/activation.h>

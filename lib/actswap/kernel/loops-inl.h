@@ -59,7 +59,7 @@ HWY_INLINE void for_whole_vectors(const Pointers& p, std::size_t n, Loop loop) {
   }
 }
 
-// What is larger than any cache is written past it: a line that is only written need not be read.
+// Arrays larger than any cache are written past it: a line that is only written need not be read.
 constexpr std::size_t kStreamed = std::size_t{1} << 22;  // elements
 
 class Store {

@@ -1,10 +1,10 @@
-// Vector arithmetic of the kernels in single precision: e^u as a fraction, and what is made of it.
+// Vector arithmetic of the kernels in single precision: e^u as a fraction, and its uses.
 // Included once for each instruction set (see blend_float.cpp); not installed.
 //
-// What limits the kernels is the units that multiply: on the processors of today a product, a
-// comparison or a step of a polynomial costs more than a sum, a maximum or whole numbers, which run
-// beside them. Hence e^u is a fraction of short polynomials, whose quotient is the one that the row
-// needs anyway, and powers of two are whole numbers added to exponents.
+// The units that multiply limit the kernels: on today's processors a product, a comparison or a
+// step of a polynomial costs more than a sum, a maximum or integer arithmetic, which run beside
+// them. So e^u is a fraction of short polynomials, which costs no quotient that the row does not
+// need anyway, and powers of two are integers added to exponents.
 //
 // Everything lets NaN through unless it says otherwise. Errors, in units in the last place over all
 // inputs, are measured by bench/kernel/ulp.cpp. The coefficients come out of
@@ -138,8 +138,8 @@ HWY_INLINE Reduced reduce(Vector v, Vector c, Vector w, Vector c_rest) {
   return {f, hn::ShiftLeft<23>(hn::BitCast(IntTag(), sum))};
 }
 
-// For y = v c. An error of y, which is up to |y| 2^-24, is one of |y| 2^y 2^-24 at most in 2^y: for
-// y < 0 hardly any beside 1, which is all that derivatives are held to.
+// For y = v c. An error of y, up to |y| 2^-24, becomes one of at most |y| 2^y 2^-24 in 2^y: for
+// y < 0 that is negligible beside 1, the scale by which derivatives are judged.
 template <int kBias>
 HWY_INLINE Reduced reduce_beside_1(Vector v, Vector c) {
   const Vector rounder = constant(12582912.0F + kBias);
@@ -171,8 +171,8 @@ HWY_INLINE Vector exp2_minus_1(Vector f) {
   return hn::Div(twice(odd), d);
 }
 
-// e^u = n / (2^64 d). The factor keeps n away from denormals, so that only what is computed in the
-// end is rounded to one.
+// e^u = n / (2^64 d). The factor keeps n away from denormals, so that only the final result is
+// rounded to one.
 constexpr int kRaised = 64;
 struct Fraction {
   Vector n;

@@ -1,7 +1,7 @@
 // The rows that a blend starts from, on vectors in single precision. Value and derivative are
-// apart, since the forward pass needs the one and the backward pass the other alone. Where the
-// formula is the table's (activation.h) in other words it stands beside the row. Included once for
-// each instruction set.
+// separate, because the forward pass needs only one and the backward pass only the other. If a
+// formula differs in form from the table's (activation.h), it stands beside the row. Included once
+// for each instruction set.
 //
 // Most rows are max(x, 0) and a rest that goes to 0 on both sides: the rest is a fraction of e^-|u|
 // (math-inl.h), rounded once, so that the tails keep their digits down to the last denormal and
@@ -196,8 +196,8 @@ struct Gelu : Ramp<Gelu> {
     const Vector p_low = rounded_once(constant(-12.2763376F), a, constant(28.8051586F));
     const Vector p_rest = rounded_once(square, p_high, p_low);
     const Vector p = rounded_once(minus(square), p_rest, hn::Mul(a, constant(32.0F)));
-    // The denominator without its first term, which is 64 and joins it in the last step. Far out it
-    // is mostly a share of the numerator, whose rounding falls out of the quotient.
+    // The denominator without its first term, 64, which the last step adds. Far out it is mostly a
+    // share of the numerator, whose rounding cancels in the quotient.
     Vector q = hn::NegMulAdd(constant(0.722663403F), a, constant(7.05804729F));
     q = hn::NegMulAdd(q, a, constant(28.4623356F));
     q = hn::Mul(q, a);
