@@ -1,6 +1,6 @@
-// What this process is doing, for whoever has to say so when it dies: a page of memory that the
-// command shares with the process that supervises it (base/supervise.h). In a program that uses the
-// library without a supervisor the same functions note the same things in memory of its own.
+// Notes what this process is doing, so that its supervisor can say so when it dies: in a page of
+// memory that the command shares with its supervisor (base/supervise.h). In a program that uses the
+// library without a supervisor the same functions note the same things in its own memory.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -10,8 +10,8 @@
 
 namespace actswap {
 
-/// From its construction to its end the process reads the user's file `path`. Afterwards it works
-/// on the first file that was read.
+/// Notes, while it lives, that the process reads the user's file `path`, and afterwards that it
+/// works on the first file read.
 class ACTSWAP_API Reading {
  public:
   explicit Reading(const std::string& path);
@@ -26,13 +26,13 @@ class ACTSWAP_API Reading {
 /// "reading 'a.pt'" or "working on 'a.pt'"; empty before the first file.
 ACTSWAP_API std::string current_activity();
 
-/// From now on the process looks at stop_signal() and ends in order by itself. Before, a signal
+/// From now on the process checks stop_signal() and ends in order by itself. Before this, a signal
 /// that asks it to stop ends it at once.
-/// @param patience how long the supervisor waits for that end before it ends the process
+/// @param patience how long the supervisor waits for that before it ends the process
 ACTSWAP_API void stop_in_order(std::chrono::milliseconds patience);
 
-/// While one lives, a signal that asks the process to stop ends it at once again: there is nothing
-/// that the process would save.
+/// While one lives, a signal that asks the process to stop ends it at once again, because the
+/// process has nothing to save.
 class ACTSWAP_API StopsAtOnce {
  public:
   StopsAtOnce();
@@ -47,7 +47,7 @@ class ACTSWAP_API StopsAtOnce {
 /// The signal that asked the process to stop, or 0.
 ACTSWAP_API int stop_signal();
 
-/// While one lives, the supervisor removes this folder where the process dies.
+/// While one lives, the supervisor removes this folder if the process dies.
 class ACTSWAP_API TemporaryFolderNote {
  public:
   explicit TemporaryFolderNote(const std::string& folder);

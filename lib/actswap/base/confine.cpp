@@ -19,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the C library, OpenMP and LibTorch's look at the processor read. /proc/self leads to this
-// process alone.
+// Files that the C library, OpenMP and LibTorch read, the latter about the processor. /proc/self
+// leads only to this process.
 constexpr const char* kAlwaysReadable[] = {"/lib",
                                            "/lib64",
                                            "/usr/lib",

@@ -1,7 +1,7 @@
-// Taking rights away from this process, before it runs a model's code. A TorchScript file is a
+// Takes rights away from this process before it runs a model's code. A TorchScript file is a
 // program: it can write files while it is loaded, and some operators reach memory that they do not
-// own, so nothing that the process itself checks could stop it. The boundary is the kernel's:
-// Landlock for files and network, seccomp for system calls, and limits.
+// own, so no check within the process could stop it. The kernel draws the boundary: Landlock for
+// files and network, seccomp for system calls, and limits.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -13,12 +13,11 @@
 
 namespace actswap {
 
-/// What a process keeps. Whatever is not named here is taken away for good, from all threads that
-/// are started later, too.
+/// The rights that a process keeps. It loses all others for good, in threads started later too.
 struct Confinement {
-  /// Files, and folders with all that is in them. What cannot be opened is left out. The system's
-  /// libraries, LibTorch's, and what the C library and OpenMP read of the machine (processors,
-  /// memory, time zone) are always readable.
+  /// Files, and folders with their contents. Paths that cannot be opened are skipped. The system's
+  /// libraries, LibTorch's, and the files in which the C library and OpenMP read about the machine
+  /// (processors, memory, time zone) are always readable.
   std::vector<std::string> readable = {};
   /// Folders in which the process may make, write, rename and remove files; they are readable too.
   std::vector<std::string> writable = {};
@@ -38,26 +37,25 @@ struct ConfinementSupport {
 
 ACTSWAP_API ConfinementSupport confinement_support();
 
-/// What is not closed by this kernel or this build, in words for a user: "files (this kernel has no
-/// Landlock)". Empty where all is.
+/// What this kernel or this build leaves open, in words for a user: "files (this kernel has no
+/// Landlock)". Empty if nothing.
 ACTSWAP_API std::vector<std::string> missing_confinement(const ConfinementSupport& support);
 
-/// Takes everything away that `keep` does not name: other files, the network, new processes, and
-/// system calls that reach other processes or the kernel's inside. What the kernel does not offer
-/// stays as it was (missing_confinement). Descriptors that are open stay open.
+/// Takes away all that `keep` does not name: other files, the network, new processes, and system
+/// calls that reach other processes or the kernel's internals. Rights that the kernel cannot take
+/// away stay (missing_confinement). Open descriptors stay open.
 ///
-/// It binds the calling thread and those that it starts afterwards. So call it before anything of
-/// LibTorch has run, while there is one thread. It cannot be undone, and it does not stop a model
-/// from using up the time and memory that the limits leave, from damaging what is in `writable`, or
-/// from giving wrong results.
-/// @throws UsageError where this process has more than one thread
-/// @throws FileError where the kernel refuses what it offers
+/// It binds the calling thread and those that it starts afterwards. So call it before any code of
+/// LibTorch has run, while there is one thread. It cannot be undone. It does not stop a model from
+/// using up the time and memory that the limits leave, from damaging files in `writable`, or from
+/// giving wrong results.
+/// @throws UsageError if this process has more than one thread
+/// @throws FileError if the kernel refuses what it offers
 ACTSWAP_API void confine_process(const Confinement& keep);
 
 /// Takes away from all threads of this process what Confinement::network left: opening sockets,
-/// connecting and accepting. Connections that are open stay. Where the kernel has no seccomp,
-/// nothing is done.
-/// @throws FileError where the kernel refuses what it offers
+/// connecting and accepting. Open connections stay. Does nothing if the kernel has no seccomp.
+/// @throws FileError if the kernel refuses what it offers
 ACTSWAP_API void forbid_new_connections();
 
 }  // namespace actswap

@@ -36,8 +36,7 @@ constexpr std::string_view kKeptVariables[] = {"ACTSWAP_", "OMP_",
                                                "RANK",     "WORLD_SIZE",
                                                "MASTER_",  "TORCHELASTIC_",
                                                "GLOO_"};
-// By which the C library finds hosts by their names, and Gloo what its network device is plugged
-// into.
+// Files in which the C library finds hosts by their names, and Gloo its network device's bus.
 constexpr const char* kReadToConnect[] = {
     "/etc/hosts",    "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
     "/etc/hostname", "/sys/class/net",   "/sys/bus/pci",       "/sys/devices"};

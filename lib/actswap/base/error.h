@@ -1,4 +1,4 @@
-// Errors: what a caller can do something about, as exceptions that know their kind.
+// Errors that a caller can do something about, as exceptions that know their kind.
 //
 // Every message says what was expected, what was found and where. Anything thrown that is not an
 // actswap::Error is a bug of ours and is reported as one.

@@ -18,19 +18,18 @@ ACTSWAP_API void check_writable(const std::string& path);
 /// check_writable does
 std::string writable_target(const std::string& path);
 
-/// Calls `write(temporary_path)`, flushes what it wrote to the disk and renames it to `path`. Where
-/// `write` throws, or the process dies under a supervisor, what it wrote is removed and `path` is
-/// as it was. The temporary path ends in the same file name, in a new folder beside `path` that
-/// nobody else can enter. Where `path` is a link, the file that it leads to is replaced; a file
-/// that is replaced hands on its mode, and its owner where the process may set it. A folder that a
-/// process left behind which was killed is removed by the next call for a file beside it. A
-/// confined process that declared its outputs writes by way of its supervisor
-/// (base/output_broker.h).
-/// @throws FileError where check_writable does, or writing, flushing or renaming fails
+/// Calls `write(temporary_path)`, flushes that file to the disk and renames it to `path`. If
+/// `write` throws, or the process dies under a supervisor, the temporary file is removed and `path`
+/// is as before. The temporary path ends in the same file name, in a new folder beside `path` that
+/// nobody else can enter. If `path` is a link, this replaces the file that it leads to; the new
+/// file gets the old one's mode, and its owner if the process may set it. If a killed process left
+/// its folder behind, the next call for a file beside it removes the folder. A confined process
+/// that declared its outputs writes through its supervisor (base/output_broker.h).
+/// @throws FileError if check_writable does, or writing, flushing or renaming fails
 ACTSWAP_API void write_atomically(const std::string& path,
                                   const std::function<void(const std::string&)>& write);
 
-/// Makes a folder and those above it, where they are missing; for a confined process its supervisor
+/// Makes a folder and those above it if they are missing; for a confined process its supervisor
 /// does that with the first file. @throws FileError
 ACTSWAP_API void make_folder(const std::string& path);
 
@@ -43,20 +42,19 @@ ACTSWAP_API bool remove_file(const std::string& path);
 /// @throws FileError where that fails
 void move_into_place(const std::string& temporary, const std::string& path);
 
-/// Begins to write to the disk what the system holds back of a file that is complete, so that the
-/// flush of write_atomically finds little to do. What it returns waits for the end when destroyed;
-/// its get() throws std::system_error where the flush failed, which the flush of write_atomically
-/// may then no longer see.
+/// Begins to flush a complete file to the disk, so that write_atomically's flush has little left to
+/// do. The returned future waits for the end when destroyed. Its get() throws std::system_error if
+/// the flush failed; write_atomically's flush may then no longer see that failure.
 [[nodiscard]] ACTSWAP_API std::future<void> flush_in_background(const std::string& path);
 
 /// write_atomically for text.
 ACTSWAP_API void write_text_atomically(const std::string& path, const std::string& text);
 
 /// A new file, for writers that must not be interrupted by an error: LibTorch's archive writer ends
-/// the process where its last bytes cannot be written. What fails is kept for close().
+/// the process if it cannot write its last bytes. A failure is kept for close().
 class ACTSWAP_API OutputFile {
  public:
-  /// @throws std::system_error where it cannot be made, or is there
+  /// @throws std::system_error if it cannot be made or exists already
   explicit OutputFile(const std::string& path);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;

@@ -18,8 +18,8 @@ struct LibtorchSearch {
 /// 2. the folders `beside`, each laid out in the same way;
 /// 3. the PyTorch package that `python3` imports, and the environment it belongs to.
 ///
-/// A folder that does not say its version (share/cmake/Torch/TorchConfigVersion.cmake) fits. Takes
-/// some 30 ms where Python is asked.
+/// A folder that does not state its version (share/cmake/Torch/TorchConfigVersion.cmake) counts as
+/// fitting. Asking Python takes some 30 ms.
 /// @param version as LibTorch has it: "2.13.0"
 /// @throws FileError where ACTSWAP_LIBTORCH is set and its folder does not hold a LibTorch that
 /// fits
@@ -29,7 +29,7 @@ LibtorchSearch find_libtorch(const std::string& version, const std::vector<std::
 /// does not fit
 void expect_libtorch_version(const std::string& library, const std::string& version);
 
-/// The message where no LibTorch was found: where it was looked for, and what to do.
+/// The message if no LibTorch was found: where the search looked, and what to do.
 std::string libtorch_not_found(const std::string& version, const LibtorchSearch& search);
 
 }  // namespace actswap

@@ -7,7 +7,7 @@
 
 namespace actswap {
 
-/// Valid in any case: bytes of a path or a name that are no UTF-8 become U+FFFD.
+/// The text is always valid: bytes of a path or a name that are not UTF-8 become U+FFFD.
 template <typename Json>
 std::string json_text(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);

@@ -11,9 +11,9 @@ namespace actswap {
 int landlock_abi();
 
 /// From now on this thread, and those that it starts, may read below `readable` (and run code
-/// there), write below `writable`, and open no TCP connection unless `network`. What is not there
-/// is left out.
-/// @throws std::system_error where the kernel refuses
+/// there), write below `writable`, and open no TCP connection unless `network`. Missing paths are
+/// skipped.
+/// @throws std::system_error if the kernel refuses
 void restrict_files(const std::vector<std::string>& readable,
                     const std::vector<std::string>& writable, bool network);
 

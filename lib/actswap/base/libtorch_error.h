@@ -1,13 +1,13 @@
-// What LibTorch's exceptions say, without what only its developers can use.
+// The texts of LibTorch's exceptions, without details that only its developers can use.
 #pragma once
 
 #include <string>
 
 namespace actswap {
 
-/// Where in the interpreter's account the cause begins: the first line behind the code that is
-/// shown last, which says "RuntimeError: ..." for what an operator said and "builtins.ValueError:
-/// ..." for what the model raised. npos: nowhere.
+/// Where the cause begins in the interpreter's account: the first line after the last code shown.
+/// It begins with "RuntimeError: ..." if an operator failed and "builtins.ValueError: ..." if the
+/// model raised an exception. npos: nowhere.
 inline std::size_t begin_of_cause(const std::string& what) {
   constexpr char kInName[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
   auto line = what.rfind("<--- HERE\n");

@@ -1,4 +1,4 @@
-// What the C library does with memory that is freed.
+// Controls what the C library does with freed memory.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -7,14 +7,14 @@
 
 namespace actswap {
 
-/// Keeps freed memory in this process for what asks next, where glibc would give large blocks back
-/// to the system. Each training step frees and takes the same tensors, and fresh pages cost more
-/// than an activation does. To be called before memory is taken; for a program that trains, not
-/// for one that shares its machine.
+/// Keeps freed memory in this process for later use, while glibc would return large blocks to the
+/// system. Each training step frees and takes the same tensors, and fresh pages cost more than an
+/// activation does. To be called before memory is taken, by a program that trains, not by one that
+/// shares its machine.
 /// @return whether the C library can do so
 ACTSWAP_API bool keep_freed_memory();
 
-/// Gives freed memory back to the system, from between what is in use too. Does nothing where the C
+/// Gives freed memory back to the system, including gaps between used blocks. Does nothing if the C
 /// library cannot do so.
 ACTSWAP_API void give_back_freed_memory();
 

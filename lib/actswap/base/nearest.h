@@ -9,9 +9,9 @@
 
 namespace actswap {
 
-/// Of the known names the one that the fewest insertions, deletions and replacements of a letter
-/// lead to, the first of several; none where even that takes more than two letters and more than
-/// half of the name.
+/// The known name that takes the fewest insertions, deletions and replacements of a letter, the
+/// first if there are several; empty if even that takes more than two letters and more than half of
+/// the name.
 ACTSWAP_API std::optional<std::string> nearest(const std::string& name,
                                                const std::vector<std::string>& known);
 

@@ -144,8 +144,8 @@ OutputBroker::Fields OutputBroker::answer_to(const Fields& request) {
     return remove(request);
   }
   throw FileError(
-      "Cannot write: the process that supervises this one was asked for something that it does not "
-      "do");
+      "Cannot write: the process that supervises this one got a request that it does not "
+      "know");
 }
 
 OutputBroker::Fields OutputBroker::declare(const Fields& request) {

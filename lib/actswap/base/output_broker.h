@@ -1,7 +1,7 @@
-// Writing for a process that may not write. A confined process (base/confine.h) writes into scratch
-// folders alone; the process that supervises it made them beside the outputs, moves what is
-// complete to its place, and does that only for the outputs that were declared before any model was
-// read. So a model that takes over the confined process can spoil these outputs, and no other file.
+// Writes for a process that may not write. A confined process (base/confine.h) writes only into
+// scratch folders. Its supervisor made them beside the outputs and moves complete files to their
+// places, but only for outputs declared before the process read any model. So a model that takes
+// over the confined process can spoil these outputs, and no other file.
 #pragma once
 
 #include <actswap/base/temporary_folder.h>
@@ -14,14 +14,14 @@
 
 namespace actswap {
 
-/// What a run will write: single files, and folders that get files directly in them. A folder that
-/// is missing is made with its first file.
+/// The outputs of a run: single files, and folders that get files directly in them. A missing
+/// folder is made with its first file.
 struct DeclaredOutputs {
   std::vector<std::string> files = {};
   std::vector<std::string> folders = {};
 };
 
-/// The side of the supervisor, which trusts nothing that it is told after the declaration.
+/// The supervisor's side, which trusts no message after the declaration.
 class OutputBroker {
  public:
   /// @param socket one end of a pair of SOCK_SEQPACKET; the broker closes it
@@ -31,7 +31,7 @@ class OutputBroker {
   OutputBroker& operator=(const OutputBroker&) = delete;
 
   int descriptor() const { return socket_; }
-  /// Whether outputs were declared: from then on the other process runs what others wrote.
+  /// Whether outputs were declared: from then on the other process may run strangers' code.
   bool is_sealed() const { return is_sealed_; }
   /// Answers the request that waits at descriptor(). @returns false where the other side is gone
   bool answer();
@@ -57,15 +57,15 @@ class OutputBroker {
   std::vector<std::pair<std::string, std::unique_ptr<TemporaryFolder>>> scratches_ = {};
 };
 
-/// The side of the process that is to be confined. From now on declare_outputs asks the broker at
-/// the other end.
+/// The side of the process to be confined. From now on declare_outputs asks the broker at the other
+/// end.
 void connect_to_broker(int socket);
 /// Whether there is a broker.
 bool has_output_broker();
 /// This process's end; -1 where there is none.
 int broker_descriptor();
 
-/// Declares what this process will write, once. @returns the scratch folders, which have to stay
+/// Declares, once, what this process will write. @returns the scratch folders, which must stay
 /// writable
 /// @throws FileError where an output cannot be written there
 std::vector<std::string> declare_outputs(const DeclaredOutputs& outputs);

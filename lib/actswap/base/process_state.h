@@ -11,8 +11,8 @@
 
 namespace actswap {
 
-/// A text that another process reads after this one was ended in the middle of writing it: there is
-/// always a zero at its end.
+/// A text that another process can read even if this one died while writing it: it always ends in a
+/// zero.
 template <std::size_t N>
 using SharedText = std::array<char, N>;
 
@@ -37,8 +37,8 @@ ProcessState& process_state();
 /// Moves it into memory that processes forked from now on share. @throws std::bad_alloc
 void share_state();
 
-/// Takes another's from now on: that of a program that was supervised before it loaded this library
-/// and so has a copy of these functions of its own.
+/// Uses another state from now on: that of a program which was supervised before it loaded this
+/// library and so has its own copy of these functions.
 ACTSWAP_API void use_state(ProcessState& state);
 
 template <std::size_t N>

@@ -1,4 +1,4 @@
-// Outputs that would take the place of what they are made from.
+// Refuses outputs that would overwrite the files they are made from.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -7,9 +7,9 @@
 
 namespace actswap {
 
-/// Checks that an output leaves a file that is read as it is: the original, or data. Both may be
-/// one file by the same name, by another path, a link or a hard link. An empty path, or one that
-/// leads nowhere, is no file.
+/// Checks that an output does not overwrite a file that is read: the original, or data. Both may be
+/// the same file by name, by another path, a link or a hard link. An empty path, or one that leads
+/// nowhere, is no file.
 /// @throws UsageError
 ACTSWAP_API void check_not_overwritten(const std::string& output, const std::string& input);
 

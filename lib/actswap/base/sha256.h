@@ -1,4 +1,4 @@
-// The hash by which a file is told from another.
+// The hash that identifies a file.
 #pragma once
 
 #include <actswap/base/export.h>

@@ -75,8 +75,8 @@ sigset_t heeded_signals() {
   std::abort();
 }
 
-// A line of its own, also where a progress bar is drawn. What the other process left to say may be
-// a model's.
+// Prints a line of its own, even over a progress bar. The other process's last words may come from
+// a model.
 void say(std::string text) {
   std::replace_if(
       text.begin(), text.end(),
@@ -90,7 +90,7 @@ class Supervisor {
   /// @param broker the end of a pair of sockets at which outputs are declared and moved into place
   Supervisor(pid_t child, sigset_t signals, int broker)
       : child_(child), broker_(std::in_place, broker) {
-    std::signal(SIGPIPE, SIG_IGN);  // whoever read what is said may be gone
+    std::signal(SIGPIPE, SIG_IGN);  // the reader of our messages may be gone
     ::sigaddset(&signals, SIGCHLD);
     signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   }
@@ -152,8 +152,8 @@ class Supervisor {
     ::kill(child_, SIGKILL);
   }
 
-  // The broker removes its own, before this process, too, may die of a signal. The page that both
-  // share is then no longer to be trusted.
+  // The broker removes its own folders before this process, too, may die of a signal. Nobody may
+  // trust the shared page any more.
   void remove_folders() {
     const bool is_sealed = broker_->is_sealed();
     broker_.reset();

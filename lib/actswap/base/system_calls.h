@@ -7,8 +7,8 @@ namespace actswap {
 bool can_forbid_system_calls();
 
 /// From now on this thread, and those that it starts, can start no process, reach no other one,
-/// open no socket unless `network`, change no file's owner, mode or times, and use nothing of the
-/// kernel that a calculation has no need of. Such a call fails with EPERM.
+/// open no socket unless `network`, change no file's owner, mode or times, and use no part of the
+/// kernel that a calculation does not need. Such a call fails with EPERM.
 /// @throws std::system_error where the kernel refuses the filter
 void forbid_system_calls(bool network);
 

@@ -8,9 +8,9 @@
 
 namespace actswap {
 
-/// New, with a name that nobody can foresee, and closed to other users (0700); removed at the end,
-/// by the supervisor where the process dies. The process holds a lock on it: a folder without one
-/// belongs to nobody any more.
+/// A new folder with a name that nobody can foresee, closed to other users (0700). It is removed at
+/// the end, by the supervisor if the process dies. The process holds a lock on it: a folder without
+/// one has lost its owner.
 class TemporaryFolder {
  public:
   /// @throws std::system_error
