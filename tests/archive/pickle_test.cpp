@@ -131,7 +131,7 @@ TEST(Pickle, RefusesOperationsWithoutTheirValues) {
   expect_error("\x86", "takes 2 values, but there are 0");
   expect_error("K\x01(\x85", "takes 1 values, but there are 0");
   expect_error("}(K\x01u", "a key without a value");
-  expect_error("h\x05", "the number 5, which is not there yet");
+  expect_error("h\x05", "value number 5, which does not exist yet");
   expect_error("]r" + little_endian(1000000, 4), "the number 1000000, more than there can be");
   expect_error("X" + little_endian(1000000, 4), "1000000 more bytes");
   expect_error("cabc", "a name has no end");
@@ -139,8 +139,8 @@ TEST(Pickle, RefusesOperationsWithoutTheirValues) {
 
 // LibTorch keeps functions by number: a number alone would call one.
 TEST(Pickle, RefusesToCallANumber) {
-  expect_error("K\x01)R", "calls what is no function");
-  expect_error("ctorch\nFloatStorage\n)R", "calls what is no function");
+  expect_error("K\x01)R", "calls a value that is not a function");
+  expect_error("ctorch\nFloatStorage\n)R", "calls a value that is not a function");
 }
 
 // It ends there itself, with a message of its own for what the file holds.

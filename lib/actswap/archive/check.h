@@ -1,4 +1,4 @@
-// What is checked of a file before LibTorch reads it.
+// Checks a file before LibTorch reads it.
 #pragma once
 
 #include <actswap/archive/zip.h>
@@ -9,17 +9,17 @@
 
 namespace actswap {
 
-/// A model's records without its tensors: the code is not nested too deep, the pickles fit the
-/// other records (archive/pickle.h), checksums are right. Records of debugging (".debug_pkl") are
-/// left out, since nobody reads them.
+/// Checks a model's records without its tensors: the code is not nested too deep, the pickles fit
+/// the other records (archive/pickle.h), checksums are right. Skips records for debugging
+/// (".debug_pkl"), which nobody reads.
 /// @throws FileError
 ACTSWAP_API void check_model(const ZipArchive& archive);
 
-/// The checksums of what check_model leaves, the tensors. @throws FileError
+/// Checks the checksums that check_model leaves out, those of the tensors. @throws FileError
 ACTSWAP_API void check_model_tensors(const ZipArchive& archive);
 
-/// A file of tensors that torch.save wrote: data.pkl, which fits the other records, and their
-/// checksums, unless `with_checksums` is false: that reads no tensors.
+/// Checks a file of tensors that torch.save wrote: that data.pkl fits the other records, and their
+/// checksums. If `with_checksums` is false, skips the latter and reads no tensors.
 /// @throws FileError
 ACTSWAP_API void check_tensor_file(const ZipArchive& archive, bool with_checksums = true);
 

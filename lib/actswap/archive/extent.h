@@ -13,8 +13,8 @@ namespace actswap {
 std::optional<std::uint64_t> element_size(std::string_view storage_type);
 
 /// The place of a tensor's last element in the storage, offset + sum of (size - 1) * stride; -1 for
-/// a tensor without elements. Nothing where a number is negative, or the place or the number of
-/// elements is beyond 64 bits.
+/// a tensor without elements. Empty if a number is negative, or the place or the number of elements
+/// does not fit into 64 bits.
 /// @param sizes, strides of the same length
 std::optional<std::int64_t> last_element(std::int64_t offset,
                                          const std::vector<std::int64_t>& sizes,

@@ -1,4 +1,4 @@
-// What a file is that is no TorchScript file, told by its content.
+// Recognises by its content what a file is that is not TorchScript.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -19,8 +19,7 @@ ACTSWAP_API std::string file_kind(std::string_view begin);
 /// "a folder of Hugging Face's transformers" and the like, otherwise "a folder".
 ACTSWAP_API std::string folder_kind(const std::string& path);
 
-/// Whether data.pkl of what torch.save wrote holds modules, and so Python classes, not only
-/// tensors.
+/// Whether data.pkl from torch.save holds modules, and so Python classes, not only tensors.
 ACTSWAP_API bool holds_modules(std::string_view pickle);
 
 }  // namespace actswap

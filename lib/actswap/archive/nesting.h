@@ -9,13 +9,13 @@
 
 namespace actswap {
 
-/// What files may have. Python's own pickling ends at about as many, and what PyTorch writes of a
-/// model has less than a hundred.
+/// The depth that files may have. Python's own pickling ends at about as many levels, and PyTorch's
+/// files of models have less than a hundred.
 constexpr std::size_t kDeepestNesting = 1000;
 
-/// The most brackets, blocks (two blanks each) and operators in a row within one another that the
-/// source text of TorchScript has at one place. Operators count as nesting since a + b + c is a
-/// tree of two levels. What stands in strings and comments does not count.
+/// The deepest nesting of brackets, blocks (two blanks each) and operators in a row at any place of
+/// a TorchScript source text. Operators count as nesting because a + b + c is a tree of two levels.
+/// The contents of strings and comments do not count.
 ACTSWAP_API std::size_t nesting_of_code(std::string_view code);
 
 }  // namespace actswap

@@ -214,7 +214,7 @@ class Walker {
       return false;
     }
     if (!to.add(elements)) {
-      fail("a list or dict grows that is inside of another value already");
+      fail("a list or dict that is already inside of another value grows");
     }
     if (to.depth() > kDeepestNesting) {
       fail("values are nested more than " + std::to_string(kDeepestNesting) + " deep");
@@ -238,19 +238,19 @@ class Walker {
   bool get(std::uint64_t name) {
     const auto found = memo_.find(name);
     if (found == memo_.end()) {
-      fail("it asks for the value of the number " + std::to_string(name) +
-           ", which is not there yet");
+      fail("it asks for the remembered value number " + std::to_string(name) +
+           ", which does not exist yet");
     }
     return push(found->second);
   }
 
-  // A function and its arguments, or a class and what its object holds. For LibTorch a function is
-  // a number on the stack: any other number would call some function as well.
+  // Calls a function with its arguments, or makes an object of a class from its contents. For
+  // LibTorch a function is a number on the stack: any other number would call some function too.
   bool call() {
     auto values = popped(2);
     const auto& function = values[0];
     if (function.is_number_for_libtorch()) {
-      fail("it calls what is no function");
+      fail("it calls a value that is not a function");
     }
     if (function.kind != Kind::global) {
       return false;

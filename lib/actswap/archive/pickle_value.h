@@ -1,4 +1,4 @@
-// What a pickle makes, as far as its readers need it.
+// The values that a pickle makes, as far as its readers need them.
 #pragma once
 
 #include <actswap/archive/zip.h>
@@ -34,8 +34,8 @@ struct Value {
   std::int64_t number = 0;       ///< integer; of a storage: its elements
   std::string_view text = {};    ///< string; a global's name; a storage's type: "FloatStorage"
   std::string_view module = {};  ///< a global's
-  /// Of a tuple or list; of a dict keys and values in turn; of a tensor what it is made of:
-  /// storage, offset, sizes, strides.
+  /// The elements of a tuple or list; of a dict, keys and values in turn; of a tensor, its storage,
+  /// offset, sizes and strides.
   std::shared_ptr<std::vector<Value>> elements = nullptr;
   /// Of a tuple, list, dict, object or tensor.
   struct Shape {
@@ -82,7 +82,7 @@ struct Value {
     return value;
   }
 
-  /// false: this one is inside of another already, which would be deeper then, or be in a circle.
+  /// false if another value already contains this one: that would become deeper, or a circle.
   bool add(const std::vector<Value>& added) {
     for (const auto& element : added) {
       if (element.shape) {
@@ -115,7 +115,7 @@ struct Value {
   }
 };
 
-/// What a whole pickle makes. Its texts are in the content.
+/// The values of a whole pickle. Its texts point into the content.
 struct Made {
   std::shared_ptr<const std::string> content = nullptr;
   Value value = {};

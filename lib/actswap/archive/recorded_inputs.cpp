@@ -22,8 +22,8 @@ void add_tensor(const Value& value, std::size_t argument, const std::string& key
   found.push_back(std::move(input));
 }
 
-// The tensor that an argument is, or those directly in it: no deeper, since values may be shared,
-// and what is shared over and over has more places than anybody can visit.
+// The tensor that an argument is, or those directly in it. It goes no deeper, because values may be
+// shared, and values shared again and again have more places than anybody can visit.
 void add_argument(const Value& value, std::size_t argument, std::vector<RecordedInput>& found) {
   add_tensor(value, argument, "", found);
   if (value.kind == Kind::tuple || value.kind == Kind::list) {

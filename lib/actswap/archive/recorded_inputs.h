@@ -1,4 +1,4 @@
-// What a trace was made with: torch.jit.trace notes it in the file, since PyTorch 2.0.
+// The inputs of a trace, which torch.jit.trace notes in the file since PyTorch 2.0.
 #pragma once
 
 #include <actswap/archive/zip.h>
@@ -19,7 +19,7 @@ struct RecordedInput {
   std::string storage = {};  ///< the type as PyTorch's pickles name it: "FloatStorage"
 };
 
-/// In their order; empty where the file says nothing, or nothing that can be read.
+/// The inputs in their order; empty if the file has none, or none that can be read.
 ACTSWAP_API std::vector<RecordedInput> read_recorded_inputs(const ZipArchive& archive);
 
 }  // namespace actswap

@@ -251,7 +251,7 @@ void ZipArchive::add_record(ZipRecord record, std::uint64_t header) {
   record.offset = header + kLocalSize + name_size + number16(local, 28);
   if (!local_name.ends_with(record.name) ||
       number16(local, 8) != (record.is_deflated ? kDeflated : kStored)) {
-    fail(where + " is another one where the zip directory says that it is");
+    fail(where + " is not the one at the place that the zip directory gives");
   }
   if (record.offset > source_->size() || record.stored_size > source_->size() - record.offset) {
     fail(where + " reaches beyond the end of the file: it begins at byte " +
@@ -271,7 +271,7 @@ void ZipArchive::add_record(ZipRecord record, std::uint64_t header) {
   }
 }
 
-// A few bytes that serve as many records would be a small file with much in it.
+// If a few bytes served as many records, a small file could expand without limit.
 void ZipArchive::check_order() const {
   std::vector<const ZipRecord*> order;
   order.reserve(records_.size());

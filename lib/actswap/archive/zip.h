@@ -1,5 +1,5 @@
-// Zip archives, read by ourselves before LibTorch does: it checks neither whether the records lie
-// within the file nor their checksums.
+// Zip archives. We read them before LibTorch does, because it checks neither whether the records
+// lie within the file nor their checksums.
 #pragma once
 
 #include <actswap/base/export.h>
@@ -39,7 +39,7 @@ class ACTSWAP_API ZipArchive {
   ZipArchive(const ZipArchive&) = delete;
   ZipArchive& operator=(const ZipArchive&) = delete;
 
-  /// By name. Records in another folder than the first one's are not there, as for LibTorch.
+  /// The records by name; only those in the same folder as the first one, as in LibTorch.
   const std::map<std::string, ZipRecord, std::less<>>& records() const { return records_; }
   /// nullptr: there is none of that name.
   const ZipRecord* find(std::string_view name) const;
