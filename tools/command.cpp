@@ -49,7 +49,7 @@ int flushed(int code) {
                   std::strerror(errno));
 }
 
-// LibTorch's exceptions come from what the user's file holds: there is nothing else that is run.
+// LibTorch's exceptions come from the user's file, because the command runs nothing else.
 int report_libtorch(const std::string& what) {
   const auto activity = current_activity();
   const auto suffix = activity.empty() ? "" : " while " + activity;
@@ -150,7 +150,7 @@ int run(int argc, char** argv) {
     log_error(error.what());
     return static_cast<int>(error.kind());
   }
-  // Results alone go to stdout, and not what a model prints while it runs.
+  // Only results go to stdout, not the output that a model prints while it runs.
   torch::jit::setPrintHandler([](const std::string& text) { std::fputs(text.c_str(), stderr); });
   return run_action(definitions.action);
 }

@@ -18,7 +18,7 @@ namespace actswap::tool {
 std::vector<std::string> with_config_file(const CLI::App& app,
                                           const std::vector<std::string>& arguments);
 
-/// A file that gives the subcommand what the command line gave it, for --config.
+/// A file for --config with the options that the command line gave the subcommand.
 std::string as_config_file(const CLI::App& subcommand);
 
 }  // namespace actswap::tool

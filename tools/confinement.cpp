@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "module:loss.pt", "data/part-*.npy": the file, or the folder of all that a pattern may name.
+// "module:loss.pt", "data/part-*.npy": the file, or the folder of the files that a pattern matches.
 std::string input_in(const std::string& value) {
   std::error_code ignored;
   const auto colon = fs::exists(value, ignored) ? std::string::npos : value.rfind(':');
@@ -28,7 +28,7 @@ std::string input_in(const std::string& value) {
                                       : fs::path(path.substr(0, pattern)).parent_path().string();
 }
 
-// "images.gz,labels.gz", "ids.npy;1x16": each of them, and what is called so as a whole.
+// "images.gz,labels.gz", "ids.npy;1x16": each part, and a file with the whole word as its name.
 std::vector<std::string> inputs_in(const std::string& value) {
   constexpr char kBetween[] = ",;";
   std::vector<std::string> found = {input_in(value)};
@@ -44,7 +44,7 @@ std::vector<std::string> inputs_in(const std::string& value) {
 bool names_files(const CLI::Option& option) {
   const auto type = option.get_type_name();
   if (option.check_lname("log-file")) {
-    return false;  // it is open by now, and no model is to read it
+    return false;  // it is already open, and no model may read it
   }
   return type == "FILE" || type == "FOLDER" || type == "DATA" || type == "SPEC" ||
          option.check_lname("loss");
@@ -59,7 +59,7 @@ void ConfineFlags::add(CLI::App& subcommand) {
       .add_option("--confine", mode,
                   "Keep the model's code from all files but those named here, from the network and "
                   "from other processes: auto: as far as "
-                  "this kernel can; require: wholly, or stop; off")
+                  "this kernel can; require: completely, or stop; off")
       ->type_name("WORD")
       ->check(one_of({"auto", "require", "off"}));
   subcommand

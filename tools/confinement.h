@@ -1,4 +1,4 @@
-// What a subcommand may still do while it runs a model: --confine and its limits.
+// --confine and its limits: what a subcommand may still do while it runs a model.
 #pragma once
 
 #include <actswap/base/confined_run.h>
@@ -18,8 +18,8 @@ struct ConfineFlags {
 /// Whether the process is confined, as far as this kernel can.
 bool is_on(const ConfineFlags& flags);
 
-/// Before a subcommand reads a model. Its options of the types FILE, FOLDER and DATA name what it
-/// reads and writes.
+/// To be called before a subcommand reads a model. Its options of the types FILE, FOLDER and DATA
+/// name what it reads and writes.
 void confine(const CLI::App& subcommand, const ConfineFlags& flags);
 
 }  // namespace actswap::tool

@@ -71,14 +71,14 @@ std::vector<std::string> files_of(const Options& options) {
   return files;
 }
 
-// Of processes that torchrun started anew, whichever of them: the others have died with it.
+// Whether torchrun restarted the processes, whichever of them failed: all died with it.
 bool goes_on_by_itself(const ConvertRequest& request) {
   const auto run = request.run_directory.value_or(request.output + ".run");
   return Together(request.ranks)
       .any(is_restarted() || is_unfinished_of_job(run, request.invocation.job));
 }
 
-// What the record holds, so that --resume needs nothing else.
+// The entries of the record that let --resume need nothing else.
 void note_invocation(const CommonOptions& common, Options& options) {
   auto& request = options.request;
   request.data_files = files_of(options);
@@ -194,10 +194,10 @@ void add_data_and_files(CLI::App& app, Options& options) {
            request.checkpoint_every = CheckpointInterval::parse(text);
          },
          "Write a checkpoint into the run's folder this often, 10min or 500steps, and at the end "
-         "of each phase; 0: there alone")
+         "of each phase; 0: only there")
       ->default_str(to_string(CheckpointInterval()));
   app.add_option("--resume", options.resume,
-                 "Go on with the run in this folder, which needs no other option")
+                 "Continue the run in this folder; no other option is needed")
       ->type_name("FOLDER");
   app.add_flag("--thaw", options.thaws,
                "Make the constant weights of a frozen model parameters, to train them");
@@ -210,23 +210,23 @@ void add_recipe_flags(CLI::App& app, ConvertRequest& request) {
               "actswap convert net.pt -o relu.pt --calibrate inputs.pt --calibrate-inputs 512");
   add_word(app, "--recipe", request.recipe, unless_auto(parse_recipe), "auto",
            "How the model gets to the new functions. calibrated: fit the swapped model to the "
-           "original without labels, then train it, if there are training data; the best or level "
-           "with the best on all tasks that were measured. ramp: no fit; the blend t rises from 0 "
-           "to 1 while the model trains; for layers that a calibration cannot fit, or a deep model "
-           "without normalisation. calibrated-ramp: fit, and move in with t what the fit changed; "
-           "where training must not jump. hard: no fit; swap at once, then train; the baseline. "
-           "auto: calibrated, or one with a ramp where you describe a ramp")
+           "original without labels, then train it if there is training data; the best, or level "
+           "with the best, on all tasks measured. ramp: no fit; the blend t rises from 0 to 1 "
+           "while the model trains; for layers that a calibration cannot fit, or a deep model "
+           "without normalisation. calibrated-ramp: fit, but let the fit's changes move in with t; "
+           "for training that must not jump. hard: no fit; swap at once, then train; the baseline. "
+           "auto: calibrated, or one with a ramp if you give options of a ramp")
       ->check(one_of({"auto", "calibrated", "ramp", "calibrated-ramp", "hard"}));
   add_calibration_flags(app, request.calibration);
   add_number(app, "--seed", request.seed, TrainOptions().seed,
              "Draw the inputs to calibrate on, the order of the data, augmentation and dropout by "
              "this seed");
   add_number(app, "--seeds", request.seeds, 1,
-             "Calibrate and train this many times, with --seed and those after it, and say how "
-             "sure the difference is; the first is exported")
+             "Calibrate and train this many times, with --seed and the seeds after it, and say how "
+             "certain the difference is; the first is exported")
       ->check(at_least(1));
   app.add_flag("--control", request.control,
-               "Train the original on as well, with the same budget, and compare");
+               "Also continue to train the original, with the same budget, and compare");
 }
 
 void add_training_flags(CLI::App& app, Options& options) {
@@ -239,8 +239,8 @@ void add_training_flags(CLI::App& app, Options& options) {
              "Train for this many epochs, fractions too; 0: a plain swap")
       ->check(at_least(0));
   app.add_option("--batch", train.batch_size,
-                 "Train on this many examples a step (default: 64; without labels fewer, 8 at "
-                 "least, where the training would take less than 128 steps)")
+                 "Train on this many examples a step (default: 64; without labels fewer, at least "
+                 "8, if the training would otherwise take less than 128 steps)")
       ->check(at_least(1));
   add_word(app, "--augment", train.augmentation, parse_augmentation, "none",
            "Change the training images at random, for labels of whole images: flip, crop=4 "
@@ -258,8 +258,8 @@ void add_training_flags(CLI::App& app, Options& options) {
       ->check(above(0));
   app.add_option("--class-dim", train.class_dim,
                  "Find the classes in this dimension of the outputs, for distil, outputs and "
-                 "cross-entropy (default: where the labels fit, otherwise as the values tell; for "
-                 "distil without labels 1)");
+                 "cross-entropy (default: where the labels fit, otherwise where the values "
+                 "suggest; for distil without labels 1)");
   add_word(app, "--optimizer", train.optimizer, parse_optimizer, to_string(defaults.optimizer),
            "Step by this optimizer")
       ->check(one_of({"adamw", "sgd"}));
@@ -267,10 +267,9 @@ void add_training_flags(CLI::App& app, Options& options) {
       app, "--lr", train.learning_rate, LearningRate::parse, "search or calibrated",
       "Peak learning rate: a number, or one like 0.001rms, a share of each parameter's size; "
       "search: a line search of a few steps finds such a share, on training data held out; auto: "
-      "a sweep of short trainings chooses it; calibrated: 0.0003, or more where the calibration "
-      "has left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe "
-      "calibrated and adamw search where no labels are learnt, otherwise calibrated; in all other "
-      "cases 0.0003)");
+      "a sweep of short trainings chooses it; calibrated: 0.0003, or more if the calibration has "
+      "left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe calibrated and "
+      "adamw, search if no labels are learnt, otherwise calibrated; in all other cases 0.0003)");
   add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd")
       ->check(from_to_below(0, 1));
   add_number(app, "--weight-decay", train.weight_decay, defaults.weight_decay,
@@ -287,9 +286,9 @@ void add_training_flags(CLI::App& app, Options& options) {
              "weights")
       ->check(from_to_below(0, 1));
   add_word(app, "--batch-norm", train.keeps_statistics, is_word("running"), "auto",
-           "batch: train by the statistics of each batch; running: by those that the model keeps, "
-           "which then stay; auto: running with the recipe calibrated, unless 400 steps or more "
-           "with cross-entropy follow, otherwise batch")
+           "batch: train with the statistics of each batch; running: with those that the model "
+           "keeps, which then do not change; auto: running with the recipe calibrated, unless 400 "
+           "steps or more with cross-entropy follow, otherwise batch")
       ->check(one_of({"auto", "batch", "running"}));
   add_number(app, "--check-every", train.check_every, defaults.check_every,
              "Check the model on the validation data whenever this many epochs are done (fractions "
@@ -297,9 +296,9 @@ void add_training_flags(CLI::App& app, Options& options) {
              "checks, otherwise never")
       ->check(at_least(0));
   app.add_flag("--keep-best", options.keeps_best,
-               "Export the best check at t = 1, not the last step (on the same validation data its "
-               "figure is then too good; a training without labels after a calibration keeps its "
-               "best check on training data held out by itself)");
+               "Export the model of the best check at t = 1, not of the last step (its figure on "
+               "the same validation data is then too good; a training without labels after a "
+               "calibration by default keeps its best check on held-out training data)");
   add_number(
       app, "--retries", train.retries, 3,
       "If the training diverges, return to its last good state and continue at half the rate, "
@@ -335,8 +334,8 @@ void add_ramp_flags(CLI::App& app, ConvertRequest& request) {
                  "original's by more than this (without labels: the relative error)")
       ->check(at_least(0));
   add_word(app, "--blend-code", request.blend_code, parse_blend_code, "fused",
-           "Train blends that are fused, in one pass over memory where there is a kernel; or "
-           "stock, of LibTorch's operators, as blended files have them")
+           "Train fused blends, with one pass over memory if there is a kernel, or stock blends of "
+           "LibTorch's operators, as in blended files")
       ->check(one_of({"fused", "stock"}));
 }
 
@@ -346,7 +345,7 @@ void add_prune_flags(CLI::App& app, ConvertRequest& request) {
   auto& prune = request.prune;
   app.add_option("--prune", prune.share,
                  "Remove units until this share of the multiplications that can be pruned is gone, "
-                 "above 0 and below 1; what remains is fitted to the original");
+                 "above 0 and below 1; then fit the rest to the original");
   app.add_option_function<std::string>(
          "--prune-to", [&prune](const std::string& text) { prune.to = PruneBudget::parse(text); },
          "Remove units down to this share of the latency on --input (0.6x), or this many "
@@ -368,7 +367,7 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
   begin_group(app, "What is good enough",
               "actswap convert net.pt -o relu.pt --calibrate inputs.pt --min-agreement 0.98");
   app.add_option("--max-drop", request.max_drop,
-                 "Write nothing (exit code 5) where the metric falls by more than this")
+                 "Write nothing (exit code 5) if the metric falls by more than this")
       ->check(at_least(0));
   app.add_flag("--plan-by-sensitivity", request.plan_by_sensitivity,
                "With --max-drop: keep the sites whose swaps would cost more than that");
@@ -382,7 +381,7 @@ void add_gate_flags(CLI::App& app, ConvertRequest& request) {
       ->check(between(0, 1));
   add_word(app, "--agreement", request.agreement, unless_auto(parse_agreement_measure), "auto",
            "Measure that agreement as same-prediction (classes), cosine (embeddings) or error (1 - "
-           "relative error of all outputs); auto: by what the model gives")
+           "relative error of all outputs); auto: by the kind of the outputs")
       ->check(one_of({"auto", "same-prediction", "cosine", "error"}));
   add_number(app, "--sensitivity-examples", request.sensitivity_examples,
              ConvertOptions().sensitivity_examples,

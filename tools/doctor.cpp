@@ -53,8 +53,7 @@ int run(const CommonOptions& common) {
     std::printf("  leaves open %s\n", open.c_str());
   }
   if (missing.empty()) {
-    std::printf(
-        "  a model's code reaches the files that the command line names, and nothing else\n");
+    std::printf("  a model's code reaches only the files that the command line names\n");
   }
   return 0;
 }

@@ -15,7 +15,7 @@ void ExportFlags::add(CLI::App& app) {
                  "without --input is up to eight examples of your data; none")
       ->type_name("WORD")
       ->check(one_of({"none", "random", "data"}));
-  app.add_flag("--force", force, "Overwrite the model or data that is read, where -o names it");
+  app.add_flag("--force", force, "Overwrite the model or data that is read, if -o names it");
 }
 
 void ExportFlags::check(const std::string& output, const std::vector<std::string>& read) const {
@@ -38,11 +38,11 @@ void report_export(const ExportResult& result) {
   }
   if (result.is_random) {
     log_warning(
-        "the model draws random numbers in eval mode (noise, or dropout that is always on): it was "
-        "compared on the same ones");
+        "the model draws random numbers in eval mode (noise, or dropout that is always on): the "
+        "comparison used the same ones for both models");
   }
   if (!result.self_test_reason.empty() && result.outputs > 0) {
-    log_warning("no self-test is in the file: " + result.self_test_reason);
+    log_warning("the file has no self-test: " + result.self_test_reason);
   }
   if (result.self_test == SelfTest::data) {
     log_info("the self-test in the file holds the inputs that the model was verified on");

@@ -1,4 +1,4 @@
-// What the subcommands that write a model share: how its file is checked, and what is said of it.
+// Shared by the subcommands that write a model: how its file is checked, and reported.
 #pragma once
 
 #include <actswap/export/export_model.h>
@@ -15,9 +15,9 @@ struct ExportFlags {
   std::string self_test = "random";  ///< as given: none, random, data
   bool force = false;
   void add(CLI::App& app);
-  /// @param read paths of data, or several with commas between them; those that are no files count
-  ///   for nothing
-  /// @throws UsageError where the output would overwrite one of them, without --force
+  /// @param read paths of data, or several with commas between them; those that are not files are
+  ///   ignored
+  /// @throws UsageError if the output would overwrite one of them without --force
   void check(const std::string& output, const std::vector<std::string>& read) const;
 };
 

@@ -1,5 +1,5 @@
-// Writes what is made of the definitions of the options: actswap_generate FOLDER. The source of the
-// text that the program holds, the manual pages, the completions, the reference in docs/.
+// actswap_generate FOLDER writes the files made from the definitions of the options: the source of
+// the program's own text, the manual pages, the completions, the reference in docs/.
 #include "command.h"
 #include "describe.h"
 #include "text/completion.h"

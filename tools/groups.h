@@ -17,7 +17,7 @@ struct GroupExample {
 /// @param example a command line that uses some of them; empty: none
 void begin_group(CLI::App& subcommand, const std::string& group, const std::string& example = "");
 
-/// Those that were given for the subcommand's groups. CLI11 keeps them in the subcommand's footer.
+/// The examples of the subcommand's groups, which CLI11 keeps in the subcommand's footer.
 std::vector<GroupExample> examples_of(const CLI::App& subcommand);
 
 }  // namespace actswap::tool

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A distribution's LibTorch, whose libraries have names of their own, is found by the system alone.
+// Only the system finds a distribution's LibTorch, whose libraries have other names.
 constexpr bool kFindsLibtorch = ACTSWAP_FINDS_LIBTORCH;
 
 // The symbols are global, as those of a program that is linked to LibTorch.
@@ -36,8 +36,8 @@ std::string file_of(void* library) {
   return ::dlinfo(library, RTLD_DI_LINKMAP, &entry) == 0 ? entry->l_name : "";
 }
 
-/// Loads LibTorch by its path, so that the module, which names it without one, gets that one. Where
-/// no place has it, the system's loader looks in its own: LD_LIBRARY_PATH, /etc/ld.so.conf.
+/// Loads LibTorch by its path, so that the module, which names it without one, gets this one. If no
+/// place has it, the system's loader searches its own: LD_LIBRARY_PATH, /etc/ld.so.conf.
 void load_libtorch(const LibtorchSearch& search, const std::string& version) {
   void* libtorch = open_library(search.library.empty() ? "libtorch.so" : search.library);
   if (libtorch == nullptr) {

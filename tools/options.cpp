@@ -29,7 +29,7 @@ std::string text_of(double number) {
   return text.str();
 }
 
-// Others than numbers are refused by check_numbers.
+// check_numbers refuses anything but numbers.
 CLI::Validator in_range(const std::string& range, const std::function<bool(double)>& is_inside) {
   const auto check = [=](const std::string& text) {
     char* end = nullptr;

@@ -1,4 +1,4 @@
-// Options of the command line that fill in the fields of a request: empty where nobody gives them.
+// Options of the command line that fill in the fields of a request, which otherwise stay empty.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -68,7 +68,7 @@ void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>
 /// @param arguments that will be parsed, the subcommand's name first
 void allow_dry_run(CLI::App& app, const std::vector<std::string>& arguments);
 
-/// Refuses what CLI11 reads as some number, though it is none: 2^64, 1e999, nan.
+/// Refuses values that CLI11 accepts as numbers although they are not: 2^64, 1e999, nan.
 void check_numbers(CLI::App& subcommand);
 
 }  // namespace actswap::tool

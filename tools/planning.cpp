@@ -47,12 +47,12 @@ void print_plan(const CommonOptions& common, const Model& model, const Plan& pla
 void warn_of_fixed_mode(const Model& model, bool is_trained) {
   if (is_always_training(model.module)) {
     log_warning(
-        "this model's batch norm or dropout is in train mode for good (traced in train mode): it "
-        "goes by the statistics of each batch, or drops values, in what is exported too");
+        "this model's batch norm or dropout is always in train mode (traced in train mode): the "
+        "export, too, will use the statistics of each batch or drop values");
   } else if (model.fixed_mode && is_trained) {
     log_warning(
-        "the mode of this model's batch norm and dropout is fixed in its graph (traced): it "
-        "trains as it was traced, in eval mode usually, with fixed statistics, no dropout");
+        "the mode of this model's batch norm and dropout is fixed in its graph (traced): they stay "
+        "as traced during training, usually in eval mode with fixed statistics and no dropout");
   }
 }
 

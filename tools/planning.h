@@ -1,4 +1,4 @@
-// From the options of the command line to a plan that swaps something.
+// Makes a plan that swaps something from the options of the command line.
 #pragma once
 
 #include "subcommand.h"
@@ -24,8 +24,8 @@ void print_plan(const CommonOptions& common, const Model& model, const Plan& pla
                 const std::map<std::string, SiteCost>& costs = {},
                 const std::optional<Latency>& latency = {});
 
-/// Warns where batch norm and dropout are in train mode for good, and, of a model that is to be
-/// trained, where training cannot change their mode.
+/// Warns if batch norm or dropout is always in train mode and, for a model to be trained, if
+/// training cannot change their mode.
 void warn_of_fixed_mode(const Model& model, bool is_trained);
 
 }  // namespace actswap::tool

@@ -13,8 +13,7 @@
 namespace actswap::tool {
 
 /// "retarget 3/4 [######......] 2:10 left  step 120/937  t 0.300": as many of the details as fit,
-/// the first ones first. A plus behind the time says that phases are to come which nobody has
-/// timed.
+/// the first ones first. A plus after the time says that phases will come which nobody has timed.
 /// @param width of the line; 0: as wide as it gets, without a bar
 std::string progress_line(const std::string& phase, const TimeLeft& time, double now,
                           const std::vector<std::string>& details, std::size_t width);
@@ -22,7 +21,7 @@ std::string progress_line(const std::string& phase, const TimeLeft& time, double
 class ProgressDisplay {
  public:
   explicit ProgressDisplay(bool quiet);
-  ~ProgressDisplay() { clear(); }  // an error is to stand on a line of its own
+  ~ProgressDisplay() { clear(); }  // so that an error stands on a line of its own
   ProgressDisplay(const ProgressDisplay&) = delete;
   ProgressDisplay& operator=(const ProgressDisplay&) = delete;
 
@@ -32,7 +31,7 @@ class ProgressDisplay {
   void epoch(const std::string& phase, const EpochRecord& epoch);
   void message(const std::string& text);
   void warning(const std::string& text);
-  /// So many of all are done.
+  /// Shows how many are done.
   void count(const std::string& phase, std::int64_t done, std::int64_t all);
   /// Takes the bar away, before results are printed.
   void end() { clear(); }

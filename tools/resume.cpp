@@ -85,7 +85,7 @@ Record read_record(const std::string& run) {
   }
 }
 
-// One that was killed a moment ago may still be going down.
+// Waits a little: a process killed a moment ago may still be ending.
 bool goes_on(const RunState& state) {
   for (int i = 0; i < 20 && is_alive(state); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -98,9 +98,9 @@ void expect_resumable(const Record& record, const std::string& run) {
     throw UsageError("The run in '" + run + "' is done; there is nothing to resume");
   }
   if (record.status == to_string(RunStatus::running) && goes_on(record.state)) {
-    throw UsageError("The run in '" + run + "' goes on in the process " +
+    throw UsageError("The run in '" + run + "' is still running in the process " +
                      std::to_string(record.state.process) + " on " + record.state.host +
-                     "; a second one would spoil it");
+                     "; a second process would overwrite its files");
   }
   if (record.invocation.arguments.empty()) {
     throw UsageError("The run in '" + run +
@@ -109,7 +109,7 @@ void expect_resumable(const Record& record, const std::string& run) {
   }
 }
 
-// The options of `convert` as they are given, without anything being done.
+// Parses the options of `convert` without running anything.
 class Parsed {
  public:
   explicit Parsed(Words arguments) {
@@ -123,8 +123,8 @@ class Parsed {
     try {
       app_.parse(std::move(arguments));
     } catch (const Error&) {
-      // An option that needs another one, which the record has. A value that makes no sense is not
-      // what the run was begun with.
+      // An option may need another one, which is in the record. A value that makes no sense is not
+      // the one that the run began with.
     }
   }
   std::vector<const CLI::Option*> given() const {
@@ -153,9 +153,9 @@ void expect_same(const Words& given, const Words& recorded, const std::string& r
   for (const auto* option : now.given()) {
     const auto name = option->get_name();
     if (!is_free(*option) && now.value_of(name) != then.value_of(name)) {
-      throw UsageError("Expected for --resume '" + run + "' what the run was begun with, " + name +
-                       " " + then.value_of(name) + ", but got " + now.value_of(name) +
-                       "; leave it out");
+      throw UsageError("Expected for --resume '" + run + "' the value that the run began with, " +
+                       name + " " + then.value_of(name) + ", but got " + now.value_of(name) +
+                       "; leave the option out");
     }
   }
 }
@@ -201,7 +201,7 @@ Words with_resumed_run(const Words& arguments) {
   }
   const auto run = fs::absolute(*given.run).lexically_normal().string();
   const auto record = read_record(run);
-  if (rank_of_environment() == 0) {  // it may be at work by now
+  if (rank_of_environment() == 0) {  // for other ranks it may be running by now
     expect_resumable(record, *given.run);
   }
   const auto& recorded = record.invocation.arguments;

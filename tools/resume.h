@@ -1,4 +1,4 @@
-// --resume RUN: the arguments of the run in the place of one's own.
+// --resume RUN: takes the run's arguments in place of the given ones.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 namespace actswap::tool {
 
-/// The arguments that the run's record holds, where `convert --resume RUN` is given; otherwise
-/// those given. The process then works in the folder that the run was begun in. What else is given
-/// has to say what the run was begun with, but for what is shown and how often checkpoints are
+/// The arguments in the run's record if `convert --resume RUN` is given, otherwise the given ones.
+/// The process then works in the folder in which the run began. Any other given option must have
+/// the value that the run began with, except those on what is shown and how often checkpoints are
 /// written.
-/// @throws FileError where there is no record; UsageError where the run is done, goes on in another
-///   process, or has another value of an option that is given
+/// @throws FileError if there is no record; UsageError if the run is done, still runs in another
+///   process, or has another value for a given option
 std::vector<std::string> with_resumed_run(const std::vector<std::string>& arguments);
 
 /// Whether the folder has the record of a run that this job of torchrun has begun and not ended.

@@ -27,7 +27,7 @@ std::vector<std::string> split_names(const std::string& text) {
   return names;
 }
 
-// With the others, before a model is read. From then on nothing connects any more.
+// Connects with the other processes before a model is read; after that nothing can connect.
 void connect(CommonOptions& common) {
   common.ranks = ranks_of_environment(std::chrono::milliseconds(
       static_cast<std::int64_t>(std::ceil(1000.0 * common.rank_timeout))));
@@ -52,8 +52,7 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
   subcommand->add_flag("--json", common.json, "Print the result as JSON");
   subcommand
       ->add_option("--load-library", common.libraries,
-                   "Load this library first, which has operators that the model needs: "
-                   "libtorchvision.so")
+                   "First load this library of operators that the model needs: libtorchvision.so")
       ->type_name("FILE")
       ->allow_extra_args(false);
   auto* verbose = subcommand->add_flag("-v,--verbose", common.verbose, "Log more");
@@ -92,7 +91,7 @@ CLI::App* add_subcommand(CLI::App& app, CommonOptions& common, Action& action,
 
 void register_completion(CLI::App& app) {
   auto* subcommand =
-      app.add_subcommand("completion", "Print a script by which a shell completes this command");
+      app.add_subcommand("completion", "Print a script that lets a shell complete this command");
   begin_group(*subcommand, kGeneral, "source <(actswap completion bash)");
   subcommand->add_option("shell", "The shell")
       ->type_name("SHELL")
@@ -101,8 +100,7 @@ void register_completion(CLI::App& app) {
 }
 
 void PlanFlags::add(CLI::App& app) {
-  app.add_option("--to", options.to, "Put this activation in the place of others")
-      ->type_name("NAME");
+  app.add_option("--to", options.to, "Put this activation in place of others")->type_name("NAME");
   // One value each time, so that none of them swallows the name of the model.
   app.add_option(
          "--source", sources,
@@ -145,11 +143,11 @@ void add_calibration_size_flags(CLI::App& app, CalibrationRequest& request) {
              "Calibrate on this many inputs of the data")
       ->check(at_least(1));
   add_number(app, "--calibrate-batch", request.batch_size, defaults.batch_size,
-             "Run this many of them at a time, or fewer where they take too much memory")
+             "Run this many inputs at a time, or fewer if they take too much memory")
       ->check(at_least(1));
   app.add_option("--calibrate-memory", request.memory,
                  "Take no more memory than this beside the model and the data, 500MB or 4GiB; with "
-                 "less, fewer of the inputs are looked at (default: 2GB)")
+                 "less, the calibration uses fewer of the inputs (default: 2GB)")
       ->transform(size_in_bytes())
       ->type_name("SIZE");
 }
@@ -166,8 +164,8 @@ void add_calibration_flags(CLI::App& app, CalibrationRequest& request) {
          "0: do not")
       ->check(at_least(0));
   add_word(app, "--calibrate-draw", request.draws_each_pass, is_word("each-pass"), "auto",
-           "once: all passes go over the same inputs; each-pass: each pass takes others of the "
-           "data; auto: each-pass where a training follows, otherwise once")
+           "once: all passes go over the same inputs; each-pass: each pass takes other inputs of "
+           "the data; auto: each-pass if a training follows, otherwise once")
       ->check(one_of({"auto", "once", "each-pass"}));
 }
 

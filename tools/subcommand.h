@@ -35,15 +35,15 @@ struct CommonOptions {
   std::string log_file = {};
   std::vector<std::string> libraries = {};  ///< of operators, for subcommands that load models
   ConfineFlags confinement = {};            ///< likewise
-  double rank_timeout = 600.0;              ///< seconds, of subcommands that ranks share out
-  /// The processes that torchrun started, of such a subcommand; null: there is one.
+  double rank_timeout = 600.0;              ///< seconds, for subcommands that ranks share
+  /// The processes that torchrun started for such a subcommand; null: there is only one.
   std::shared_ptr<Ranks> ranks = {};
 
   /// Whether this process prints what the subcommand finds.
   bool prints() const { return Together(ranks).is_first(); }
 };
 
-/// Whether processes that torchrun started share a subcommand's work out.
+/// Whether processes that torchrun started share a subcommand's work.
 enum class Processes {
   one,  ///< several are refused: all would write the same
   several,
@@ -76,8 +76,8 @@ void add_data_flags(CLI::App& app, DataOptions& options);
 /// Reads the data that `option` names, and logs how.
 std::shared_ptr<Dataset> read_data(const std::string& option, const std::string& spec,
                                    const Model& model, const DataOptions& options);
-/// Warns where the model seems to expect inputs that are normalised in another way. `convert` of
-/// the library does that itself.
+/// Warns if the model seems to expect inputs with another normalisation. The library's `convert`
+/// does that itself.
 void warn_of_normalisation(const std::string& option, const Model& model, const Dataset& data);
 /// They have no effect without data: one of these options.
 Dependence data_flags_need(const std::vector<std::string>& on_any_of);
@@ -94,12 +94,12 @@ void register_runs(CLI::App& app, CommonOptions& common, Action& action);
 void register_verify(CLI::App& app, CommonOptions& common, Action& action);
 void register_report(CLI::App& app, CommonOptions& common, Action& action);
 void register_doctor(CLI::App& app, CommonOptions& common, Action& action);
-/// `completion SHELL` is answered without LibTorch (text/answer.h): this is its definition.
+/// Defines `completion SHELL`, which text/answer.h answers without LibTorch.
 void register_completion(CLI::App& app);
 
-/// From now on the subcommand asks stop_signal() and ends in order after the first signal. It is
-/// given a second for that, or ten where it has the record of a training to write; a second signal
-/// ends it at once, as the first did until now.
+/// From now on the subcommand checks stop_signal() and ends in order after the first signal. It has
+/// a second for that, or ten if it must write the record of a training; a second signal ends it at
+/// once, as the first did before.
 void catch_signals(bool has_record = false);
 
 }  // namespace actswap::tool

@@ -90,7 +90,7 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
       ->add_option(
           "--tolerance", options->tolerance,
           "Accept differences up to this share of the largest expected magnitude; integers, "
-          "bools and strings have to be equal")
+          "bools and strings must be equal")
       ->check(at_least(0));
 }
 

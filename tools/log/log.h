@@ -8,8 +8,8 @@ namespace actswap::tool {
 
 enum class LogLevel { error, info, debug };
 
-/// Before the first line. Colours are for terminals, and only where NO_COLOR is not set.
-/// @param level of what stderr gets
+/// To be called before the first line. Only terminals get colours, unless NO_COLOR is set.
+/// @param level of the lines on stderr
 /// @param prefix of each line on stderr
 /// @param file gets every line, whatever the level, with its time; empty: there is none
 /// @throws FileError where the file cannot be written
@@ -19,7 +19,7 @@ void log_debug(const std::string& text);
 void log_info(const std::string& text);
 void log_warning(const std::string& text);
 void log_error(const std::string& text);
-/// To the file alone, for what stderr shows in another way.
+/// Logs only to the file, for text that stderr shows in another way.
 void log_to_file(const std::string& text);
 
 }  // namespace actswap::tool

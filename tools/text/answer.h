@@ -1,4 +1,4 @@
-// Command lines that are answered by text alone, without a model and so without LibTorch.
+// Answers command lines that need only text, no model and so no LibTorch.
 #pragma once
 
 #include "command_text.h"
@@ -14,8 +14,8 @@ struct Answer {
 };
 
 /// The answer to --help, --version, `completion SHELL`, a command line without words (the overview
-/// on stderr and exit code 2) and one with a mistyped word (exit code 2). Empty: the subcommand has
-/// to run.
+/// on stderr and exit code 2) and one with a mistyped word (exit code 2). Empty: the subcommand
+/// must run.
 /// @param words of the command line, without the program's name
 std::optional<Answer> answer(const CommandText& command, const std::vector<std::string>& words,
                              int width);

@@ -75,7 +75,7 @@ const SubcommandText& expect_subcommand(const CommandText& command, const std::s
 
 void check_words(const SubcommandText& subcommand, const std::vector<std::string>& words) {
   std::vector<std::string> arguments;
-  std::string suspicion;  // "--inputs x mask": what too many arguments come from
+  std::string suspicion;  // "--inputs x mask": the likely cause of too many arguments
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
     if (word == "--") {

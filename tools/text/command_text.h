@@ -1,6 +1,6 @@
-// What the command says of itself: the options of all subcommands as plain text. Help, man pages,
-// completion and the check for mistyped words are made of it, without LibTorch. The text itself is
-// generated from the definitions in tools/*.cpp (describe.h) when the command is built.
+// The command's description: the options of all subcommands as plain text. Help, man pages,
+// completion and the check for mistyped words use it without LibTorch. The build generates the text
+// from the definitions in tools/*.cpp (describe.h).
 #pragma once
 
 #include <string>
@@ -47,7 +47,7 @@ extern const CommandText kCommandText;
 
 /// None: null.
 const SubcommandText* find_subcommand(const CommandText& command, const std::string& name);
-/// By "--name", "--name=value", "-n" or "-nvalue". None: null.
+/// Finds it by "--name", "--name=value", "-n" or "-nvalue". Null: none.
 const OptionText* find_option(const SubcommandText& subcommand, const std::string& word);
 
 /// "-o, --output FILE"; without a short name as wide, if `aligned`.

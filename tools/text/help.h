@@ -5,12 +5,12 @@
 
 namespace actswap::tool {
 
-/// Characters in a line of standard output: COLUMNS where it is a number, otherwise the terminal's
-/// width, without a terminal 80; 40 at least and 100 at most, which is easy to read.
+/// Characters in a line of standard output: COLUMNS if it is a number, otherwise the terminal's
+/// width, or 80 without a terminal; at least 40, and for easy reading at most 100.
 int help_width();
 
-/// Lines of `width` characters at most, where no word is longer. All but the first begin with
-/// `indent` spaces; `first` characters of the first one are taken.
+/// Wraps text into lines of at most `width` characters, unless a word is longer. All but the first
+/// begin with `indent` spaces; the first already holds `first` characters.
 std::string wrapped(const std::string& text, int width, int indent, int first);
 
 std::string overview_text(const CommandText& command, int width);

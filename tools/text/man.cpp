@@ -40,7 +40,7 @@ std::string overview_page(const CommandText& command) {
                 "a file that cannot be read or written, is damaged or not supported; not "
                 "enough memory");
   text += entry("4", "verification failed");
-  text += entry("5", "the model is worse than what was allowed, or the training diverged");
+  text += entry("5", "the model is worse than allowed, or the training diverged");
   text += entry("128 + n", "stopped by signal n");
   return text;
 }
