@@ -41,8 +41,8 @@ std::string head(const Model& model, const Plan& plan, const std::optional<Laten
                      " would be swapped\n";
   if (is_always_training(model.module)) {
     text +=
-        "batch norm or dropout is in train mode for good (traced in train mode): in eval mode "
-        "too\n";
+        "batch norm or dropout is always in train mode (traced in train mode), even in eval "
+        "mode\n";
   } else if (model.fixed_mode) {
     text +=
         "batch norm or dropout is fixed in the graph (traced): training does not change its mode\n";
