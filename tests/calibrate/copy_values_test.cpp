@@ -43,5 +43,11 @@ TEST(CopyValues, SharedMemoryCountsOnce) {
   EXPECT_EQ(memory_of({x, x.clone()}), 800);
 }
 
+TEST(CopyValues, WhatRunsAsideHoldsMemoryToo) {
+  const auto future = c10::make_intrusive<c10::ivalue::Future>(c10::TensorType::get());
+  future->markCompleted(torch::zeros({5}));
+  EXPECT_EQ(memory_of({future, torch::zeros({10})}), 60);
+}
+
 }  // namespace
 }  // namespace actswap

@@ -223,5 +223,44 @@ TEST(Unusual, BatchesOfOneAndNoDimensionOfExamples) {
   EXPECT_THROW(calibrate(alone.module(), {{torch::zeros({0, 6})}}, {}), UsageError);
 }
 
+// Its methods may be called as well, and nothing that looks at forward sees what they read.
+TEST(Methods, LayersThatOthersReadStay) {
+  auto module = written("Methods", {{"a", {12, 6}}, {"b", {12}}, {"c", {4, 12}}, {"e", {2, 12}}},
+                        "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
+                        "    return torch.linear(y, self.c)\n");
+  module.define("def pre(self, x):\n    return torch.linear(x, self.a, self.b)\n");
+  const auto model = adopt(module);
+  Retargeter swap(model, plan(model, {}));
+  const auto result = calibrate(swap.module(), some_batches({64, 6}), {});
+  EXPECT_EQ(names(result.layers), Strings{"c"});
+  EXPECT_TRUE(torch::equal(swap.module().attr("a").toTensor(), module.attr("a").toTensor()));
+  EXPECT_TRUE(torch::equal(swap.module().attr("b").toTensor(), module.attr("b").toTensor()));
+  const std::vector<torch::Tensor> unseen = {torch::randn({64, 6})};
+  EXPECT_LT(error_where_finite(model, swap, unseen), error_of_swap(model, unseen));
+}
+
+TEST(Memory, TensorsThatShareItStay) {
+  auto module = written("Views", kTwoLinearLayers,
+                        "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
+                        "    return torch.linear(y, self.c, self.d)\n");
+  module.register_buffer("first", module.attr("b").toTensor().detach().slice(0, 0, 3));
+  const auto model = adopt(module);
+  Retargeter swap(model, plan(model, {}));
+  calibrate(swap.module(), some_batches({64, 6}), {});
+  EXPECT_TRUE(
+      torch::equal(swap.module().attr("first").toTensor(), module.attr("first").toTensor()));
+}
+
+TEST(Numbers, AFitThatIsNotFiniteIsUndone) {
+  const auto model = adopt(written("Large", kTwoLinearLayers,
+                                   "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
+                                   "    return torch.linear(y, self.c, self.d)\n"));
+  Retargeter swap(model, plan(model, {}));
+  calibrate(swap.module(), Batches(8, {torch::full({32, 6}, 3.4e38)}), {});
+  for (const auto& parameter : distinct_parameters(swap.module())) {
+    EXPECT_TRUE(parameter.isfinite().all().item<bool>());
+  }
+}
+
 }  // namespace
 }  // namespace actswap

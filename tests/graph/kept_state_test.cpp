@@ -87,5 +87,36 @@ TEST(KeptState, BuffersHaveNoHistoryAfterwards) {
   EXPECT_TRUE(torch::equal(last, torch::zeros({2})));
 }
 
+TEST(KeptState, ListsAndObjectsOfOtherClassesAreAsTheyWere) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  const auto counter = c10::ClassType::create("__torch__.Counter", unit);
+  counter->addAttribute("calls", c10::IntType::get());
+  counter->addAttribute("sum", c10::TensorType::get());
+  unit->register_type(counter);
+  const auto object = c10::ivalue::Object::create(c10::StrongTypePtr(unit, counter), 2);
+  object->setAttr("calls", 1);
+  object->setAttr("sum", torch::ones({2}));
+  auto root = make_module(unit, "Root", "def unused(self) -> int:\n  return 0\n");
+  root.register_attribute("counter", counter, object);
+  root.register_buffer("buffer", torch::ones({2}));
+  const auto buffer = root.attr("buffer").toTensor();
+  const c10::List<torch::Tensor> list({buffer});
+  root.register_attribute("list", c10::ListType::ofTensors(), list);
+  root.register_attribute("same", c10::ListType::ofTensors(), list);
+  {
+    const KeptState kept(root);
+    object->setAttr("calls", 2);
+    object->getAttr("sum").toTensor().add_(1.0);
+    buffer.mul_(3.0);
+    root.attr("list").toTensorList().push_back(torch::zeros({1}));
+  }
+  EXPECT_EQ(object->getAttr("calls").toInt(), 1);
+  EXPECT_TRUE(torch::equal(object->getAttr("sum").toTensor(), torch::ones({2})));
+  EXPECT_TRUE(torch::equal(buffer, torch::ones({2})));
+  ASSERT_EQ(root.attr("list").toTensorVector().size(), 1U);
+  EXPECT_TRUE(root.attr("list").toTensorVector()[0].is_same(buffer));
+  EXPECT_TRUE(root.attr("list").is(root.attr("same"))) << "one list with two names";
+}
+
 }  // namespace
 }  // namespace actswap

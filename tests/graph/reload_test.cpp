@@ -78,5 +78,42 @@ TEST(Reload, WhatIsTiedStaysTied) {
   EXPECT_TRUE(torch::equal(attribute(copy, "second"), torch::tensor({3.0F, 4.0F, 5.0F})));
 }
 
+/// As a recurrent layer has its weights: as parameters, and in a list. Others may be in a dict, a
+/// tuple or an object of another class.
+torch::jit::Module make_with_containers(const torch::Tensor& weight) {
+  const auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  auto module = make_module(unit, "Lists", "def unused(self) -> int:\n  return 0\n");
+  module.register_parameter("weight", weight, false);
+  module.register_attribute("list", c10::ListType::ofTensors(), c10::List<torch::Tensor>({weight}));
+  c10::Dict<std::string, torch::Tensor> dict;
+  dict.insert("w", weight);
+  module.register_attribute(
+      "dict", c10::DictType::create(c10::StringType::get(), c10::TensorType::get()), dict);
+  module.register_attribute("tuple",
+                            c10::TupleType::create({c10::TensorType::get(), c10::IntType::get()}),
+                            c10::ivalue::Tuple::create(weight, 1));
+  module.define(
+      "def forward(self, x: Tensor) -> Tensor:\n"
+      "  return x * self.list[0] + self.dict['w'] + self.tuple[0]\n");
+  return module;
+}
+
+TEST(Reload, ListsDictsAndTuplesHoldTheParametersThemselves) {
+  const auto weight = torch::arange(3.0).set_requires_grad(true);
+  const auto module = make_with_containers(weight);
+  for (const bool shares : {true, false}) {
+    auto copy = shares ? recompile(module) : reload(module);
+    const auto parameter = attribute(copy, "weight");
+    EXPECT_EQ(parameter.is_same(weight), shares);
+    const torch::Tensor in_list = copy.attr("list").toTensorVector().at(0);
+    EXPECT_TRUE(in_list.is_same(parameter));
+    EXPECT_TRUE(copy.attr("dict").toGenericDict().at("w").toTensor().is_same(parameter));
+    EXPECT_TRUE(copy.attr("tuple").toTupleRef().elements()[0].toTensor().is_same(parameter));
+    copy.forward({torch::ones({3})}).toTensor().sum().backward();
+    EXPECT_TRUE(torch::equal(parameter.grad(), torch::full({3}, 3.0)));
+    parameter.mutable_grad() = torch::Tensor();
+  }
+}
+
 }  // namespace
 }  // namespace actswap

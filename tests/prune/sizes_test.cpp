@@ -159,30 +159,78 @@ TEST(Units, OfCodeThatRunsTwiceStayAlone) {
   EXPECT_EQ(expect_right_cuts(module, inputs, {inputs}), Names{"c"});
 }
 
-// Nobody runs such code while units are found. What it has no number for it takes as it comes.
+// Nothing runs such code while units are found.
 TEST(Sizes, NumbersOfMethodsThatForwardDoesNotCallStay) {
   auto module = written(
       "Exports", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}},
       "    return torch.linear(torch.relu(torch.linear(torch.relu(torch.linear(x, self.a)), "
       "self.b)), self.c)\n");
-  module.define(
-      "def features(self, x):\n"
-      "    h = torch.relu(torch.linear(torch.relu(torch.linear(x, self.a)), self.b))\n"
-      "    return h.view(-1, 12)\n");
+  module.define("def features(self, h):\n    return torch.relu(h).view(-1, 12)\n");
   module.define("def size(self) -> int:\n    return 8\n");
-  const auto x = torch::randn({6, 3});
-  const auto units = find_units(module, {x});
+  const auto units = find_units(module, {torch::randn({6, 3})});
   EXPECT_EQ(names(units), Names{"a"});
   ASSERT_FALSE(units.rest.empty());
   EXPECT_EQ(units.rest[0].reason,
             "the method 'features', which forward does not call, has the number 12");
-  const auto keep = without_last(units, 3);
-  auto silent = module.deepcopy();
-  silence(silent, units, keep);
-  auto smaller = cut(module, units, keep);
-  EXPECT_EQ(smaller.attr("a").toTensor().size(0), 5);
-  EXPECT_TRUE(torch::allclose(smaller.get_method("features")({x}).toTensor(),
-                              silent.get_method("features")({x}).toTensor()));
+}
+
+TEST(Sizes, LayersThatSuchMethodsReadStay) {
+  auto module = written("Heads", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}, {"d", {5, 8}}},
+                        "    h = torch.relu(torch.linear(x, self.a))\n"
+                        "    return torch.linear(torch.relu(torch.linear(h, self.b)), self.c)\n");
+  module.define(
+      "def second(self, x):\n"
+      "    return torch.linear(torch.relu(torch.linear(x, self.a)), self.d)\n");
+  const auto units = find_units(module, {torch::randn({6, 3})});
+  EXPECT_EQ(names(units), Names{"b"});
+  ASSERT_FALSE(units.rest.empty());
+  EXPECT_EQ(units.rest[0].reason, "the method 'second', which forward does not call, reads it");
+}
+
+TEST(Sizes, LayersWhoseWeightsAListHoldsStay) {
+  auto module = written("Lists", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}},
+                        "    h = torch.relu(torch.linear(x, self.a))\n"
+                        "    return torch.linear(torch.relu(torch.linear(h, self.b)), self.c)\n");
+  const auto a = module.attr("a").toTensor();
+  module.register_attribute("weights", c10::ListType::ofTensors(), c10::List<torch::Tensor>({a}));
+  EXPECT_EQ(names(find_units(module, {torch::randn({6, 3})})), Names{"b"});
+}
+
+// What a caller may choose decides which code runs, and which units it reads.
+TEST(Sizes, ArgumentsAreNotTakenForWhatTheyAreByDefault) {
+  const auto units_of = [&](const std::string& argument, const std::string& between) {
+    const auto module =
+        written("Arguments", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}},
+                "    h = torch.relu(torch.linear(x, self.a))\n" + between +
+                    "    return torch.linear(torch.relu(torch.linear(h, self.b)), self.c)\n",
+                "x" + argument);
+    return names(find_units(module, {torch::randn({6, 3})}));
+  };
+  const Names both = {"a", "b"};
+  EXPECT_EQ(units_of("", ""), both);
+  EXPECT_EQ(units_of(", k: int = 0", "    if k == 1:\n        h = h * 2.0\n"), both)
+      << "either way the units are the same";
+  const Names second = {"b"};
+  EXPECT_EQ(units_of(", k: int = 0", "    if k == 1:\n        h = h.cumsum(1)\n"), second);
+  EXPECT_EQ(units_of(", k: int = 0", "    h = torch.cat([h[:, k:k + 2], h], 1)[:, 2:]\n"), second);
+  EXPECT_EQ(units_of(", k: int = 0", "    for i in range(k):\n        h = h.cumsum(1)\n"), second);
+  EXPECT_EQ(units_of(", mode: str = 'a'", "    if mode == 'b':\n        h = h.cumsum(1)\n"),
+            second);
+  EXPECT_EQ(units_of(", e: Optional[Tensor] = None", "    if e is not None:\n        h = h + e\n"),
+            second);
+}
+
+TEST(Sizes, AttributesThatCodeSetsAreNotTakenForWhatTheyAre) {
+  auto module = written("Attribute", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}},
+                        "    h = torch.relu(torch.linear(x, self.a))\n"
+                        "    if self.other == 1:\n"
+                        "        h = h.cumsum(1)\n"
+                        "    return torch.linear(torch.relu(torch.linear(h, self.b)), self.c)\n",
+                        "x", {{"other", 0}});
+  const torch::Tensor x = torch::randn({6, 3});
+  EXPECT_EQ(names(find_units(module, {x})), (Names{"a", "b"}));
+  module.define("def switch(self):\n    self.other = 1\n");
+  EXPECT_EQ(names(find_units(module, {x})), Names{"b"});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <actswap/calibrate/copy_values.h>
+#include <actswap/graph/containers.h>
 
 #include <torch/script.h>
 
@@ -76,17 +77,18 @@ class Copier {
 
 void add_storages(const c10::IValue& value, std::unordered_set<const c10::StorageImpl*>& known,
                   std::int64_t& bytes) {
-  c10::IValue::HashAliasedIValues tensors;
-  value.getSubValues(tensors);
-  for (const auto& each : tensors) {
-    if (!each.isTensor() || !each.toTensor().defined() || !each.toTensor().has_storage()) {
-      continue;
+  for_each_element(value, [&](const c10::IValue& element) {
+    if (element.isFuture()) {  // of torch.jit.fork
+      element.toFuture()->wait();
+      add_storages(element.toFuture()->value(), known, bytes);
+    } else if (element.isTensor() && element.toTensor().defined() &&
+               element.toTensor().has_storage()) {
+      const auto& storage = element.toTensor().storage();
+      if (known.insert(storage.unsafeGetStorageImpl()).second) {
+        bytes += static_cast<std::int64_t>(storage.nbytes());
+      }
     }
-    const auto* storage = each.toTensor().storage().unsafeGetStorageImpl();
-    if (known.insert(storage).second) {
-      bytes += static_cast<std::int64_t>(storage->nbytes());
-    }
-  }
+  });
 }
 
 }  // namespace

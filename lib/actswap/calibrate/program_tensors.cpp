@@ -1,6 +1,10 @@
 #include <actswap/calibrate/program_tensors.h>
+#include <actswap/graph/uncalled_methods.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace actswap {
 
@@ -23,6 +27,19 @@ bool reads_values(const jit::Node* node) {
                                              c10::aten::numel,
                                              c10::aten::len};
   return !kAsk.contains(node->kind());
+}
+
+// The memory between its first and its last element.
+std::pair<const char*, const char*> span_of(const torch::Tensor& tensor) {
+  if (tensor.numel() == 0 || !tensor.has_storage()) {
+    return {nullptr, nullptr};
+  }
+  std::int64_t last = 0;
+  for (std::int64_t d = 0; d < tensor.dim(); ++d) {
+    last += (tensor.size(d) - 1) * tensor.stride(d);
+  }
+  const auto* begin = static_cast<const char*>(tensor.const_data_ptr());
+  return {begin, begin + (last + 1) * static_cast<std::int64_t>(tensor.element_size())};
 }
 
 }  // namespace
@@ -74,6 +91,42 @@ ProgramTensors::ProgramTensors(Program& program)
       }
     }
   });
+  for (const auto& [tensor, method] : tensors_of_uncalled_methods(program.module())) {
+    ++reads_[tensor];
+  }
+  for (const auto* tensor : contained_tensors(program.module())) {
+    ++reads_[tensor];
+  }
+  note_overlaps(program.module());
+}
+
+// A tensor that lies in the memory of another is read by who reads that.
+void ProgramTensors::note_overlaps(const jit::Module& module) {
+  struct Held {
+    const char* begin;
+    const char* end;
+    const c10::TensorImpl* tensor;
+  };
+  std::vector<Held> all;
+  for (const auto& entry : distinct_modules(module)) {
+    for (const auto& slot : entry.module._ivalue()->slots()) {
+      if (slot.isTensor() && slot.toTensor().defined()) {
+        const auto [begin, end] = span_of(slot.toTensor());
+        all.push_back({begin, end, slot.toTensor().unsafeGetTensorImpl()});
+      }
+    }
+  }
+  std::ranges::sort(all, {}, &Held::begin);
+  const Held* farthest = nullptr;  // of those before
+  for (const auto& held : all) {
+    if (farthest != nullptr && held.begin < farthest->end && held.tensor != farthest->tensor) {
+      ++reads_[held.tensor];
+      ++reads_[farthest->tensor];
+    }
+    if (farthest == nullptr || held.end > farthest->end) {
+      farthest = &held;
+    }
+  }
 }
 
 torch::Tensor ProgramTensors::tensor_of(const jit::Value* value) const {

@@ -20,8 +20,9 @@ class ProgramTensors {
 
   /// A parameter, buffer or constant; undefined where the value is computed.
   torch::Tensor tensor_of(const torch::jit::Value* value) const;
-  /// The same tensor if nothing else reads it, it holds floating-point numbers, and the module has
-  /// it, so that it was not folded from constants. Otherwise undefined.
+  /// The same tensor if nothing else reads it (in forward, in methods that forward does not call,
+  /// by a list or by another tensor in the same memory), it holds floating-point numbers, and the
+  /// module has it, so that it was not folded from constants. Otherwise undefined.
   torch::Tensor own_tensor(const torch::jit::Value* value) const;
 
   /// A matrix that the program reads as it is, or after a chain of transposes.
@@ -37,6 +38,7 @@ class ProgramTensors {
 
  private:
   std::optional<c10::IValue> attribute_of(const torch::jit::Value* value) const;
+  void note_overlaps(const torch::jit::Module& module);
 
   Bindings bindings_;
   std::unordered_map<const c10::TensorImpl*, int> reads_;

@@ -25,6 +25,10 @@ std::vector<torch::Tensor> outputs_of(const jit::Module& module,
   return tensors_in(ModelRun(module)(inputs));
 }
 
+bool is_finite(const torch::Tensor& tensor) {
+  return tensor.isfinite().all().item<bool>();
+}
+
 }  // namespace
 
 Safeguard::Safeguard(jit::Module& blended, const std::vector<torch::Tensor>& inputs,
@@ -64,7 +68,7 @@ double Safeguard::error() {
 }
 
 bool Safeguard::undo_harm() {
-  if (error() <= swap_alone_) {
+  if (error() <= swap_alone_ && std::ranges::all_of(fitted_, is_finite)) {
     return false;
   }
   const torch::NoGradGuard no_grad;

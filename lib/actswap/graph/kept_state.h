@@ -9,9 +9,9 @@
 
 namespace actswap {
 
-/// Remembers all that a module holds beside its parameters (buffers, counters, lists, modes), and
-/// restores it in the end, whatever the module's code has set or written meanwhile. Changes within
-/// objects of classes that are not modules stay.
+/// Remembers all that a module holds beside its parameters (buffers, counters, lists, modes,
+/// objects of other classes), and restores it in the end, whatever the module's code has set or
+/// written meanwhile.
 class KeptState {
  public:
   /// @param changing buffers that may change meanwhile; their changes stay
@@ -31,12 +31,21 @@ class KeptState {
   struct Slot {
     c10::intrusive_ptr<c10::ivalue::Object> object;
     std::size_t index = 0;
-    c10::IValue value;      // of a tensor: the tensor itself, which others may hold too
-    torch::Tensor content;  // of a tensor: a copy
-    std::int64_t version = 0;
-    bool is_copied = false;  // a list, say, which the module's code may change in place
+    c10::IValue value;
+    c10::IValue content;  // of a list, dict or tuple: a copy, with the same tensors and objects
   };
+  struct Content {
+    torch::Tensor tensor;  // others may hold it too
+    torch::Tensor copy;
+    std::int64_t version = 0;
+  };
+  using Known = std::unordered_set<const void*>;
+  void remember(const c10::intrusive_ptr<c10::ivalue::Object>& object, Known& known);
+  void remember(const torch::Tensor& tensor, Known& known);
+
+  Known changing_;
   std::vector<Slot> slots_;
+  std::vector<Content> contents_;
   std::unordered_set<const void*> memory_;
 };
 

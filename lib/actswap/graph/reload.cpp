@@ -5,6 +5,8 @@
 #include <sstream>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace actswap {
 
@@ -54,6 +56,8 @@ class Skeleton {
   std::unordered_map<const Object*, ObjectPtr> made_;
 };
 
+// Puts the tensors of a model in the place of those that its copy was loaded with, in lists, dicts
+// and tuples and in objects of other classes too: a recurrent layer keeps its weights in a list.
 class Attach {
  public:
   explicit Attach(TensorMap map) : map_(std::move(map)) {}
@@ -64,17 +68,42 @@ class Attach {
       return;
     }
     for (std::size_t i = 0; i < object->slots().size(); ++i) {
-      const auto& value = object->getSlot(i);
       const auto& name = type->getAttributeName(i);
-      if (is_plain_tensor(value)) {
-        copy->setAttr(name, map_(value.toTensor()));
-      } else if (value.isModule()) {
-        to(copy->getAttr(name).toObject(), value.toObject());
-      }
+      copy->setAttr(name, attached(copy->getAttr(name), object->getSlot(i)));
     }
   }
 
  private:
+  // Lists and dicts stay the same objects, since several attributes may hold one.
+  c10::IValue attached(const c10::IValue& copy, const c10::IValue& value) {
+    if (is_plain_tensor(value)) {
+      return map_(value.toTensor());
+    }
+    if (value.isObject()) {
+      to(copy.toObject(), value.toObject());
+    } else if (value.isList()) {
+      const auto from = value.toList();
+      auto list = copy.toList();
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        list.set(i, attached(list.get(i), from.get(i)));
+      }
+    } else if (value.isGenericDict()) {
+      auto dict = copy.toGenericDict();
+      for (const auto& entry : value.toGenericDict()) {
+        dict.insert_or_assign(entry.key(), attached(dict.at(entry.key()), entry.value()));
+      }
+    } else if (value.isTuple()) {
+      const auto tuple = copy.toTuple();
+      const auto& from = value.toTupleRef().elements();
+      std::vector<c10::IValue> elements;
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        elements.push_back(attached(tuple->elements()[i], from[i]));
+      }
+      tuple->setElements(std::move(elements));
+    }
+    return copy;
+  }
+
   TensorMap map_;
   std::unordered_set<const Object*> done_;
 };

@@ -73,8 +73,6 @@ class Bindings {
   void bind_forks(torch::jit::Block* block);
   std::map<const torch::jit::Value*, c10::ivalue::Object*> inputs_;
 };
-/// nullptr otherwise (an interface, an argument).
-c10::ivalue::Object* receiver_of(const torch::jit::Node* call_method, c10::ivalue::Object* self);
 
 /// How often each method of each module object is called by the code that the root's methods reach.
 class CallCounts {

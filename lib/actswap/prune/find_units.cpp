@@ -1,10 +1,10 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/kept_state.h>
+#include <actswap/graph/uncalled_methods.h>
 #include <actswap/prune/inline_functions.h>
 #include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/trial.h>
-#include <actswap/prune/uncalled_methods.h>
 #include <actswap/prune/units.h>
 #include <actswap/run/model_run.h>
 
@@ -12,6 +12,8 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace actswap {
@@ -26,13 +28,25 @@ std::string module_path(const std::string& tensor) {
 // Of a tensor, of a dimension.
 using Side = std::pair<std::size_t, std::int64_t>;
 
+// What a run of forward does not show.
+struct Unseen {
+  std::map<std::int64_t, std::string> numbers;                           // of uncalled methods
+  std::unordered_map<const c10::TensorImpl*, std::string> tensors = {};  // that these read
+  std::unordered_set<const c10::TensorImpl*> contained = {};
+};
+
+Unseen unseen_by_forward(const torch::jit::Module& module) {
+  return {numbers_of_uncalled_methods(module), tensors_of_uncalled_methods(module),
+          contained_tensors(module)};
+}
+
 class UnitFinder {
  public:
   explicit UnitFinder(LabelledRun& run) : run_(run), labels_(run.labels()) {}
 
-  /// @param others numbers of code that does not run
-  Units find(const std::map<std::int64_t, std::string>& others) {
-    freeze_counted_elsewhere(others);
+  Units find(const Unseen& unseen) {
+    freeze_counted_elsewhere(unseen.numbers);
+    freeze_read_elsewhere(unseen);
     choose_dimensions();
     freeze_unwritable_counts();
     collect_units();
@@ -138,16 +152,40 @@ class UnitFinder {
     }
   }
 
+  void freeze_dimension(const SourceTensor& source, std::size_t dim, const std::string& reason) {
+    const auto size = source.tensor.size(static_cast<std::int64_t>(dim));
+    for (std::int64_t i = 0; source.first[dim] != kFixed && i < size; ++i) {
+      labels_.freeze(source.first[dim] + i, reason);
+    }
+  }
+
+  void freeze_source(const SourceTensor& source, const std::string& reason) {
+    for (std::size_t d = 0; d < source.first.size(); ++d) {
+      freeze_dimension(source, d, reason);
+    }
+  }
+
+  void freeze_read_elsewhere(const Unseen& unseen) {
+    for (const auto& source : run_.sources()) {
+      const auto* tensor = source.tensor.unsafeGetTensorImpl();
+      if (const auto method = unseen.tensors.find(tensor); method != unseen.tensors.end()) {
+        freeze_source(source,
+                      "the method '" + method->second + "', which forward does not call, reads it");
+      } else if (unseen.contained.contains(tensor)) {
+        freeze_source(source, "a list or an object of the model holds it as well");
+      }
+    }
+  }
+
   void freeze_counted_elsewhere(const std::map<std::int64_t, std::string>& others) {
     for (const auto& source : run_.sources()) {
       for (std::size_t d = 0; d < source.first.size(); ++d) {
         const auto size = source.tensor.size(static_cast<std::int64_t>(d));
-        const auto known = source.first[d] == kFixed ? others.end() : others.find(size);
-        for (std::int64_t i = 0; known != others.end() && i < size; ++i) {
-          labels_.freeze(source.first[d] + i,
-                         "the method '" + known->second +
-                             "', which forward does not call, has the number " +
-                             std::to_string(size));
+        if (const auto known = others.find(size); known != others.end()) {
+          freeze_dimension(source, d,
+                           "the method '" + known->second +
+                               "', which forward does not call, has the number " +
+                               std::to_string(size));
         }
       }
     }
@@ -395,7 +433,7 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
       return unfollowed(run, libtorch_cause(error.what()));
     }
     UnitFinder finder(run);
-    units = finder.find(numbers_of_uncalled_methods(copy));
+    units = finder.find(unseen_by_forward(copy));
     units.inlined = inlined;
     const auto known = inlined.size();
     inlined.insert(finder.functions().begin(), finder.functions().end());

@@ -58,6 +58,7 @@ void LabelledRun::run_if(Frame& frame, jit::Node* node) {
     auto cell = frame.cells.at(taken->outputs()[i]);
     cell.is_dynamic = cell.is_dynamic || condition.is_dynamic;
     cell.is_sized = cell.is_sized || condition.is_sized;
+    cell.is_given = cell.is_given || (condition.is_given && !cell.value.isTensor());
     if (others) {
       tie_alternatives(cell.value, others->at(i));
     } else if (may_differ) {

@@ -55,12 +55,19 @@ void LabelledRun::run(const std::vector<torch::Tensor>& inputs) {
   auto& method = jit::toGraphFunction(module_.get_method("forward").function());
   const auto& declared = method.getSchema().arguments();
   for (const auto& value : layout.packed(inputs)) {
-    arguments.push_back({value, !value.isTensor()});
+    arguments.push_back({value});
   }
   for (std::size_t i = arguments.size(); i < declared.size(); ++i) {
     if (declared[i].default_value()) {
       arguments.push_back({*declared[i].default_value()});
     }
+  }
+  // A caller may give another number, and None or no None: other branches are taken then.
+  for (std::size_t i = 1; i < std::min(arguments.size(), declared.size()); ++i) {
+    auto& argument = arguments[i];
+    argument.is_given = !argument.value.isTensor();
+    argument.is_dynamic =
+        argument.is_given || declared[i].type()->kind() == c10::TypeKind::OptionalType;
   }
   if (arguments.size() != declared.size()) {
     throw UsageError("Expected " + std::to_string(layout.places().size()) +
@@ -108,8 +115,10 @@ void LabelledRun::run_node(Frame& frame, jit::Node* node) {
     }
   } else if (node->kind() == c10::prim::GetAttr) {
     const auto& name = node->s(c10::attr::name);
+    auto& cell = frame.cells[node->output()] = {value_of(0).toObject()->getAttr(name)};
+    cell.is_given = changing_attributes_.contains(name);
     // The model may be trained without its units, which takes the other branches.
-    frame.cells[node->output()] = {value_of(0).toObject()->getAttr(name), name == "training"};
+    cell.is_dynamic = cell.is_given || name == "training";
   } else if (node->kind() == c10::prim::SetAttr) {
     freeze_all(value_of(1), "is stored in an attribute");
     value_of(0).toObject()->setAttr(node->s(c10::attr::name), value_of(1));
@@ -211,6 +220,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   OperatorCall call{.node = node};
   bool is_dynamic = false;
   bool is_sized = false;
+  bool is_given = false;
   decltype(Cell::channels) channels;
   bool has_labels = false;
   bool has_values = false;  // tensors that are no numbers of the code
@@ -219,6 +229,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     call.inputs.push_back(cell.value);
     is_dynamic = is_dynamic || cell.is_dynamic;
     is_sized = is_sized || cell.is_sized;
+    is_given = is_given || cell.is_given;
     for (const auto& size : cell.channels) {
       if (std::find(channels.begin(), channels.end(), size) == channels.end()) {
         channels.push_back(size);
@@ -276,6 +287,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
     if (is_number && !is_list) {
       cell.channels = channels;
+      cell.is_given = is_given;
     }
   }
   note_sizes(frame, call);

@@ -1,3 +1,4 @@
+#include <actswap/graph/blend.h>
 #include <actswap/graph/walk.h>
 #include <actswap/prune/labelled_run.h>
 #include <actswap/prune/tensors_in.h>
@@ -29,6 +30,20 @@ std::optional<std::size_t> OperatorCall::argument(const std::string& name) const
 
 LabelledRun::LabelledRun(const jit::Module& module) : module_(module) {
   find_sources();
+  for (const auto& type : distinct_types(distinct_modules(module))) {
+    if (is_blend(type)) {
+      continue;  // t changes no size
+    }
+    for (auto* method : user_methods(type)) {
+      if (auto* code = jit::tryToGraphFunction(*method)) {
+        for_each_node(code->graph()->block(), [this](const jit::Node* node) {
+          if (node->kind() == c10::prim::SetAttr) {
+            changing_attributes_.insert(node->s(c10::attr::name));
+          }
+        });
+      }
+    }
+  }
 }
 
 void LabelledRun::find_sources() {
@@ -210,6 +225,11 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
               .end = end,
               .stride = stride,
               .is_computed = cell != nullptr && cell->is_sized};
+  if (cell != nullptr && cell->is_given) {
+    for (const auto& array : shape.arrays) {
+      algebra_.freeze(array, "an argument or an attribute that changes says how many there are");
+    }
+  }
   if (!is_list) {
     found.place = place_of(*frame_, call.node, input, element);
     found.functions = functions_around(*frame_);

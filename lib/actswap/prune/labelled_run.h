@@ -135,6 +135,7 @@ class LabelledRun {
     std::int64_t dim = -1;                               // the one whose size a number is
     // The channels from whose number it was computed.
     std::vector<std::pair<std::shared_ptr<const LabelledShape>, std::int64_t>> channels = {};
+    bool is_given = false;  // computed from what a caller may choose: arguments, attributes
   };
   struct Frame {
     const Frame* caller = nullptr;
@@ -184,6 +185,7 @@ class LabelledRun {
   std::vector<c10::weak_intrusive_ptr<c10::TensorImpl>>
       kept_;  // alive, so that no other tensor gets the address of one with labels
   std::unordered_map<const c10::ivalue::Object*, std::string> paths_;
+  std::set<std::string> changing_attributes_;  // that the code of some method sets
   std::unordered_map<const torch::jit::Node*, std::unique_ptr<torch::jit::Code>> codes_;
   std::unordered_map<const torch::jit::Graph*,
                      std::unordered_map<const torch::jit::Node*, std::size_t>>
