@@ -381,7 +381,8 @@ class Calibrator {
             entry.path + (inner.contains(entry.path) || !program_.is_for_these_inputs()
                               ? ": a blend that does not run in every pass"
                               : ": a blend in a branch that these inputs do not take; layers that "
-                                "both branches share are fitted in the other"));
+                                "both branches share are fitted in the other, so this one gives "
+                                "something else than before"));
       }
     }
   }
