@@ -86,7 +86,7 @@ TEST(Zip, RefusesATruncatedFile) {
 TEST(Zip, RefusesADamagedDirectory) {
   const auto bytes = zip_of(kEntries);
   expect_damage(with_number(bytes, 1, 42, 1), "'data/0' is not where");
-  expect_damage(with_number(bytes, 1, 42, 0), "'data/0' is another one");
+  expect_damage(with_number(bytes, 1, 42, 0), "'data/0' is not the one at the place");
   expect_damage(with_number(bytes, 1, 20, 1 << 20), "reaches beyond the end of the file");
   expect_damage(with_number(bytes, 1, 24, 1000), "has two sizes");
   expect_damage(with_number(bytes, 0, 8, 1), "encrypted");

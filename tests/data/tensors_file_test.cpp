@@ -50,7 +50,7 @@ TEST_F(TensorsFile, RefusesOtherContent) {
   const auto number = save("number.pt", 3);
   expect_error<FileError>([&] { read_tensors(number); }, {number, "holds a Int"});
   const auto mixed = save("mixed.pt", c10::ivalue::Tuple::create({kX, 3}));
-  expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1', it is a Int"});
+  expect_error<FileError>([&] { read_tensors(mixed); }, {mixed, "'1' is not one: it is a Int"});
 }
 
 // What Python writes of a sparse tensor calls torch.Size, which LibTorch does not know.

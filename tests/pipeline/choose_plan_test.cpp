@@ -89,7 +89,7 @@ TEST(ChoosePlan, WithinABudget) {
   ASSERT_EQ(gains.sites.size(), 3U);
   setting.request.budget_ms = 1e-6;
   const auto message = setting.message(ErrorKind::usage);
-  EXPECT_NE(message.find("with all 3 sites swapped"), std::string::npos) << message;
+  EXPECT_NE(message.find("swapping all 3 sites"), std::string::npos) << message;
   setting.request.budget_ms = 1e6;
   EXPECT_NE(setting.message(ErrorKind::usage).find("nothing needs to be swapped"),
             std::string::npos);
