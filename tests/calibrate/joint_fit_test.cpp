@@ -326,6 +326,11 @@ TEST(JointFit, SaysWhereNotOnePassFits) {
   const auto found = calibrated_in(1e-7);
   EXPECT_EQ(found.joint.passes, 0);
   EXPECT_EQ(found.joint.reason, "") << "solving took longer: nothing began";
+  ASSERT_EQ(found.left_out.size(), 1U);
+  EXPECT_TRUE(found.left_out[0].starts_with("all layers together: solving took"))
+      << found.left_out[0];
+  EXPECT_EQ(summary(found).find("left out"), std::string::npos) << "it is no layer";
+  EXPECT_TRUE(calibrated_in(0.0).left_out.empty()) << "as asked for";
 }
 
 TEST(JointFit, CanBeInterrupted) {

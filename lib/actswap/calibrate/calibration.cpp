@@ -51,7 +51,11 @@ std::string summary(const Calibration& calibration) {
   add_together(parts, calibration.joint);
   add(parts, calibration.batch_norms.size(), "batch norm estimated anew",
       "batch norms estimated anew");
-  add(parts, calibration.left_out.size(), "layer or blend left out", "layers and blends left out");
+  const auto of_all = [](const std::string& reason) { return reason.starts_with("all "); };
+  const auto left_out =
+      calibration.left_out.size() -
+      static_cast<std::size_t>(std::ranges::count_if(calibration.left_out, of_all));
+  add(parts, left_out, "layer or blend left out", "layers and blends left out");
   std::string text;
   for (const auto& part : parts) {
     text += (text.empty() ? "" : "; ") + part;

@@ -200,6 +200,11 @@ class Calibrator {
     auto limits = this->limits();
     limits.seconds = options_.together.of_first(limits.seconds);
     if (options_.passes == 0 || (!options_.passes && !(limits.seconds > 0.0))) {
+      if (options_.passes != 0 && options_.minutes.value_or(0.0) > 0.0) {
+        result_.left_out.push_back(
+            "all layers together: solving took all of the minutes; allow more, or give a number of "
+            "passes");
+      }
       return;
     }
     FittedTensors tensors(neighbours_);

@@ -106,6 +106,9 @@ class ConversionPruning {
         refit_units(state_.swap, record_.pruning.kept, data_, options_, seed_, callbacks);
     record_.refitted = judged(state_);
     state_.message("fitted what remains: " + summary(record_.pruning.refit));
+    for (const auto& reason : record_.pruning.refit.left_out) {
+      state_.message("not fitted: " + reason);
+    }
     checkpoints_.forget(cut_);
     checkpoints_.forget(state_.phase("calibrated module"));
     checkpoints_.finish(
