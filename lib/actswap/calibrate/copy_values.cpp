@@ -10,53 +10,10 @@ namespace actswap {
 
 namespace {
 
-class Copier {
+// Tensors that share memory have copies that share it.
+class TensorCopies {
  public:
-  c10::IValue copy(const c10::IValue& value) {
-    if (value.isTensor()) {
-      return copy(value.toTensor());
-    }
-    if (value.isList()) {  // of whatever
-      return copied_once(value, [&] {
-        const auto list = value.toList();
-        auto made = c10::impl::GenericList(list.elementType());
-        for (const c10::IValue& element : list) {
-          made.push_back(copy(element));
-        }
-        return c10::IValue(made);
-      });
-    }
-    if (value.isGenericDict()) {
-      return copied_once(value, [&] {
-        const auto dict = value.toGenericDict();
-        auto made = c10::impl::GenericDict(dict.keyType(), dict.valueType());
-        for (const auto& entry : dict) {
-          made.insert(entry.key(), copy(entry.value()));
-        }
-        return c10::IValue(made);
-      });
-    }
-    if (value.isTuple()) {
-      std::vector<c10::IValue> made;
-      for (const auto& element : value.toTupleRef().elements()) {
-        made.push_back(copy(element));
-      }
-      return c10::ivalue::Tuple::create(std::move(made));
-    }
-    return value;
-  }
-
- private:
-  // Two references to a list stay references to one.
-  template <typename Make>
-  c10::IValue copied_once(const c10::IValue& value, const Make& make) {
-    const void* identity = value.internalToPointer();
-    const auto known = containers_.find(identity);
-    return known != containers_.end() ? known->second
-                                      : containers_.emplace(identity, make()).first->second;
-  }
-
-  c10::IValue copy(const torch::Tensor& tensor) {
+  torch::Tensor of(const torch::Tensor& tensor) {
     if (!tensor.defined() || !tensor.has_storage() || tensor.layout() != torch::kStrided) {
       return tensor.defined() ? tensor.clone() : tensor;
     }
@@ -71,8 +28,8 @@ class Copier {
     return copy;
   }
 
+ private:
   std::unordered_map<const c10::StorageImpl*, c10::Storage> storages_;
-  std::unordered_map<const void*, c10::IValue> containers_;
 };
 
 void add_storages(const c10::IValue& value, std::unordered_set<const c10::StorageImpl*>& known,
@@ -94,11 +51,14 @@ void add_storages(const c10::IValue& value, std::unordered_set<const c10::Storag
 }  // namespace
 
 std::vector<c10::IValue> copy_values(const std::vector<c10::IValue>& values) {
-  Copier copier;
+  TensorCopies tensors;
+  ContainerCopies copier([&](const c10::IValue& value) {
+    return value.isTensor() ? c10::IValue(tensors.of(value.toTensor())) : value;
+  });
   std::vector<c10::IValue> copies;
   copies.reserve(values.size());
   for (const auto& value : values) {
-    copies.push_back(copier.copy(value));
+    copies.push_back(copier.of(value));
   }
   return copies;
 }

@@ -127,10 +127,8 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
 }
 
 std::int64_t Loader::begin_of(std::int64_t batch) const {
-  return options_.drop_last
-             ? batch * options_.batch_size
-             : unit_ *
-                   EvenBatches(dataset_.size() / unit_, options_.batch_size / unit_).begin(batch);
+  return options_.drop_last ? batch * options_.batch_size
+                            : EvenBatches(dataset_.size(), options_.batch_size, unit_).begin(batch);
 }
 
 std::int64_t Loader::batch_size(std::int64_t batch) const {
@@ -150,7 +148,7 @@ std::int64_t Loader::own_size(std::int64_t batch) const {
 std::int64_t Loader::batches_per_epoch() const {
   const std::int64_t size = dataset_.size();
   return options_.drop_last ? size / options_.batch_size
-                            : EvenBatches(size / unit_, options_.batch_size / unit_).count();
+                            : EvenBatches(size, options_.batch_size, unit_).count();
 }
 
 void Loader::for_each(std::int64_t epoch,

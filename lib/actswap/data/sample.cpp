@@ -27,7 +27,7 @@ std::vector<std::vector<torch::Tensor>> sample_inputs(const Dataset& data, std::
                      " examples or more, which the model takes at a time, but got " +
                      std::to_string(examples));
   }
-  const EvenBatches even(examples, batch_size, fixed);
+  const EvenBatches even(examples, fixed > 0 ? fixed : batch_size, fixed);
   std::vector<std::vector<torch::Tensor>> batches;
   for (std::int64_t i = 0; i < even.count(); ++i) {
     const auto begin = static_cast<std::size_t>(even.begin(i));

@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include <functional>
+#include <unordered_map>
 
 namespace actswap {
 
@@ -12,8 +13,17 @@ namespace actswap {
 void for_each_element(const c10::IValue& value,
                       const std::function<void(const c10::IValue&)>& visit);
 
-/// A copy of the lists, dicts and tuples, which holds the same tensors and objects. Anything else
-/// is returned as it is.
-c10::IValue copy_containers(const c10::IValue& value);
+/// Copies lists, dicts and tuples. Two references to one list stay references to one copy.
+class ContainerCopies {
+ public:
+  /// @param element makes of each element the one that a copy holds; empty: they hold the same
+  explicit ContainerCopies(std::function<c10::IValue(const c10::IValue&)> element = {});
+
+  c10::IValue of(const c10::IValue& value);
+
+ private:
+  std::function<c10::IValue(const c10::IValue&)> element_;
+  std::unordered_map<const void*, c10::IValue> known_;
+};
 
 }  // namespace actswap

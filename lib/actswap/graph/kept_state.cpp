@@ -21,13 +21,13 @@ void refill(const c10::IValue& container, const c10::IValue& content) {
     auto list = container.toList();
     list.clear();
     for (const c10::IValue& element : content.toList()) {
-      list.push_back(copy_containers(element));
+      list.push_back(ContainerCopies().of(element));
     }
   } else if (container.isGenericDict()) {
     auto dict = container.toGenericDict();
     dict.clear();
     for (const auto& entry : content.toGenericDict()) {
-      dict.insert(entry.key(), copy_containers(entry.value()));
+      dict.insert(entry.key(), ContainerCopies().of(entry.value()));
     }
   } else if (container.isTuple()) {
     const auto& elements = container.toTupleRef().elements();
@@ -41,11 +41,10 @@ void refill(const c10::IValue& container, const c10::IValue& content) {
 
 KeptState::KeptState(const torch::jit::Module& module, const std::vector<torch::Tensor>& changing) {
   const torch::NoGradGuard no_grad;
-  Known known;  // objects and tensors; what parameters hold is not remembered
   for (const auto& tensor : changing) {
     changing_.insert(tensor.unsafeGetTensorImpl());
   }
-  known = changing_;
+  Known known = changing_;  // objects and tensors; what parameters hold is not remembered
   const auto modules = distinct_modules(module);
   for (const auto& entry : modules) {
     const auto object = entry.module._ivalue();
@@ -84,7 +83,7 @@ void KeptState::remember(const c10::intrusive_ptr<c10::ivalue::Object>& object, 
       }
     });
     slots_.push_back(
-        {.object = object, .index = i, .value = value, .content = copy_containers(value)});
+        {.object = object, .index = i, .value = value, .content = ContainerCopies().of(value)});
   }
 }
 

@@ -90,7 +90,9 @@ class Attach {
     } else if (value.isGenericDict()) {
       auto dict = copy.toGenericDict();
       for (const auto& entry : value.toGenericDict()) {
-        dict.insert_or_assign(entry.key(), attached(dict.at(entry.key()), entry.value()));
+        if (dict.contains(entry.key())) {  // a tensor as a key is another one in the copy
+          dict.insert_or_assign(entry.key(), attached(dict.at(entry.key()), entry.value()));
+        }
       }
     } else if (value.isTuple()) {
       const auto tuple = copy.toTuple();

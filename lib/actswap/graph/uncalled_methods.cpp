@@ -116,15 +116,15 @@ class Reads {
   std::set<std::pair<const c10::ivalue::Object*, const jit::GraphFunction*>> done_;
 };
 
-void collect(const c10::IValue& value, std::unordered_set<const c10::TensorImpl*>& found,
-             std::unordered_set<const c10::ivalue::Object*>& known) {
+void add_tensors_in(const c10::IValue& value, std::unordered_set<const c10::TensorImpl*>& found,
+                    std::unordered_set<const c10::ivalue::Object*>& known) {
   for_each_element(value, [&](const c10::IValue& element) {
     if (element.isTensor() && element.toTensor().defined()) {
       found.insert(element.toTensor().unsafeGetTensorImpl());
     } else if (element.isObject() && !element.isModule() &&
                known.insert(element.toObject().get()).second) {
       for (const auto& slot : element.toObject()->slots()) {
-        collect(slot, found, known);
+        add_tensors_in(slot, found, known);
       }
     }
   });
@@ -176,7 +176,7 @@ std::unordered_set<const c10::TensorImpl*> contained_tensors(const jit::Module& 
   for (const auto& entry : distinct_modules(module)) {
     for (const auto& slot : entry.module._ivalue()->slots()) {
       if (!slot.isTensor() && !slot.isModule()) {
-        collect(slot, found, known);
+        add_tensors_in(slot, found, known);
       }
     }
   }

@@ -66,7 +66,8 @@ ModelOutputs look_at_outputs(const Model& model, const Dataset& data,
   ModelOutputs found;
   OutputHints hints{.class_dim = class_dim, .is_of_all = class_dim.has_value()};
   const auto last = std::min(std::max(kExamples, data.fixed_batch()), data.size());
-  const EvenBatches batches(last, kBatch, data.fixed_batch());
+  const auto fixed = data.fixed_batch();
+  const EvenBatches batches(last, fixed > 0 ? fixed : kBatch, fixed);
   for (std::int64_t i = 0; i < batches.count(); ++i) {
     const auto begin = batches.begin(i);
     const auto batch = examples_of(data, begin, batches.begin(i + 1));
