@@ -603,6 +603,32 @@ class OfOperators(nn.Module):
         return self.multiply(x, self.sigmoid(x))
 
 
+class Add(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+
+class Divide(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x / y
+
+
+class OfInitializers(nn.Module):
+    """A hardswish whose operators are modules and whose numbers are buffers, as onnx2torch writes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(6, 6)
+        self.initializers = nn.Module()
+        self.initializers.register_buffer("three", torch.tensor(3.0))
+        self.initializers.register_buffer("six", torch.tensor([6.0]))
+        self.add, self.clip, self.multiply, self.divide = Add(), nn.ReLU6(), Multiply(), Divide()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lin(x)
+        return self.divide(self.multiply(x, self.clip(self.add(x, self.initializers.three))), self.initializers.six)
+
+
 IMAGE = [[2, 3, 8, 8]]
 # name, model, how it is made, input shapes, number of uses that are sources by default, dtype
 GOOD = {
@@ -655,6 +681,8 @@ GOOD = {
     "old_format_traced": (Divided, "trace", [[2, 6]], 1),
     "of_operators": (OfOperators, "script", [[2, 6]], 1),
     "of_operators_traced": (OfOperators, "trace", [[2, 6]], 1),
+    "of_initializers": (OfInitializers, "script", [[2, 6]], 0),  # hardswish is no source by default
+    "of_initializers_traced": (OfInitializers, "trace", [[2, 6]], 0),
 }
 
 

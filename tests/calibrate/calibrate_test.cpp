@@ -95,6 +95,31 @@ TEST(Calibrate, TakesBackWhatDoesHarm) {
   }
 }
 
+// A backbone that gives the activations of each stage, to a reader that nobody fits.
+TEST(Calibrate, BringsReturnedActivationsNearer) {
+  const auto model = adopt(
+      written("backbone", {{"first", {12, 6}}, {"b1", {12}}, {"second", {12, 12}}, {"b2", {12}}},
+              "  y = torch.silu(torch.linear(x, self.first, self.b1))\n"
+              "  return y, torch.silu(torch.linear(y, self.second, self.b2))\n"));
+  const auto inputs_of = [](std::uint64_t seed) {
+    torch::manual_seed(seed);
+    Batches batches(8);
+    for (auto& batch : batches) {
+      batch = {torch::randn({64, 6})};
+    }
+    return batches;
+  };
+  const auto unseen = inputs_of(2);
+  Retargeter swap(model, plan(model, {.to = "relu"}));
+  swap.set_blend(1.0);
+  const double before = square_error(model.module, swap.module(), unseen);
+  swap.set_blend(0.0);
+  const auto result = calibrate(swap.module(), inputs_of(1), CalibrationOptions());
+  EXPECT_EQ(result.left_out, Strings{});
+  EXPECT_GT(result.joint.passes, 0);
+  EXPECT_LT(square_error(model.module, swap.module(), unseen), 0.8 * before);
+}
+
 TEST(Calibrate, SaysWhatWasFitted) {
   const auto model = load(test_model("scripted_module.pt"));
   Retargeter swap(model, plan(model, {}));

@@ -93,5 +93,25 @@ TEST(LayerErrors, EveryLayerThatNoOtherFollowsIsALastOne) {
   EXPECT_NEAR(of(1.0, 1.0, 0.0), 4.0 * 1.0 / 8.1, 1e-6);
 }
 
+// Nothing behind the model makes up for a shift of what it returns.
+TEST(LayerErrors, ReturnedActivationsCountAsTheyAre) {
+  const HeadsSetting setting(
+      "  y = torch.gelu(torch.linear(x, self.first))\n"
+      "  y = torch.gelu(torch.linear(y, self.hidden))\n"
+      "  return y, torch.linear(y, self.left)\n");
+  ASSERT_EQ(setting.neighbours.sites.size(), 2U);
+  EXPECT_FALSE(setting.neighbours.sites[0].is_returned);
+  EXPECT_TRUE(setting.neighbours.sites[1].is_returned);
+  const auto errors = setting.errors();
+  ASSERT_EQ(errors.moments().size(), 3U);
+  EXPECT_EQ(errors.moments()[2].value, setting.neighbours.sites[1].output);
+  const auto values = torch::tensor({{1.0, -1.0}, {-1.0, 1.0}});
+  const auto of = [&](const torch::Tensor& before, const torch::Tensor& returned) {
+    return errors.mean({before, values, returned}, {values, values, values}).item<double>();
+  };
+  EXPECT_NEAR(of(2.0 * values, values), 1.0 / 3.0, 1e-6) << "the layer before it";
+  EXPECT_NEAR(of(values, values + 1.0), 1.0 / 3.0, 1e-6);
+}
+
 }  // namespace
 }  // namespace actswap

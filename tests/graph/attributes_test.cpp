@@ -76,5 +76,41 @@ TEST(Attributes, WhatIsSetIsNotNoted) {
   EXPECT_EQ(noted_on(root, "a", "factor"), std::nullopt);
 }
 
+// As a converter of ONNX files writes constants: x * clamp(x + three, 0, 6) / six.
+TEST(Attributes, BuffersOfOneElementAreNumbers) {
+  const auto module_with = [](const std::string& methods, const torch::Tensor& three) {
+    torch::jit::Module module("__torch__.Net");
+    module.register_attribute("training", c10::BoolType::get(), true);
+    module.register_buffer("three", three);
+    module.register_buffer("six", torch::full({1}, 6.0));
+    module.define(
+        "def forward(self, x: Tensor) -> Tensor:\n"
+        "  return x * torch.clamp(x + self.three, 0., 6.) / self.six\n" +
+        methods);
+    return note_attributes(module);
+  };
+  const auto found = [&](const std::string& methods, const torch::Tensor& three) {
+    const auto module = module_with(methods, three);
+    for (const auto* node : graph_of(module)->nodes()) {
+      if (node->kind() == c10::prim::GetAttr && node->s(c10::attr::name) == "three") {
+        return noted_number(node->output());
+      }
+    }
+    return std::optional<double>();
+  };
+  EXPECT_EQ(found("", torch::full({}, 3.0)), 3.0);
+  EXPECT_EQ(found("", torch::full({1}, 3.0)), 3.0);
+  EXPECT_EQ(found("", torch::full({2}, 3.0)), std::nullopt);
+  EXPECT_EQ(found("", torch::full({1, 1}, 3.0)), std::nullopt) << "the output has more dimensions";
+  EXPECT_EQ(found("", torch::full({}, 3.0).requires_grad_()), std::nullopt) << "it may be learnt";
+  EXPECT_EQ(found("def grow(self) -> None:\n  self.three = self.three + 1\n", torch::full({}, 3.0)),
+            std::nullopt);
+  EXPECT_EQ(found("def grow(self) -> None:\n  self.three.add_(1)\n", torch::full({}, 3.0)),
+            std::nullopt);
+  EXPECT_EQ(found("def give(self) -> Tensor:\n  return self.three\n", torch::full({}, 3.0)),
+            std::nullopt)
+      << "a caller may write to it";
+}
+
 }  // namespace
 }  // namespace actswap

@@ -103,6 +103,12 @@ TEST(Sites, OfModulesThatAreOneOperator) {
   }
 }
 
+TEST(Sites, WithNumbersInBuffers) {
+  for (const char* name : {"of_initializers.pt", "of_initializers_traced.pt"}) {
+    EXPECT_EQ(described(load(test_model(name))), Strings{"/forward/0 hardswish pattern"}) << name;
+  }
+}
+
 TEST(Sites, StayWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {
       {"learnt.pt", "its parameter is a tensor of the model, 'beta', which may be learnt"},

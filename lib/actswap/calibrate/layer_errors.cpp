@@ -148,18 +148,32 @@ std::unordered_set<const torch::jit::Node*> nodes_before(const std::vector<Layer
   return found;
 }
 
+// Which of the original's channels a site has: those of the layer before it.
+torch::Tensor kept_before(const BlendSite& site, const std::vector<Layer>& layers) {
+  const auto layer = std::ranges::find(layers, site.input, &Layer::compared);
+  return layer == layers.end() ? torch::Tensor() : layer->kept_outputs;
+}
+
 }  // namespace
 
 LayerErrors::LayerErrors(const Program& program, const Neighbourhood& neighbours) {
-  const auto is_read_by_site = [&](const torch::jit::Value* value) {
-    return std::any_of(neighbours.sites.begin(), neighbours.sites.end(),
-                       [&](const BlendSite& site) { return site.input == value; });
+  const auto is_free = [&](const torch::jit::Value* value) {
+    return std::ranges::any_of(neighbours.sites, [&](const BlendSite& site) {
+      return site.input == value && !site.is_returned;
+    });
   };
   for (const auto& layer : neighbours.layers) {
     moments_.push_back({layer.compared, program.position(layer.compared->node()) + 1});
     compared_.push_back({.channel_dim = layer.is_convolution ? 1 : -1,
-                         .is_standardised = is_read_by_site(layer.compared),
+                         .is_standardised = is_free(layer.compared),
                          .kept = layer.kept_outputs});
+  }
+  for (const auto& site : neighbours.sites) {
+    if (site.is_returned) {
+      moments_.push_back({site.output, program.position(site.call) + 1});
+      compared_.push_back(
+          {.channel_dim = site.channel_dim, .kept = kept_before(site, neighbours.layers)});
+    }
   }
   weigh(neighbours.layers);
 }
@@ -172,9 +186,9 @@ void LayerErrors::weigh(const std::vector<Layer>& layers) {
   }
   const auto read = nodes_before(layers);
   for (std::size_t i = 0; i < compared_.size(); ++i) {
-    compared_[i].weight = !read.contains(layers[i].node) ? kWeightOfLast
-                          : compared_[i].kept.defined()  ? kWeightOfCut
-                                                         : 1.0;
+    compared_[i].weight = i >= layers.size() || !read.contains(layers[i].node) ? kWeightOfLast
+                          : compared_[i].kept.defined()                        ? kWeightOfCut
+                                                                               : 1.0;
   }
 }
 

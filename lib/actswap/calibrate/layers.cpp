@@ -55,8 +55,7 @@ class Analysis {
       if (is_blend_call(node)) {
         found.sites.push_back(site(node));
         std::set<const jit::Value*> visited;
-        reach(node->output(), found.sites.size() - 1, reached, visited, false,
-              found.sites.back().past_layers);
+        reach(node->output(), found.sites.size() - 1, reached, visited, false, found.sites.back());
       }
     }
     // A layer further on gets changed inputs too, by the errors that earlier layers could not make
@@ -124,7 +123,7 @@ class Analysis {
   // Through anything but layers and blends.
   void reach(const jit::Value* value, std::size_t site_number,
              std::map<const jit::Node*, std::vector<std::size_t>>& reached,
-             std::set<const jit::Value*>& visited, bool through_sum, bool& past_layers) const {
+             std::set<const jit::Value*>& visited, bool through_sum, BlendSite& site) const {
     if (!visited.insert(value).second) {
       return;
     }
@@ -136,12 +135,13 @@ class Analysis {
         continue;
       }
       if (is_blend_call(use.user) || use.user == graph_.return_node()) {
-        past_layers = past_layers || !through_sum;
+        site.past_layers = site.past_layers || !through_sum;
+        site.is_returned = site.is_returned || (!through_sum && !is_blend_call(use.user));
         continue;
       }
       for (const jit::Value* output : outermost(use.user)->outputs()) {
         reach(output, site_number, reached, visited, through_sum || affines_.is_sum(use.user),
-              past_layers);
+              site);
       }
     }
   }

@@ -63,6 +63,8 @@ struct BlendSite {
   bool reaches_layer = false;  ///< one that is fitted, before another layer or blend
   /// Whether it also reaches another blend or the model's output without a layer or a sum between.
   bool past_layers = false;
+  /// Whether it reaches the model's output in that way: features that a backbone gives.
+  bool is_returned = false;
   /// Whether its output goes into a sum unchanged, so that no layer can scale it.
   bool feeds_sum = false;
   /// Whether its output is multiplied with another value, so that nothing can undo an offset of it.

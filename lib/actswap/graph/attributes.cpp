@@ -1,4 +1,6 @@
 #include <actswap/graph/attributes.h>
+#include <actswap/graph/elementwise.h>
+#include <actswap/graph/operators.h>
 #include <actswap/graph/specialise.h>
 #include <actswap/graph/walk.h>
 
@@ -38,9 +40,31 @@ bool is_read_by_a_tensor_operator(const jit::Node* node) {
   });
 }
 
+bool is_computed_with_by(const jit::Use& use);
+
+// Whether nothing but elementwise operators read it, in functions that it is passed to as well.
+bool is_only_computed_with(const jit::Value* value) {
+  return std::ranges::all_of(value->uses(), is_computed_with_by);
+}
+
+bool is_computed_with_by(const jit::Use& use) {
+  if (auto* callee = callee_of(use.user)) {
+    const std::size_t of_call = use.user->kind() == c10::prim::CallFunction ? 1 : 0;
+    return use.offset >= of_call &&
+           is_only_computed_with(callee->graph()->inputs().at(use.offset - of_call));
+  }
+  const auto op = aten_operator(use.user);
+  if (!op || (op->in_place && use.offset == 0)) {
+    return false;
+  }
+  return op->name == "clamp" || op->name == "clip" ||
+         find_elementwise(op->name, use.user->inputs().size()) != nullptr;
+}
+
 struct Attributes {
   std::set<Attribute> set;       // by code of the model
   std::set<Attribute> computed;  // numbers that tensor operators read
+  std::set<Attribute> shared;    // tensors that other than elementwise operators read
 };
 
 Attributes attributes_in(const std::vector<ModuleEntry>& modules) {
@@ -54,6 +78,10 @@ Attributes attributes_in(const std::vector<ModuleEntry>& modules) {
         const auto read = attribute_of(node, c10::prim::GetAttr);
         if (read && is_number(node->output()->type()) && is_read_by_a_tensor_operator(node)) {
           found.computed.insert(*read);
+        }
+        if (read && node->output()->type()->isSubtypeOf(*c10::TensorType::get()) &&
+            !is_only_computed_with(node->output())) {
+          found.shared.insert(*read);
         }
       });
     }
@@ -82,6 +110,32 @@ ObjectLabels labels_of(const std::vector<ModuleEntry>& modules, const Attributes
     labels.emplace(entry.module._ivalue().get(), label.str());
   }
   return labels;
+}
+
+// What converters of ONNX files make of a constant.
+bool is_number_in_buffer(const jit::Module& module, const std::string& name) {
+  const auto value = module.attr(name);
+  const auto slot = module.type()->findAttributeSlot(name);
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().numel() == 1 &&
+         value.toTensor().dim() <= 1 && value.toTensor().is_floating_point() &&
+         !value.toTensor().requires_grad() && slot && !module.type()->is_parameter(*slot);
+}
+
+// The number in a buffer of one element, if all objects of the class have the same one.
+std::optional<double> common_number(const std::vector<const ModuleEntry*>& objects,
+                                    const std::string& attribute) {
+  std::optional<double> common;
+  for (const auto* object : objects) {
+    if (!is_number_in_buffer(object->module, attribute)) {
+      return std::nullopt;
+    }
+    const auto number = object->module.attr(attribute).toTensor().item<double>();
+    if (common && *common != number) {
+      return std::nullopt;
+    }
+    common = number;
+  }
+  return common;
 }
 
 // The value that the attribute has in all objects of a class.
@@ -133,8 +187,12 @@ jit::Module note_attributes(const jit::Module& given) {
         if (owners == objects.end()) {
           return;
         }
-        if (const auto value = common_value(owners->second, read->second)) {
-          note(node, *value);
+        const auto number = attributes.shared.contains(*read)
+                                ? std::nullopt
+                                : common_number(owners->second, read->second);
+        const auto value = common_value(owners->second, read->second);
+        if (number || value) {
+          note(node, number ? c10::IValue(*number) : *value);
         }
       });
     }

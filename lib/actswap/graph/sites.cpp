@@ -82,4 +82,13 @@ std::vector<std::string> elementwise_operators(const Model& model) {
   return {operators.begin(), operators.end()};
 }
 
+std::string why_no_sites(const Model& model) {
+  std::string names;
+  for (const auto& name : elementwise_operators(model)) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return names.empty() ? "no known activation, and no elementwise operator"
+                       : "no known activation; its elementwise operators are " + names;
+}
+
 }  // namespace actswap

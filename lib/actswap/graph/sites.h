@@ -40,7 +40,10 @@ struct Site {
 /// caller. The model's own graphs are not changed.
 ACTSWAP_API std::vector<Site> find_sites(const Model& model);
 
-/// Elementwise operators in the model, sorted, each once: for the message if no site was found.
+/// Elementwise operators in the model, sorted, each once.
 ACTSWAP_API std::vector<std::string> elementwise_operators(const Model& model);
+
+/// For people, if no site was found: "no known activation; its elementwise operators are exp, mul".
+ACTSWAP_API std::string why_no_sites(const Model& model);
 
 }  // namespace actswap

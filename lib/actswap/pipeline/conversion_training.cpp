@@ -328,11 +328,10 @@ void ConversionTraining::note(const TrainingEffect& effect) {
                    number(effect.before) + " to " + number(effect.after) +
                    "; a lower --lr, --lr auto or more epochs may do better");
   } else if (effect.kept_share < 1.0) {
-    state_.message("the training went too far: it made the loss on " +
-                   std::to_string(effect.examples) + " training examples worse, from " +
-                   number(effect.before) + " to " + number(effect.after) + "; " +
-                   number(100.0 * effect.kept_share) + " % of the way is kept, with " +
-                   number(effect.kept_loss));
+    state_.message("the training went too far: the loss on " + std::to_string(effect.examples) +
+                   " training examples rose from " + number(effect.before) + " to " +
+                   number(effect.after) + "; " + number(100.0 * effect.kept_share) +
+                   " % of the way is kept, with " + number(effect.kept_loss));
   }
 }
 

@@ -97,12 +97,7 @@ std::string plan_table(const Model& model, const Plan& plan, const SiteCosts& co
                        const std::optional<Latency>& latency) {
   auto text = head(model, plan, latency);
   if (plan.sites.empty()) {
-    text += "no known activation; its elementwise operators:";
-    const auto operators = elementwise_operators(model);
-    for (const auto& name : operators) {
-      text += " " + name;
-    }
-    return text + (operators.empty() ? " none\n" : "\n");
+    return text + why_no_sites(model) + "\n";
   }
   text += "\n" + totals_table(plan, costs);
   text += cell("site", 40) + cell("activation", 16) + cell("form", 9) + cell("becomes", 14) +
