@@ -1,6 +1,7 @@
 #include <actswap/base/libtorch_error.h>
 #include <actswap/graph/kept_state.h>
-#include <actswap/graph/uncalled_methods.h>
+#include <actswap/prune/counted_labels.h>
+#include <actswap/prune/frozen_units.h>
 #include <actswap/prune/inline_functions.h>
 #include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
@@ -11,9 +12,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace actswap {
@@ -28,37 +26,19 @@ std::string module_path(const std::string& tensor) {
 // Of a tensor, of a dimension.
 using Side = std::pair<std::size_t, std::int64_t>;
 
-// What a run of forward does not show.
-struct Unseen {
-  std::map<std::int64_t, std::string> numbers;                           // of uncalled methods
-  std::unordered_map<const c10::TensorImpl*, std::string> tensors = {};  // that these read
-  std::unordered_set<const c10::TensorImpl*> contained = {};
-};
-
-Unseen unseen_by_forward(const torch::jit::Module& module) {
-  return {numbers_of_uncalled_methods(module), tensors_of_uncalled_methods(module),
-          contained_tensors(module)};
-}
-
 class UnitFinder {
  public:
-  explicit UnitFinder(LabelledRun& run) : run_(run), labels_(run.labels()) {}
+  explicit UnitFinder(LabelledRun& run) : run_(run), labels_(run.labels()), counted_(run) {}
 
-  Units find(const Unseen& unseen) {
-    freeze_counted_elsewhere(unseen.numbers);
-    freeze_read_elsewhere(unseen);
-    choose_dimensions();
-    freeze_unwritable_counts();
+  /// @param unwritable places of numbers that nobody can change
+  Units find(const std::set<Place>& unwritable) {
     collect_units();
     collect_groups();
     collect_rest();
     collect_costs();
-    collect_counts();
+    collect_counts(unwritable);
     return std::move(found_);
   }
-
-  /// Functions that several modules share and in whose code numbers of units are written.
-  const std::set<std::string>& functions() const { return wanted_; }
 
  private:
   struct Unit {
@@ -70,152 +50,6 @@ class UnitFinder {
     const auto& roles = run_.sources()[side.first].roles;
     const auto found = roles.find(side.second);
     return found == roles.end() ? SliceRole::along : found->second;
-  }
-
-  // If labels of a tensor depend on several dimensions (the heads of attention and their features),
-  // cutting leaves a tensor only if labels are tied along all but one of them. This keeps the
-  // dimension that leaves most units.
-  void choose_dimensions() {
-    for (auto& array : run_.several()) {
-      array = run_.algebra().compressed(array);
-      std::int64_t best = -1;
-      std::int64_t most = -1;
-      for (std::int64_t d = 0; only_dim(array) < 0 && d < array.dim(); ++d) {
-        const auto units = array.size(d) > 1 ? units_along(array, d) : -1;
-        if (units > most) {
-          best = d;
-          most = units;
-        }
-      }
-      if (best >= 0) {
-        run_.algebra().tie_to(array, best, "is one of several dimensions that channels make up");
-      }
-    }
-  }
-
-  std::int64_t units_along(const at::Tensor& array, std::int64_t dim) const {
-    std::int64_t units = 0;
-    for (std::int64_t i = 0; i < array.size(dim); ++i) {
-      const auto entries = array.select(dim, i).flatten();
-      bool is_free = true;
-      for (std::int64_t j = 0; is_free && j < entries.numel(); ++j) {
-        is_free = !labels_.is_frozen(entries[j].item<Label>());
-      }
-      units += is_free ? 1 : 0;
-    }
-    return units;
-  }
-
-  std::vector<Label> labels_along(const at::Tensor& given, const Count& count) const {
-    const auto array = run_.algebra().compressed(given);
-    std::vector<Label> labels;
-    for (std::int64_t i = count.begin; i < count.end; i += count.stride) {
-      const auto at = depends_on(array, count.dim) ? i : 0;
-      const auto label = array.select(count.dim, at).flatten()[0].item<Label>();
-      // Units that lie in another dimension take nothing away from this one.
-      labels.push_back(depends_on(array, count.dim) ? labels_.root(label) : kFixed);
-    }
-    return labels;
-  }
-
-  // The labels of what a number counts.
-  std::vector<Label> counted(const Count& count) const {
-    return count.array.defined()
-               ? labels_along(count.array, count)
-               : std::vector<Label>(
-                     static_cast<std::size_t>((count.end - count.begin) / count.stride), kFixed);
-  }
-
-  // Whether the number will be right by itself, as the size of a dimension with the same labels. A
-  // number that depends on the inputs must be, and a trial will tell.
-  bool follows(const Count& count, const std::vector<Label>& labels) const {
-    if (count.follows || count.size_of == nullptr) {
-      return count.follows;
-    }
-    Count whole = count;
-    whole.dim = count.size_dim;
-    whole.begin = 0;
-    whole.end = count.size_of->sizes.at(static_cast<std::size_t>(count.size_dim));
-    whole.stride = 1;
-    whole.array = at::Tensor();
-    for (const auto& array : count.size_of->arrays) {
-      whole.array = depends_on(array, count.size_dim) ? array : whole.array;
-    }
-    return counted(whole) == labels;
-  }
-
-  void freeze_labels(const std::vector<Label>& labels, const std::string& reason) {
-    for (const auto label : labels) {
-      if (label != kFixed) {
-        labels_.freeze(label, reason);
-      }
-    }
-  }
-
-  void freeze_dimension(const SourceTensor& source, std::size_t dim, const std::string& reason) {
-    const auto size = source.tensor.size(static_cast<std::int64_t>(dim));
-    for (std::int64_t i = 0; source.first[dim] != kFixed && i < size; ++i) {
-      labels_.freeze(source.first[dim] + i, reason);
-    }
-  }
-
-  void freeze_source(const SourceTensor& source, const std::string& reason) {
-    for (std::size_t d = 0; d < source.first.size(); ++d) {
-      freeze_dimension(source, d, reason);
-    }
-  }
-
-  void freeze_read_elsewhere(const Unseen& unseen) {
-    for (const auto& source : run_.sources()) {
-      const auto* tensor = source.tensor.unsafeGetTensorImpl();
-      if (const auto method = unseen.tensors.find(tensor); method != unseen.tensors.end()) {
-        freeze_source(source,
-                      "the method '" + method->second + "', which forward does not call, reads it");
-      } else if (unseen.contained.contains(tensor)) {
-        freeze_source(source, "a list or an object of the model holds it as well");
-      }
-    }
-  }
-
-  void freeze_counted_elsewhere(const std::map<std::int64_t, std::string>& others) {
-    for (const auto& source : run_.sources()) {
-      for (std::size_t d = 0; d < source.first.size(); ++d) {
-        const auto size = source.tensor.size(static_cast<std::int64_t>(d));
-        if (const auto known = others.find(size); known != others.end()) {
-          freeze_dimension(source, d,
-                           "the method '" + known->second +
-                               "', which forward does not call, has the number " +
-                               std::to_string(size));
-        }
-      }
-    }
-  }
-
-  void freeze_unwritable_counts() {
-    std::map<Place, std::vector<Label>> places;
-    for (const auto& count : run_.counts()) {
-      const auto labels = counted(count);
-      if (follows(count, labels)) {
-        continue;
-      }
-      if (!count.place) {
-        if (std::any_of(labels.begin(), labels.end(),
-                        [&](Label label) { return !labels_.is_frozen(label); })) {
-          wanted_.insert(count.functions.begin(), count.functions.end());
-          freeze_labels(labels, count.is_in_computed_list
-                                    ? "its number stands in a list that is computed"
-                                    : "its number is written in code that several modules share");
-        }
-        continue;
-      }
-      const auto [known, is_new] = places.emplace(*count.place, labels);
-      if (!is_new && known->second != labels) {
-        unwritable_.insert(*count.place);
-        for (const auto& each : {known->second, labels}) {
-          freeze_labels(each, "its number is written in code that runs several times");
-        }
-      }
-    }
   }
 
   void collect_units() {
@@ -365,11 +199,11 @@ class UnitFinder {
     found_.value_multiplications += run_.value_multiplications();
   }
 
-  void collect_counts() {
+  void collect_counts(const std::set<Place>& unwritable) {
     std::set<Place> done;
     for (const auto& count : run_.counts()) {
-      const auto labels = counted(count);
-      if (!count.place || unwritable_.contains(*count.place) || follows(count, labels) ||
+      const auto labels = counted_.of(count);
+      if (!count.place || unwritable.contains(*count.place) || counted_.follow(count, labels) ||
           !done.insert(*count.place).second) {
         continue;
       }
@@ -392,10 +226,9 @@ class UnitFinder {
 
   LabelledRun& run_;
   Labels& labels_;
+  CountedLabels counted_;
   std::map<Label, Unit> units_;
   std::map<Label, CountInCode::Unit> places_;
-  std::set<std::string> wanted_;
-  std::set<Place> unwritable_;  // of numbers that differ each time
   Units found_;
 };
 
@@ -432,11 +265,11 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
       ModelRun(copy, {.optimizes_graphs = false})(inputs);  // throws where the model does not run
       return unfollowed(run, libtorch_cause(error.what()));
     }
-    UnitFinder finder(run);
-    units = finder.find(unseen_by_forward(copy));
+    const auto frozen = freeze_units(run, copy);
+    units = UnitFinder(run).find(frozen.unwritable);
     units.inlined = inlined;
     const auto known = inlined.size();
-    inlined.insert(finder.functions().begin(), finder.functions().end());
+    inlined.insert(frozen.functions.begin(), frozen.functions.end());
     is_done = inlined.size() == known;
   }
   return units;
