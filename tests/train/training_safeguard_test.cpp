@@ -89,6 +89,29 @@ TEST(TrainingSafeguard, KeepsThePartOfTheWayThatLowersTheLossMost) {
   EXPECT_EQ(weight_after(-16.0, 0.0), 1.0);
 }
 
+// On examples that the training did not see, whether it did harm or not.
+TEST(TrainingSafeguard, KeepsTheBestPart) {
+  const torch::NoGradGuard no_grad;
+  const auto kept_after = [](double trained) {
+    auto module = make_identity();
+    const TensorDataset data({torch::ones({40, 3})}, torch::zeros({40, 3}));
+    TrainingSafeguard safeguard(module, std::nullopt, data, plain_options(Signal::mse));
+    module.attr("w").toTensor().fill_(trained);
+    const auto effect = safeguard.keep_best_part();
+    const auto kept = module.attr("w").toTensor().item<double>();
+    const auto way = effect.is_taken_back() ? 0.0 : trained - 1.0;
+    EXPECT_NEAR(kept, 1.0 + effect.kept_share * way, 1e-6);
+    EXPECT_NEAR(effect.kept_loss / effect.before, kept * kept, 1e-5);
+    return effect.kept_share;
+  };
+  EXPECT_EQ(kept_after(0.5), 1.0);
+  EXPECT_EQ(kept_after(-0.3), 0.75) << "the loss fell, but there is a better part";
+  EXPECT_EQ(kept_after(-1.0), 0.5);
+  EXPECT_EQ(kept_after(-7.8), 0.125);
+  EXPECT_EQ(kept_after(1.01), 0.0);
+  EXPECT_EQ(kept_after(std::numeric_limits<double>::quiet_NaN()), 0.0);
+}
+
 TEST(TrainingSafeguard, MovesNoCounters) {
   const torch::NoGradGuard no_grad;
   auto module = make_identity();

@@ -308,7 +308,7 @@ void ConversionTraining::train_with_held_out(const std::vector<Schedule>& ramps)
         module, teacher_for(loss), data.learnt, ramps,
         [this](const std::vector<double>& blends) { move_to(blends); }, state_.run.train,
         callbacks_of_retargeted(check));
-    note(safeguard.undo_harm());
+    note(safeguard.keep_best_part());
   } catch (const Diverged& how) {
     if (!is_searched) {
       throw;
@@ -328,10 +328,11 @@ void ConversionTraining::note(const TrainingEffect& effect) {
                    number(effect.before) + " to " + number(effect.after) +
                    "; a lower --lr, --lr auto or more epochs may do better");
   } else if (effect.kept_share < 1.0) {
-    state_.message("the training went too far: the loss on " + std::to_string(effect.examples) +
-                   " training examples rose from " + number(effect.before) + " to " +
-                   number(effect.after) + "; " + number(100.0 * effect.kept_share) +
-                   " % of the way is kept, with " + number(effect.kept_loss));
+    state_.message("the loss on " + std::to_string(effect.examples) + " training examples was " +
+                   number(effect.before) + " before the training and " + number(effect.after) +
+                   " after it; with " + number(100.0 * effect.kept_share) +
+                   " % of the change in the weights it is " + number(effect.kept_loss) +
+                   ", so that much is kept");
   }
 }
 

@@ -92,17 +92,17 @@ Json value_of(const std::optional<Evaluation>& evaluation) {
   return evaluation ? Json(evaluation->value) : Json();
 }
 
-// Those that the plan before would have swapped.
 // Of a training that was not kept whole.
-std::string harm_text(const TrainingEffect& effect) {
-  const auto ends = formatted("it made the loss worse, from %.3g", effect.before) +
-                    formatted(" to %.3g", effect.after);
+std::string kept_part_text(const TrainingEffect& effect) {
+  const auto from = formatted(", from %.3g to ", effect.before);
+  const auto end = formatted("%.3g", effect.after);
   return effect.is_taken_back()
-             ? "taken back: " + ends
-             : formatted("%.3g %% of the way kept, with a loss of ", 100.0 * effect.kept_share) +
-                   formatted("%.3g: ", effect.kept_loss) + ends;
+             ? "taken back: it made the loss worse" + from + end
+             : formatted("%.3g %% of the way kept: the loss fell", 100.0 * effect.kept_share) +
+                   from + formatted("%.3g", effect.kept_loss) + "; at the end it was " + end;
 }
 
+// Those that the plan before would have swapped.
 std::string kept_by_sensitivity(const Run& run) {
   std::string text;
   for (const auto& planned : run.plan.sites) {
@@ -306,7 +306,7 @@ std::string summary_table(const Run& run) {
   if (run.training_effect && !run.training_effect->diverged.empty()) {
     table.row("training", "taken back: " + run.training_effect->diverged);
   } else if (run.training_effect && run.training_effect->kept_share < 1.0) {
-    table.row("training", harm_text(*run.training_effect));
+    table.row("training", kept_part_text(*run.training_effect));
   }
   for (const auto& [label, value] : claim_rows(run)) {
     table.row(label, value);

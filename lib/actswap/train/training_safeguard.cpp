@@ -21,7 +21,7 @@ constexpr std::int64_t kExamples = 512;
 constexpr double kHarmlessRise = 0.2;
 
 // Of the way that a training went, in the order in which they are tried.
-constexpr double kShares[] = {0.5, 0.25, 0.125};
+constexpr double kShares[] = {0.75, 0.5, 0.25, 0.125};
 
 // A module may look at them.
 std::vector<Term> on_labels(const Loss& loss) {
@@ -78,16 +78,24 @@ TrainingSafeguard::TrainingSafeguard(torch::jit::Module& module,
 TrainingEffect TrainingSafeguard::undo_harm() {
   effect_.after = effect_.kept_loss = mean_of(options_.loss);
   if (!(effect_.after <= effect_.before + harmless_rise_)) {
-    keep_best_part();
+    choose_part();
   }
   return effect_;
 }
 
-void TrainingSafeguard::keep_best_part() {
+TrainingEffect TrainingSafeguard::keep_best_part() {
+  effect_.after = effect_.kept_loss = mean_of(options_.loss);
+  choose_part();
+  return effect_;
+}
+
+void TrainingSafeguard::choose_part() {
   const torch::NoGradGuard no_grad;
   const auto end = tensors_.copies();
-  effect_.kept_share = 0.0;
-  effect_.kept_loss = effect_.before;
+  if (!(effect_.after <= effect_.before)) {
+    effect_.kept_share = 0.0;
+    effect_.kept_loss = effect_.before;
+  }
   if (std::isfinite(effect_.after)) {
     for (const double share : kShares) {
       tensors_.write(between(weights_, end, share));
@@ -97,7 +105,9 @@ void TrainingSafeguard::keep_best_part() {
       }
     }
   }
-  tensors_.write(effect_.is_taken_back() ? weights_ : between(weights_, end, effect_.kept_share));
+  tensors_.write(effect_.is_taken_back()    ? weights_
+                 : effect_.kept_share < 1.0 ? between(weights_, end, effect_.kept_share)
+                                            : end);
 }
 
 TrainingEffect TrainingSafeguard::undo(const Diverged& how) {

@@ -30,9 +30,10 @@ struct TrainingEffect {
 
 /// Remembers a model as it is before a training. With a rate that is too high for it, or with too
 /// few steps, a model that was calibrated may come out worse than it went in. A part of the way
-/// that its weights went may still do it good: where a training goes too far, or adds noise to what
-/// it learns, the weights between are better than both ends (Wortsman et al. 2022, "Robust
-/// fine-tuning of zero-shot models", mix both ends too).
+/// that its weights went may still do it good: noise that the steps have added costs the square of
+/// the part, what they have learnt grows with the part itself, so weights between are often better
+/// than both ends (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", mix both ends
+/// too).
 class ACTSWAP_API TrainingSafeguard {
  public:
   /// Measures the loss on at most 512 examples: the last of the first epoch, which a training of
@@ -47,16 +48,19 @@ class ACTSWAP_API TrainingSafeguard {
   TrainingSafeguard(torch::jit::Module& module, std::optional<torch::jit::Module> teacher,
                     const Subset& examples, const TrainOptions& options);
 
-  /// Measures again. Where the loss is higher, the module gets the half, the quarter or the eighth
-  /// of the way from what it was to what it is, whichever has the lowest loss; where none of them
-  /// lowers the loss, or it is no number, all that it was. By a fifth of what the terms on labels
-  /// (mse, cross-entropy, a module) were before, it may be higher.
+  /// Measures again. If the loss is higher, by more than a fifth of what the terms on labels (mse,
+  /// cross-entropy, a module) were before, keeps the best part.
   TrainingEffect undo_harm();
+  /// Measures again, and at three quarters, the half, the quarter and the eighth of the way from
+  /// what the module was to what it is. The module gets the weights with the lowest loss: those at
+  /// the end, one of these mixtures, or all that it was, as after a loss that is no number. For
+  /// examples that the training did not see.
+  TrainingEffect keep_best_part();
   /// Gives the module back all it was, after a training that diverged.
   TrainingEffect undo(const Diverged& how);
 
  private:
-  void keep_best_part();
+  void choose_part();
   double mean_of(const Loss& loss);
 
   torch::jit::Module& module_;
