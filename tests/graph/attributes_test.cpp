@@ -107,6 +107,10 @@ TEST(Attributes, BuffersOfOneElementAreNumbers) {
             std::nullopt);
   EXPECT_EQ(found("def grow(self) -> None:\n  self.three.add_(1)\n", torch::full({}, 3.0)),
             std::nullopt);
+  EXPECT_EQ(found("def write(self, x: Tensor) -> Tensor:\n"
+                  "  return torch.clamp(x, 0., 6., out=self.three)\n",
+                  torch::full({}, 3.0)),
+            std::nullopt);
   EXPECT_EQ(found("def give(self) -> Tensor:\n  return self.three\n", torch::full({}, 3.0)),
             std::nullopt)
       << "a caller may write to it";

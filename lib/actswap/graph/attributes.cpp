@@ -57,8 +57,9 @@ bool is_computed_with_by(const jit::Use& use) {
   if (!op || (op->in_place && use.offset == 0)) {
     return false;
   }
-  return op->name == "clamp" || op->name == "clip" ||
-         find_elementwise(op->name, use.user->inputs().size()) != nullptr;
+  const auto inputs = use.user->inputs().size();  // one more where the result has a place: out=
+  return find_elementwise(op->name, inputs) != nullptr ||
+         ((op->name == "clamp" || op->name == "clip") && inputs <= 3);
 }
 
 struct Attributes {
