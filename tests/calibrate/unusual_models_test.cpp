@@ -176,6 +176,24 @@ TEST(Unusual, AMaskThatIsAdded) {
   EXPECT_EQ(result.left_out, Strings{});
 }
 
+// 0 / 0 for one input: what is fitted to it is no number either.
+TEST(Unusual, AnInputThatGivesNoNumber) {
+  const auto model =
+      adopt(written("Quotient", kTwoLinearLayers,
+                    "    y = torch.mish(torch.linear(x, self.a, self.b))\n"
+                    "    y = y / x.abs().sum(1, keepdim=True) * x.abs().sum(1, keepdim=True)\n"
+                    "    return torch.linear(y, self.c, self.d)\n"));
+  Retargeter swap(model, plan(model, {}));
+  auto batches = some_batches({64, 6});
+  batches[0][0][3].zero_();
+  const auto weight = swap.module().attr("c").toTensor().clone();
+  const auto result = calibrate(swap.module(), batches, {});
+  EXPECT_TRUE(swap.module().attr("c").toTensor().equal(weight));
+  ASSERT_FALSE(result.left_out.empty());
+  EXPECT_NE(result.left_out.back().find("no finite number"), std::string::npos)
+      << testing::PrintToString(result.left_out);
+}
+
 TEST(Unusual, OtherPrecisions) {
   const std::string code =
       "    y = torch.mish(torch.linear(x, self.a, self.b))\n"

@@ -117,8 +117,8 @@ class Calibrator {
     for (const auto& norm : neighbours_.norms) {
       result_.batch_norms.push_back(norm.name);
     }
-    if (safeguard.undo_harm()) {
-      forget_all();
+    if (const auto reason = safeguard.undo_harm(); !reason.empty()) {
+      forget_all(reason);
     }
     options_.together.take_from_first(fitted);
     return std::move(result_);
@@ -170,7 +170,7 @@ class Calibrator {
     return tensors;
   }
 
-  void forget_all() {
+  void forget_all(const std::string& reason) {
     for (auto& site : result_.sites) {
       site = {.blend = site.blend};
     }
@@ -178,9 +178,7 @@ class Calibrator {
     result_.joint = {};
     result_.learning_rate = 0.0;
     result_.batch_norms.clear();
-    result_.left_out.emplace_back(
-        "all of the model: the outputs were nearer to the original's without the calibration, "
-        "which was taken back");
+    result_.left_out.push_back("all of the model: the calibration was taken back, since " + reason);
   }
 
   void tell() const {

@@ -230,11 +230,13 @@ JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time)
   auto& result = place.result;
   result.error_before = result.error_after = error_.held_out();
   if (!std::isfinite(result.error_before)) {
-    result = {.reason = "what the layers give is not finite"};
+    result = {
+        .reason =
+            "what the layers give for some inputs is no finite number; leave these inputs out"};
     return place;
   }
   if (!walk(steps_of_a_trial(), 0.0)) {
-    result = {.reason = "a gradient is not finite"};
+    result = {.reason = "a gradient is no finite number for some inputs; leave these inputs out"};
     return place;
   }
   const auto seconds_of = [&](double steps) {

@@ -8,6 +8,7 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace actswap {
@@ -67,15 +68,19 @@ double Safeguard::error() {
   return together_.sum(sum);
 }
 
-bool Safeguard::undo_harm() {
-  if (error() <= swap_alone_ && std::ranges::all_of(fitted_, is_finite)) {
-    return false;
+std::string Safeguard::undo_harm() {
+  const double calibrated = error();
+  const bool is_a_number = std::isfinite(calibrated) && std::ranges::all_of(fitted_, is_finite);
+  if (is_a_number && calibrated <= swap_alone_) {
+    return "";
   }
   const torch::NoGradGuard no_grad;
   for (std::size_t i = 0; i < fitted_.size(); ++i) {
     fitted_[i].copy_(before_[i]);
   }
-  return true;
+  return is_a_number
+             ? "the outputs were nearer to the original's without the calibration"
+             : "some inputs lead to values that are no finite numbers; leave these inputs out";
 }
 
 }  // namespace actswap

@@ -6,6 +6,7 @@
 
 #include <torch/script.h>
 
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -24,8 +25,9 @@ class Safeguard {
             const std::vector<torch::Tensor>& inputs, std::vector<torch::Tensor> fitted,
             Together together = {});
   /// With the blends at 1: puts the tensors back where the outputs are farther from the original's
-  /// than those of the swap alone, by sum of squares. @return whether it did
-  bool undo_harm();
+  /// than those of the swap alone, by sum of squares, or where something is not finite.
+  /// @return why it did; empty: it did not
+  std::string undo_harm();
 
  private:
   double error();
