@@ -28,7 +28,8 @@ struct TwoLayers {
                               "  h = torch.mish(torch.linear(x, self.w0))\n"
                               "  h = torch.dropout(h, 0.5, self.training)\n"
                               "  h = torch.mish(torch.linear(h, self.w1, self.b1))\n"
-                              "  return torch.linear(h, self.w2), torch.tanh(h)\n"));
+                              "  y = torch.linear(h, self.w2)\n"
+                              "  return y, torch.tanh(y)\n"));
     the_plan = plan(model, {.to = "relu"});
   }
 
@@ -112,21 +113,30 @@ TEST(LayersLoss, GoesWithOtherSignals) {
   EXPECT_NEAR(value(parse_loss("distil-mse+3*layers")), mse + 3.0 * value(Signal::layers), 1e-5);
 }
 
-TEST(LayersLoss, IsZeroWhereBlendsReachNoLayer) {
-  torch::manual_seed(1);
-  const auto model =
-      adopt(make_module({{"w", torch::randn({4})}}, "  return torch.mish(x * self.w)\n"));
-  const auto blended = [&](double t) {
-    Retargeter swap(model, plan(model, {.to = "relu"}));
-    swap.set_blend(t);
-    return swap.module();
+// An activation with no layer behind it counts where the model returns it, and nowhere else.
+TEST(LayersLoss, WithoutLayersIsTheErrorOfWhatIsReturned) {
+  const auto values = [](const std::string& code) {
+    torch::manual_seed(1);
+    const auto model = adopt(make_module({{"w", torch::randn({4})}}, code));
+    const auto blended = [&](double t) {
+      Retargeter swap(model, plan(model, {.to = "relu"}));
+      swap.set_blend(t);
+      return swap.module();
+    };
+    const auto input = torch::randn({16, 4});
+    const auto value = [&](const Loss& loss) {
+      auto student = blended(1.0);
+      return loss_of_first_step(student, blended(0.0), input, options_for(loss));
+    };
+    const auto y = torch::mish(input * model.module.attr("w").toTensor().detach());
+    const auto error = value(Signal::distil_mse) / y.var(0, /*unbiased=*/false).mean();
+    return std::pair(value(parse_loss("distil-mse+3*layers")) - value(Signal::distil_mse),
+                     3.0 * error.item<double>());
   };
-  const auto input = torch::randn({16, 4});
-  const auto value = [&](const Loss& loss) {
-    auto student = blended(1.0);
-    return loss_of_first_step(student, blended(0.0), input, options_for(loss));
-  };
-  EXPECT_EQ(value(parse_loss("distil-mse+3*layers")), value(Signal::distil_mse));
+  const auto returned = values("  return torch.mish(x * self.w)\n");
+  EXPECT_NEAR(returned.first, returned.second, 1e-5);
+  const auto summed = values("  return torch.mish(x * self.w) + x\n");
+  EXPECT_EQ(summed.first, 0.0);
 }
 
 TEST(LayersLoss, SaysWhatItNeeds) {
