@@ -83,6 +83,7 @@ TEST(Attributes, BuffersOfOneElementAreNumbers) {
     module.register_attribute("training", c10::BoolType::get(), true);
     module.register_buffer("three", three);
     module.register_buffer("six", torch::full({1}, 6.0));
+    module.register_buffer("other", three);
     module.define(
         "def forward(self, x: Tensor) -> Tensor:\n"
         "  return x * torch.clamp(x + self.three, 0., 6.) / self.six\n" +
@@ -107,6 +108,9 @@ TEST(Attributes, BuffersOfOneElementAreNumbers) {
             std::nullopt);
   EXPECT_EQ(found("def grow(self) -> None:\n  self.three.add_(1)\n", torch::full({}, 3.0)),
             std::nullopt);
+  EXPECT_EQ(found("def grow(self) -> None:\n  self.other.add_(1)\n", torch::full({}, 3.0)),
+            std::nullopt)
+      << "the same tensor under another name";
   EXPECT_EQ(found("def write(self, x: Tensor) -> Tensor:\n"
                   "  return torch.clamp(x, 0., 6., out=self.three)\n",
                   torch::full({}, 3.0)),

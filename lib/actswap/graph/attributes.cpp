@@ -2,6 +2,7 @@
 #include <actswap/graph/elementwise.h>
 #include <actswap/graph/operators.h>
 #include <actswap/graph/specialise.h>
+#include <actswap/graph/uncalled_methods.h>
 #include <actswap/graph/walk.h>
 
 #include <torch/csrc/jit/api/function_impl.h>
@@ -113,24 +114,52 @@ ObjectLabels labels_of(const std::vector<ModuleEntry>& modules, const Attributes
   return labels;
 }
 
+using Storages = std::set<const c10::StorageImpl*>;
+
+const c10::StorageImpl* memory_of(const c10::TensorImpl& tensor) {
+  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
+}
+
+// Memory that a training or code may write to, under whatever names it is held.
+Storages changing_memory(const jit::Module& root, const std::vector<ModuleEntry>& modules,
+                         const Attributes& attributes) {
+  Storages found;
+  for (const auto* tensor : contained_tensors(root)) {
+    found.insert(memory_of(*tensor));
+  }
+  for (const auto& entry : modules) {
+    const auto type = entry.module.type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto value = entry.module._ivalue()->getSlot(i);
+      const Attribute attribute(type, type->getAttributeName(i));
+      const bool may_change = type->is_parameter(i) || attributes.set.contains(attribute) ||
+                              attributes.shared.contains(attribute);
+      if (may_change && value.isTensor() && value.toTensor().defined()) {
+        found.insert(memory_of(*value.toTensor().unsafeGetTensorImpl()));
+      }
+    }
+  }
+  return found;
+}
+
 // What converters of ONNX files make of a constant.
-bool is_number_in_buffer(const jit::Module& module, const std::string& name) {
-  const auto value = module.attr(name);
-  const auto slot = module.type()->findAttributeSlot(name);
+bool is_number_in_buffer(const c10::IValue& value, const Storages& changing) {
   return value.isTensor() && value.toTensor().defined() && value.toTensor().numel() == 1 &&
          value.toTensor().dim() <= 1 && value.toTensor().is_floating_point() &&
-         !value.toTensor().requires_grad() && slot && !module.type()->is_parameter(*slot);
+         !value.toTensor().requires_grad() &&
+         !changing.contains(memory_of(*value.toTensor().unsafeGetTensorImpl()));
 }
 
 // The number in a buffer of one element, if all objects of the class have the same one.
 std::optional<double> common_number(const std::vector<const ModuleEntry*>& objects,
-                                    const std::string& attribute) {
+                                    const std::string& attribute, const Storages& changing) {
   std::optional<double> common;
   for (const auto* object : objects) {
-    if (!is_number_in_buffer(object->module, attribute)) {
+    const auto value = object->module.attr(attribute);
+    if (!is_number_in_buffer(value, changing)) {
       return std::nullopt;
     }
-    const auto number = object->module.attr(attribute).toTensor().item<double>();
+    const auto number = value.toTensor().item<double>();
     if (common && *common != number) {
       return std::nullopt;
     }
@@ -177,6 +206,7 @@ jit::Module note_attributes(const jit::Module& given) {
   modules = distinct_modules(root);
   const auto attributes = attributes_in(modules);
   const auto objects = objects_by_class(modules);
+  const auto changing = changing_memory(root, modules, attributes);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
       for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](jit::Node* node) {
@@ -188,9 +218,7 @@ jit::Module note_attributes(const jit::Module& given) {
         if (owners == objects.end()) {
           return;
         }
-        const auto number = attributes.shared.contains(*read)
-                                ? std::nullopt
-                                : common_number(owners->second, read->second);
+        const auto number = common_number(owners->second, read->second, changing);
         const auto value = common_value(owners->second, read->second);
         if (number || value) {
           note(node, number ? c10::IValue(*number) : *value);

@@ -20,7 +20,7 @@ namespace actswap {
 struct TrainingEffect {
   std::int64_t examples = 0;
   double before = 0.0;
-  double after = 0.0;         ///< at the end of the training
+  double after = 0.0;         ///< of the weights that the training gives
   double kept_share = 1.0;    ///< of the way from the weights before to those at the end, in [0, 1]
   double kept_loss = 0.0;     ///< of the weights that are kept
   std::string diverged = {};  ///< of a training that diverged, how; it is taken back
