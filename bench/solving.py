@@ -9,6 +9,7 @@ the peak memory of both conversions beside the granted memory. Options after -- 
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,15 +38,22 @@ def forward_seconds(model: Path, data: Path, count: int) -> float:
         return time.process_time() - begin
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--inputs", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("options", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_args(words[:end])
+    options.options = words[end + 1 :]
+    return options
+
+
+def main() -> None:
+    options = read_options()
     torch.set_num_threads(options.threads)
     forward = forward_seconds(options.model, options.data, options.inputs)
     with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,7 @@ std::int64_t examples_that_fit(const torch::jit::Module& module,
   ModelRun run(module, {.optimizes_graphs = false});
   const auto taken_by = [&](std::int64_t examples) {
     const auto probe = part_of(batch, 0, examples);
-    return most_allocated([&] { run(probe); });
+    return allocated([&] { run(probe); }).most;
   };
   try {
     const auto few = taken_by(kProbe);

@@ -49,9 +49,10 @@ constexpr std::int64_t kPassesOfPruned = 60;  // a pruned model has more to make
 constexpr double kSecondsOfPasses = 180.0;
 // With minutes: the fit ends by itself when it gains no more.
 constexpr std::int64_t kMostPasses = 1000;
-// How often a joint fit stores its tensors: three states with AdamW's means and squares, one more
-// of these, and gradients.
-constexpr std::int64_t kCopiesOfTensors = 13;
+// How often a calibration stores the tensors of a joint fit: the original's, those of the
+// safeguard, the best with AdamW's averages, the averages now, the gradients of a step and of a
+// part of it.
+constexpr std::int64_t kCopiesOfTensors = 9;
 // Training learns from noisier signals than the errors of layers.
 constexpr double kShareOfRate = 0.4;
 
@@ -215,7 +216,7 @@ class Calibrator {
     const JointFitCallbacks callbacks = {.before_each_batch =
                                              [this] {
                                                agree_on_stop();
-                                               models_.begin_run_within(options_.memory / 4 * 3);
+                                               models_.begin_run_within(options_.memory / 2);
                                              },
                                          .on_plan =
                                              [this](std::int64_t passes, double seconds) {

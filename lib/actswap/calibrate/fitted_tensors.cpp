@@ -30,6 +30,18 @@ torch::Tensor movable(const torch::Tensor& tensor) {
   return whole.is_floating_point() && whole.is_leaf() && !whole.is_view() ? whole : torch::Tensor();
 }
 
+// Overwrites what is there.
+void copy_into(std::vector<torch::Tensor>& copies, const std::vector<torch::Tensor>& tensors) {
+  const torch::NoGradGuard no_grad;
+  if (copies.size() != tensors.size()) {
+    copies = copy_tensors(tensors);
+    return;
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    copies[i].copy_(tensors[i]);
+  }
+}
+
 }  // namespace
 
 FittedTensors::FittedTensors(const Neighbourhood& neighbours) : steps_(torch::zeros({})) {
@@ -65,15 +77,28 @@ FittedTensors::FittedTensors(const Neighbourhood& neighbours) : steps_(torch::ze
 }
 
 FittedTensors::State FittedTensors::state() const {
-  return {copy_tensors(tensors_), copy_tensors(means_), copy_tensors(squares_), steps_.clone()};
+  State state;
+  store(state);
+  return state;
+}
+
+void FittedTensors::store(State& state) const {
+  const bool has_averages = steps_.item<double>() > 0.0;
+  const std::vector<torch::Tensor> none;
+  copy_into(state.tensors, tensors_);
+  copy_into(state.means, has_averages ? means_ : none);
+  copy_into(state.squares, has_averages ? squares_ : none);
+  state.steps = steps_.clone();
 }
 
 void FittedTensors::restore(const State& state) {
   const torch::NoGradGuard no_grad;
+  const auto fill = [](const torch::Tensor& average, const std::vector<torch::Tensor>& from,
+                       std::size_t i) { from.empty() ? average.zero_() : average.copy_(from[i]); };
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     tensors_[i].copy_(state.tensors[i]);
-    means_[i].copy_(state.means[i]);
-    squares_[i].copy_(state.squares[i]);
+    fill(means_[i], state.means, i);
+    fill(squares_[i], state.squares, i);
   }
   steps_.copy_(state.steps);
 }

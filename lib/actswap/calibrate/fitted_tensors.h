@@ -20,7 +20,8 @@ class FittedTensors {
   bool empty() const { return tensors_.empty(); }
   const std::vector<torch::Tensor>& tensors() const { return tensors_; }
 
-  /// The tensors, and AdamW's averages of their gradients.
+  /// The tensors, and AdamW's averages of their gradients, of which there are none before the first
+  /// step.
   struct State {
     std::vector<torch::Tensor> tensors;
     std::vector<torch::Tensor> means;
@@ -36,6 +37,8 @@ class FittedTensors {
     }
   };
   State state() const;
+  /// The same in the memory of an earlier state, where it is of the same tensors.
+  void store(State& state) const;
   void restore(const State& state);
 
   /// All that a step depends on, for the same neighbourhood. (Others refer to the tensors

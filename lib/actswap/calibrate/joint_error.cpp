@@ -1,14 +1,10 @@
-#include <actswap/base/error.h>
-#include <actswap/base/out_of_memory.h>
 #include <actswap/calibrate/batch_memory.h>
 #include <actswap/calibrate/fitted_tensors.h>
 #include <actswap/calibrate/joint_error.h>
 #include <actswap/data/even_batches.h>
-#include <actswap/run/allocations.h>
 #include <actswap/run/joined_runs.h>
 #include <actswap/run/random_numbers.h>
 
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/script.h>
 
 #include <algorithm>
@@ -31,26 +27,6 @@ std::int64_t share_of(std::int64_t memory) {
   return memory / 8 * 3;
 }
 
-// How many of something a gradient may be of, so that it takes no more than these bytes: as
-// gradients of few, and of twice as many, tell. At least `least`.
-std::int64_t fitting(const std::function<std::int64_t(std::int64_t)>& taken_by, std::int64_t few,
-                     std::int64_t memory, std::int64_t unless_known, std::int64_t least) {
-  try {
-    const auto less = taken_by(few);
-    const auto more = taken_by(2 * few);
-    // Part of it may be for the weights, however many there are.
-    const auto each = std::max<std::int64_t>(1, (more - less) / few);
-    return std::max(least, few + (memory - less) / each);
-  } catch (const UsageError&) {  // the number of examples stands in a traced model
-    return unless_known;
-  } catch (const std::exception& problem) {
-    if (is_out_of_memory(problem)) {
-      throw;
-    }
-    return unless_known;  // there is no gradient, which the fit will say
-  }
-}
-
 }  // namespace
 
 std::size_t batches_held_out(std::size_t batches) {
@@ -69,8 +45,12 @@ JointError::JointError(Program& program, const Neighbourhood& neighbours, const 
     return;
   }
   const auto of_gradient = std::max(kLeastMemory, share_of(memory));
-  batches_of_a_step_ = batches_within(batches, tensors, of_gradient);
-  most_examples_ = together_.of_first(examples_within(batches.front(), tensors, of_gradient));
+  const auto step = batches_within(batches, tensors, of_gradient);
+  const auto part = examples_within(batches.front(), tensors, of_gradient);
+  batches_of_a_step_ = step.count;
+  most_examples_ = together_.of_first(part.count);
+  const auto beyond = std::max(step.bytes, part.bytes) - of_gradient;
+  memory_ -= std::clamp<std::int64_t>(beyond, 0, memory_);
   const auto fitted = batches.size() - batches_held_out(batches.size());
   group(batches, 0, fitted);
   fitted_ = steps_.size();
@@ -139,26 +119,27 @@ std::vector<JointError::Part> JointError::split(const Inputs& inputs,
   return parts;
 }
 
-// Beside what the original gives for them.
-std::int64_t JointError::taken_by_gradient(const Runs& runs,
-                                           const std::vector<torch::Tensor>& tensors) {
+// With what the original gives for them.
+GradientMemory JointError::taken_by_gradient(const Runs& runs,
+                                             const std::vector<torch::Tensor>& tensors) {
   const auto targets = original(runs);
   const torch::AutoGradMode with_gradients(true);
   const RequireGradients require_gradients(tensors);
-  return most_allocated([&] {
-    torch::autograd::grad({errors_.mean(values(Which::fitted, runs), targets)}, tensors, {},
-                          /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
-  });
+  auto taken = memory_of_gradient(
+      [&] { return errors_.mean(values(Which::fitted, runs), targets); }, tensors);
+  const auto bytes = bytes_of(targets);
+  taken.forward += bytes;
+  taken.all += bytes;
+  return taken;
 }
 
 // How many examples a part may have, so that its gradient takes no more than these bytes; 0: all of
 // a batch.
-std::int64_t JointError::examples_within(const Inputs& batch,
-                                         const std::vector<torch::Tensor>& tensors,
-                                         std::int64_t memory) {
+Fitting JointError::examples_within(const Inputs& batch, const std::vector<torch::Tensor>& tensors,
+                                    std::int64_t memory) {
   const auto examples = batch.at(0).size(0);
   if (examples <= kLeastExamples) {
-    return 0;
+    return {};
   }
   const auto taken_by = [&](std::int64_t count) {
     Inputs inputs;
@@ -167,24 +148,26 @@ std::int64_t JointError::examples_within(const Inputs& batch,
     }
     return taken_by_gradient({inputs}, tensors);
   };
-  const auto most =
-      fitting(taken_by, kProbedExamples, memory, /*unless_known=*/std::int64_t{0}, kLeastExamples);
-  return most < examples ? most : 0;
+  auto found = fitting_into(memory, taken_by, kProbedExamples, kLeastExamples, /*unless_known=*/0);
+  if (found.count >= examples) {
+    found = {};
+  }
+  return found;
 }
 
 // How many batches of a few examples a step has.
-std::int64_t JointError::batches_within(const Batches& batches,
-                                        const std::vector<torch::Tensor>& tensors,
-                                        std::int64_t memory) {
+Fitting JointError::batches_within(const Batches& batches,
+                                   const std::vector<torch::Tensor>& tensors, std::int64_t memory) {
   const auto examples = batches.front().at(0).size(0);
   if (examples >= kLeastExamples || !together_.is_alone()) {
-    return 1;
+    return {.count = 1};
   }
   const auto taken_by = [&](std::int64_t count) {
     return taken_by_gradient({batches.begin(), batches.begin() + count}, tensors);
   };
-  return std::min(fitting(taken_by, 1, memory, /*unless_known=*/std::int64_t{1}, 1),
-                  (kLeastExamples + examples - 1) / examples);
+  auto found = fitting_into(memory, taken_by, /*few=*/1, /*least=*/1, /*unless_known=*/1);
+  found.count = std::min(found.count, (kLeastExamples + examples - 1) / examples);
+  return found;
 }
 
 JointError::Values JointError::values(Which model, const Runs& runs) {

@@ -1,6 +1,7 @@
 // What a joint fit makes small, on batches of inputs.
 #pragma once
 
+#include <actswap/calibrate/gradient_memory.h>
 #include <actswap/calibrate/layer_errors.h>
 #include <actswap/calibrate/layers.h>
 #include <actswap/calibrate/program.h>
@@ -31,9 +32,10 @@ class JointError {
   /// @param stream what is fitted to, step after step, in place of the batches not held out; null:
   ///   those, in each pass again
   /// @param tensors that gradients will be taken of
-  /// @param memory bytes: three eighths for what the original gives, which is computed again in
-  ///   each pass where it does not fit; as much, and 64 MB at least, for a gradient of a step,
-  ///   whose batch is split where gradients of a few examples tell that it takes more
+  /// @param memory bytes: three eighths for a gradient of a step, and 64 MB at least; the batch is
+  ///   split where gradients of a few examples tell that it takes more. As much for what the
+  ///   original gives, which is computed again in each pass where it does not fit, less what a
+  ///   gradient of the fewest examples takes beyond its share.
   /// @param together that have shares of the batches
   JointError(Program& program, const Neighbourhood& neighbours, const Batches& batches,
              const InputStream* stream, const std::vector<torch::Tensor>& tensors,
@@ -71,11 +73,11 @@ class JointError {
   std::vector<Part> split(const Inputs& inputs, std::int64_t most_examples) const;
   std::vector<Part> parts_of(const Runs& batches) const;
   void group(const Batches& batches, std::size_t begin, std::size_t end);
-  std::int64_t examples_within(const Inputs& batch, const std::vector<torch::Tensor>& tensors,
-                               std::int64_t memory);
-  std::int64_t batches_within(const Batches& batches, const std::vector<torch::Tensor>& tensors,
-                              std::int64_t memory);
-  std::int64_t taken_by_gradient(const Runs& runs, const std::vector<torch::Tensor>& tensors);
+  Fitting examples_within(const Inputs& batch, const std::vector<torch::Tensor>& tensors,
+                          std::int64_t memory);
+  Fitting batches_within(const Batches& batches, const std::vector<torch::Tensor>& tensors,
+                         std::int64_t memory);
+  GradientMemory taken_by_gradient(const Runs& runs, const std::vector<torch::Tensor>& tensors);
   Values values(Which model, const Runs& runs);
   Values original(const Runs& runs);
   torch::Tensor error(Part& part);

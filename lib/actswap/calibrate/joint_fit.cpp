@@ -212,7 +212,7 @@ void JointFit::fit(Place& place, double deadline) {
     const double error = error_.held_out();
     if (error < result.error_after) {
       result.error_after = error;
-      place.best = tensors_.state();
+      tensors_.store(place.best);
       place.checks_without_gain = 0;
     } else if (!(error <= kRise * result.error_after) || ++place.checks_without_gain == patience) {
       cut(place);
@@ -225,19 +225,18 @@ void JointFit::fit(Place& place, double deadline) {
 }
 
 // Finds the rate and the number of passes. With a reason, or without a rate, no pass follows.
-JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time) {
-  Place place;
+void JointFit::begin(Place& place, const JointFitLimits& limits, double begin_time) {
   auto& result = place.result;
   result.error_before = result.error_after = error_.held_out();
   if (!std::isfinite(result.error_before)) {
     result = {
         .reason =
             "what the layers give for some inputs is no finite number; leave these inputs out"};
-    return place;
+    return;
   }
   if (!walk(steps_of_a_trial(), 0.0)) {
     result = {.reason = "a gradient is no finite number for some inputs; leave these inputs out"};
-    return place;
+    return;
   }
   const auto seconds_of = [&](double steps) {
     return error_.together().of_first(steps * trial_seconds_ / static_cast<double>(trial_steps_));
@@ -251,29 +250,32 @@ JointFit::Place JointFit::begin(const JointFitLimits& limits, double begin_time)
     result = {.reason = "one pass and the trials before it take about " +
                         std::to_string(std::llround(std::ceil(seconds_of(trials + pass)))) +
                         " s, and the time is up (--calibrate-minutes)"};
-    return place;
+    return;
   }
-  const auto start = tensors_.state();
-  result.rate = place.rate = find_rate(result.error_before, start);
+  place.best = tensors_.state();
+  result.rate = place.rate = find_rate(result.error_before, place.best);
   if (result.rate == 0.0) {
-    return place;
+    return;
   }
   result.planned = limits.passes.value_or(std::clamp(
       static_cast<std::int64_t>(left() / seconds_of(pass)), std::int64_t{1}, limits.most_passes));
   callbacks_.on_plan(result.planned, seconds_of(pass * static_cast<double>(result.planned)));
-  place.best = start;
-  return place;
+  return;
 }
 
 JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbacks& callbacks) {
   callbacks_ = callbacks;
   const double begin_time = now();
-  const auto untouched = tensors_.state();
   Place place;
   bool is_begun = false;
+  const auto undo = [&] {
+    if (!place.best.tensors.empty()) {  // before that nothing moves
+      tensors_.restore(place.best);
+    }
+  };
   try {
     if (callbacks.resume.is_empty()) {
-      place = begin(limits, begin_time);
+      begin(place, limits, begin_time);
     } else {
       actswap::restore(place, callbacks.resume);
       actswap::restore(tensors_, callbacks.resume.part("tensors"));
@@ -286,14 +288,14 @@ JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbac
     tensors_.restore(place.best);
   } catch (const Interrupted&) {
     if (!is_begun) {
-      tensors_.restore(untouched);
+      undo();
       if (callbacks_.save) {
         callbacks_.save({});
       }
     }
     throw;
   } catch (const NoGradient& problem) {
-    tensors_.restore(untouched);
+    undo();
     return {.reason = "the model does not have a gradient: " + problem.cause};
   }
   place.result.inputs = error_.inputs_of(place.result.passes * error_.steps_of_a_pass());

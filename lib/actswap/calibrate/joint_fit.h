@@ -88,7 +88,7 @@ class JointFit {
     }
   };
 
-  Place begin(const JointFitLimits& limits, double begin_time);
+  void begin(Place& place, const JointFitLimits& limits, double begin_time);
   void fit(Place& place, double deadline);
   Step step_or_save(const Place& place);
   void save(const Place& place) const;

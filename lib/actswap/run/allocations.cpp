@@ -22,7 +22,7 @@ class Allocations : public c10::MemoryReportingInfoBase {
     most_ = std::max(most_, now_);
   }
   bool memoryProfilingEnabled() const override { return true; }
-  std::int64_t most() const { return most_; }
+  Allocated sum() const { return {.most = most_, .left = now_}; }
 
  private:
   std::mutex mutex_;
@@ -38,13 +38,13 @@ class Silence : public c10::WarningHandler {
 
 }  // namespace
 
-std::int64_t most_allocated(const std::function<void()>& run) {
+Allocated allocated(const std::function<void()>& run) {
   const auto allocations = std::make_shared<Allocations>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, allocations);
   Silence silence;
   const c10::WarningUtils::WarningHandlerGuard no_warnings(&silence);
   run();
-  return allocations->most();
+  return allocations->sum();
 }
 
 }  // namespace actswap

@@ -8,8 +8,14 @@
 
 namespace actswap {
 
-/// The most bytes that tensors made by the calling thread while this runs hold at a time. (A
-/// backward pass by another thread counts as well.)
-ACTSWAP_API std::int64_t most_allocated(const std::function<void()>& run);
+/// Bytes of the tensors that the calling thread makes while something runs. (A backward pass by
+/// another thread counts as well.)
+struct Allocated {
+  std::int64_t most = 0;  ///< at a time
+  /// In the end, less what was freed of tensors that an earlier call measured.
+  std::int64_t left = 0;
+};
+
+ACTSWAP_API Allocated allocated(const std::function<void()>& run);
 
 }  // namespace actswap
