@@ -9,7 +9,7 @@ import sys
 
 import torch
 import torch.nn.functional as F
-from make_models import ScriptedModule
+from model_files.usual import ScriptedModule
 from torch import nn
 
 SITES = ["stem.2", "cells.0.act", "cells.1.act"]
