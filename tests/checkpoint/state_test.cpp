@@ -1,5 +1,6 @@
 // A State in memory and on the disk: what goes in comes out, and damage is seen.
 #include <actswap/base/error.h>
+#include <actswap/base/memory.h>
 #include <actswap/checkpoint/fields.h>
 #include <actswap/checkpoint/state_file.h>
 
@@ -169,6 +170,34 @@ TEST_F(StateFile, GivesBackWhatItWasGiven) {
   Whole found;
   restore(found, read_state(path_));
   expect_equal(found, wanted);
+}
+
+// Bytes that this process had in memory at most, since it last forgot that; 0 where it cannot.
+std::int64_t most_resident(bool forget) {
+  if (forget) {
+    return (std::ofstream("/proc/self/clear_refs") << 5).flush() ? 1 : 0;
+  }
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) {
+      return 1024 * std::stoll(line.substr(6));
+    }
+  }
+  return 0;
+}
+
+TEST_F(StateFile, IsWrittenWithoutACopyInMemory) {
+  State state;
+  state.set("large", torch::ones({64, 1 << 18}));
+  give_back_freed_memory();
+  if (most_resident(/*forget=*/true) == 0) {
+    GTEST_SKIP() << "this system does not say how much memory a process took";
+  }
+  const auto before = resident_memory();
+  write_state(path_, state);
+  EXPECT_GT(std::filesystem::file_size(path_), 64U << 20U);
+  EXPECT_LT(most_resident(/*forget=*/false), before + (16 << 20));
+  EXPECT_TRUE(read_state(path_).at("large").toTensor().equal(torch::ones({64, 1 << 18})));
 }
 
 TEST_F(StateFile, AChangedByteIsSeenWhereverItIs) {

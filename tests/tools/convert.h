@@ -5,8 +5,6 @@
 
 #include <actswap/graph/sites.h>
 
-#include <nlohmann/json.hpp>
-
 #include <map>
 #include <regex>
 #include <string>
@@ -14,8 +12,6 @@
 #include <vector>
 
 namespace tool_test {
-
-using Json = nlohmann::json;
 
 class Convert : public InScratch {
  protected:

@@ -1,8 +1,12 @@
 // actswap convert: calibration, the choices that follow from the data, and recipes.
 #include "convert.h"
 
+#include <nlohmann/json.hpp>
+
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 // Of the two batches of eight one is held out.
 TEST_F(Convert, PassesDrawOtherInputsWhereATrainingFollows) {

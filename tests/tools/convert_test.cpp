@@ -1,8 +1,12 @@
 // actswap convert: a plain swap, what it refuses, and what it warns of.
 #include "convert.h"
 
+#include <nlohmann/json.hpp>
+
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 TEST_F(Convert, APlainSwapNeedsNoDataAndSaysSo) {
   write_images("data.pt", 8);

@@ -4,12 +4,16 @@
 #include <actswap/data/load.h>
 #include <actswap/pipeline/convert.h>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
 namespace tool_test {
 namespace {
+
+using Json = nlohmann::json;
 
 TEST_F(Convert, SeveralSeedsGiveAnInterval) {
   balanced_model().save(path("model.pt"));

@@ -199,6 +199,10 @@ void write_text_atomically(const std::string& path, const std::string& text) {
   });
 }
 
+namespace {
+constexpr std::int64_t kEnd = -1;
+}  // namespace
+
 OutputFile::OutputFile(const std::string& path)
     : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
   constexpr std::size_t kBuffer = 1 << 16;
@@ -220,22 +224,29 @@ void OutputFile::write(const void* data, std::size_t size) noexcept {
     flush();
   }
   if (size > buffer_.capacity()) {
-    write_through(bytes, size);
+    write_through(bytes, size, kEnd);
   } else {
     buffer_.insert(buffer_.end(), bytes, bytes + size);
   }
 }
 
 void OutputFile::flush() noexcept {
-  write_through(buffer_.data(), buffer_.size());
+  write_through(buffer_.data(), buffer_.size(), kEnd);
   buffer_.clear();
 }
 
-void OutputFile::write_through(const char* data, std::size_t size) noexcept {
+void OutputFile::overwrite(std::size_t position, const void* data, std::size_t size) noexcept {
+  flush();
+  write_through(static_cast<const char*>(data), size, static_cast<std::int64_t>(position));
+}
+
+void OutputFile::write_through(const char* data, std::size_t size, std::int64_t position) noexcept {
   while (size > 0 && error_ == 0) {
-    const auto written = ::write(descriptor_, data, size);
+    const auto written = position == kEnd ? ::write(descriptor_, data, size)
+                                          : ::pwrite(descriptor_, data, size, position);
     if (written > 0) {
       data += written;
+      position += position == kEnd ? 0 : written;
       size -= static_cast<std::size_t>(written);
     } else if (errno != EINTR) {
       error_ = written == 0 ? EIO : errno;

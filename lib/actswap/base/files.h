@@ -4,6 +4,7 @@
 #include <actswap/base/export.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <string>
@@ -62,12 +63,15 @@ class ACTSWAP_API OutputFile {
 
   /// After a failure it does nothing.
   void write(const void* data, std::size_t size) noexcept;
+  /// Overwrites what is already written from this byte on.
+  void overwrite(std::size_t position, const void* data, std::size_t size) noexcept;
   /// @throws std::system_error with the first failure
   void close();
 
  private:
   void flush() noexcept;
-  void write_through(const char* data, std::size_t size) noexcept;
+  /// @param position where to write; -1: at the end
+  void write_through(const char* data, std::size_t size, std::int64_t position) noexcept;
 
   int descriptor_ = -1;
   int error_ = 0;

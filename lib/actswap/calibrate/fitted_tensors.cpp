@@ -82,6 +82,14 @@ FittedTensors::State FittedTensors::state() const {
   return state;
 }
 
+FittedTensors::State FittedTensors::view() const {
+  State state = {{}, means_, squares_, steps_};
+  for (const auto& tensor : tensors_) {
+    state.tensors.push_back(tensor.detach());
+  }
+  return state;
+}
+
 void FittedTensors::store(State& state) const {
   const bool has_averages = steps_.item<double>() > 0.0;
   const std::vector<torch::Tensor> none;

@@ -45,7 +45,7 @@ class FittedTensors {
   /// themselves, so restore() only gives them their values.)
   template <typename Fields>
   void visit_fields(Fields& fields) {
-    auto now = state();
+    auto now = view();
     fields("state", now);
     restore(now);
     for (std::size_t i = 0; i < stepped_.size(); ++i) {
@@ -67,6 +67,8 @@ class FittedTensors {
   double middle_size() const;
 
  private:
+  State view() const;  // in the same memory
+
   std::vector<torch::Tensor> tensors_;
   std::vector<SteppedParameter> stepped_;
   std::vector<torch::Tensor> means_;  // of gradients

@@ -4,13 +4,15 @@
 #include <actswap/base/sha256.h>
 #include <actswap/checkpoint/state_file.h>
 
+#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/csrc/jit/serialization/pickler.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <string_view>
-#include <vector>
 
 namespace actswap {
 
@@ -20,11 +22,34 @@ constexpr std::string_view kName = "actswap checkpoint ";
 constexpr std::string_view kVersion = "1";
 constexpr std::size_t kHashDigits = 64;
 
+// As torch::jit::pickle_save writes it, piece by piece: no copy of the tensors is in memory.
+void serialise(const State& state,
+               const std::function<void(const char* data, std::size_t size)>& write) {
+  std::string pickled;
+  torch::jit::Pickler pickler(
+      [&](const char* data, std::size_t size) { pickled.append(data, size); });
+  pickler.protocol();
+  pickler.pushIValue(state.to_value());
+  pickler.stop();
+  caffe2::serialize::PyTorchStreamWriter writer([&](const void* data, std::size_t size) {
+    write(static_cast<const char*>(data), size);
+    return size;
+  });
+  writer.writeRecord("data.pkl", pickled.data(), pickled.size());
+  const auto& tensors = pickler.tensorData();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto tensor = torch::jit::getWriteableTensorData(tensors[i]);
+    writer.writeRecord("data/" + std::to_string(i), tensor.data(), tensor.sizeInBytes());
+  }
+  writer.writeEndOfFile();
+}
+
 }  // namespace
 
 std::string to_bytes(const State& state) {
-  const auto content = torch::jit::pickle_save(state.to_value());
-  return {content.begin(), content.end()};
+  std::string bytes;
+  serialise(state, [&](const char* data, std::size_t size) { bytes.append(data, size); });
+  return bytes;
 }
 
 State from_bytes(const std::string& bytes) {
@@ -32,13 +57,20 @@ State from_bytes(const std::string& bytes) {
 }
 
 void write_state(const std::string& path, const State& state) {
-  const auto content = to_bytes(state);
-  const auto hash = sha256(content);
-  const std::string header = std::string(kName) + std::string(kVersion) + "\n" + hash + "\n";
+  const std::string first_line = std::string(kName) + std::string(kVersion) + "\n";
+  const std::string no_hash(kHashDigits, '0');
   write_atomically(path, [&](const std::string& temporary) {
     OutputFile file(temporary);
-    file.write(header.data(), header.size());
-    file.write(content.data(), content.size());
+    file.write(first_line.data(), first_line.size());
+    file.write(no_hash.data(), no_hash.size());
+    file.write("\n", 1);
+    Sha256 digest;
+    serialise(state, [&](const char* data, std::size_t size) {
+      digest.add(data, size);
+      file.write(data, size);
+    });
+    const auto hash = digest.hex();
+    file.overwrite(first_line.size(), hash.data(), hash.size());
     file.close();
   });
 }
