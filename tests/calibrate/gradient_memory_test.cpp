@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/gradient_memory.h>
 
-#include <torch/torch.h>
+#include <torch/script.h>
 
 #include <gtest/gtest.h>
 
