@@ -155,6 +155,16 @@ TEST(Files, SayThatANameIsTooLong) {
   EXPECT_NE(error_of(scratch / std::string(300, 'x')).find("too long"), std::string::npos);
 }
 
+TEST(OutputFile, OverwritesAndGoesOnAtTheEnd) {
+  const ScratchFolder scratch;
+  OutputFile file(scratch / "file");
+  file.write("first000", 8);
+  file.overwrite(5, "123", 3);
+  file.write("last", 4);
+  file.close();
+  EXPECT_EQ(content(scratch / "file"), "first123last");
+}
+
 // As on a full disk: the first failure is kept until the end, and said there.
 TEST(OutputFile, KeepsItsFailure) {
   const ScratchFolder scratch;

@@ -199,10 +199,6 @@ void write_text_atomically(const std::string& path, const std::string& text) {
   });
 }
 
-namespace {
-constexpr std::int64_t kEnd = -1;
-}  // namespace
-
 OutputFile::OutputFile(const std::string& path)
     : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
   constexpr std::size_t kBuffer = 1 << 16;
@@ -224,29 +220,35 @@ void OutputFile::write(const void* data, std::size_t size) noexcept {
     flush();
   }
   if (size > buffer_.capacity()) {
-    write_through(bytes, size, kEnd);
+    write_through(bytes, size);
   } else {
     buffer_.insert(buffer_.end(), bytes, bytes + size);
   }
 }
 
 void OutputFile::flush() noexcept {
-  write_through(buffer_.data(), buffer_.size(), kEnd);
+  write_through(buffer_.data(), buffer_.size());
   buffer_.clear();
 }
 
 void OutputFile::overwrite(std::size_t position, const void* data, std::size_t size) noexcept {
   flush();
-  write_through(static_cast<const char*>(data), size, static_cast<std::int64_t>(position));
+  seek(static_cast<std::int64_t>(position), SEEK_SET);
+  write_through(static_cast<const char*>(data), size);
+  seek(0, SEEK_END);
 }
 
-void OutputFile::write_through(const char* data, std::size_t size, std::int64_t position) noexcept {
+void OutputFile::seek(std::int64_t offset, int whence) noexcept {
+  if (error_ == 0 && ::lseek(descriptor_, offset, whence) < 0) {
+    error_ = errno;
+  }
+}
+
+void OutputFile::write_through(const char* data, std::size_t size) noexcept {
   while (size > 0 && error_ == 0) {
-    const auto written = position == kEnd ? ::write(descriptor_, data, size)
-                                          : ::pwrite(descriptor_, data, size, position);
+    const auto written = ::write(descriptor_, data, size);
     if (written > 0) {
       data += written;
-      position += position == kEnd ? 0 : written;
       size -= static_cast<std::size_t>(written);
     } else if (errno != EINTR) {
       error_ = written == 0 ? EIO : errno;

@@ -70,8 +70,8 @@ class ACTSWAP_API OutputFile {
 
  private:
   void flush() noexcept;
-  /// @param position where to write; -1: at the end
-  void write_through(const char* data, std::size_t size, std::int64_t position) noexcept;
+  void write_through(const char* data, std::size_t size) noexcept;
+  void seek(std::int64_t offset, int whence) noexcept;
 
   int descriptor_ = -1;
   int error_ = 0;

@@ -1,5 +1,5 @@
-#include <actswap/base/error.h>
 #include <actswap/calibrate/batch_memory.h>
+#include <actswap/calibrate/gradient_memory.h>
 #include <actswap/data/even_batches.h>
 #include <actswap/run/allocations.h>
 #include <actswap/run/model_run.h>
@@ -27,19 +27,12 @@ std::vector<torch::Tensor> part_of(const std::vector<torch::Tensor>& batch, std:
 std::int64_t examples_that_fit(const torch::jit::Module& module,
                                const std::vector<torch::Tensor>& batch, std::int64_t bytes) {
   ModelRun run(module, {.optimizes_graphs = false});
-  const auto taken_by = [&](std::int64_t examples) {
+  const auto taken_by = [&](std::int64_t examples) -> GradientMemory {
     const auto probe = part_of(batch, 0, examples);
-    return allocated([&] { run(probe); }).most;
+    const auto most = allocated([&] { run(probe); }).most;
+    return {.forward = most, .all = most};
   };
-  try {
-    const auto few = taken_by(kProbe);
-    const auto more = taken_by(2 * kProbe);
-    // Part of it may be for the weights, whatever the number of examples.
-    const auto each = std::max<std::int64_t>(1, (more - few) / kProbe);
-    return std::max(kProbe, kProbe + (bytes - few) / each);
-  } catch (const UsageError&) {  // its shapes are fixed, say
-    return 0;
-  }
+  return fitting_into(bytes, taken_by, kProbe, /*least=*/kProbe, /*unless_known=*/0).count;
 }
 
 // Whether all inputs have equally many, and enough to try.

@@ -7,6 +7,7 @@
 #include <actswap/calibrate/calibrate.h>
 #include <actswap/calibrate/calibration_fields.h>
 #include <actswap/calibrate/calibrator.h>
+#include <actswap/calibrate/inner_blends.h>
 #include <actswap/calibrate/joint_fit.h>
 #include <actswap/calibrate/layer_fits.h>
 #include <actswap/calibrate/layers.h>
@@ -19,8 +20,6 @@
 #include <actswap/calibrate/steps.h>
 #include <actswap/calibrate/whole.h>
 #include <actswap/data/sample.h>
-#include <actswap/graph/blend.h>
-#include <actswap/graph/flatten.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/walk.h>
 
@@ -31,7 +30,6 @@
 #include <cmath>
 #include <functional>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace actswap {
@@ -99,7 +97,7 @@ class Calibrator {
                          : Safeguard(blended_, original_->module, models_.inputs().back(), fitted,
                                      options_.together);
     if (original_ == nullptr) {
-      move_inner_blends();
+      move_inner_blends(blended_, program_, neighbours_, result_.left_out);
     }
     if (!callbacks_.resume.is_empty()) {
       take_up(callbacks_.resume, fitted);
@@ -216,6 +214,7 @@ class Calibrator {
     const JointFitCallbacks callbacks = {.before_each_batch =
                                              [this] {
                                                agree_on_stop();
+                                               // A step's gradient needs the rest.
                                                models_.begin_run_within(options_.memory / 2);
                                              },
                                          .on_plan =
@@ -364,31 +363,6 @@ class Calibrator {
       }
     }
     models_.end_steps();
-  }
-
-  // Blends in a branch, in a loop, in a torch.jit.fork, or in a branch that no input takes.
-  void move_inner_blends() {
-    std::set<std::string> outer;
-    for (const auto& site : neighbours_.sites) {
-      outer.insert(site.path);
-    }
-    std::set<std::string> inner;
-    for_each_node(program_.graph().block(), [&](const jit::Node* node) {
-      if (is_blend_call(node)) {
-        inner.insert(attribute_path(node->input(0)));
-      }
-    });
-    for (const auto& entry : distinct_modules(blended_)) {
-      if (is_blend(entry.module.type()) && !outer.contains(entry.path)) {
-        jit::Module(entry.module).setattr("t", 1.0);
-        result_.left_out.push_back(
-            entry.path + (inner.contains(entry.path) || !program_.is_for_these_inputs()
-                              ? ": a blend that does not run in every pass"
-                              : ": a blend in a branch that these inputs do not take; layers that "
-                                "both branches share are fitted in the other, so this one gives "
-                                "something else than before"));
-      }
-    }
   }
 
   jit::Module& blended_;

@@ -1,4 +1,4 @@
-// How many examples a gradient may be of, so that it stays within some memory.
+// How many examples a run, or its gradient, may be of, so that it stays within some memory.
 #pragma once
 
 #include <torch/types.h>
@@ -19,16 +19,17 @@ struct GradientMemory {
 GradientMemory memory_of_gradient(const std::function<torch::Tensor()>& error,
                                   const std::vector<torch::Tensor>& tensors);
 
-/// How many of something a gradient is of, and about how much it takes.
+/// How many of something a run is of, and about how much it takes.
 struct Fitting {
   std::int64_t count = 0;
   std::int64_t bytes = 0;  ///< 0: unknown
 };
 
-/// As many as fit into the memory, as gradients of few, and of twice as many, tell.
-/// @param taken_by what the gradient of this many takes
+/// As many as fit into the memory, as runs of few, and of twice as many, tell.
+/// @param taken_by what a run of this many takes; without a gradient, `all` is as `forward`
 /// @param least at least so many, whatever they take
 /// @param unless_known the count where the model rejects few, or has no gradient
+/// @throws what a run throws where memory runs out
 Fitting fitting_into(std::int64_t memory,
                      const std::function<GradientMemory(std::int64_t)>& taken_by, std::int64_t few,
                      std::int64_t least, std::int64_t unless_known);

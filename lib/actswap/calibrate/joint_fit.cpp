@@ -260,7 +260,6 @@ void JointFit::begin(Place& place, const JointFitLimits& limits, double begin_ti
   result.planned = limits.passes.value_or(std::clamp(
       static_cast<std::int64_t>(left() / seconds_of(pass)), std::int64_t{1}, limits.most_passes));
   callbacks_.on_plan(result.planned, seconds_of(pass * static_cast<double>(result.planned)));
-  return;
 }
 
 JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbacks& callbacks) {
@@ -296,7 +295,9 @@ JointFitResult JointFit::run(const JointFitLimits& limits, const JointFitCallbac
     throw;
   } catch (const NoGradient& problem) {
     undo();
-    return {.reason = "the model does not have a gradient: " + problem.cause};
+    if (place.result.passes == 0) {  // else what the passes reached stays
+      return {.reason = "the model does not have a gradient: " + problem.cause};
+    }
   }
   place.result.inputs = error_.inputs_of(place.result.passes * error_.steps_of_a_pass());
   return place.result;

@@ -88,6 +88,7 @@ class JointFit {
     }
   };
 
+  /// Fills `place`, whose `best` is there before anything moves.
   void begin(Place& place, const JointFitLimits& limits, double begin_time);
   void fit(Place& place, double deadline);
   Step step_or_save(const Place& place);
