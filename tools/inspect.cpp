@@ -8,6 +8,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/payoff.h>
 #include <actswap/pipeline/expect_swaps.h>
+#include <actswap/prune/prune.h>
 #include <actswap/report/payoff.h>
 #include <actswap/report/pruning.h>
 
@@ -46,7 +47,7 @@ int print_units(const CommonOptions& common, const Options& options, const Model
         "Expected an input to find out what can be pruned, but none that was guessed fits the "
         "model; give one (--input)");
   }
-  const auto units = find_units(model.module, inputs);
+  const auto units = prunable_units(model, inputs);
   const auto text = common.json ? units_json(model, units) + "\n" : units_table(units);
   std::fputs(text.c_str(), stdout);
   return 0;

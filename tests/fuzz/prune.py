@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random small models without some of their units, against PyTorch.
 
-usage: prune.py --program PRUNE_MANY [--models 200] [--seed 1] [--only I] [--out DIR]
+usage: prune.py --program PRUNE_MANY [--models 200] [--seed 1] [--only I]
 
 Each model is drawn by its number: layers of random widths, and between them whatever couples their channels (sums, concatenations, gates,
 splits, norms, heads, shuffles, reshapes with the sizes in code, branches, shared modules, tied weights) or mixes them. It is scripted or
@@ -195,6 +195,11 @@ class Generator:
             return
         b, t, c = sizes
         heads, size = self.random.choice([2, 3]), self.random.choice([2, 4])
+        if c % heads == 0 and self.random.random() < 0.4:
+            layer = self.module(f"nn.MultiheadAttention({c}, {heads}, batch_first=True)")
+            mask = self.random.choice(["", f", key_padding_mask={name}[:, :, 0] > 4.0"])
+            self.new(f"{name} + {layer}({name}, {name}, {name}, need_weights={self.random.random() < 0.5}{mask})[0]", sizes)
+            return
         wide = heads * size
         end = self.module(f"nn.Linear({wide}, {c})")
         q = f"v{self.counter}q"

@@ -66,7 +66,7 @@ double rounding(const std::string& name) {
   const bool is_handwritten = name.starts_with("handwritten") || name.starts_with("of_") ||
                               name == "forked" || name == "attributes" ||
                               name.starts_with("old_format");
-  return name.ends_with("_half") ? 4e-3 : is_handwritten ? 1e-6 : 0.0;
+  return name.ends_with("_half") ? 4e-3 : is_handwritten ? 1e-6 : rounding_of_attention(name);
 }
 
 // At t = 0 the blended model is the original, bit for bit: the same operators run.

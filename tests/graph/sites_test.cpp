@@ -229,7 +229,9 @@ TEST(Observe, ReportsEverySiteAndChangesNothing) {
     observer.before = [&](std::size_t site, const torch::Tensor&) { ++before[site]; };
     observer.after = [&](std::size_t site, const torch::Tensor&) { ++after[site]; };
     const auto outputs = observed.run(io.inputs, observer);
-    EXPECT_EQ(largest_difference(outputs, outputs_of(model.module, io.inputs)), 0.0) << entry.name;
+    EXPECT_LE(largest_difference(outputs, outputs_of(model.module, io.inputs)),
+              rounding_of_attention(entry.name))
+        << entry.name;
     EXPECT_EQ(before, after) << entry.name << testing::PrintToString(observed.sites());
     for (std::size_t site = 0; site < before.size(); ++site) {
       // Exceptions that forward does not reach: another method, and branches not taken. One

@@ -201,6 +201,11 @@ class Counted(nn.Module):
         return self.body(x).mean([2, 3])
 
 
+def decoder() -> nn.Module:
+    """Attention as one fused operator in its first half, and by parts in its second, which reads another input."""
+    return nn.TransformerDecoderLayer(12, 3, 8, dropout=0.0, activation="gelu", batch_first=True)
+
+
 def encoder() -> nn.Module:
     """Layers that run as one fused operator in eval mode, the GELU inside, and by parts otherwise."""
     layers = [nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, activation="gelu", batch_first=True, norm_first=first) for first in (False, True)]

@@ -98,6 +98,19 @@ void inline_activation_modules(const ModuleEntry& caller, const CallCounts& coun
   }
 }
 
+// As nn.TransformerEncoder does where it is given a padding mask.
+bool makes_nested_tensors(const std::vector<ModuleEntry>& modules) {
+  bool found = false;
+  for (const auto& type : distinct_types(modules)) {
+    for (auto* method : user_methods(type)) {
+      for_each_node(jit::toGraphFunction(*method).graph()->block(), [&](const jit::Node* node) {
+        found = found || node->kind() == c10::aten::_nested_tensor_from_mask;
+      });
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 bool is_activation_module(const jit::Module& module) {
@@ -120,10 +133,14 @@ bool is_activation_module(const jit::Module& module) {
 jit::Module normalise(const jit::Module& given) {
   const auto root = note_attributes(given);
   const auto modules = distinct_modules(root);
+  const bool is_dense = !makes_nested_tensors(modules);
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
       auto* block = jit::toGraphFunction(*method).graph()->block();
       decompose_fused(block);
+      if (is_dense) {
+        decompose_attention(block);
+      }
       inline_functions(block);
     }
   }

@@ -6,7 +6,8 @@
 namespace actswap {
 
 /// Notes the numbers in attributes (note_attributes may split classes, and the result is then
-/// another object than `root`), then inlines these calls, in place, and changes nothing else:
+/// another object than `root`), takes fused operators apart (decompose.h), then inlines these
+/// calls, in place, and changes nothing else:
 ///  - a call of a free function that applies an activation (torch.nn.functional.mish), of such a
 ///    method of a class that is no module or saves itself, or of a forward hook;
 ///  - a call of an activation module (see is_activation_module)

@@ -5,6 +5,7 @@
 #include <actswap/prune/inline_functions.h>
 #include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
+#include <actswap/prune/larger_inputs.h>
 #include <actswap/prune/trial.h>
 #include <actswap/prune/units.h>
 #include <actswap/run/model_run.h>
@@ -247,6 +248,19 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
   return units;
 }
 
+void settle_counts(LabelledRun& run, const torch::jit::Module& module,
+                   const std::vector<torch::Tensor>& inputs) {
+  const auto larger = with_larger(module, inputs);
+  LabelledRun other(module);
+  bool runs = larger.size() > 1;
+  try {
+    other.run(larger.back());
+  } catch (const std::exception&) {  // whatever its code does there
+    runs = false;
+  }
+  run.settle_counts(runs ? &other : nullptr);
+}
+
 }  // namespace
 
 Units find_unconfirmed_units(const torch::jit::Module& module,
@@ -264,6 +278,10 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
       kept.restore();
       ModelRun(copy, {.optimizes_graphs = false})(inputs);  // throws where the model does not run
       return unfollowed(run, libtorch_cause(error.what()));
+    }
+    if (run.counts_by_inputs()) {
+      kept.restore();
+      settle_counts(run, copy, inputs);
     }
     const auto frozen = freeze_units(run, copy);
     units = UnitFinder(run).find(frozen.unwritable);

@@ -45,16 +45,20 @@ class Freezer {
   }
 
   std::int64_t units_along(const at::Tensor& array, std::int64_t dim) const {
-    std::int64_t units = 0;
+    std::set<std::vector<Label>> units;  // heads beside examples come once for each of these
     for (std::int64_t i = 0; i < array.size(dim); ++i) {
       const auto entries = array.select(dim, i).flatten();
-      bool is_free = true;
-      for (std::int64_t j = 0; is_free && j < entries.numel(); ++j) {
-        is_free = !labels_.is_frozen(entries[j].item<Label>());
+      std::vector<Label> roots;
+      for (std::int64_t j = 0; j < entries.numel(); ++j) {
+        if (!labels_.is_frozen(entries[j].item<Label>())) {
+          roots.push_back(labels_.root(entries[j].item<Label>()));
+        }
       }
-      units += is_free ? 1 : 0;
+      if (roots.size() == static_cast<std::size_t>(entries.numel())) {
+        units.insert(std::move(roots));
+      }
     }
-    return units;
+    return static_cast<std::int64_t>(units.size());
   }
 
   void freeze_labels(const std::vector<Label>& labels, const std::string& reason) {

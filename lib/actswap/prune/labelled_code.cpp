@@ -40,11 +40,6 @@ bool is_of_tensors(const jit::Node* node) {
                      [](const c10::Argument& argument) { return holds_tensors(argument.type()); });
 }
 
-bool is_whole_number(const c10::IValue& value) {
-  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 0 &&
-         !value.toTensor().is_floating_point();
-}
-
 }  // namespace
 
 void LabelledRun::run(const std::vector<torch::Tensor>& inputs) {
@@ -65,6 +60,7 @@ void LabelledRun::run(const std::vector<torch::Tensor>& inputs) {
   // A caller may give another number, and None or no None: other branches are taken then.
   for (std::size_t i = 1; i < std::min(arguments.size(), declared.size()); ++i) {
     auto& argument = arguments[i];
+    argument.is_argument = true;
     argument.is_given = !argument.value.isTensor();
     argument.is_dynamic =
         argument.is_given || declared[i].type()->kind() == c10::TypeKind::OptionalType;
@@ -237,7 +233,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     }
     const bool is_tensors = cell.value.isTensor() || cell.value.isTensorList();
     call.shapes.push_back(is_tensors ? shapes_in(cell.value) : std::vector<LabelledShape>());
-    has_values = has_values || (is_tensors && !is_whole_number(cell.value));
+    has_values = has_values || (is_tensors && !whole_number(cell.value));
     for (const auto& shape : call.shapes.back()) {
       has_labels = has_labels || !shape.arrays.empty();
     }
@@ -265,6 +261,8 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     is_sized = is_dynamic = false;  // how many dimensions there are
   } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
     is_sized = is_dynamic = true;
+  } else if ((name == "__is__" || name == "__isnot__") && are_two_arguments(frame, node)) {
+    is_dynamic = true;  // a caller may give one tensor for both
   } else if (computes && !asks_for_form(name)) {
     if (!follows_rule(call) && has_labels) {
       const auto reason = "its channels cannot be followed through " + name;
@@ -281,7 +279,7 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   }
   for (std::size_t i = 0; i < node->outputs().size(); ++i) {
     auto value = call.outputs.at(i);
-    const bool is_number = !value.isTensor() || is_whole_number(value);
+    const bool is_number = !value.isTensor() || whole_number(value);
     const bool is_list = value.isTensorList();
     auto& cell = frame.cells[node->output(i)];
     cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
@@ -291,6 +289,14 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     }
   }
   note_sizes(frame, call);
+  note_factor(frame, call);
+}
+
+bool LabelledRun::are_two_arguments(const Frame& frame, const jit::Node* node) {
+  const auto& a = frame.cells.at(node->input(0));
+  const auto& b = frame.cells.at(node->input(1));
+  return a.is_argument && b.is_argument && a.value.isTensor() && b.value.isTensor() &&
+         !a.value.is(b.value);
 }
 
 // An unusual use of an operator may not fit its rule.
@@ -299,105 +305,6 @@ bool LabelledRun::follows_rule(const OperatorCall& call) {
     return apply_rule(call, *this);
   } catch (const std::exception&) {
     return false;
-  }
-}
-
-// Which numbers are sizes of a tensor with labels: x.size(1), x.shape[1], b, c, h, w = x.shape.
-void LabelledRun::note_sizes(Frame& frame, const OperatorCall& call) {
-  const auto* node = call.node;
-  const auto name = call.name();
-  const auto give = [&](std::size_t output, std::shared_ptr<const LabelledShape> shape,
-                        std::int64_t dim) {
-    auto& cell = frame.cells.at(node->output(output));
-    cell.sizes_of = std::move(shape);
-    cell.dim = dim;
-    cell.channels.clear();
-    for (std::int64_t d = 0; d < cell.sizes_of->dim(); ++d) {
-      for (const auto& array : cell.sizes_of->arrays) {
-        if ((dim < 0 || d == dim) && depends_on(array, d)) {
-          cell.channels.emplace_back(cell.sizes_of, d);
-          cell.is_dynamic = cell.is_dynamic && !(dim >= 0 && counts_labels(array, d));
-        }
-      }
-    }
-  };
-  if (name == "size" && !call.shape().arrays.empty()) {
-    const auto shape = std::make_shared<const LabelledShape>(call.shape());
-    give(0, shape, call.inputs.size() > 1 ? shape->wrap(call.inputs[1].toInt()) : -1);
-    return;
-  }
-  const auto of_list =
-      node->inputs().empty() ? frame.cells.end() : frame.cells.find(node->input(0));
-  if (of_list == frame.cells.end() || of_list->second.sizes_of == nullptr ||
-      !of_list->second.value.isIntList()) {
-    return;
-  }
-  const auto shape = of_list->second.sizes_of;
-  if (name == "slice") {
-    auto& channels = frame.cells.at(node->output(0)).channels;
-    const auto bound = [&](std::size_t input, std::int64_t otherwise) {
-      const auto& given = call.inputs.at(input);
-      return std::clamp<std::int64_t>(shape->wrap(given.isNone() ? otherwise : given.toInt()), 0,
-                                      shape->dim());
-    };
-    std::erase_if(channels,
-                  [&, begin = bound(1, 0), end = bound(2, shape->dim())](const auto& size) {
-                    return size.second < begin || size.second >= end;
-                  });
-  }
-  if (name == "__getitem__") {
-    give(0, shape, shape->wrap(call.inputs[1].toInt()));
-  }
-  for (std::size_t i = 0; name == "ListUnpack" && i < node->outputs().size(); ++i) {
-    give(i, shape, static_cast<std::int64_t>(i));
-  }
-}
-
-// Compares a size with the number that it must be, as norms and attention check, or two equal
-// sizes. @return whether the result stays the same without some of the channels
-bool LabelledRun::count_comparison(const Frame& frame, const OperatorCall& call) {
-  static const std::set<std::string> kNames = {"eq", "ne", "lt", "le", "gt", "ge"};
-  if (!kNames.contains(call.name()) || !call.inputs.at(0).isInt() || !call.inputs.at(1).isInt() ||
-      call.inputs[0].toInt() != call.inputs[1].toInt()) {
-    return false;
-  }
-  bool is_counted = false;
-  for (const std::size_t i : {0U, 1U}) {
-    const auto& size = frame.cells.at(call.node->input(i));
-    const auto& number = frame.cells.at(call.node->input(1 - i));
-    if (size.sizes_of != nullptr && size.dim >= 0 && !number.is_sized) {
-      count(call, 1 - i, -1, *size.sizes_of, size.dim, 0, size.value.toInt());
-      is_counted = true;
-    }
-  }
-  return is_counted ||
-         tie_equal_sizes(frame.cells.at(call.node->input(0)), frame.cells.at(call.node->input(1)));
-}
-
-// So that they stay the same.
-bool LabelledRun::tie_equal_sizes(const Cell& a, const Cell& b) {
-  const auto channels_of = [](const Cell& cell) {
-    at::Tensor found;
-    for (std::size_t i = 0; cell.dim >= 0 && i < cell.sizes_of->arrays.size(); ++i) {
-      const auto& array = cell.sizes_of->arrays[i];
-      if (depends_only_on(array, cell.dim)) {
-        found = array.flatten();
-      }
-    }
-    return found;
-  };
-  const auto first = channels_of(a);
-  const auto second = channels_of(b);
-  if (!first.defined() || !second.defined()) {
-    return false;
-  }
-  algebra_.tie(first, second, "its number is compared with another one");
-  return true;
-}
-
-void LabelledRun::freeze_sizes(const Cell& cell, const std::string& reason) {
-  for (const auto& [shape, dim] : cell.channels) {
-    algebra_.freeze_along(*shape, dim, reason);
   }
 }
 

@@ -212,49 +212,6 @@ void LabelledRun::move(const OperatorCall& call) {
   }
 }
 
-void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_t element,
-                        const LabelledShape& shape, std::int64_t dim, std::int64_t begin,
-                        std::int64_t end, std::int64_t stride) {
-  const auto* cell = cell_of(*frame_, call.node, input, element);
-  const bool is_list = cell != nullptr && cell->is_sized && cell->value.isIntList();
-  const bool is_shape = is_list && cell->sizes_of != nullptr && element < cell->sizes_of->dim();
-  Count found{.is_in_computed_list = is_list,
-              .follows = cell != nullptr && cell->is_dynamic && !is_shape,
-              .dim = dim,
-              .begin = begin,
-              .end = end,
-              .stride = stride,
-              .is_computed = cell != nullptr && cell->is_sized};
-  if (cell != nullptr && cell->is_given) {
-    for (const auto& array : shape.arrays) {
-      algebra_.freeze(array, "an argument or an attribute that changes says how many there are");
-    }
-  }
-  if (!is_list) {
-    found.place = place_of(*frame_, call.node, input, element);
-    found.functions = functions_around(*frame_);
-  }
-  if (is_shape || (cell != nullptr && cell->dim >= 0)) {
-    found.size_of = cell->sizes_of;
-    found.size_dim = is_shape ? element : cell->dim;
-  }
-  for (const auto& array : shape.arrays) {
-    if (!depends_on(array, dim)) {
-      continue;
-    }
-    found.array = array;
-    counts_.push_back(found);
-  }
-  if (!found.array.defined()) {
-    counts_.push_back(found);  // of entries that stay
-  }
-}
-
-void LabelledRun::count_size(const OperatorCall& call, std::size_t input, std::int64_t element,
-                             const at::Tensor& output, std::int64_t dim) {
-  count(call, input, element, shape_of(output), dim, 0, output.size(dim));
-}
-
 void LabelledRun::note_role(const at::Tensor& array, SliceRole role) {
   const auto label = array.flatten()[0].item<Label>();
   if (label != kFixed) {

@@ -49,12 +49,21 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
+/// A number in code by which another one is multiplied: the 4 in `batch * 4`.
+struct Factor {
+  std::optional<Place> place;
+  std::set<std::string> functions;  ///< as those of a Count
+  std::int64_t number = 1;
+};
+
 /// A number in code that must change with the number of entries left in a dimension.
 struct Count {
   std::optional<Place> place;
   /// If it has no place: the functions that must be inlined to give it one.
   std::set<std::string> functions;
-  bool is_in_computed_list = false;  ///< so that nobody can change it
+  std::optional<std::int64_t> number;    ///< what it is in this run, if it is known
+  std::shared_ptr<const Factor> factor;  ///< if it is a product: the part that is no size
+  bool is_in_computed_list = false;      ///< so that nobody can change it
   bool follows = false;  ///< computed from sizes of the inputs, so it must be right by itself
   at::Tensor array;      ///< labels; undefined: the entries stay
   std::int64_t dim = 0;
@@ -93,6 +102,13 @@ class LabelledRun {
   /// @throws UsageError where the module does not accept the inputs
   void run(const std::vector<torch::Tensor>& inputs);
 
+  /// Whether numbers that are computed from sizes of the inputs count units.
+  bool counts_by_inputs() const;
+  /// Finds out which of these numbers are the same for all inputs, and which have a factor in the
+  /// code that counts the units. Both do not follow the inputs.
+  /// @param larger a run of the same module on larger inputs; null: it takes no others
+  void settle_counts(const LabelledRun* larger);
+
   // For the rules of operators.
 
   Labels& labels() { return labels_; }
@@ -110,7 +126,10 @@ class LabelledRun {
   /// Notes a number that counts all entries of a dimension of an output.
   void count_size(const OperatorCall& call, std::size_t input, std::int64_t element,
                   const at::Tensor& output, std::int64_t dim);
+  /// Whether a number in code is computed from values or sizes of the inputs.
+  bool depends_on_inputs(const OperatorCall& call, std::size_t input, std::int64_t element) const;
   LabelledShape shape_of(const at::Tensor& tensor) const;
+  static constexpr std::int64_t kNoOwner = -1;  ///< of labels that belong to no parameter or buffer
   /// Notes that this array of a layer's weight holds the labels of its outputs or inputs.
   void note_role(const at::Tensor& array, SliceRole role);
   void note_uses(const LabelledShape& weight, double uses);
@@ -135,7 +154,9 @@ class LabelledRun {
     std::int64_t dim = -1;                               // the one whose size a number is
     // The channels from whose number it was computed.
     std::vector<std::pair<std::shared_ptr<const LabelledShape>, std::int64_t>> channels = {};
-    bool is_given = false;  // computed from what a caller may choose: arguments, attributes
+    bool is_given = false;     // computed from what a caller may choose: arguments, attributes
+    bool is_argument = false;  // of forward, itself
+    std::shared_ptr<const Factor> factor = {};
   };
   struct Frame {
     const Frame* caller = nullptr;
@@ -162,8 +183,10 @@ class LabelledRun {
   void run_call(Frame& frame, torch::jit::Node* node);
   void run_fork(Frame& frame, torch::jit::Node* node);
   void run_operator(Frame& frame, torch::jit::Node* node);
+  static bool are_two_arguments(const Frame& frame, const torch::jit::Node* node);
   bool follows_rule(const OperatorCall& call);
   void note_sizes(Frame& frame, const OperatorCall& call);
+  void note_factor(Frame& frame, const OperatorCall& call);
   bool count_comparison(const Frame& frame, const OperatorCall& call);
   bool tie_equal_sizes(const Cell& a, const Cell& b);
   void freeze_sizes(const Cell& cell, const std::string& reason);
@@ -205,6 +228,16 @@ inline const std::string kOtherStays = "is combined with values whose channels s
 /// An operator's argument that is one number or a list of them.
 inline std::vector<std::int64_t> one_or_more(const c10::IValue& value) {
   return value.isInt() ? std::vector<std::int64_t>{value.toInt()} : value.toIntVector();
+}
+
+/// A number of the code: an int, or the tensor with one whole number that a trace has in its place.
+inline std::optional<std::int64_t> whole_number(const c10::IValue& value) {
+  if (value.isInt()) {
+    return value.toInt();
+  }
+  const bool is_number = value.isTensor() && value.toTensor().defined() &&
+                         value.toTensor().dim() == 0 && !value.toTensor().is_floating_point();
+  return is_number ? std::optional(value.toTensor().item<std::int64_t>()) : std::nullopt;
 }
 
 }  // namespace actswap

@@ -19,10 +19,9 @@ void ties_over(const OperatorCall& call, LabelledRun& run, std::int64_t dim,
   }
 }
 
-// view, reshape, expand, unflatten: sizes in code follow those of what comes out.
-void reshape(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
-             std::int64_t first_dim) {
-  run.move(call);
+// Sizes in code follow those of what comes out.
+void count_sizes(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
+                 std::int64_t first_dim) {
   const auto sizes = one_or_more(call.inputs.at(sizes_at));
   const auto output = call.output();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -32,6 +31,26 @@ void reshape(const OperatorCall& call, LabelledRun& run, std::size_t sizes_at,
                      first_dim + static_cast<std::int64_t>(i));
     }
   }
+}
+
+// Entries that a number in code repeats (a mask, for each head of attention) can go like those that
+// they meet.
+void label_repeated(const OperatorCall& call, LabelledRun& run) {
+  const auto output = call.output();
+  const auto& shape = call.shape();
+  auto result = run.shape_of(output);
+  for (std::int64_t d = 0; d < output.dim() && !shape.is_weight; ++d) {
+    const auto from = d - (output.dim() - shape.dim());
+    const bool repeats =
+        output.size(d) > 1 && (from < 0 || shape.sizes.at(static_cast<std::size_t>(from)) == 1);
+    if (repeats && !run.depends_on_inputs(call, 1, d)) {
+      std::vector<std::int64_t> sizes(static_cast<std::size_t>(output.dim()), 1);
+      sizes[static_cast<std::size_t>(d)] = output.size(d);
+      const auto first = run.labels().fresh(output.size(d), LabelledRun::kNoOwner);
+      result.arrays.push_back((at::arange(output.size(d), at::kLong) + first).view(sizes));
+    }
+  }
+  run.give(output, std::move(result));
 }
 
 // Parts of a dimension that must stay equally large: entries at the same place of each go together.
@@ -60,15 +79,19 @@ void view_rule(const OperatorCall& call, LabelledRun& run) {
     ties_over(call, run, -1, "is seen as another type");
     return;
   }
-  reshape(call, run, 1, 0);
+  run.move(call);
+  count_sizes(call, run, 1, 0);
 }
 
 void expand_rule(const OperatorCall& call, LabelledRun& run) {
-  reshape(call, run, 1, 0);
+  run.move(call);
+  label_repeated(call, run);
+  count_sizes(call, run, 1, 0);
 }
 
 void unflatten_rule(const OperatorCall& call, LabelledRun& run) {
-  reshape(call, run, 2, call.shape().wrap(call.inputs.at(1).toInt()));
+  run.move(call);
+  count_sizes(call, run, 2, call.shape().wrap(call.inputs.at(1).toInt()));
 }
 
 // One entry of a dimension: all others have to stay where they are.

@@ -232,6 +232,13 @@ std::string summary(const Pruning& pruning) {
          percent(pruning.after.parameters, pruning.before.parameters) + " of the parameters";
 }
 
+Units prunable_units(const Model& model, const std::vector<torch::Tensor>& inputs) {
+  constexpr bool kMaySwapNothing = true;
+  const Retargeter swap(model, keep_activations(model), Tensors::shared, BlendCode::fused,
+                        kMaySwapNothing);
+  return find_units(swap.module(), inputs);
+}
+
 Pruning remove_units(Retargeter& swap, const Dataset& data, const PruneOptions& options,
                      std::uint64_t seed, const PruneCallbacks& callbacks) {
   options.validate();

@@ -25,6 +25,7 @@ namespace actswap {
 
 class Dataset;
 class Retargeter;
+struct Model;
 
 struct ACTSWAP_API PruneOptions {
   PruneBudget budget;
@@ -65,6 +66,12 @@ struct Pruning {
   KeptEntries kept;      ///< which entries of the original's tensors the module has
   double seconds = 0.0;  ///< without the refit
 };
+
+/// What can be removed from a model whose activations stay as they are. Fused layers that a
+/// Retargeter takes apart (nn.TransformerEncoderLayer) count as their parts.
+/// @param inputs of forward; one or two examples are enough
+/// @throws as find_units
+ACTSWAP_API Units prunable_units(const Model& model, const std::vector<torch::Tensor>& inputs);
 
 /// The result in a few words.
 ACTSWAP_API std::string summary(const Pruning& pruning);

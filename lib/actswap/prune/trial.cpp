@@ -1,10 +1,10 @@
 #include <actswap/graph/reload.h>
+#include <actswap/prune/larger_inputs.h>
 #include <actswap/prune/trial.h>
 #include <actswap/run/compare.h>
 #include <actswap/run/model_run.h>
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <random>
 #include <ranges>
@@ -17,8 +17,6 @@ namespace {
 
 constexpr double kTolerance = 1e-3;  // of sums in another order
 constexpr ModelRunOptions kPlainly{.optimizes_graphs = false};
-
-using Inputs = std::vector<torch::Tensor>;
 
 // Every second unit of each group goes.
 KeptUnits every_second(const Units& units) {
@@ -45,56 +43,10 @@ KeptUnits uneven(const Units& units) {
   return keep;
 }
 
-// The inputs, repeated along each dimension for which the condition holds.
-Inputs larger(const Inputs& inputs,
-              const std::function<bool(const torch::Tensor& input, std::int64_t dim)>& grows) {
-  Inputs found;
-  for (auto input : inputs) {
-    for (std::int64_t d = 0; d < input.dim(); ++d) {
-      if (grows(input, d)) {
-        const auto size = input.size(d);
-        input = input.index_select(d, torch::arange(size + (size + 1) / 2).remainder(size));
-      }
-    }
-    found.push_back(input);
-  }
-  return found;
-}
-
-bool is_examples(const torch::Tensor& /*input*/, std::int64_t dim) {
-  return dim == 0;
-}
-
-// Pixels of images, and steps of a sequence before its features.
-bool is_place(const torch::Tensor& input, std::int64_t dim) {
-  return dim >= 2 || (dim == 1 && !input.is_floating_point());
-}
-
-bool is_step(const torch::Tensor& input, std::int64_t dim) {
-  return dim == 1 && (input.dim() == 3 || !input.is_floating_point());
-}
-
-// The inputs, and others of more examples, pixels and steps, as far as the model accepts them.
-std::vector<Inputs> with_others(const torch::jit::Module& module, const Inputs& inputs) {
-  std::vector<Inputs> found = {inputs};
-  const auto add = [&](const auto& grows) {
-    try {
-      auto others = larger(found.back(), grows);
-      ModelRun(reload(module), kPlainly)(others);
-      found.push_back(std::move(others));
-    } catch (const std::exception&) {  // one size of them fits it
-    }
-  };
-  add(is_examples);
-  add(is_place);
-  add(is_step);
-  return found;
-}
-
 class Trial {
  public:
-  Trial(const torch::jit::Module& module, const Units& units, std::vector<Inputs> inputs,
-        std::vector<KeptUnits> choices)
+  Trial(const torch::jit::Module& module, const Units& units,
+        std::vector<std::vector<torch::Tensor>> inputs, std::vector<KeptUnits> choices)
       : module_(module), units_(units), inputs_(std::move(inputs)), choices_(std::move(choices)) {}
 
   // Halves the groups until those that go wrong stand alone.
@@ -142,7 +94,7 @@ class Trial {
 
   const torch::jit::Module& module_;
   const Units& units_;
-  std::vector<Inputs> inputs_;
+  std::vector<std::vector<torch::Tensor>> inputs_;
   std::vector<KeptUnits> choices_;
   std::vector<std::pair<std::size_t, std::string>> wrong_;
 };
@@ -170,7 +122,7 @@ void take_out(Units& units, std::size_t group, const std::string& reason) {
 
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, with_others(module, inputs), {every_second(units), uneven(units)});
+  Trial trial(module, units, with_larger(module, inputs), {every_second(units), uneven(units)});
   trial.run(all_groups(units));
   for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
     take_out(units, group, reason);
@@ -180,7 +132,7 @@ void confirm(const torch::jit::Module& module, Units& units,
 std::vector<std::pair<std::size_t, std::string>> wrong_groups(
     const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
     const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, with_others(module, inputs), {keep});
+  Trial trial(module, units, with_larger(module, inputs), {keep});
   trial.run(all_groups(units));
   return trial.wrong();
 }

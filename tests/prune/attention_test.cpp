@@ -1,0 +1,139 @@
+// Heads of attention, whose number stands in code beside sizes of the inputs.
+#include <actswap/graph/model.h>
+#include <actswap/graph/plan.h>
+#include <actswap/graph/reload.h>
+#include <actswap/graph/retarget.h>
+#include <actswap/prune/prune.h>
+#include <actswap/prune/units.h>
+
+#include <torch/script.h>
+#include <torch/utils.h>
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "calibrate/written.h"
+#include "models.h"
+
+namespace actswap {
+namespace {
+
+// Three heads of four features each, for x of length x examples x 12. How nn.MultiheadAttention
+// puts it: e, the number of features, is that of the input, and heads lie beside examples.
+constexpr char kProject[] = R"(
+    l, n, e = x.size(0), x.size(1), x.size(2)
+    p = torch.linear(x, self.w1).unflatten(-1, [3, e]).unsqueeze(0)
+    p = p.transpose(0, -2).squeeze(-2).contiguous()
+    q = p[0].view(l, n * 3, e // 3).transpose(0, 1)
+    k = p[1].view(l, n * 3, e // 3).transpose(0, 1)
+    v = p[2].view(l, n * 3, e // 3).transpose(0, 1)
+)";
+constexpr char kAttend[] = R"(
+    a = torch.softmax(torch.bmm(q, k.transpose(1, 2)) * 0.5, -1)
+    y = torch.bmm(a, v)
+)";
+constexpr char kMerge[] = R"(
+    y = torch.linear(y.transpose(0, 1).reshape(l * n, e), self.w2)
+    return torch.linear(y, self.w3).view(l, n, 4)
+)";
+const Shapes kWeights = {{"w1", {36, 12}}, {"w2", {6, 12}}, {"w3", {4, 6}}};
+
+// "w1 3; w2 6": name and count of each group.
+std::string groups_in(const Units& units) {
+  std::string found;
+  for (const auto& group : units.groups) {
+    found += (found.empty() ? "" : "; ") + group.name + " " + std::to_string(group.count);
+  }
+  return found;
+}
+
+// The second unit of each group goes; then the models are compared on the inputs.
+void expect_cut_right(const torch::jit::Module& module, const Units& units,
+                      const std::vector<torch::Tensor>& inputs) {
+  auto keep = keep_all(units);
+  for (auto& group : keep) {
+    group[1] = false;
+  }
+  const auto smaller = cut(module, units, keep);
+  const auto silent = reload(module);
+  silence(silent, units, keep);
+  EXPECT_LT(largest_difference(outputs_of(smaller, inputs), outputs_of(silent, inputs)), 1e-5);
+}
+
+TEST(Heads, GoFromBesideExamples) {
+  const auto module =
+      written("Heads", kWeights, std::string(kProject) + kAttend + std::string(kMerge));
+  const auto units = find_units(module, {torch::randn({5, 2, 12})});
+  ASSERT_EQ(groups_in(units), "w1 3; w2 6");
+  EXPECT_EQ(units.groups[0].slices.at(0).entries.at(1),
+            (std::vector<std::int64_t>{4, 5, 6, 7, 16, 17, 18, 19, 28, 29, 30, 31}));
+  for (const std::int64_t length : {1, 5, 8}) {
+    for (const std::int64_t examples : {1, 2, 7}) {
+      expect_cut_right(module, units, {torch::randn({length, examples, 12})});
+    }
+  }
+}
+
+// From one example alone: the number of heads is that of heads and examples then.
+TEST(Heads, AreToldFromExamples) {
+  const auto module =
+      written("OneExample", kWeights, std::string(kProject) + kAttend + std::string(kMerge));
+  const auto units = find_units(module, {torch::randn({1, 1, 12})});
+  ASSERT_EQ(groups_in(units), "w1 3; w2 6");
+  expect_cut_right(module, units, {torch::randn({5, 4, 12})});
+}
+
+TEST(Heads, GoWithAMaskThatIsRepeatedForEach) {
+  const std::string mask =
+      "    m = (x[:, :, 0] > 0.5).transpose(0, 1).view(n, 1, 1, l).expand(-1, 3, -1, -1)\n"
+      "    m = m.reshape(n * 3, 1, l)\n"
+      "    a = torch.bmm(q, k.transpose(1, 2)) * 0.5\n"
+      "    a = torch.softmax(a.masked_fill(m, -100.0), -1)\n"
+      "    y = torch.bmm(a, v)\n";
+  const auto module = written("Masked", kWeights, kProject + mask + std::string(kMerge));
+  const auto units = find_units(module, {torch::randn({5, 2, 12})});
+  ASSERT_EQ(groups_in(units), "w1 3; w2 6");
+  expect_cut_right(module, units, {torch::randn({6, 3, 12})});
+}
+
+// A mask of its own for each head, from the inputs.
+TEST(Heads, StayWithAMaskThatTellsThemApart) {
+  const std::string mask =
+      "    m = x.reshape(l, n * 3, 4).transpose(0, 1)[:, :, 0].unsqueeze(1)\n"
+      "    a = torch.softmax(torch.bmm(q, k.transpose(1, 2)) * 0.5 + m, -1)\n"
+      "    y = torch.bmm(a, v)\n";
+  const auto module = written("Apart", kWeights, kProject + mask + std::string(kMerge));
+  EXPECT_EQ(groups_in(find_units(module, {torch::randn({5, 2, 12})})), "w2 6");
+}
+
+// One attention is a fused operator in the file, the other is made of parts.
+TEST(Heads, GoFromLayersOfPyTorch) {
+  const auto model = load(test_model("decoder_traced.pt"));
+  const auto inputs = recorded("decoder_traced").inputs;
+  EXPECT_EQ(groups_in(prunable_units(model, inputs)), "self_attn 3; multihead_attn 3; linear1 8");
+  const Retargeter swap(model, plan(model, {}));
+  const auto units = find_units(swap.module(), inputs);
+  for (const std::int64_t examples : {1, 3}) {
+    expect_cut_right(swap.module(), units,
+                     {torch::randn({examples, 4, 12}), torch::randn({examples, 7, 12})});
+  }
+}
+
+// The branch for self-attention reads the weights in another way. A caller may give one tensor
+// twice, so the model may take it.
+TEST(Units, StayWhereTwoArgumentsMayBeOneTensor) {
+  const std::string code = R"(
+    y = torch.linear(x, self.w0)
+    if x is z:
+        y = torch.tril(y)
+    return torch.linear(y + torch.linear(z, self.w1), self.w2)
+)";
+  const Shapes shapes = {{"w0", {6, 3}}, {"w1", {6, 3}}, {"w2", {4, 6}}};
+  const auto module = written("Twice", shapes, code, "x, z");
+  EXPECT_EQ(groups_in(find_units(module, {torch::randn({5, 3}), torch::randn({5, 3})})), "");
+}
+
+}  // namespace
+}  // namespace actswap
