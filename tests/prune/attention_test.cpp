@@ -121,6 +121,12 @@ TEST(Heads, GoFromLayersOfPyTorch) {
   }
 }
 
+// The code of a scripted encoder has them as one operator in one branch, and apart in the other.
+TEST(Units, OfFusedLayersAreThoseOfTheirParts) {
+  const auto units = prunable_units(load(test_model("encoder.pt")), recorded("encoder").inputs);
+  EXPECT_EQ(groups_in(units), "0.linear1 12; 1.linear1 12");
+}
+
 // The branch for self-attention reads the weights in another way. A caller may give one tensor
 // twice, so the model may take it.
 TEST(Units, StayWhereTwoArgumentsMayBeOneTensor) {

@@ -248,17 +248,22 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
   return units;
 }
 
+// A run on larger inputs tells which numbers that the code computes from sizes of the inputs are
+// always the same.
 void settle_counts(LabelledRun& run, const torch::jit::Module& module,
                    const std::vector<torch::Tensor>& inputs) {
   const auto larger = with_larger(module, inputs);
   LabelledRun other(module);
-  bool runs = larger.size() > 1;
+  std::map<Place, std::set<std::int64_t>> numbers;
   try {
-    other.run(larger.back());
-  } catch (const std::exception&) {  // whatever its code does there
-    runs = false;
+    if (larger.size() > 1) {
+      other.run(larger.back());
+      numbers = other.numbers_by_inputs();
+    }
+  } catch (const std::exception&) {
+    numbers.clear();  // its code runs, but cannot be followed there
   }
-  run.settle_counts(runs ? &other : nullptr);
+  run.settle_counts(numbers);
 }
 
 }  // namespace

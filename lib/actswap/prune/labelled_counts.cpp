@@ -101,19 +101,23 @@ bool LabelledRun::counts_by_inputs() const {
                      [&](const Count& count) { return counts_units(count, labels_); });
 }
 
-void LabelledRun::settle_counts(const LabelledRun* larger) {
+std::map<Place, std::set<std::int64_t>> LabelledRun::numbers_by_inputs() const {
   std::map<Place, std::set<std::int64_t>> numbers;
-  for (const auto& count : larger == nullptr ? std::vector<Count>() : larger->counts_) {
+  for (const auto& count : counts_) {
     if (count.place && count.number) {
       numbers[*count.place].insert(*count.number);
     }
   }
+  return numbers;
+}
+
+void LabelledRun::settle_counts(const std::map<Place, std::set<std::int64_t>>& on_larger) {
   for (auto& count : counts_) {
     if (!counts_units(count, labels_)) {
       continue;
     }
-    const auto others = count.place ? numbers.find(*count.place) : numbers.end();
-    if (others != numbers.end() && count.number && others->second == std::set{*count.number}) {
+    const auto others = count.place ? on_larger.find(*count.place) : on_larger.end();
+    if (others != on_larger.end() && count.number && others->second == std::set{*count.number}) {
       count.follows = false;
     } else if (count.factor != nullptr && count.begin == 0 && count.stride == 1 &&
                count.end == count.array.size(count.dim) &&

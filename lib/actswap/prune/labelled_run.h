@@ -104,10 +104,12 @@ class LabelledRun {
 
   /// Whether numbers that are computed from sizes of the inputs count units.
   bool counts_by_inputs() const;
+  /// All numbers that are computed from sizes of the inputs, by place.
+  std::map<Place, std::set<std::int64_t>> numbers_by_inputs() const;
   /// Finds out which of these numbers are the same for all inputs, and which have a factor in the
-  /// code that counts the units. Both do not follow the inputs.
-  /// @param larger a run of the same module on larger inputs; null: it takes no others
-  void settle_counts(const LabelledRun* larger);
+  /// code that counts the units. Neither follows the inputs.
+  /// @param on_larger those of a run on larger inputs; empty: the module takes no others
+  void settle_counts(const std::map<Place, std::set<std::int64_t>>& on_larger);
 
   // For the rules of operators.
 
