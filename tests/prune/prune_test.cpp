@@ -343,8 +343,8 @@ TEST_P(Fading, WhatTrainingAddsToThemGoesAsWell) {
   expect_near(outputs(), faded);
 }
 
-INSTANTIATE_TEST_SUITE_P(Prune, Fading, testing::Bool(), [](const auto& info) {
-  return std::string(info.param ? "Convolutions" : "Perceptron");
+INSTANTIATE_TEST_SUITE_P(Prune, Fading, testing::Bool(), [](const auto& parameter) {
+  return std::string(parameter.param ? "Convolutions" : "Perceptron");
 });
 
 // Matrices of more features than are allowed, or than there is memory for.
