@@ -69,6 +69,7 @@ struct Pruning {
 
 /// What can be removed from a model whose activations stay as they are. Fused layers that a
 /// Retargeter takes apart (nn.TransformerEncoderLayer) count as their parts.
+/// @param model it is not changed
 /// @param inputs of forward; one or two examples are enough
 /// @throws as find_units
 ACTSWAP_API Units prunable_units(const Model& model, const std::vector<torch::Tensor>& inputs);
