@@ -130,15 +130,17 @@ TEST(Units, OfFusedLayersAreThoseOfTheirParts) {
 // The branch for self-attention reads the weights in another way. A caller may give one tensor
 // twice, so the model may take it.
 TEST(Units, StayWhereTwoArgumentsMayBeOneTensor) {
-  const std::string code = R"(
-    y = torch.linear(x, self.w0)
-    if x is z:
-        y = torch.tril(y)
-    return torch.linear(y + torch.linear(z, self.w1), self.w2)
-)";
   const Shapes shapes = {{"w0", {6, 3}}, {"w1", {6, 3}}, {"w2", {4, 6}}};
-  const auto module = written("Twice", shapes, code, "x, z");
-  EXPECT_EQ(groups_in(find_units(module, {torch::randn({5, 3}), torch::randn({5, 3})})), "");
+  const auto groups_if = [&](const std::string& name, const std::string& condition) {
+    const auto code = "    y = torch.linear(x, self.w0)\n    if " + condition +
+                      ":\n        y = torch.tril(y)\n"
+                      "    return torch.linear(y + torch.linear(z, self.w1), self.w2)\n";
+    const auto module = written(name, shapes, code, "x, z");
+    return groups_in(find_units(module, {torch::randn({5, 3}), torch::randn({5, 3})}));
+  };
+  EXPECT_EQ(groups_if("Twice", "x is z"), "");
+  EXPECT_EQ(groups_if("Itself", "x.contiguous() is z"), "");
+  EXPECT_EQ(groups_if("Another", "(x + 1.0) is z"), "w0 and w1 6");  // never the same
 }
 
 }  // namespace

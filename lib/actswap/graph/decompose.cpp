@@ -36,7 +36,7 @@ ACTIVATION
     return x
 )";
 
-constexpr std::size_t kArguments = 20;
+constexpr std::size_t kLayerArguments = 20;
 constexpr std::size_t kUseGelu = 7;
 
 // Of one tensor with itself, after native_multi_head_attention_cpu of
@@ -146,9 +146,9 @@ bool is_call_of(const jit::Node* node, const char* name, std::size_t arguments) 
 
 }  // namespace
 
-void decompose_fused(jit::Block* block) {
+void decompose_encoder_layer(jit::Block* block) {
   for_each_node(block, [](jit::Node* node) {
-    if (is_call_of(node, "aten::_transformer_encoder_layer_fwd", kArguments)) {
+    if (is_call_of(node, "aten::_transformer_encoder_layer_fwd", kLayerArguments)) {
       replace_by(node, encoder_layer(known_bool(node->input(kUseGelu))));
     }
   });

@@ -8,7 +8,7 @@ namespace actswap {
 /// Replaces every aten::_transformer_encoder_layer_fwd, which nn.TransformerEncoderLayer calls in
 /// eval mode where nothing is to be differentiated, by the operators that it stands for, so that
 /// its GELU or ReLU is one like any other. The attributes must have been noted (note_attributes).
-void decompose_fused(torch::jit::Block* block);
+void decompose_encoder_layer(torch::jit::Block* block);
 
 /// Does the same to aten::_native_multi_head_attention, which nn.MultiheadAttention calls under the
 /// same conditions: where it always runs, as in a trace that was made without gradients, and where

@@ -137,7 +137,7 @@ jit::Module normalise(const jit::Module& given) {
   for (const auto& type : distinct_types(modules)) {
     for (auto* method : user_methods(type)) {
       auto* block = jit::toGraphFunction(*method).graph()->block();
-      decompose_fused(block);
+      decompose_encoder_layer(block);
       if (is_dense) {
         decompose_attention(block);
       }

@@ -253,15 +253,14 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
 void settle_counts(LabelledRun& run, const torch::jit::Module& module,
                    const std::vector<torch::Tensor>& inputs) {
   const auto larger = with_larger(module, inputs);
-  LabelledRun other(module);
   std::map<Place, std::set<std::int64_t>> numbers;
-  try {
-    if (larger.size() > 1) {
+  if (larger.size() > 1) {
+    try {
+      LabelledRun other(module);
       other.run(larger.back());
       numbers = other.numbers_by_inputs();
+    } catch (const std::exception&) {  // its code runs there, but cannot be followed
     }
-  } catch (const std::exception&) {
-    numbers.clear();  // its code runs, but cannot be followed there
   }
   run.settle_counts(numbers);
 }

@@ -283,6 +283,10 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     const bool is_list = value.isTensorList();
     auto& cell = frame.cells[node->output(i)];
     cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
+    cell.is_argument = std::any_of(node->inputs().begin(), node->inputs().end(), [&](auto* input) {
+      const auto& given = frame.cells.at(input);  // x.contiguous() may be x
+      return given.is_argument && given.value.isTensor() && given.value.is(cell.value);
+    });
     if (is_number && !is_list) {
       cell.channels = channels;
       cell.is_given = is_given;

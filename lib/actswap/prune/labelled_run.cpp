@@ -69,10 +69,8 @@ void LabelledRun::find_sources() {
         source.first.push_back(kFixed);
         if (tensor.size(d) > 1) {
           source.first.back() = labels_.fresh(tensor.size(d), shape.source * 64 + d);
-          std::vector<std::int64_t> sizes(static_cast<std::size_t>(tensor.dim()), 1);
-          sizes[static_cast<std::size_t>(d)] = tensor.size(d);
           shape.arrays.push_back(
-              (at::arange(tensor.size(d), at::kLong) + source.first.back()).view(sizes));
+              placed(at::arange(tensor.size(d), at::kLong) + source.first.back(), tensor.dim(), d));
         }
       }
       // Another tensor in the same memory would not become smaller with this one.

@@ -80,6 +80,12 @@ const std::string& Labels::reason(Label label) const {
   return entries_[at(root(label))].reason;
 }
 
+at::Tensor placed(const at::Tensor& labels, std::int64_t dimensions, std::int64_t dim) {
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(dimensions), 1);
+  sizes.at(static_cast<std::size_t>(dim)) = labels.numel();
+  return labels.reshape(sizes);
+}
+
 bool depends_on(const at::Tensor& array, std::int64_t dim) {
   return array.size(dim) > 1;
 }

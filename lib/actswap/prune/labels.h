@@ -59,6 +59,8 @@ struct LabelledShape {
   std::int64_t wrap(std::int64_t d) const { return d < 0 ? d + dim() : d; }
 };
 
+/// Labels along one dimension, with size 1 in all others.
+at::Tensor placed(const at::Tensor& labels, std::int64_t dimensions, std::int64_t dim);
 bool depends_on(const at::Tensor& array, std::int64_t dim);
 /// Whether the size of the dimension follows from the weights: all of its entries have different
 /// labels. Otherwise the dimension is channels times something else, such as pixels.

@@ -20,12 +20,6 @@ std::optional<at::Tensor> along(LabelledRun& run, LabelledShape& shape, std::int
   return std::nullopt;
 }
 
-at::Tensor placed(const at::Tensor& labels, std::int64_t dimensions, std::int64_t dim) {
-  std::vector<std::int64_t> sizes(static_cast<std::size_t>(dimensions), 1);
-  sizes.at(static_cast<std::size_t>(dim)) = labels.numel();
-  return labels.reshape(sizes);
-}
-
 // One number for each channel, beside a tensor that has them in this dimension.
 LabelledShape beside(const LabelledShape& numbers, const LabelledShape& shape, std::int64_t dim) {
   LabelledShape found{.sizes = std::vector<std::int64_t>(shape.sizes.size(), 1), .is_weight = true};

@@ -44,10 +44,9 @@ void label_repeated(const OperatorCall& call, LabelledRun& run) {
     const bool repeats =
         output.size(d) > 1 && (from < 0 || shape.sizes.at(static_cast<std::size_t>(from)) == 1);
     if (repeats && !run.depends_on_inputs(call, 1, d)) {
-      std::vector<std::int64_t> sizes(static_cast<std::size_t>(output.dim()), 1);
-      sizes[static_cast<std::size_t>(d)] = output.size(d);
       const auto first = run.labels().fresh(output.size(d), LabelledRun::kNoOwner);
-      result.arrays.push_back((at::arange(output.size(d), at::kLong) + first).view(sizes));
+      result.arrays.push_back(
+          placed(at::arange(output.size(d), at::kLong) + first, output.dim(), d));
     }
   }
   run.give(output, std::move(result));
