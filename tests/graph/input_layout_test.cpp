@@ -28,6 +28,31 @@ TEST(InputLayout, TensorsAreTakenAsTheyAre) {
       << "LibTorch refuses what is too much";
 }
 
+TEST(InputLayout, ANumberKeepsItsDefault) {
+  const auto module = model_of(
+      "def forward(self, x, scale: int = 3, y: Optional[Tensor] = None):\n"
+      "  return x * scale if y is None else y * scale\n");
+  EXPECT_EQ(names(module), (Names{"x", "y"}));
+  const auto ones = torch::ones(2);
+  EXPECT_TRUE(torch::equal(outputs_of(module, {ones})[0], ones * 3));
+  EXPECT_TRUE(torch::equal(outputs_of(module, {ones, ones * 2})[0], ones * 6));
+}
+
+TEST(InputLayout, AnArgumentThatNothingCanGiveIsNamed) {
+  const auto module = model_of(
+      "def forward(self, x, rate: int, sizes: List[int], more: Optional[bool] = None):\n"
+      "  return x * rate\n");
+  EXPECT_EQ(InputLayout(module).needs_values(), "'rate' (int), 'sizes' (List[int])");
+  try {
+    outputs_of(module, {torch::ones(2), torch::ones(1)});
+    ADD_FAILURE();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("takes 'rate' (int), 'sizes' (List[int]) too"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(InputLayout, ADictHasTheKeysThatTheCodeReads) {
   auto unit = std::make_shared<torch::jit::CompilationUnit>();
   const auto inner = make_module(unit, "Inner",

@@ -9,6 +9,7 @@
 #include <actswap/export/provenance.h>
 #include <actswap/export/save_module.h>
 #include <actswap/graph/blend.h>
+#include <actswap/graph/input_layout.h>
 #include <actswap/graph/insert.h>
 #include <actswap/graph/walk.h>
 
@@ -78,9 +79,15 @@ ChosenSelfTest choose_self_test(const Export& made, const Probe& probe, bool is_
 }
 
 std::string why_no_probe(const Export& made) {
+  if (const auto needed = InputLayout(made.expected).needs_values(); !needed.empty()) {
+    return "no probe inputs: the model's forward takes " + needed +
+           ", without a default, and actswap gives a model tensors alone; wrap it in a module that "
+           "gives the value";
+  }
   const auto devices = devices_in_code(made.expected);
   return "no probe inputs: the file names none, and none that were guessed fit the model" +
-         (devices.empty() ? "" : ", whose code names the device " + devices);
+         (devices.empty() ? "; give --input SPEC (for example 1x3x224x224)"
+                          : ", whose code names the device " + devices);
 }
 
 // Writes the module, in eval mode, loads what was written and compares it with what is expected.

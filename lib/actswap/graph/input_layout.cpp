@@ -104,7 +104,11 @@ InputLayout::InputLayout(const jit::Module& module) {
   std::multiset<std::string> names;
   for (std::size_t i = 1; i < declared.size(); ++i) {
     const auto& type = declared[i].type();
-    Argument argument{.kind = Kind::tensor, .name = declared[i].name(), .keys = {""}};
+    Argument argument{.kind = Kind::tensor,
+                      .name = declared[i].name(),
+                      .type = type->annotation_str(),
+                      .preset = declared[i].default_value(),
+                      .keys = {""}};
     if (is_dict_of_tensors(type)) {
       argument.kind = Kind::dict;
       const auto* value = value_of(i);
@@ -116,6 +120,9 @@ InputLayout::InputLayout(const jit::Module& module) {
       argument.kind = Kind::list;
       const auto* value = value_of(i);
       argument.keys = counted(length_of(*graph, value));
+    } else if (!c10::TensorType::get()->isSubtypeOf(*type)) {
+      argument.kind = Kind::value;
+      argument.keys = {};
     }
     for (const auto& key : argument.keys) {
       const auto name = argument.kind == Kind::tensor ? argument.name
@@ -134,13 +141,32 @@ InputLayout::InputLayout(const jit::Module& module) {
   }
 }
 
+std::string InputLayout::needs_values() const {
+  std::string text;
+  for (const auto& argument : arguments_) {
+    if (argument.kind == Kind::value && !argument.preset) {
+      text += (text.empty() ? "'" : ", '") + argument.name + "' (" + argument.type + ")";
+    }
+  }
+  return text;
+}
+
 std::vector<c10::IValue> InputLayout::packed(const std::vector<torch::Tensor>& inputs) const {
+  if (const auto needed = needs_values(); !needed.empty()) {
+    throw UsageError("Expected a model whose inputs are tensors, but its forward takes " + needed +
+                     " too, without a default. Wrap the model in a module that gives the value, "
+                     "and script that module");
+  }
   std::vector<c10::IValue> values;
   std::size_t at = 0;
   for (const auto& argument : arguments_) {
     const auto left = inputs.size() - at;
     if (left == 0) {
       break;
+    }
+    if (argument.kind == Kind::value) {
+      values.push_back(*argument.preset);
+      continue;
     }
     if (argument.kind == Kind::tensor) {
       values.emplace_back(inputs[at++]);

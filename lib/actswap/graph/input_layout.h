@@ -5,11 +5,14 @@
 // reads, one that takes a tuple or a list of tensors gets that:
 //
 //   forward(self, x: Tensor, features: Dict[str, Tensor])     x, features["ids"], features["mask"]
+//
+// An argument of any other type (sr: int) keeps its default.
 #pragma once
 
 #include <torch/script.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,16 +34,23 @@ class InputLayout {
   /// In the order in which inputs are given.
   const std::vector<InputPlace>& places() const { return places_; }
 
-  /// Each time new dicts and lists, since a model may write to them. InputLayout for which no
-  /// inputs are left over are not among them: forward has defaults.
-  /// @throws UsageError where there are some of a dict's, tuple's or list's tensors, but not all
+  /// Each time new dicts and lists, since a model may write to them. Arguments for which no inputs
+  /// are left over are not among them: forward has defaults.
+  /// @throws UsageError where there are some of a dict's, tuple's or list's tensors, but not all,
+  /// and where forward takes values that nobody can give (needs_values)
   std::vector<c10::IValue> packed(const std::vector<torch::Tensor>& inputs) const;
 
+  /// The arguments that no tensor fits and that have no default, as "'sr' (int)", with commas
+  /// between them. Empty: the model can run.
+  std::string needs_values() const;
+
  private:
-  enum class Kind { tensor, dict, tuple, list };
+  enum class Kind { tensor, dict, tuple, list, value };
   struct Argument {
     Kind kind;
     std::string name;
+    std::string type;
+    std::optional<c10::IValue> preset;
     std::vector<std::string> keys;  // of a tensor: one, empty
   };
 
