@@ -2,7 +2,7 @@
 """Measures what confinement costs, at the start of a run and in a training step: bench/confinement.py COMMAND MODEL [--pairs N] [--training-pairs N]
 
 The start: runs `COMMAND inspect MODEL` with and without confinement in turn; the median of the paired differences of time.
-A step: trains a small network (a step takes a few milliseconds, so a cost per step weighs more than in real trainings) with and without
+A step: trains a small network (a step takes a few milliseconds, so a cost per step weighs more than in real training) with and without
 confinement in turn, once for STEPS steps and once for one step; the difference is the steps alone. Compares processor time, which other
 programs disturb less, and its system part, because confinement adds the kernel's checks of system calls to a step.
 """
@@ -38,7 +38,7 @@ def write_training(folder: Path) -> None:
 
 def processor_seconds(command: str, folder: Path, mode: str, epochs: float) -> tuple:
     """@returns the processor time of the whole command, both processes, and its system part"""
-    words = [command, "convert", "model.pt", "-o", "out.pt", "--train", "data.pt", "--recipe", "hard", "--loss", "cross-entropy", "--run-dir", ""]
+    words = [command, "convert", "model.pt", "-o", "out.pt", "--train", "data.pt", "--recipe", "hard", "--loss", "cross-entropy"]
     words += ["--batch", str(BATCH), "--epochs", str(epochs), "--lr", "0.0001", "--self-test", "none", "-q", "--confine", mode]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:

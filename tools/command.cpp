@@ -113,14 +113,20 @@ struct Definitions {
     register_doctor(app, common, action);
     register_completion(app);
     for (auto* subcommand : app.get_subcommands([](CLI::App*) { return true; })) {
-      check_numbers(*subcommand);
+      check_values(*subcommand);
     }
   }
 };
 
 // What CLI11 found, as an error of ours.
 UsageError usage_error(const CLI::ParseError& error, const std::string& subcommand) {
-  return UsageError(std::string(error.what()) + " (see actswap " + subcommand + " --help)");
+  static const std::string kTwice = "At Most 1 required but received ";
+  std::string what = error.what();
+  if (const auto at = what.find(kTwice); at != std::string::npos) {
+    what = what.substr(0, at) + "expected once, but given " + what.substr(at + kTwice.size()) +
+           " times";
+  }
+  return UsageError(what + " (see actswap " + subcommand + " --help)");
 }
 
 void parse(Definitions& definitions, const std::vector<std::string>& words) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace actswap::tool {
 
@@ -27,6 +28,10 @@ std::string path_after_config(const std::vector<std::string>& arguments) {
   return "";
 }
 
+bool is_control_character(char c) {
+  return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\r' && c != '\t';
+}
+
 std::vector<CLI::ConfigItem> read_items(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
     throw FileError("Cannot read '" + path + "': it is a folder; expected a TOML or INI file");
@@ -35,8 +40,13 @@ std::vector<CLI::ConfigItem> read_items(const std::string& path) {
   if (!file) {
     throw FileError("Cannot read '" + path + "': " + std::strerror(errno));
   }
+  std::stringstream text;
+  text << file.rdbuf();
+  if (std::ranges::any_of(text.str(), is_control_character)) {
+    throw FileError("'" + path + "' is not a TOML or INI file: it holds bytes that are not text");
+  }
   try {
-    return CLI::ConfigTOML().from_config(file);
+    return CLI::ConfigTOML().from_config(text);
   } catch (const CLI::Error& error) {
     throw FileError("'" + path + "' is not a TOML or INI file: " + error.what());
   }
@@ -132,6 +142,20 @@ const CLI::Option& option_of(const CLI::ConfigItem& item, const CLI::App& subcom
   return *option;
 }
 
+// CLI11 reads what is no TOML too.
+void check_values(const CLI::ConfigItem& item, const std::string& path) {
+  const auto is_empty = [](const std::string& value) { return value.empty(); };
+  if (item.inputs.empty() || std::ranges::any_of(item.inputs, is_empty)) {
+    throw UsageError("'" + path + "': expected a value for '" + item.name + "', but found none");
+  }
+  for (const auto& value : item.inputs) {
+    if (value.starts_with('"') || value.starts_with('\'')) {
+      throw UsageError("'" + path + "': expected a closing quote in the value of '" + item.name +
+                       "', but found " + value);
+    }
+  }
+}
+
 // What the file says to this subcommand; its section wins.
 std::vector<CLI::ConfigItem> items_for(const CLI::App& app, const CLI::App& subcommand,
                                        const std::string& path) {
@@ -141,6 +165,7 @@ std::vector<CLI::ConfigItem> items_for(const CLI::App& app, const CLI::App& subc
       std::erase_if(items, [&](const CLI::ConfigItem& each) {
         return each.name == item.name && each.parents != item.parents;
       });
+      check_values(item, path);
       items.push_back(item);
     }
   }

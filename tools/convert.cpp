@@ -160,7 +160,8 @@ void add_data_and_files(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->required();
   begin_group(app, "Files", "actswap convert net.pt -o relu.pt --input 8x3x224x224");
-  app.add_option("-o,--output", request.output, "Write the converted model to this file")
+  app.add_option("-o,--output", request.output,
+                 "Write the converted model to this file (not needed with --dry-run or --resume)")
       ->type_name("FILE")
       ->required();
   begin_group(app, "Data",
@@ -168,7 +169,7 @@ void add_data_and_files(CLI::App& app, Options& options) {
               "--mean 0.5 --deviation 0.25");
   app.add_option("--train", options.train,
                  "Train on these data: a folder of images, .pt, .npy, .npz, .safetensors, .csv, "
-                 "shard-{000..003}.tar, or images,labels")
+                 "'shard-{000..003}.tar', or images,labels")
       ->type_name("DATA");
   app.add_option("--val", options.validation,
                  "Measure on these data, for the figures of the summary")
@@ -236,7 +237,7 @@ void add_training_flags(CLI::App& app, Options& options) {
               "actswap convert net.pt -o relu.pt --train train.pt --epochs 3 --loss distil --lr "
               "0.001");
   add_number(app, "--epochs", train.epochs, defaults.epochs,
-             "Train for this many epochs, fractions too; 0: a plain swap")
+             "Train for this many epochs, fractions too; 0: do not train")
       ->check(at_least(0));
   app.add_option("--batch", train.batch_size,
                  "Train on this many examples a step (default: 64; without labels fewer, at least "
@@ -249,10 +250,10 @@ void add_training_flags(CLI::App& app, Options& options) {
       app, "--loss", train.loss, unless_auto(parse_loss), "auto",
       "Minimise a sum like distil+0.5*cross-entropy of: outputs, distil, distil-mse, "
       "distil-cosine, sites, layers (these compare with the original and need no labels), "
-      "cross-entropy, mse, module:FILE.pt (TorchScript, called with outputs and targets); auto: "
-      "distil for the logits of labelled classes, outputs for all else (each output by its kind, "
-      "which the log says), with the recipe calibrated 3*layers, and where the training data has "
-      "classes min(1, steps / 400)*cross-entropy");
+      "cross-entropy, mse, module:FILE.pt (TorchScript, called with outputs and targets). auto "
+      "takes distil for the logits of labelled classes, otherwise outputs (each output by its "
+      "kind, which the log says); with the recipe calibrated it adds 3*layers, and if the training "
+      "data has classes min(1, steps / 400)*cross-entropy");
   add_number(app, "--temperature", train.temperature, defaults.temperature,
              "Soften the classes that distil and outputs compare by this temperature")
       ->check(above(0));
@@ -267,7 +268,8 @@ void add_training_flags(CLI::App& app, Options& options) {
       app, "--lr", train.learning_rate, LearningRate::parse, "search or calibrated",
       "Peak learning rate: a number, or one like 0.001rms, a share of each parameter's size; "
       "search: a line search of a few steps finds such a share, on training data held out; auto: "
-      "a sweep of short trainings chooses it; calibrated: 0.0003, or more if the calibration has "
+      "a sweep of short training runs chooses it; calibrated: 0.0003, or more if the calibration "
+      "has "
       "left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe calibrated and "
       "adamw, search if no labels are learnt, otherwise calibrated; in all other cases 0.0003)");
   add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd")
@@ -297,8 +299,8 @@ void add_training_flags(CLI::App& app, Options& options) {
       ->check(at_least(0));
   app.add_flag("--keep-best", options.keeps_best,
                "Export the model of the best check at t = 1, not of the last step (its figure on "
-               "the same validation data is then too good; a training without labels after a "
-               "calibration by default keeps its best check on held-out training data)");
+               "the same validation data is then too good; training without labels after a "
+               "calibration keeps its best check on held-out training data by default)");
   add_number(
       app, "--retries", train.retries, 3,
       "If the training diverges, return to its last good state and continue at half the rate, "

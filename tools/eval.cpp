@@ -1,4 +1,5 @@
 // actswap eval: the metric of a model on labelled data.
+#include "log/log.h"
 #include "subcommand.h"
 
 #include <actswap/base/json_text.h>
@@ -28,6 +29,9 @@ int run(const CommonOptions& common, const Options& options) {
   const auto batches = in_batches_of(model, data);
   const auto result =
       evaluate(model.module, *batches, options.batch_size, {}, Together(common.ranks));
+  if (const auto doubt = doubt_numbers(result); !doubt.empty()) {
+    log_warning(doubt);
+  }
   if (!common.prints()) {
     return 0;
   }
@@ -64,7 +68,7 @@ void register_eval(CLI::App& app, CommonOptions& common, Action& action) {
   subcommand
       ->add_option("--data", options->data,
                    "Labelled data: a folder of images, .pt, .npy, .npz, .safetensors, .csv, "
-                   "shard-{000..003}.tar, or images,labels")
+                   "'shard-{000..003}.tar', or images,labels")
       ->type_name("DATA")
       ->required();
   subcommand->add_option("--batch", options->batch_size, "Measure on this many examples at a time")

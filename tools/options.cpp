@@ -89,6 +89,11 @@ CLI::Validator from_to_below(double least, double bound) {
 CLI::Validator size_in_bytes() {
   const auto convert = [](std::string& text) {
     const auto given = text;
+    constexpr std::size_t kShort = 6;  // fewer bytes than anything needs: a forgotten unit
+    if (given.size() < kShort && given.find_first_not_of("0123456789") == std::string::npos &&
+        given != "0") {
+      return "expected a size with its unit, such as 500MB or 4GiB, but got '" + given + "'";
+    }
     try {
       return CLI::AsSizeValue(/*kb_is_1000=*/true)(text);
     } catch (const CLI::ValidationError&) {
@@ -125,9 +130,16 @@ void allow_dry_run(CLI::App& app, const std::vector<std::string>& arguments) {
   }
 }
 
-void check_numbers(CLI::App& subcommand) {
+void check_values(CLI::App& subcommand) {
   for (auto* option : subcommand.get_options([](CLI::Option*) { return true; })) {
     const auto type = option->get_type_name();
+    const auto expected = type == "FILE"     ? "the path of a file"
+                          : type == "FOLDER" ? "the path of a folder"
+                          : type == "DATA"   ? "the path of a file or folder"
+                                             : "a value";
+    option->check([expected](const std::string& text) {
+      return text.empty() ? std::string("expected ") + expected + ", but got ''" : "";
+    });
     if (type.starts_with("UINT")) {
       check_number<std::uint64_t>(*option, "a whole number from 0 to 18446744073709551615");
     } else if (type.starts_with("INT")) {

@@ -68,7 +68,8 @@ void check_dependences(const CLI::App& subcommand, const std::vector<Dependence>
 /// @param arguments that will be parsed, the subcommand's name first
 void allow_dry_run(CLI::App& app, const std::vector<std::string>& arguments);
 
-/// Refuses values that CLI11 accepts as numbers although they are not: 2^64, 1e999, nan.
-void check_numbers(CLI::App& subcommand);
+/// Refuses values that CLI11 accepts as numbers although they are not: 2^64, 1e999, nan. Refuses
+/// empty values too, which come from a variable of the shell that is not set.
+void check_values(CLI::App& subcommand);
 
 }  // namespace actswap::tool

@@ -82,8 +82,9 @@ void register_verify(CLI::App& app, CommonOptions& common, Action& action) {
                    "Compare the outputs with those of this file instead")
       ->type_name("FILE");
   subcommand
-      ->add_option("--input", options->inputs,
-                   "Compare on this input, like 8x3x224x224; once for each argument")
+      ->add_option(
+          "--input", options->inputs,
+          "With --against: compare on this input, like 8x3x224x224; once for each argument")
       ->type_name("SPEC")
       ->allow_extra_args(false);
   subcommand

@@ -19,6 +19,8 @@ SOLVED, JOINT = "least squares alone", "pruned"  # by the command: solves for th
 LINES = (JOINT, ROUNDED, FADED, SOLVED, *PEERS)
 COLORS = {JOINT: "#009e73", ROUNDED: "#56b4e9", FADED: "#e69f00", SOLVED: "#0072b2", MAGNITUDE: "#d55e00", TORCH_PRUNING: "#cc79a7", FROM_START: "#777"}
 AIMS = {("accuracy", 0.3): 0.2, ("accuracy", 0.5): 0.5, ("nats", 0.3): 0.004, ("nats", 0.5): 0.01}  # behind the unpruned model, without training
+AIM_COSINE = 0.985  # of encoders at 50 %, without training
+ROUNDING = 1e-9  # 91.12 - 90.92 is more than 0.2 for a computer
 AIM_TRAINED = 0.1  # points behind the control at 50 %, after 10 % of the steps
 AIM_LATENCY = 0.65  # of the unpruned export, at 50 %, in ONNX Runtime on 2 threads
 
@@ -127,7 +129,7 @@ def line_of(rows: Rows, name: str, method: str, share: float, budgets: list, unp
 
 
 def verdict(values: list, aim: float) -> str:
-    return "met" if mean(values) <= aim else "**missed**"
+    return "met" if mean(values) <= aim + ROUNDING else "**missed**"
 
 
 def aims(rows: Rows) -> list:
@@ -136,6 +138,9 @@ def aims(rows: Rows) -> list:
         for share in SHARES:
             if (aim := AIMS.get((metric_of(name), share))) and (values := rows.behind(name, JOINT, share, "none", rows.values(name, UNPRUNED, 0.0, "none"))):
                 body.append([title(name), f"{100 * share:.0f} %, no training: behind the unpruned model", aim, interval(values, digits(name)), verdict(values, aim)])
+        if metric_of(name) == "cosine" and (values := list(rows.figures(name, JOINT, 0.5, "none").values())):
+            short = [AIM_COSINE - value for value in values]
+            body.append([title(name), "50 %, no training: cosine", f"at least {AIM_COSINE}", interval(values, digits(name)), verdict(short, 0.0)])
         control = rows.values(name, UNPRUNED, 0.0, "10 %", "control")
         if metric_of(name) == "accuracy" and (values := rows.behind(name, JOINT, 0.5, "10 %", control)):
             body.append([title(name), "50 %, 10 % of the steps: behind the control", AIM_TRAINED, interval(values, 2), verdict(values, AIM_TRAINED)])

@@ -173,6 +173,10 @@ TEST(Evaluate, NaNPredictsNoClass) {
   const auto none = evaluate(module, TensorDataset({logits * std::nan("")}, target));
   EXPECT_TRUE(std::isnan(none.value));
   EXPECT_TRUE(std::isnan(drop(none, none)));
+
+  EXPECT_EQ(doubt_numbers(some), "the outputs of 1 of 3 examples hold NaN; the first is example 0");
+  EXPECT_THROW(doubt_numbers(none), FileError);
+  EXPECT_EQ(doubt_numbers(evaluate(module, TensorDataset({torch::eye(3)}, target))), "");
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "calibrate/written.h"
 #include "models.h"
+#include "prune/cut_right.h"
 
 namespace actswap {
 namespace {
@@ -39,28 +40,6 @@ constexpr char kMerge[] = R"(
     return torch.linear(y, self.w3).view(l, n, 4)
 )";
 const Shapes kWeights = {{"w1", {36, 12}}, {"w2", {6, 12}}, {"w3", {4, 6}}};
-
-// "w1 3; w2 6": name and count of each group.
-std::string groups_in(const Units& units) {
-  std::string found;
-  for (const auto& group : units.groups) {
-    found += (found.empty() ? "" : "; ") + group.name + " " + std::to_string(group.count);
-  }
-  return found;
-}
-
-// The second unit of each group goes; then the models are compared on the inputs.
-void expect_cut_right(const torch::jit::Module& module, const Units& units,
-                      const std::vector<torch::Tensor>& inputs) {
-  auto keep = keep_all(units);
-  for (auto& group : keep) {
-    group[1] = false;
-  }
-  const auto smaller = cut(module, units, keep);
-  const auto silent = reload(module);
-  silence(silent, units, keep);
-  EXPECT_LT(largest_difference(outputs_of(smaller, inputs), outputs_of(silent, inputs)), 1e-5);
-}
 
 TEST(Heads, GoFromBesideExamples) {
   const auto module =
@@ -106,6 +85,29 @@ TEST(Heads, StayWithAMaskThatTellsThemApart) {
       "    y = torch.bmm(a, v)\n";
   const auto module = written("Apart", kWeights, kProject + mask + std::string(kMerge));
   EXPECT_EQ(groups_in(find_units(module, {torch::randn({5, 2, 12})})), "w2 6");
+}
+
+// Features stay, because rotary embeddings and norms go over them; heads do not.
+TEST(Heads, GoWithRotaryEmbeddingsAndNormedQueries) {
+  const Shapes shapes = {{"w1", {36, 12}}, {"w2", {6, 12}}, {"w3", {4, 6}}};
+  const std::string code = R"(
+    n, l, e = x.size(0), x.size(1), x.size(2)
+    q, k, v = torch.linear(x, self.w1).chunk(3, -1)
+    q = q.view(n, l, 3, 4).transpose(1, 2)
+    k = k.view(n, l, 3, 4).transpose(1, 2)
+    v = v.view(n, l, 3, 4).transpose(1, 2)
+    q = torch.layer_norm(q, [4], None, None, 1e-5)
+    angle = torch.arange(l).unsqueeze(1) * torch.tensor([1.0, 0.1, 1.0, 0.1])
+    q = q * torch.cos(angle) + torch.cat([-q[:, :, :, 2:], q[:, :, :, :2]], -1) * torch.sin(angle)
+    k = k * torch.cos(angle) + torch.cat([-k[:, :, :, 2:], k[:, :, :, :2]], -1) * torch.sin(angle)
+    a = torch.softmax(torch.matmul(q, k.transpose(-1, -2)) * 0.5, -1)
+    y = torch.matmul(a, v).transpose(1, 2).reshape(n, l, 12)
+    return torch.linear(torch.linear(y, self.w2), self.w3)
+)";
+  const auto module = written("Rotary", shapes, code);
+  const auto units = find_units(module, {torch::randn({2, 5, 12})});
+  ASSERT_EQ(groups_in(units), "w1 3; w2 6");
+  expect_cut_right(module, units, {torch::randn({3, 7, 12})});
 }
 
 // One attention is a fused operator in the file, the other is made of parts.

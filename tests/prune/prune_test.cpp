@@ -115,6 +115,19 @@ TEST(Prune, RemovesAShareOfTheMultiplications) {
   }
 }
 
+TEST(Prune, LeavesTheBuffersThatTheCodeWritesTo) {
+  const auto code =
+      "    self.seen.add_(1.0)\n    self.mean.mul_(0.9).add_(x.mean(0), alpha=0.1)\n" +
+      std::string(kPerceptron);
+  const Case each = {
+      adopt(written("Counting", kPerceptronShapes, code, "x", {}, {{"seen", {1}}, {"mean", {12}}})),
+      data_of({512, 12}), true};
+  auto swap = each.swap();
+  prune(swap, *each.data, by_share(0.3));
+  EXPECT_EQ(tensor(swap, "seen").item<float>(), 0.0F);
+  EXPECT_EQ(tensor(swap, "mean").abs().max().item<float>(), 0.0F);
+}
+
 // Random weights are the hardest there are: least squares leave far less than magnitude.
 TEST(Prune, IsNearerToTheOriginalThanWithoutLeastSquares) {
   const auto each = perceptron();

@@ -99,8 +99,9 @@ TEST_F(Blend, ABlendedFileIsNoModelToRetarget) {
 TEST_F(Blend, AFrozenModelIsThawedOnRequest) {
   const auto frozen = model_file("frozen.pt");
   write_images("data.pt", 16);
-  expect_failure(run_here({"convert", frozen, "-o", "out.pt", "--train", "data.pt"}), 2,
-                 {"no trainable parameters", "thawed"});
+  const auto refused = run_here({"convert", frozen, "-o", "out.pt", "--train", "data.pt"});
+  expect_failure(refused, 2, {"no trainable parameters", "--thaw"});
+  EXPECT_FALSE(contains(refused.err, "calibrating")) << "said before anything long begins";
   const auto outcome =
       run_here({"convert", frozen, "-o", "out.pt", "--train", "data.pt", "--batch", "8", "--thaw"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -55,6 +55,15 @@ TEST_F(Config, MistakesInItAreSaid) {
   expect_failure(run_here({"convert", model, "-o", "out.pt", "--config", "value.toml"}), 2,
                  {"epochs", "many"});
   EXPECT_EQ(files(), (Words{"typo.toml", "value.toml"}));
+  write("none.toml", "to = \n");
+  write("quote.toml", "to = \"relu\n");
+  write("bytes.toml", std::string("to = \x01\x02\n"));
+  expect_failure(run_here({"inspect", model, "--config", "none.toml"}), 2,
+                 {"none.toml", "expected a value for 'to'"});
+  expect_failure(run_here({"inspect", model, "--config", "quote.toml"}), 2,
+                 {"quote.toml", "closing quote", "\"relu"});
+  expect_failure(run_here({"inspect", model, "--config", "bytes.toml"}), 3,
+                 {"bytes.toml", "bytes that are not text"});
 }
 
 TEST_F(Config, ASectionIsForItsSubcommand) {

@@ -130,7 +130,7 @@ TEST_F(Convert, WhereTheRecordGoesIsChecked) {
     return all;
   };
   const auto outcomes = run_all({with("file/run"), with("out.pt")});
-  expect_failure(outcomes[0], 3, {"--run-dir", "file/run", "is no folder"});
+  expect_failure(outcomes[0], 3, {"--run-dir", "file/run", "is not a folder"});
   expect_failure(outcomes[1], 2, {"--run-dir", "out.pt"});
   for (const auto& outcome : outcomes) {
     EXPECT_EQ(outcome.err.find("calibrat"), std::string::npos) << outcome.err;

@@ -166,7 +166,6 @@ TEST_F(Prune, BadRequestsAreRefused) {
       {{"--prune-to", "2x"}, {"below 1x"}},
       {{"--prune-to", "100M"}, {"already"}},
       {{"--prune", "0.5", "--prune-to", "0.5x"}, {"--prune and --prune-to"}},
-      {{"--prune", "0.5", "--prune-keep", "nowhere.*"}, {"nowhere.*"}},
       {{"--prune", "0.5", "--prune-keep", "*"}, {"nothing to prune"}},
       {{"--prune-keep", "head"}, {"no effect without a size to prune to"}},
       {{"--prune-round", "8"}, {"no effect without a size to prune to"}},
@@ -175,6 +174,9 @@ TEST_F(Prune, BadRequestsAreRefused) {
   for (const auto& [more, parts] : cases) {
     expect_failure(run_here(convert(more)), 2, parts);
   }
+  const auto early = run_here(convert({"--prune", "0.5", "--prune-keep", "nowhere.*"}));
+  expect_failure(early, 2, {"nowhere.*"});
+  EXPECT_FALSE(contains(early.err, "calibrating")) << "said before anything long begins";
   expect_failure(run_here({"convert", "model.pt", "-o", "out.pt", "--prune", "0.5"}), 2,
                  {"no effect without a calibration"});
   expect_failure(run_here({"convert", "model.pt", "-o", "out.pt", "--prune", "0.5", "--train",

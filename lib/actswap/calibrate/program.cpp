@@ -3,11 +3,12 @@
 #include <actswap/calibrate/copy_values.h>
 #include <actswap/calibrate/einsum_layers.h>
 #include <actswap/calibrate/layer_forms.h>
+#include <actswap/calibrate/node_kinds.h>
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/branches.h>
+#include <actswap/graph/code_questions.h>
 #include <actswap/graph/flatten.h>
-#include <actswap/graph/gradients.h>
 #include <actswap/graph/input_layout.h>
 #include <actswap/graph/walk.h>
 
@@ -22,26 +23,6 @@ namespace actswap {
 namespace jit = torch::jit;
 
 namespace {
-
-// Whether the node may write to what it is given. A blend does not.
-bool writes(jit::Node* node) {
-  if (const auto* schema = node->maybeSchema()) {
-    return schema->is_mutable();
-  }
-  if (node->kind() == c10::prim::CallMethod) {
-    const auto type = node->input(0)->type()->cast<c10::ClassType>();
-    return type == nullptr || !is_blend(type);
-  }
-  return node->kind() != c10::prim::Constant && node->kind() != c10::prim::GetAttr &&
-         node->kind() != c10::prim::ListConstruct && node->kind() != c10::prim::TupleConstruct &&
-         node->kind() != c10::prim::ListUnpack && node->kind() != c10::prim::TupleUnpack &&
-         node->kind() != c10::prim::If && node->kind() != c10::prim::Loop;
-}
-
-bool is_dimension(jit::Value* value, std::int64_t a, std::int64_t b) {
-  const auto constant = jit::toIValue(value);
-  return constant && constant->isInt() && (constant->toInt() == a || constant->toInt() == b);
-}
 
 // If a loop or branch has one output with one reader, LibTorch's interpreter runs it after loading
 // that reader's other operands, which may have used up a value that it still needs. A second reader
@@ -62,90 +43,7 @@ std::shared_ptr<jit::Graph> flat_forward(const jit::Module& blended) {
   return graph;
 }
 
-// The inputs, and forward's own defaults for the rest.
-std::vector<c10::IValue> arguments_of(const jit::Module& module, const InputLayout& layout,
-                                      const std::vector<torch::Tensor>& inputs) {
-  const auto& declared = module.get_method("forward").function().getSchema().arguments();
-  auto values = layout.packed(inputs);
-  for (std::size_t i = values.size() + 1; i < declared.size(); ++i) {
-    if (declared[i].default_value()) {
-      values.push_back(*declared[i].default_value());
-    }
-  }
-  if (values.size() + 1 != declared.size()) {
-    throw UsageError("Expected " + std::to_string(layout.places().size()) +
-                     " inputs of the model, but got " + std::to_string(inputs.size()));
-  }
-  return values;
-}
-
-bool is_number(const c10::TypePtr& type) {
-  const auto list = type->cast<c10::ListType>();
-  const auto element = list ? list->getElementType() : type;
-  return element->isSubtypeOf(*c10::NumberType::get()) || element->kind() == c10::BoolType::Kind;
-}
-
-bool writes_to_arguments(const jit::Node* node) {
-  const auto* schema = node->maybeSchema();
-  return schema != nullptr && schema->is_mutable();
-}
-
-bool has_writer(const jit::Value* value) {
-  const auto& uses = value->uses();
-  return std::any_of(uses.begin(), uses.end(),
-                     [](const jit::Use& use) { return writes_to_arguments(use.user); });
-}
-
-// Sizes of tensors, numbers computed from them, and lists of these that nothing writes to. In a
-// trace some of these numbers are tensors, of one number or computed from such tensors alone.
-bool gives_numbers(const jit::Node* node) {
-  const bool has_rule = node->maybeSchema() != nullptr ||
-                        node->kind() == c10::prim::ListConstruct ||
-                        node->kind() == c10::prim::ListUnpack;
-  const auto outputs = node->outputs();
-  if (!has_rule || !node->blocks().empty() || node->hasSideEffects() ||
-      node->isNondeterministic() || writes_to_arguments(node) || outputs.empty() ||
-      std::any_of(outputs.begin(), outputs.end(), has_writer)) {
-    return false;
-  }
-  if (std::all_of(outputs.begin(), outputs.end(),
-                  [](const auto* output) { return is_number(output->type()); })) {
-    return true;
-  }
-  const auto inputs = node->inputs();
-  const bool has_tensor = std::any_of(inputs.begin(), inputs.end(), [](const auto* input) {
-    return input->type()->isSubtypeOf(*c10::TensorType::get());
-  });
-  return (has_tensor || node->kind() == c10::prim::NumToTensor) &&
-         std::all_of(inputs.begin(), inputs.end(), [](const jit::Value* input) {
-           return input->node()->kind() == c10::prim::Constant || gives_numbers(input->node());
-         });
-}
-
 }  // namespace
-
-bool is_tensor_constant(const jit::Node* node) {
-  return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-         node->kindOf(c10::attr::value) == jit::AttributeKind::t;
-}
-
-bool is_transpose(const jit::Node* node) {
-  static const auto kT = c10::Symbol::aten("t");
-  static const auto kNumpyT = c10::Symbol::aten("numpy_T");
-  static const auto kMT = c10::Symbol::aten("mT");
-  if (node->kind() == kT || node->kind() == kNumpyT || node->kind() == kMT) {
-    return true;
-  }
-  static const auto kTranspose = c10::Symbol::aten("transpose");
-  if (node->kind() != kTranspose || node->inputs().size() != 3) {
-    return false;
-  }
-  const auto swaps = [&](std::size_t first, std::size_t second) {
-    return is_dimension(const_cast<jit::Value*>(node->input(first)), 0, -2) &&
-           is_dimension(const_cast<jit::Value*>(node->input(second)), 1, -1);
-  };
-  return swaps(1, 2) || swaps(2, 1);
-}
 
 Program::Side::Side(jit::Module blended, std::shared_ptr<jit::Graph> flat)
     : module(std::move(blended)), graph(std::move(flat)) {
@@ -157,7 +55,7 @@ Program::Flat Program::flat(const jit::Module& blended, const Batches& batches) 
   inputs.reserve(batches.size());
   const InputLayout layout(blended);
   for (const auto& batch : batches) {
-    inputs.push_back(arguments_of(blended, layout, batch));
+    inputs.push_back(layout.complete(batch));
   }
   const auto graph = flat_forward(blended);
   const bool has_taken = take_branches(graph, blended, inputs, [](const jit::Node* node) {
@@ -309,7 +207,7 @@ std::vector<const jit::Value*> Program::alive(std::size_t position) const {
 }
 
 std::vector<c10::IValue> Program::beginning(const std::vector<torch::Tensor>& inputs) const {
-  const auto values = arguments_of(sides_[0].module, layout_, inputs);
+  const auto values = layout_.complete(inputs);
   std::vector<c10::IValue> found;
   for (const auto* value : alive(0)) {
     found.push_back(values.at(value->offset() - 1));
@@ -356,9 +254,9 @@ Program::Piece Program::piece(Which model, std::size_t from,
   const bool is_written =
       std::any_of(side.nodes.begin() + static_cast<std::ptrdiff_t>(from),
                   side.nodes.begin() + static_cast<std::ptrdiff_t>(end), [](jit::Node* node) {
-                    bool found = writes(node);
+                    bool found = may_write(node);
                     for (jit::Block* block : node->blocks()) {
-                      for_each_node(block, [&](jit::Node* inner) { found |= writes(inner); });
+                      for_each_node(block, [&](jit::Node* inner) { found |= may_write(inner); });
                     }
                     return found;
                   });

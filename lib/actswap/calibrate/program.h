@@ -32,11 +32,6 @@ struct Moment {
   auto operator<=>(const Moment&) const = default;
 };
 
-/// Whether it is a constant that holds a tensor.
-bool is_tensor_constant(const torch::jit::Node* node);
-/// w.t(), w.T, w.mT, transpose(w, 0, 1) of a matrix.
-bool is_transpose(const torch::jit::Node* node);
-
 /// The flat forward of a blended module (see flatten). A position is the place of a node among
 /// those of the outermost block: 0 is before the first.
 class Program {

@@ -1,3 +1,4 @@
+#include <actswap/calibrate/node_kinds.h>
 #include <actswap/calibrate/program_tensors.h>
 #include <actswap/graph/uncalled_methods.h>
 

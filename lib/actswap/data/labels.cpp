@@ -58,7 +58,8 @@ void LabelRange::expect_classes(const std::string& what) const {
         "Expected classes from 0 to " + std::to_string(classes - 1) +
         ", as many as the model's output has, but example " + std::to_string(example) + " of the " +
         what + " data has the class " + std::to_string(label) +
-        (outside == 1 ? "" : ", and " + std::to_string(outside - 1) + " more labels are none"));
+        (outside == 1 ? ""
+                      : ", and " + std::to_string(outside - 1) + " more labels are out of range"));
   }
 }
 

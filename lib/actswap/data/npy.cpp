@@ -150,7 +150,7 @@ Columns read_npz(const DataSource& source) {
   for (const auto* record : records) {
     const auto what = "'" + record->name + "' in '" + source.path + "'";
     if (!record->name.ends_with(kEnding)) {
-      columns.push_back({record->name, nullptr, "it is no .npy file"});
+      columns.push_back({record->name, nullptr, "it is not a .npy file"});
     } else if (record->is_deflated) {
       columns.push_back(inflated_column(archive, *source.file, *record, what));
     } else {

@@ -162,7 +162,7 @@ class Dictionary {
 
 NpyHeader read_npy_header(std::string_view begin, const std::string& what) {
   if (!begin.starts_with(kMagic) || begin.size() < 12) {
-    throw FileError(what + " is no .npy file, or is cut off within its first 12 bytes");
+    throw FileError(what + " is not a .npy file, or is cut off within its first 12 bytes");
   }
   const int version = static_cast<unsigned char>(begin[6]);
   if (version < 1 || version > 3) {

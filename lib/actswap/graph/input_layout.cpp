@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/graph/flatten.h>
 #include <actswap/graph/input_layout.h>
@@ -63,7 +64,7 @@ std::size_t length_of(jit::Graph& graph, const jit::Value* list) {
   return length;
 }
 
-std::vector<std::string> counted(std::size_t count) {
+std::vector<std::string> places_of(std::size_t count) {
   std::vector<std::string> keys;
   keys.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -115,11 +116,11 @@ InputLayout::InputLayout(const jit::Module& module) {
       argument.keys = keys_read(*graph, value);
     } else if (is_tuple_of_tensors(type)) {
       argument.kind = Kind::tuple;
-      argument.keys = counted(type->expectRef<c10::TupleType>().elements().size());
+      argument.keys = places_of(type->expectRef<c10::TupleType>().elements().size());
     } else if (is_list_of_tensors(type)) {
       argument.kind = Kind::list;
       const auto* value = value_of(i);
-      argument.keys = counted(length_of(*graph, value));
+      argument.keys = places_of(length_of(*graph, value));
     } else if (!c10::TensorType::get()->isSubtypeOf(*type)) {
       argument.kind = Kind::value;
       argument.keys = {};
@@ -196,8 +197,26 @@ std::vector<c10::IValue> InputLayout::packed(const std::vector<torch::Tensor>& i
           c10::ivalue::Tuple::create(std::vector<c10::IValue>(tensors.begin(), tensors.end())));
     }
   }
-  // More than forward takes: LibTorch says so.
-  values.insert(values.end(), inputs.begin() + static_cast<std::ptrdiff_t>(at), inputs.end());
+  if (at < inputs.size()) {
+    std::string names;
+    for (const auto& place : places_) {
+      names += (names.empty() ? " (" : ", ") + place.name;
+    }
+    throw UsageError("The model takes " + counted(places_.size(), "input") + names +
+                     (names.empty() ? "" : ")") + ", but got " + std::to_string(inputs.size()));
+  }
+  return values;
+}
+
+std::vector<c10::IValue> InputLayout::complete(const std::vector<torch::Tensor>& inputs) const {
+  auto values = packed(inputs);
+  while (values.size() < arguments_.size() && arguments_[values.size()].preset) {
+    values.push_back(*arguments_[values.size()].preset);
+  }
+  if (values.size() != arguments_.size()) {
+    throw UsageError("Expected " + counted(places_.size(), "input") + " of the model, but got " +
+                     std::to_string(inputs.size()));
+  }
   return values;
 }
 

@@ -40,6 +40,10 @@ class InputLayout {
   /// and where forward takes values that nobody can give (needs_values)
   std::vector<c10::IValue> packed(const std::vector<torch::Tensor>& inputs) const;
 
+  /// All of forward's arguments: packed, and forward's own defaults for the rest.
+  /// @throws UsageError as packed does, and if there are too few or too many inputs
+  std::vector<c10::IValue> complete(const std::vector<torch::Tensor>& inputs) const;
+
   /// The arguments that no tensor fits and that have no default, as "'sr' (int)", with commas
   /// between them. Empty: the model can run.
   std::string needs_values() const;

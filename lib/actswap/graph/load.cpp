@@ -59,9 +59,10 @@ void check_is_archive(const std::string& path) {
     throw FileError("'" + path + "' is " + kind + kExpected);
   }
   if (!begin.starts_with("PK\x03\x04")) {
-    throw FileError("'" + path +
-                    "' is not a TorchScript file: it is no zip archive (a TorchScript file is what "
-                    "torch.jit.save writes)");
+    throw FileError(
+        "'" + path +
+        "' is not a TorchScript file: it is not a zip archive (a TorchScript file is what "
+        "torch.jit.save writes)");
   }
 }
 
@@ -105,8 +106,8 @@ void check_is_torchscript(const std::string& path, const ZipArchive& archive) {
   if (pickle != nullptr) {
     throw FileError(
         "'" + path +
-        "' was written by torch.save and holds tensors only (a state_dict or a tensor), "
-        "not a program; load it into the model in Python and save that with "
+        "' was written by torch.save and holds tensors only (a tensor, a state_dict or a training "
+        "checkpoint), not a program; load it into the model in Python and save that with "
         "torch.jit.script(model).save(...)");
   }
   throw FileError("'" + path + "' is a zip archive, but not a TorchScript file");

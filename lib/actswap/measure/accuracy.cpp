@@ -1,3 +1,4 @@
+#include <actswap/base/counted.h>
 #include <actswap/base/error.h>
 #include <actswap/data/labels.h>
 #include <actswap/data/loader.h>
@@ -53,6 +54,20 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
   const auto share = share_of_batches(together, batches);
   loader.for_each(0, measure, share.begin(batches), share.end(batches));
   return gathered(together, share, score).result();
+}
+
+std::string doubt_numbers(const Evaluation& evaluation) {
+  const auto& losses = evaluation.example_losses;
+  const auto are_nan = losses.defined() ? losses.isnan() : torch::zeros({1}, torch::kBool);
+  const auto count = are_nan.sum().item<std::int64_t>();
+  if (count == are_nan.numel()) {
+    throw FileError("Expected a model whose outputs are numbers, but those of all " +
+                    counted(count, "example") + " hold NaN");
+  }
+  return count == 0 ? ""
+                    : "the outputs of " + std::to_string(count) + " of " +
+                          counted(are_nan.numel(), "example") + " hold NaN; the first is example " +
+                          std::to_string(are_nan.to(torch::kUInt8).argmax().item<std::int64_t>());
 }
 
 double drop(const Evaluation& before, const Evaluation& after) {

@@ -50,6 +50,10 @@ ACTSWAP_API Evaluation evaluate(torch::jit::Module& module, const Dataset& data,
                                 const std::function<bool()>& should_stop = {},
                                 const Together& together = {});
 
+/// Says how many outputs are NaN and which example is the first; empty: none are.
+/// @throws FileError if all are: the metric then says nothing
+ACTSWAP_API std::string doubt_numbers(const Evaluation& evaluation);
+
 /// How much worse `after` is than `before` by the metric: positive where it is worse.
 ACTSWAP_API double drop(const Evaluation& before, const Evaluation& after);
 

@@ -10,6 +10,8 @@
 #include <actswap/pipeline/conversion_pruning.h>
 #include <actswap/pipeline/gates.h>
 #include <actswap/pipeline/training_defaults.h>
+#include <actswap/prune/prune_steps.h>
+#include <actswap/train/trainable.h>
 
 #include <utility>
 
@@ -32,7 +34,13 @@ void Conversion::prepare() {
     state_.message("the validation data has no target: outputs are compared with the original's");
   }
   check_insertion();
+  if (state_.run.trained) {
+    trainable_parameters(state_.swap.module());  // throws where there are none
+  }
   training_.check_layers();
+  if (state_.options.prune) {
+    expect_kept_layers(state_.model, state_.probe_inputs, *state_.options.prune);
+  }
   state_.original = recompile(state_.model.module);
   note_sites();
   if (state_.is_measurable) {

@@ -172,7 +172,7 @@ void ConversionTraining::sweep_rates_from(const std::vector<Schedule>& ramps) {
   const auto move = [this](const std::vector<double>& blends) { move_to(blends); };
   state_.begin_phase("rate");
   note(state_.remembered<RateSweep>("rate", [&] {
-    state_.message("learning rate: short trainings with each");
+    state_.message("learning rate: short training runs with each");
     return sweep_rates(state_.swap.module(), teacher_for(state_.run.train.loss),
                        *state_.options.train_data, ramps, move, state_.run.train,
                        state_.callbacks.should_stop, remember_trials());

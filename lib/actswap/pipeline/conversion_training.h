@@ -1,4 +1,4 @@
-// The trainings of a conversion: of the retargeted model, and of the control.
+// The training runs of a conversion: of the retargeted model, and of the control.
 #pragma once
 
 #include <actswap/data/subset.h>

@@ -48,7 +48,8 @@ void ConvertOptions::validate() const {
   if (prune && train_data && recipe != Recipe::calibrated_ramp && train.loss.has(Signal::sites)) {
     throw UsageError("Expected a loss without sites with --prune or --prune-to, but got " +
                      to_string(train.loss) +
-                     ": sites of the original have units that the pruned model lacks");
+                     ": sites of the original have units that the pruned model lacks; "
+                     "take layers, or --recipe calibrated-ramp");
   }
   if (keeps_activations && (plan_by_sensitivity || budget_ms || min_agreement)) {
     throw UsageError("Expected no choice of sites with --keep-activations, but got " +

@@ -30,6 +30,9 @@ struct Need {
 
 constexpr Need kTraining = {"training data (--train DATA) and epochs above 0 (--epochs)",
                             [](const Facts& facts) { return facts.request.trains(); }};
+constexpr Need kTrainingData = {"training data (--train DATA)", [](const Facts& facts) {
+                                  return facts.request.train_data != nullptr;
+                                }};
 constexpr Need kData = {
     "data to calibrate or train on (--calibrate DATA, --train DATA)",
     [](const Facts& facts) { return facts.request.calibration_data || facts.request.trains(); }};
@@ -152,7 +155,7 @@ const std::vector<Option>& options() {
   static const std::vector<Option> kOptions = {
       {"--epochs",
        [](const Request& request) { return request.train.epochs.value_or(0.0) != 0.0; },
-       {&kTraining}},
+       {&kTrainingData}},
       {"--recipe", has<&Request::recipe>, {&kData}},
       {"--recipe",
        [](const Request& request) {

@@ -63,7 +63,7 @@ fs::path nearest(const std::string& directory) {
     fail(directory, error.message());
   }
   if (!fs::is_directory(status)) {
-    fail(directory, "'" + path.string() + "' is no folder");
+    fail(directory, "'" + path.string() + "' is not a folder");
   }
   return path;
 }

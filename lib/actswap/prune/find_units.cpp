@@ -5,7 +5,7 @@
 #include <actswap/prune/inline_functions.h>
 #include <actswap/prune/kept_units.h>
 #include <actswap/prune/labelled_run.h>
-#include <actswap/prune/larger_inputs.h>
+#include <actswap/prune/other_inputs.h>
 #include <actswap/prune/trial.h>
 #include <actswap/prune/units.h>
 #include <actswap/run/model_run.h>
@@ -248,17 +248,21 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
   return units;
 }
 
-// A run on larger inputs tells which numbers that the code computes from sizes of the inputs are
-// always the same.
+// Runs on inputs of other sizes tell which numbers that the code computes from sizes of the inputs
+// are always the same.
 void settle_counts(LabelledRun& run, const torch::jit::Module& module,
                    const std::vector<torch::Tensor>& inputs) {
-  const auto larger = with_larger(module, inputs);
+  const KeptState kept(module);
   std::map<Place, std::set<std::int64_t>> numbers;
-  if (larger.size() > 1) {
+  const auto others = with_other_sizes(module, inputs);
+  for (std::size_t i = 1; i < others.size(); ++i) {
+    kept.restore();
     try {
       LabelledRun other(module);
-      other.run(larger.back());
-      numbers = other.numbers_by_inputs();
+      other.run(others[i]);
+      for (const auto& [place, found] : other.numbers_by_inputs()) {
+        numbers[place].insert(found.begin(), found.end());
+      }
     } catch (const std::exception&) {  // its code runs there, but cannot be followed
     }
   }

@@ -59,6 +59,7 @@ void LabelledRun::run_if(Frame& frame, jit::Node* node) {
     cell.is_dynamic = cell.is_dynamic || condition.is_dynamic;
     cell.is_sized = cell.is_sized || condition.is_sized;
     cell.is_given = cell.is_given || (condition.is_given && !cell.value.isTensor());
+    cell.is_chosen = cell.is_chosen || may_differ;
     if (others) {
       tie_alternatives(cell.value, others->at(i));
     } else if (may_differ) {
@@ -149,7 +150,7 @@ void LabelledRun::run_loop(Frame& frame, jit::Node* node) {
   for (std::size_t i = 0; i < carried.size(); ++i) {
     if (is_dynamic) {
       freeze_all(carried[i].value, "comes from a loop that depends on the inputs");
-      carried[i].is_dynamic = carried[i].is_sized = true;
+      carried[i].is_dynamic = carried[i].is_sized = carried[i].is_chosen = true;
     }
     frame.cells[node->output(i)] = carried[i];
   }

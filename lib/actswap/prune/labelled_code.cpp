@@ -46,28 +46,18 @@ void LabelledRun::run(const std::vector<torch::Tensor>& inputs) {
   const RandomNumbers callers_stay(0);
   const torch::NoGradGuard without_gradients;
   std::vector<Cell> arguments = {{module_._ivalue()}};
-  const InputLayout layout(module_);
   auto& method = jit::toGraphFunction(module_.get_method("forward").function());
   const auto& declared = method.getSchema().arguments();
-  for (const auto& value : layout.packed(inputs)) {
+  for (const auto& value : InputLayout(module_).complete(inputs)) {
     arguments.push_back({value});
   }
-  for (std::size_t i = arguments.size(); i < declared.size(); ++i) {
-    if (declared[i].default_value()) {
-      arguments.push_back({*declared[i].default_value()});
-    }
-  }
   // A caller may give another number, and None or no None: other branches are taken then.
-  for (std::size_t i = 1; i < std::min(arguments.size(), declared.size()); ++i) {
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
     auto& argument = arguments[i];
     argument.is_argument = true;
     argument.is_given = !argument.value.isTensor();
     argument.is_dynamic =
         argument.is_given || declared[i].type()->kind() == c10::TypeKind::OptionalType;
-  }
-  if (arguments.size() != declared.size()) {
-    throw UsageError("Expected " + std::to_string(layout.places().size()) +
-                     " inputs of the model, but got " + std::to_string(inputs.size()));
   }
   if (!inputs.empty() && inputs[0].dim() > 0) {
     examples_ = static_cast<double>(std::max<std::int64_t>(inputs[0].size(0), 1));
@@ -217,15 +207,17 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   bool is_dynamic = false;
   bool is_sized = false;
   bool is_given = false;
+  bool is_chosen = false;
   decltype(Cell::channels) channels;
   bool has_labels = false;
-  bool has_values = false;  // tensors that are no numbers of the code
+  bool has_values = false;  // tensors that are not computed from numbers of the code alone
   for (const jit::Value* input : node->inputs()) {
     const auto& cell = frame.cells.at(input);
     call.inputs.push_back(cell.value);
     is_dynamic = is_dynamic || cell.is_dynamic;
     is_sized = is_sized || cell.is_sized;
     is_given = is_given || cell.is_given;
+    is_chosen = is_chosen || cell.is_chosen;
     for (const auto& size : cell.channels) {
       if (std::find(channels.begin(), channels.end(), size) == channels.end()) {
         channels.push_back(size);
@@ -233,13 +225,14 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
     }
     const bool is_tensors = cell.value.isTensor() || cell.value.isTensorList();
     call.shapes.push_back(is_tensors ? shapes_in(cell.value) : std::vector<LabelledShape>());
-    has_values = has_values || (is_tensors && !whole_number(cell.value));
+    has_values = has_values || (is_tensors && !whole_number(cell.value) && cell.channels.empty());
     for (const auto& shape : call.shapes.back()) {
       has_labels = has_labels || !shape.arrays.empty();
     }
   }
   const auto name = call.name();
   frame_ = &frame;
+  counted_.clear();
   if (count_comparison(frame, call) || name == "len") {
     channels.clear();  // it stays the same without some of them
   }
@@ -276,10 +269,14 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
       }
     }
     is_dynamic = is_dynamic || has_values;
+    is_chosen = is_chosen || has_values;
+  }
+  if (has_values) {
+    freeze_sizes_in_values(frame, call);
   }
   for (std::size_t i = 0; i < node->outputs().size(); ++i) {
     auto value = call.outputs.at(i);
-    const bool is_number = !value.isTensor() || whole_number(value);
+    const bool is_number = !value.isTensor() || whole_number(value) || !has_values;
     const bool is_list = value.isTensorList();
     auto& cell = frame.cells[node->output(i)];
     cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
@@ -287,9 +284,12 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
       const auto& given = frame.cells.at(input);  // x.contiguous() may be x
       return given.is_argument && given.value.isTensor() && given.value.is(cell.value);
     });
-    if (is_number && !is_list) {
+    if (is_number && !(is_list && has_values)) {
       cell.channels = channels;
+    }
+    if (is_number && !is_list) {
       cell.is_given = is_given;
+      cell.is_chosen = is_chosen;
     }
   }
   note_sizes(frame, call);

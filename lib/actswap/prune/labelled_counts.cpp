@@ -60,6 +60,12 @@ void LabelledRun::count(const OperatorCall& call, std::size_t input, std::int64_
     found.number = whole_number(cell->value);
     found.factor = cell->factor;
   }
+  counted_.insert(input);
+  for (const auto& array : shape.arrays) {
+    if (cell != nullptr && cell->is_chosen && depends_on(array, dim)) {
+      algebra_.freeze(array, "values or a branch of the code say how many there are");
+    }
+  }
   if (cell != nullptr && cell->is_given) {
     for (const auto& array : shape.arrays) {
       algebra_.freeze(array, "an argument or an attribute that changes says how many there are");
@@ -111,21 +117,21 @@ std::map<Place, std::set<std::int64_t>> LabelledRun::numbers_by_inputs() const {
   return numbers;
 }
 
-void LabelledRun::settle_counts(const std::map<Place, std::set<std::int64_t>>& on_larger) {
+void LabelledRun::settle_counts(const std::map<Place, std::set<std::int64_t>>& on_others) {
   for (auto& count : counts_) {
-    if (!counts_units(count, labels_)) {
+    if (!counts_units(count, labels_) || count.is_computed) {
       continue;
     }
-    const auto others = count.place ? on_larger.find(*count.place) : on_larger.end();
-    if (others != on_larger.end() && count.number && others->second == std::set{*count.number}) {
-      count.follows = false;
-    } else if (count.factor != nullptr && count.begin == 0 && count.stride == 1 &&
-               count.end == count.array.size(count.dim) &&
-               repeats(count.array, count.dim, count.factor->number)) {
+    const auto others = count.place ? on_others.find(*count.place) : on_others.end();
+    if (count.factor != nullptr && count.begin == 0 && count.stride == 1 &&
+        count.end == count.array.size(count.dim) &&
+        repeats(count.array, count.dim, count.factor->number)) {
       count.place = count.factor->place;
       count.functions = count.factor->functions;
       count.end = count.factor->number;
-      count.is_computed = false;
+      count.follows = false;
+    } else if (others != on_others.end() && count.number &&
+               others->second == std::set{*count.number}) {
       count.follows = false;
     }
   }
@@ -246,6 +252,22 @@ bool LabelledRun::tie_equal_sizes(const Cell& a, const Cell& b) {
   }
   algebra_.tie(first, second, "its number is compared with another one");
   return true;
+}
+
+// x * x.size(1) ** -0.5 changes without some of the channels. The bounds of a slice enter nothing.
+void LabelledRun::freeze_sizes_in_values(const Frame& frame, const OperatorCall& call) {
+  const auto gives_tensor = [](const c10::IValue& output) {
+    return output.isTensor() || output.isTensorList();
+  };
+  if (call.node->maybeSchema() == nullptr || call.name() == "slice" ||
+      std::ranges::none_of(call.outputs, gives_tensor)) {
+    return;
+  }
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+    if (!counted_.contains(i)) {
+      freeze_sizes(frame.cells.at(call.node->input(i)), "how many there are enters values");
+    }
+  }
 }
 
 void LabelledRun::freeze_sizes(const Cell& cell, const std::string& reason) {

@@ -106,10 +106,11 @@ class LabelledRun {
   bool counts_by_inputs() const;
   /// All numbers that are computed from sizes of the inputs, by place.
   std::map<Place, std::set<std::int64_t>> numbers_by_inputs() const;
-  /// Finds out which of these numbers are the same for all inputs, and which have a factor in the
-  /// code that counts the units. Neither follows the inputs.
-  /// @param on_larger those of a run on larger inputs; empty: the module takes no others
-  void settle_counts(const std::map<Place, std::set<std::int64_t>>& on_larger);
+  /// Finds out which of these numbers have a factor in the code that counts the units, and which
+  /// are the same for all inputs. Neither follows the inputs. Numbers computed from sizes of
+  /// channels too do, because they are right by themselves, or a trial finds them wrong.
+  /// @param on_others those of runs on inputs of other sizes; empty: the module takes no others
+  void settle_counts(const std::map<Place, std::set<std::int64_t>>& on_others);
 
   // For the rules of operators.
 
@@ -159,6 +160,7 @@ class LabelledRun {
     bool is_given = false;     // computed from what a caller may choose: arguments, attributes
     bool is_argument = false;  // of forward, itself
     std::shared_ptr<const Factor> factor = {};
+    bool is_chosen = false;  // a number that comes from values or from a branch that inputs decide
   };
   struct Frame {
     const Frame* caller = nullptr;
@@ -192,6 +194,7 @@ class LabelledRun {
   bool count_comparison(const Frame& frame, const OperatorCall& call);
   bool tie_equal_sizes(const Cell& a, const Cell& b);
   void freeze_sizes(const Cell& cell, const std::string& reason);
+  void freeze_sizes_in_values(const Frame& frame, const OperatorCall& call);
   std::vector<c10::IValue> execute(torch::jit::Node* node, std::vector<c10::IValue> inputs);
   std::optional<std::vector<c10::IValue>> run_other(Frame& frame, const torch::jit::Block* block);
   void tie_alternatives(const c10::IValue& taken, const c10::IValue& other);
@@ -215,7 +218,8 @@ class LabelledRun {
   std::unordered_map<const torch::jit::Graph*,
                      std::unordered_map<const torch::jit::Node*, std::size_t>>
       numbers_;
-  const Frame* frame_ = nullptr;  // of the operator that runs
+  const Frame* frame_ = nullptr;   // of the operator that runs
+  std::set<std::size_t> counted_;  // its inputs that count entries
   std::vector<Count> counts_;
   std::vector<ValueCost> value_costs_;
   std::vector<at::Tensor> several_;

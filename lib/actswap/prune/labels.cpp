@@ -152,12 +152,22 @@ void LabelAlgebra::freeze(const LabelledShape& shape, const std::string& reason)
   }
 }
 
+at::Tensor LabelAlgebra::fixed_along(const at::Tensor& array, std::int64_t dim,
+                                     const std::string& reason) const {
+  if (!depends_on(array, dim)) {
+    return array;
+  }
+  if (depends_only_on(array, dim)) {
+    freeze(array, reason);
+    return array.narrow(dim, 0, 1).contiguous();
+  }
+  return tie_over(array, dim, reason);
+}
+
 void LabelAlgebra::freeze_along(const LabelledShape& shape, std::int64_t dim,
                                 const std::string& reason) const {
   for (const auto& array : shape.arrays) {
-    if (depends_on(array, dim)) {
-      freeze(array, reason);
-    }
+    fixed_along(array, dim, reason);
   }
 }
 
@@ -214,19 +224,18 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
     return false;
   };
   // Labels of one tensor alone: the other has to be broadcast along them.
-  const auto meets_nothing = [&](const at::Tensor& array, const LabelledShape& other) {
+  const auto fix = [&](at::Tensor array, const LabelledShape& other) {
     for (std::int64_t d = 0; d < dimensions; ++d) {
-      if (depends_on(array, d) && other.sizes[static_cast<std::size_t>(d)] != 1) {
-        return false;
+      if (other.sizes[static_cast<std::size_t>(d)] != 1) {
+        array = fixed_along(array, d, reason);
       }
     }
-    return true;
   };
   for (const auto& array : first.arrays) {
     const bool meets = std::any_of(second.arrays.begin(), second.arrays.end(),
                                    [&](const at::Tensor& other) { return overlap(array, other); });
-    if (!meets && !meets_nothing(array, second)) {
-      freeze(array, reason);
+    if (!meets) {
+      fix(array, second);
     }
   }
   for (const auto& array : second.arrays) {
@@ -238,9 +247,7 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
       }
     }
     if (!meets) {
-      if (!meets_nothing(array, first)) {
-        freeze(array, reason);
-      }
+      fix(array, first);
       result.arrays.push_back(array);
     }
   }

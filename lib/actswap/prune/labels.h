@@ -79,7 +79,13 @@ class LabelAlgebra {
   at::Tensor compressed(const at::Tensor& array) const;
   void freeze(const at::Tensor& array, const std::string& reason) const;
   void freeze(const LabelledShape& shape, const std::string& reason) const;
-  /// Arrays that depend on the dimension.
+  /// Keeps the entries along a dimension. If the labels depend on others too (the heads of
+  /// attention and their features), units along those can still go: the labels are tied over this
+  /// one.
+  /// @return the labels, which no longer depend on the dimension
+  at::Tensor fixed_along(const at::Tensor& array, std::int64_t dim,
+                         const std::string& reason) const;
+  /// The same of each array that depends on the dimension.
   void freeze_along(const LabelledShape& shape, std::int64_t dim, const std::string& reason) const;
   /// Ties two arrays entry by entry, after broadcasting.
   void tie(const at::Tensor& a, const at::Tensor& b, const std::string& reason) const;
@@ -89,7 +95,7 @@ class LabelAlgebra {
   at::Tensor tie_to(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
 
   /// The result of an elementwise operator. If one tensor has labels along a dimension and the
-  /// other has as many entries without labels, it freezes these labels.
+  /// other has as many entries without labels, the entries along it stay.
   LabelledShape combined(const LabelledShape& a, const LabelledShape& b,
                          const std::string& reason) const;
   /// The result of an operator that moves entries about.

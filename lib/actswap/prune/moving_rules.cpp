@@ -116,10 +116,10 @@ void pads_rule(const OperatorCall& call, LabelledRun& run) {
     std::vector<std::int64_t> along(pad.size(), 0);
     for (std::size_t i = 0; i < pad.size(); ++i) {
       const auto dim = result.dim() - 1 - static_cast<std::int64_t>(i / 2);
-      along[i] = depends_on(array, dim) ? pad[i] : 0;
-      if (!is_constant && along[i] != 0) {
-        run.algebra().freeze(array, "is mirrored or repeated by pad");
+      if (!is_constant && pad[i] != 0) {
+        array = run.algebra().fixed_along(array, dim, "is mirrored or repeated by pad");
       }
+      along[i] = depends_on(array, dim) ? pad[i] : 0;
     }
     array = at::constant_pad_nd(array, along, kFixed);
   }

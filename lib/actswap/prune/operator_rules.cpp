@@ -78,14 +78,11 @@ void reduces(const OperatorCall& call, LabelledRun& run) {
   LabelledShape result{.is_weight = shape.is_weight};
   const bool keeps = call.outputs.at(0).toTensor().dim() == shape.dim();
   for (auto array : shape.arrays) {
-    bool is_left = true;
     for (const auto dim : dims) {
-      if (depends_on(array, dim)) {
-        run.algebra().freeze(array, "is mixed with the other channels by " + call.name());
-        is_left = false;
-      }
+      array = run.algebra().fixed_along(array, dim,
+                                        "is mixed with the other channels by " + call.name());
     }
-    if (is_left) {
+    if (array.numel() > 1) {
       for (auto dim = dims.rbegin(); !keeps && dim != dims.rend(); ++dim) {
         array = array.squeeze(*dim);
       }
@@ -97,16 +94,22 @@ void reduces(const OperatorCall& call, LabelledRun& run) {
   }
 }
 
-// Pooling and resizing: they treat each channel by itself and may change the number of places.
+// Pooling and resizing: they may change the number of places, which are the last dimensions, as
+// many as the name says (max_pool2d_with_indices), and treat all else by itself.
 void spatial(const OperatorCall& call, LabelledRun& run) {
   const auto& shape = call.shape();
+  const auto name = call.name();
+  const std::int64_t places = name[name.find_first_of("123")] - '0';
   LabelledShape result;
   for (const auto& array : shape.arrays) {
-    const auto dim = only_dim(array);
-    if (dim == 1 || (dim == 0 && shape.dim() > 3)) {
-      result.arrays.push_back(array);
+    bool is_place = false;
+    for (std::int64_t d = std::max<std::int64_t>(shape.dim() - places, 0); d < shape.dim(); ++d) {
+      is_place = is_place || depends_on(array, d);
+    }
+    if (is_place) {
+      run.algebra().freeze(array, "lies in a dimension that " + name + " goes over");
     } else {
-      run.algebra().freeze(array, "lies in a dimension that " + call.name() + " goes over");
+      result.arrays.push_back(array);
     }
   }
   for (const auto& output : call.outputs) {
@@ -139,9 +142,10 @@ std::unordered_map<std::string, Rule> make_table() {
             "le gt ge logical_and logical_or logical_not logical_xor isnan isinf isfinite "
             "nan_to_num expand_as zeros_like ones_like full_like dropout feature_dropout "
             "alpha_dropout blend");
-  add_names(table, of_first,
-            "to type_as contiguous clone detach alias float half double bfloat16 int long bool "
-            "fill zero");
+  add_names(
+      table, of_first,
+      "to type_as contiguous clone detach data alias float half double bfloat16 int long bool "
+      "fill zero");
   add_names(table, moves,
             "permute transpose t numpy_T mT swapaxes swapdims movedim moveaxis unsqueeze squeeze "
             "flatten pixel_shuffle pixel_unshuffle flip repeat_interleave repeat");

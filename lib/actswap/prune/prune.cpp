@@ -6,6 +6,7 @@
 #include <actswap/calibrate/program_tensors.h>
 #include <actswap/calibrate/regression.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/kept_state.h>
 #include <actswap/graph/plan.h>
 #include <actswap/graph/retarget.h>
 #include <actswap/prune/choice.h>
@@ -101,6 +102,8 @@ class Pruner {
   std::vector<SurveyedGroup> survey_units() {
     const torch::NoGradGuard no_grad;
     const EvalMode eval(original_.module());
+    const KeptState kept(swap_.module());  // what its code counts or stores is not the export's
+    const KeptState kept_of_original(original_.module());
     Program program(swap_.module(), original_.module(), inputs_.batches);
     KeptEntries readers;
     std::vector<std::int64_t> least;
@@ -237,6 +240,13 @@ Units prunable_units(const Model& model, const std::vector<torch::Tensor>& input
   const Retargeter swap(model, keep_activations(model), Tensors::shared, BlendCode::fused,
                         kMaySwapNothing);
   return find_units(swap.module(), inputs);
+}
+
+void expect_kept_layers(const Model& model, const std::vector<torch::Tensor>& inputs,
+                        const PruneOptions& options) {
+  if (!options.keep.empty()) {
+    protected_groups(prunable_units(model, inputs), options.keep);
+  }
 }
 
 Pruning remove_units(Retargeter& swap, const Dataset& data, const PruneOptions& options,

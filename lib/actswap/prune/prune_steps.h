@@ -7,8 +7,15 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace actswap {
+
+/// Checks the globs of PruneOptions::keep before anything long begins.
+/// @param inputs of forward; one or two examples are enough
+/// @throws UsageError for a glob that matches no layer; as find_units
+ACTSWAP_API void expect_kept_layers(const Model& model, const std::vector<torch::Tensor>& inputs,
+                                    const PruneOptions& options);
 
 /// Chooses units and cuts them out of the swap's module. Of the result only `refit` is missing.
 /// @throws as prune

@@ -1,5 +1,6 @@
+#include <actswap/graph/code_questions.h>
 #include <actswap/graph/reload.h>
-#include <actswap/prune/larger_inputs.h>
+#include <actswap/prune/other_inputs.h>
 #include <actswap/prune/trial.h>
 #include <actswap/run/compare.h>
 #include <actswap/run/model_run.h>
@@ -16,7 +17,14 @@ namespace actswap {
 namespace {
 
 constexpr double kTolerance = 1e-3;  // of sums in another order
-constexpr ModelRunOptions kPlainly{.optimizes_graphs = false};
+// With gradients on, too, where code asks for that.
+std::vector<ModelRunOptions> modes_of(const torch::jit::Module& module) {
+  std::vector<ModelRunOptions> modes = {{.optimizes_graphs = false}};
+  if (asks_for_gradient_mode(module)) {
+    modes.push_back({.optimizes_graphs = false, .has_gradients = true});
+  }
+  return modes;
+}
 
 // Every second unit of each group goes.
 KeptUnits every_second(const Units& units) {
@@ -46,8 +54,12 @@ KeptUnits uneven(const Units& units) {
 class Trial {
  public:
   Trial(const torch::jit::Module& module, const Units& units,
-        std::vector<std::vector<torch::Tensor>> inputs, std::vector<KeptUnits> choices)
-      : module_(module), units_(units), inputs_(std::move(inputs)), choices_(std::move(choices)) {}
+        const std::vector<torch::Tensor>& inputs, std::vector<KeptUnits> choices)
+      : module_(module),
+        units_(units),
+        inputs_(with_other_forms(module, inputs)),
+        choices_(std::move(choices)),
+        modes_(modes_of(module)) {}
 
   // Halves the groups until those that go wrong stand alone.
   void run(const std::vector<std::size_t>& groups) {
@@ -77,12 +89,8 @@ class Trial {
       silence(silent, units_, keep);
       try {
         const auto smaller = cut(module_, units_, keep);
-        for (const auto& inputs : inputs_) {
-          const auto comparison = compare_outputs(ModelRun(silent, kPlainly)(inputs),
-                                                  ModelRun(smaller, kPlainly)(inputs), kTolerance);
-          if (comparison.differs) {
-            return "a trial without some of its channels gave other outputs";
-          }
+        if (differ(silent, smaller)) {
+          return "a trial without some of its channels gave other outputs";
         }
       } catch (const std::exception& error) {
         const std::string what = error.what();
@@ -92,10 +100,24 @@ class Trial {
     return "";
   }
 
+  bool differ(const torch::jit::Module& silent, const torch::jit::Module& smaller) const {
+    for (const auto& mode : modes_) {
+      ModelRun run(silent, mode);
+      ModelRun run_smaller(smaller, mode);
+      for (const auto& inputs : inputs_) {
+        if (compare_outputs(run(inputs), run_smaller(inputs), kTolerance).differs) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   const torch::jit::Module& module_;
   const Units& units_;
   std::vector<std::vector<torch::Tensor>> inputs_;
   std::vector<KeptUnits> choices_;
+  std::vector<ModelRunOptions> modes_;
   std::vector<std::pair<std::size_t, std::string>> wrong_;
 };
 
@@ -122,7 +144,7 @@ void take_out(Units& units, std::size_t group, const std::string& reason) {
 
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, with_larger(module, inputs), {every_second(units), uneven(units)});
+  Trial trial(module, units, inputs, {every_second(units), uneven(units)});
   trial.run(all_groups(units));
   for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
     take_out(units, group, reason);
@@ -132,7 +154,7 @@ void confirm(const torch::jit::Module& module, Units& units,
 std::vector<std::pair<std::size_t, std::string>> wrong_groups(
     const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
     const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, with_larger(module, inputs), {keep});
+  Trial trial(module, units, inputs, {keep});
   trial.run(all_groups(units));
   return trial.wrong();
 }

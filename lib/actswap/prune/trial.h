@@ -13,8 +13,8 @@
 namespace actswap {
 
 /// Cuts some units of each group out of a copy, in two ways, and compares it with a copy in which
-/// they are silent: on the inputs, and on more examples, pixels and steps, if the model accepts
-/// these. Groups for which the two differ become unprunable.
+/// they are silent: on the inputs, and on other sizes, ranks and types (with_other_forms), if the
+/// model accepts these. Groups for which the two differ become unprunable.
 void confirm(const torch::jit::Module& module, Units& units,
              const std::vector<torch::Tensor>& inputs);
 

@@ -1,4 +1,4 @@
-// The curves of a run's trainings, as its record has them.
+// The curves of a run's training runs, as its record has them.
 #pragma once
 
 #include <actswap/base/export.h>

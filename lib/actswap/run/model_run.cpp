@@ -2,7 +2,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
-#include <actswap/graph/gradients.h>
+#include <actswap/graph/code_questions.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/run/model_run.h>
@@ -94,7 +94,7 @@ Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint
 
 Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t seed,
                       bool optimizes) {
-  const torch::AutoGradMode gradients(takes_gradients_);
+  const torch::AutoGradMode gradients(takes_gradients_ || options_.has_gradients);
   const jit::GraphOptimizerEnabledGuard optimizer(optimizes);
   const KeptState kept(module_);
   const RandomNumbers numbers(seed);

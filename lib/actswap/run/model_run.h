@@ -16,6 +16,8 @@ struct ModelRunOptions {
   /// Let LibTorch optimise the graphs. For one run that takes longer than to interpret them as they
   /// are.
   bool optimizes_graphs = true;
+  /// Have gradients on, as in training: code may ask (torch.is_grad_enabled).
+  bool has_gradients = false;
 };
 
 /// Runs a model in eval mode, on copies of its inputs, and leaves no trace: modes, buffers,

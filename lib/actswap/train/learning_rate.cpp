@@ -28,7 +28,9 @@ LearningRate LearningRate::parse(std::string_view text) {
   const auto [read, error] = std::from_chars(text.data(), end, rate.value);
   if (error != std::errc() || read != end || !std::isfinite(rate.value) || rate.value <= 0.0) {
     throw UsageError(
-        "Expected as learning rate search, calibrated, auto or a number above 0, but got '" +
+        "Expected as learning rate search, calibrated, auto, a number above 0 or one like "
+        "0.001rms, "
+        "but got '" +
         std::string(whole) + "'");
   }
   return rate;

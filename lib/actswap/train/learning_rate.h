@@ -12,7 +12,7 @@ struct ACTSWAP_API LearningRate {
   enum class Kind {
     fixed,       ///< it is `value`
     calibrated,  ///< follows from the errors that the calibration left (default_learning_rate)
-    swept,       ///< short trainings choose it (sweep_rates)
+    swept,       ///< short training runs choose it (sweep_rates)
     searched,    ///< a line search from the start of the training does (search_rate)
   };
 

@@ -12,9 +12,9 @@ namespace {
 
 void expect_target(const torch::Tensor& target, const char* loss) {
   if (!target.defined()) {
-    throw UsageError(
-        std::string("Expected data with a target for ") + loss +
-        ", but it has none; outputs, distil, distil-mse, distil-cosine and sites need none");
+    throw UsageError(std::string("Expected data with a target for ") + loss +
+                     ", but it has none; outputs, distil, distil-mse, distil-cosine, layers and "
+                     "sites need none");
   }
 }
 
@@ -51,7 +51,10 @@ void expect_classes(const torch::Tensor& logits, const torch::Tensor& target) {
   if (target.sizes() != c10::IntArrayRef(shape)) {
     throw UsageError(
         "Expected as the target for cross-entropy one class for each of the outputs (" +
-        describe(logits) + "), but got " + describe(target));
+        describe(logits) + "), but got " + describe(target) +
+        (target.sizes() == logits.sizes()                    ? "; take the argmax of one-hot labels"
+         : target.numel() * logits.size(1) == logits.numel() ? "; squeeze the labels"
+                                                             : ""));
   }
   if (target.numel() == 0) {
     return;

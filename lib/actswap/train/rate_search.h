@@ -28,7 +28,7 @@ namespace actswap {
 /// @param should_stop asked before each step; true ends with Interrupted
 /// @param remember as sweep_rates takes it
 /// @return trials in the order of their rates, each an eighth of the training's steps, 8 to 24
-/// @throws what train throws, but for trainings that diverge
+/// @throws what train throws, but for training runs that diverge
 ACTSWAP_API RateSweep search_rate(torch::jit::Module& module,
                                   std::optional<torch::jit::Module> teacher, const HeldOut& data,
                                   const std::function<void(double)>& set_blend,

@@ -1,5 +1,5 @@
-// The learning rate by trial: short trainings from the same start with rates that lie apart by a
-// factor, judged by the loss on examples of the training data that none of them saw.
+// The learning rate by trial: short training runs from the same start with rates that lie apart by
+// a factor, judged by the loss on examples of the training data that none of them saw.
 //
 // A trial is the whole training in small: the same ramp, warm-up and decay over fewer steps, so
 // that it ends at t = 1. Rates are 1/9, 1/3, 1, 3 and 9 times what is usual for the optimizer (3e-4
@@ -46,7 +46,8 @@ using RememberTrial =
 /// @param options of the training that is to follow; its rate does not matter
 /// @param should_stop asked before each step; true ends with Interrupted
 /// @param remember gives what a trial of an interrupted search gave, or runs it; empty: runs it
-/// @throws what train throws, but for trainings that diverge; UsageError where all do, and for data
+/// @throws what train throws, but for training runs that diverge; UsageError where all do, and for
+/// data
 ///   of less than 8 examples
 ACTSWAP_API RateSweep sweep_rates(torch::jit::Module& module,
                                   std::optional<torch::jit::Module> teacher, const Dataset& data,

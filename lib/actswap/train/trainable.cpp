@@ -44,8 +44,9 @@ std::vector<torch::Tensor> trainable_parameters(const torch::jit::Module& module
   std::erase_if(parameters, [](const torch::Tensor& tensor) { return !tensor.requires_grad(); });
   if (parameters.empty()) {
     throw UsageError(
-        "The model has no trainable parameters (it may have been frozen); expected a model saved "
-        "before freezing, or thawed, with parameters that require a gradient");
+        "Expected a model with parameters that require a gradient, but it has no trainable "
+        "parameters; if it was frozen, --thaw makes its constants parameters, or take the file "
+        "from before freezing");
   }
   return parameters;
 }

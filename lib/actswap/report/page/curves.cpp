@@ -1,4 +1,4 @@
-// The curves of the trainings.
+// The curves of the training runs.
 #include <actswap/report/page/chart.h>
 #include <actswap/report/page/html.h>
 #include <actswap/report/page/sections.h>

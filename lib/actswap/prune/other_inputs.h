@@ -1,0 +1,21 @@
+// Inputs of other sizes and forms that a model accepts too.
+#pragma once
+
+#include <torch/script.h>
+
+#include <vector>
+
+namespace actswap {
+
+/// The inputs, and some with more and with fewer examples, pixels and steps, as far as the model
+/// accepts them. Each dimension is tried by itself, and those of one size together; sizes that fit
+/// each other come in one entry.
+std::vector<std::vector<torch::Tensor>> with_other_sizes(const torch::jit::Module& module,
+                                                         const std::vector<torch::Tensor>& inputs);
+
+/// Those, and some without examples, with one more dimension and of another type: code may ask for
+/// the form of its input, and take another branch.
+std::vector<std::vector<torch::Tensor>> with_other_forms(const torch::jit::Module& module,
+                                                         const std::vector<torch::Tensor>& inputs);
+
+}  // namespace actswap
