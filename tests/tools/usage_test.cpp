@@ -116,6 +116,7 @@ TEST_F(Usage, NamesTheWordThatIsWrong) {
              {{"convert", model, "-o", "out.pt", "--frobnicate"}, {"--frobnicate", "--help"}},
              {{"inspect", model, "another.pt"}, {"another.pt"}},
              {{"convert", model}, {"--output", "required"}},
+             {{"convert", model, "-o", ""}, {"--output", "the path of a file", "''"}},
              {{"convert", "-o", "out.pt"}, {"model", "required"}},
              {{"eval", model}, {"--data", "required"}},
              {{"bench", model}, {"--input", "required"}},
@@ -279,6 +280,7 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
                                                     {"--checkpoint-every", "10min"},
                                                     {"--prune-keep", "head"},
                                                     {"--calibrate-draw", "once"},
+                                                    {"--calibrate-memory", "1GB"},
                                                     {"--batch-norm", "running"},
                                                     {"--ramp-unit", "epochs"},
                                                     {"--blend-code", "stock"},
@@ -296,11 +298,12 @@ TEST_F(Usage, NoOptionOfATrainingIsTakenByAPlainSwap) {
       continue;
     }
     Words command = {"convert", model_file("scripted_module.pt"), "-o", "out.pt", name};
-    if (type == "NUMBER" || type == "N" || type == "SIZE") {
-      command.emplace_back(type == "NUMBER" ? "0.5" : "1");
-    } else if (!type.empty()) {
-      ASSERT_TRUE(words.contains(name)) << "a value of " << name << " is needed here";
+    if (words.contains(name)) {
       command.push_back(words.at(name));
+    } else if (type == "NUMBER" || type == "N" || type == "SIZE") {
+      command.emplace_back(type == "NUMBER" ? "0.5" : "1");
+    } else {
+      ASSERT_TRUE(type.empty()) << "a value of " << name << " is needed here";
     }
     cases.push_back({command, {name + " has no effect without "}});
   }
