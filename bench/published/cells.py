@@ -69,7 +69,7 @@ class Cells:
 
     def converted(self, method: str) -> dict:
         cost = self.convert(convert_options(method, self.network, self.case, self.data, self.options.short), self.path(method))
-        row = {**self.judged(self.path(method)), **cost.row()}
+        row = {**self.judged(self.path(method)), **cost.row(), "forward": round(self.judge.forward_seconds(), 2)}
         if method == PARTIAL:
             row["kept"] = json.loads((self.path(method).with_suffix(".pt.run") / "run.json").read_text())["partial"]["kept"]
         return row

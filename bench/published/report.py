@@ -57,7 +57,7 @@ def one_case(rows: Rows) -> list:
             values = [rows.shown(method, metric) for metric in metrics]
             if "error" in row:
                 values = [row["error"].replace("|", "\\|"), *[NONE] * (len(metrics) - 1)]
-            lines.append([title(method, row), *values, *cost(row, forward)])
+            lines.append([title(method, row), *values, *cost(row, row.get("forward", forward))])
     names = [metric.name + (" (less is better)" if metric.less_is_better else "") for metric in metrics]
     head = ["", *names, "processor, s", "forward passes", "peak memory, MB"]
     return [f"### {rows.network.title}: {rows.case.title}", "", *table(head, lines), *latency(rows)]
