@@ -100,12 +100,12 @@ TEST_F(Convert, SweepsTheRateAndKeepsTheBest) {
     EXPECT_EQ(refused.code, 2) << refused.err;
     return refused.err;
   };
-  EXPECT_TRUE(contains(
-      message({"--lr", "fast"}),
-      "Expected as learning rate search, calibrated, auto or a number above 0, but got 'fast'"));
+  EXPECT_TRUE(contains(message({"--lr", "fast"}),
+                       "Expected as learning rate search, calibrated, auto, a number above 0 or "
+                       "one like 0.001rms, but got 'fast'"));
   EXPECT_TRUE(contains(message({"--loss", "layers", "--batch-norm", "batch"}),
                        "Expected batch norms to keep their statistics"));
-  EXPECT_TRUE(contains(message({"--lr", "-1"}), "a number above 0, but got '-1'"));
+  EXPECT_TRUE(contains(message({"--lr", "-1"}), "0.001rms, but got '-1'"));
   EXPECT_TRUE(contains(message({"--loss", "distil+dark"}), "Unknown loss 'dark'"));
   EXPECT_TRUE(contains(message({"--keep-best"}), "has no effect without validation data"));
   EXPECT_TRUE(contains(message({"--order", "random"}), "but got 'random'"));
