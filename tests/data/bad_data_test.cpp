@@ -231,7 +231,7 @@ TEST_F(BadData, AZipBombIsNotUnpacked) {
                           {"'x.npy' in '" + file, "asks for 120 bytes", "it holds 268435456"});
   const auto objects = write("y.npz", zip_bomb("y.npy", "not an array", kZeros));
   expect_error<FileError>([&] { load_data(objects, {"x"}); },
-                          {"'y.npy' in '" + objects, "no .npy"});
+                          {"'y.npy' in '" + objects, "not a .npy file"});
   EXPECT_LT(data_test::peak_memory() - before, kZeros / 4);
 }
 
