@@ -51,6 +51,7 @@ ACTSWAP_API Evaluation evaluate(torch::jit::Module& module, const Dataset& data,
                                 const Together& together = {});
 
 /// Says how many outputs are NaN and which example is the first; empty: none are.
+/// @param evaluation what evaluate gave
 /// @throws FileError if all are: the metric then says nothing
 ACTSWAP_API std::string doubt_numbers(const Evaluation& evaluation);
 

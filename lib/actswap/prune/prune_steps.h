@@ -12,7 +12,9 @@
 namespace actswap {
 
 /// Checks the globs of PruneOptions::keep before anything long begins.
+/// @param model it is not changed
 /// @param inputs of forward; one or two examples are enough
+/// @param options whose `keep` is checked
 /// @throws UsageError for a glob that matches no layer; as find_units
 ACTSWAP_API void expect_kept_layers(const Model& model, const std::vector<torch::Tensor>& inputs,
                                     const PruneOptions& options);
