@@ -38,7 +38,7 @@ SUBSTITUTIONS = [
     ("README.md", "scripts/setup.sh --command && ", "", "this build is there"),
     ("README.md", 'export PATH="$PWD/build/release/bin:$PATH"', "true", "so is its command"),
     ("README.md", "import torch\n", f"import torch\ntorch.manual_seed(0)\nmodel = {TINY}\n", "the reader has a model"),
-    ("README.md", "2, 3, 224, 224", "1, 3, 32, 32", "a small one"),
+    ("README.md", "2, 3, 224, 224", "2, 3, 32, 32", "a small one"),
     ("README.md", "--resize 256 --crop 224", "--resize 36 --crop 32", "with small images"),
     ("README.md", "examples/fashion_mnist/run.sh", ":", "the test example_fashion_mnist runs it"),
     ("README.md", "tests/run.sh", ":", "it runs this test"),

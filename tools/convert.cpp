@@ -269,8 +269,8 @@ void add_training_flags(CLI::App& app, Options& options) {
       "Peak learning rate: a number, or one like 0.001rms, a share of each parameter's size; "
       "search: a line search of a few steps finds such a share, on training data held out; auto: "
       "a sweep of short training runs chooses it; calibrated: 0.0003, or more if the calibration "
-      "has "
-      "left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe calibrated and "
+      "has left large errors, times min(1, sqrt(steps / 400)) (default: with the recipe calibrated "
+      "and "
       "adamw, search if no labels are learnt, otherwise calibrated; in all other cases 0.0003)");
   add_number(app, "--momentum", train.momentum, defaults.momentum, "Momentum of sgd")
       ->check(from_to_below(0, 1));

@@ -1,5 +1,5 @@
 #include <actswap/base/error.h>
-#include <actswap/graph/code_questions.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/run/model_run.h>
 #include <actswap/run/probe.h>
 #include <actswap/run/random_numbers.h>

@@ -7,8 +7,8 @@
 #include <actswap/calibrate/program.h>
 #include <actswap/graph/blend.h>
 #include <actswap/graph/branches.h>
-#include <actswap/graph/code_questions.h>
 #include <actswap/graph/flatten.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/input_layout.h>
 #include <actswap/graph/walk.h>
 

@@ -157,6 +157,30 @@ jit::GraphFunction* callee_of(const jit::Node* call) {
   return method == nullptr ? nullptr : jit::tryToGraphFunction(*method);
 }
 
+bool any_node(const jit::Module& root, const std::function<bool(const jit::Node*)>& condition) {
+  std::vector<jit::Function*> open;
+  for (const auto& type : distinct_types(distinct_modules(root))) {
+    const auto methods = user_methods(type);
+    open.insert(open.end(), methods.begin(), methods.end());
+  }
+  std::unordered_set<const jit::Graph*> known;
+  bool found = false;
+  while (!open.empty() && !found) {
+    auto* function = jit::tryToGraphFunction(*open.back());
+    open.pop_back();
+    if (function == nullptr || !known.insert(function->graph().get()).second) {
+      continue;
+    }
+    for_each_node(function->graph()->block(), [&](const jit::Node* node) {
+      found = found || condition(node);
+      if (auto* callee = callee_of(node)) {
+        open.push_back(callee);
+      }
+    });
+  }
+  return found;
+}
+
 Bindings::Bindings(c10::ivalue::Object* self, jit::Graph& method) {
   inputs_.emplace(method.inputs().at(0), self);
   bind_forks(method.block());

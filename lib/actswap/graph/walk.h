@@ -61,6 +61,11 @@ std::vector<c10::ClassTypePtr> distinct_types(const std::vector<ModuleEntry>& mo
 /// interface), and for another node.
 torch::jit::GraphFunction* callee_of(const torch::jit::Node* call);
 
+/// Whether the condition holds for a node of any code that the modules may run: the user's methods
+/// and hooks, and what they call.
+bool any_node(const torch::jit::Module& root,
+              const std::function<bool(const torch::jit::Node*)>& condition);
+
 /// Which module object each value of a method's code is, where self is the given one.
 class Bindings {
  public:

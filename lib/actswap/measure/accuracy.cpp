@@ -57,8 +57,10 @@ Evaluation evaluate(torch::jit::Module& module, const Dataset& data, std::int64_
 }
 
 std::string doubt_numbers(const Evaluation& evaluation) {
-  const auto& losses = evaluation.example_losses;
-  const auto are_nan = losses.defined() ? losses.isnan() : torch::zeros({1}, torch::kBool);
+  if (!evaluation.example_losses.defined()) {
+    return "";
+  }
+  const auto are_nan = evaluation.example_losses.isnan();
   const auto count = are_nan.sum().item<std::int64_t>();
   if (count == are_nan.numel()) {
     throw FileError("Expected a model whose outputs are numbers, but those of all " +

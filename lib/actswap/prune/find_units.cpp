@@ -251,15 +251,14 @@ Units unfollowed(const LabelledRun& run, const std::string& cause) {
 // Runs on inputs of other sizes tell which numbers that the code computes from sizes of the inputs
 // are always the same.
 void settle_counts(LabelledRun& run, const torch::jit::Module& module,
-                   const std::vector<torch::Tensor>& inputs) {
+                   const std::vector<std::vector<torch::Tensor>>& sizes) {
   const KeptState kept(module);
   std::map<Place, std::set<std::int64_t>> numbers;
-  const auto others = with_other_sizes(module, inputs);
-  for (std::size_t i = 1; i < others.size(); ++i) {
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
     kept.restore();
     try {
       LabelledRun other(module);
-      other.run(others[i]);
+      other.run(sizes[i]);
       for (const auto& [place, found] : other.numbers_by_inputs()) {
         numbers[place].insert(found.begin(), found.end());
       }
@@ -274,6 +273,7 @@ void settle_counts(LabelledRun& run, const torch::jit::Module& module,
 Units find_unconfirmed_units(const torch::jit::Module& module,
                              const std::vector<torch::Tensor>& inputs) {
   Units units;
+  std::vector<std::vector<torch::Tensor>> sizes;
   std::set<std::string> inlined;
   for (bool is_done = false; !is_done;) {
     auto copy = inline_functions(module, inlined);
@@ -289,7 +289,8 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
     }
     if (run.counts_by_inputs()) {
       kept.restore();
-      settle_counts(run, copy, inputs);
+      sizes = sizes.empty() ? with_other_sizes(module, inputs) : sizes;
+      settle_counts(run, copy, sizes);
     }
     const auto frozen = freeze_units(run, copy);
     units = UnitFinder(run).find(frozen.unwritable);
@@ -298,12 +299,17 @@ Units find_unconfirmed_units(const torch::jit::Module& module,
     inlined.insert(frozen.functions.begin(), frozen.functions.end());
     is_done = inlined.size() == known;
   }
+  units.inputs = std::move(sizes);
   return units;
 }
 
 Units find_units(const torch::jit::Module& module, const std::vector<torch::Tensor>& inputs) {
   auto units = find_unconfirmed_units(module, inputs);
-  confirm(module, units, inputs);
+  if (units.inputs.empty()) {
+    units.inputs = with_other_sizes(module, inputs);
+  }
+  add_other_forms(module, units.inputs);
+  confirm(module, units);
   return units;
 }
 

@@ -32,12 +32,14 @@ bool holds_tensors(const c10::TypePtr& type) {
   return type->kind() == c10::TypeKind::TensorType;
 }
 
-// Whether it computes with tensors; otherwise it puts them into lists and the like.
-bool is_of_tensors(const jit::Node* node) {
+// Otherwise it puts them into lists and the like.
+bool computes_with_tensors(const jit::Node* node) {
   const auto* schema = node->maybeSchema();
-  return schema != nullptr &&
-         std::any_of(schema->arguments().begin(), schema->arguments().end(),
-                     [](const c10::Argument& argument) { return holds_tensors(argument.type()); });
+  return node->kind() == c10::prim::CallMethod || node->kind() == c10::prim::CallFunction ||
+         (schema != nullptr && std::any_of(schema->arguments().begin(), schema->arguments().end(),
+                                           [](const c10::Argument& argument) {
+                                             return holds_tensors(argument.type());
+                                           }));
 }
 
 }  // namespace
@@ -202,43 +204,57 @@ std::vector<c10::IValue> LabelledRun::execute(jit::Node* node, std::vector<c10::
   return stack;
 }
 
+// What the inputs of a node say of a number that is computed from them.
+LabelledRun::Cell LabelledRun::merged_inputs(const Frame& frame, const jit::Node* node) {
+  Cell merged;
+  for (const jit::Value* input : node->inputs()) {
+    const auto& cell = frame.cells.at(input);
+    merged.is_dynamic = merged.is_dynamic || cell.is_dynamic;
+    merged.is_sized = merged.is_sized || cell.is_sized;
+    merged.is_given = merged.is_given || cell.is_given;
+    merged.is_chosen = merged.is_chosen || cell.is_chosen;
+    for (const auto& size : cell.channels) {
+      if (std::ranges::find(merged.channels, size) == merged.channels.end()) {
+        merged.channels.push_back(size);
+      }
+    }
+  }
+  return merged;
+}
+
 void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
   OperatorCall call{.node = node};
-  bool is_dynamic = false;
-  bool is_sized = false;
-  bool is_given = false;
-  bool is_chosen = false;
-  decltype(Cell::channels) channels;
-  bool has_labels = false;
   bool has_values = false;  // tensors that are not computed from numbers of the code alone
   for (const jit::Value* input : node->inputs()) {
     const auto& cell = frame.cells.at(input);
-    call.inputs.push_back(cell.value);
-    is_dynamic = is_dynamic || cell.is_dynamic;
-    is_sized = is_sized || cell.is_sized;
-    is_given = is_given || cell.is_given;
-    is_chosen = is_chosen || cell.is_chosen;
-    for (const auto& size : cell.channels) {
-      if (std::find(channels.begin(), channels.end(), size) == channels.end()) {
-        channels.push_back(size);
-      }
-    }
     const bool is_tensors = cell.value.isTensor() || cell.value.isTensorList();
+    call.inputs.push_back(cell.value);
     call.shapes.push_back(is_tensors ? shapes_in(cell.value) : std::vector<LabelledShape>());
     has_values = has_values || (is_tensors && !whole_number(cell.value) && cell.channels.empty());
-    for (const auto& shape : call.shapes.back()) {
-      has_labels = has_labels || !shape.arrays.empty();
-    }
   }
-  const auto name = call.name();
   frame_ = &frame;
   counted_.clear();
-  if (count_comparison(frame, call) || name == "len") {
-    channels.clear();  // it stays the same without some of them
+  auto number = merged_inputs(frame, node);
+  if (count_comparison(frame, call) || call.name() == "len") {
+    number.channels.clear();  // it stays the same without some of them
   }
-  const bool computes = is_of_tensors(node) || node->kind() == c10::prim::CallMethod ||
-                        node->kind() == c10::prim::CallFunction;
   call.outputs = execute(node, call.inputs);
+  follow(frame, call, has_values, number);
+  if (has_values) {
+    freeze_sizes_in_values(frame, call);
+  }
+  for (std::size_t i = 0; i < node->outputs().size(); ++i) {
+    frame.cells[node->output(i)] = output_cell(frame, call, i, has_values, number);
+  }
+  note_sizes(frame, call);
+  note_factor(frame, call);
+}
+
+// Labels the outputs, and says of what they depend on if they are numbers.
+void LabelledRun::follow(const Frame& frame, const OperatorCall& call, bool has_values,
+                         Cell& number) {
+  const auto* node = call.node;
+  const auto name = call.name();
   if (name == "size") {
     // That of a dimension with labels follows from the weights.
     const auto& shape = call.shape();
@@ -248,52 +264,64 @@ void LabelledRun::run_operator(Frame& frame, jit::Node* node) {
          std::any_of(shape.arrays.begin(), shape.arrays.end(), [&](const at::Tensor& array) {
            return counts_labels(array, shape.wrap(call.inputs[1].toInt()));
          }));
-    is_sized = true;
-    is_dynamic = is_dynamic || !of_weights;
+    number.is_sized = true;
+    number.is_dynamic = number.is_dynamic || !of_weights;
   } else if (name == "len" && frame.cells.at(node->input(0)).sizes_of != nullptr) {
-    is_sized = is_dynamic = false;  // how many dimensions there are
+    number.is_sized = number.is_dynamic = false;  // how many dimensions there are
   } else if (name == "numel" || (name == "len" && call.is_tensor(0))) {
-    is_sized = is_dynamic = true;
+    number.is_sized = number.is_dynamic = true;
   } else if ((name == "__is__" || name == "__isnot__") && are_two_arguments(frame, node)) {
-    is_dynamic = true;  // a caller may give one tensor for both
-  } else if (computes && !asks_for_form(name)) {
-    if (!follows_rule(call) && has_labels) {
-      const auto reason = "its channels cannot be followed through " + name;
-      for (const auto& input : call.inputs) {
-        for (const auto& shape : shapes_in(input)) {
-          algebra_.freeze(shape, reason);
-          if (shape.source >= 0) {
-            sources_[static_cast<std::size_t>(shape.source)].unknown = reason;
-          }
-        }
+    number.is_dynamic = true;  // a caller may give one tensor for both
+  } else if (computes_with_tensors(node) && !asks_for_form(name)) {
+    if (!follows_rule(call)) {
+      freeze_unknown(call);
+    }
+    number.is_dynamic = number.is_dynamic || has_values;
+    number.is_chosen = number.is_chosen || has_values;
+  }
+}
+
+// Of an operator without a rule.
+void LabelledRun::freeze_unknown(const OperatorCall& call) {
+  const bool has_labels = std::ranges::any_of(call.shapes, [](const auto& shapes) {
+    return std::ranges::any_of(shapes, [](const auto& shape) { return !shape.arrays.empty(); });
+  });
+  if (!has_labels) {
+    return;
+  }
+  const auto reason = "its channels cannot be followed through " + call.name();
+  for (const auto& input : call.inputs) {
+    for (const auto& shape : shapes_in(input)) {
+      algebra_.freeze(shape, reason);
+      if (shape.source >= 0) {
+        sources_[static_cast<std::size_t>(shape.source)].unknown = reason;
       }
     }
-    is_dynamic = is_dynamic || has_values;
-    is_chosen = is_chosen || has_values;
   }
-  if (has_values) {
-    freeze_sizes_in_values(frame, call);
+}
+
+LabelledRun::Cell LabelledRun::output_cell(const Frame& frame, const OperatorCall& call,
+                                           std::size_t i, bool has_values, const Cell& number) {
+  const auto& value = call.outputs.at(i);
+  const bool is_number = !value.isTensor() || whole_number(value) || !has_values;
+  const bool is_list = value.isTensorList();
+  Cell cell = {.value = value};
+  if (is_number) {
+    cell.is_sized = number.is_sized;
   }
-  for (std::size_t i = 0; i < node->outputs().size(); ++i) {
-    auto value = call.outputs.at(i);
-    const bool is_number = !value.isTensor() || whole_number(value) || !has_values;
-    const bool is_list = value.isTensorList();
-    auto& cell = frame.cells[node->output(i)];
-    cell = {std::move(value), is_number && !is_list && is_dynamic, is_number && is_sized};
-    cell.is_argument = std::any_of(node->inputs().begin(), node->inputs().end(), [&](auto* input) {
-      const auto& given = frame.cells.at(input);  // x.contiguous() may be x
-      return given.is_argument && given.value.isTensor() && given.value.is(cell.value);
-    });
-    if (is_number && !(is_list && has_values)) {
-      cell.channels = channels;
-    }
-    if (is_number && !is_list) {
-      cell.is_given = is_given;
-      cell.is_chosen = is_chosen;
-    }
+  if (is_number && !is_list) {
+    cell.is_dynamic = number.is_dynamic;
+    cell.is_given = number.is_given;
+    cell.is_chosen = number.is_chosen;
   }
-  note_sizes(frame, call);
-  note_factor(frame, call);
+  if (is_number && !(is_list && has_values)) {
+    cell.channels = number.channels;
+  }
+  cell.is_argument = std::ranges::any_of(call.node->inputs(), [&](const jit::Value* input) {
+    const auto& given = frame.cells.at(input);  // x.contiguous() may be x
+    return given.is_argument && given.value.isTensor() && given.value.is(value);
+  });
+  return cell;
 }
 
 bool LabelledRun::are_two_arguments(const Frame& frame, const jit::Node* node) {

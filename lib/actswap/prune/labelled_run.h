@@ -187,6 +187,11 @@ class LabelledRun {
   void run_call(Frame& frame, torch::jit::Node* node);
   void run_fork(Frame& frame, torch::jit::Node* node);
   void run_operator(Frame& frame, torch::jit::Node* node);
+  static Cell merged_inputs(const Frame& frame, const torch::jit::Node* node);
+  void follow(const Frame& frame, const OperatorCall& call, bool has_values, Cell& number);
+  void freeze_unknown(const OperatorCall& call);
+  static Cell output_cell(const Frame& frame, const OperatorCall& call, std::size_t i,
+                          bool has_values, const Cell& number);
   static bool are_two_arguments(const Frame& frame, const torch::jit::Node* node);
   bool follows_rule(const OperatorCall& call);
   void note_sizes(Frame& frame, const OperatorCall& call);

@@ -1,5 +1,6 @@
-#include <actswap/graph/code_questions.h>
 #include <actswap/graph/reload.h>
+#include <actswap/graph/walk.h>
+#include <actswap/prune/operator_rules.h>
 #include <actswap/prune/other_inputs.h>
 #include <actswap/run/model_run.h>
 
@@ -9,6 +10,7 @@
 #include <exception>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace actswap {
@@ -60,57 +62,22 @@ std::vector<std::vector<Side>> candidates(const Inputs& inputs) {
   return found;
 }
 
-class OtherInputs {
+class Attempts {
  public:
-  OtherInputs(const torch::jit::Module& module, const Inputs& inputs)
-      : run_(reload(module), {.optimizes_graphs = false}), inputs_(inputs), found_{inputs} {}
+  explicit Attempts(const torch::jit::Module& module)
+      : run_(reload(module), {.optimizes_graphs = false}) {}
 
-  void add_sizes() {
-    for (const auto& factors : kWays) {
-      auto all = inputs_;
-      std::set<Side> done;
-      for (const auto& sides : candidates(inputs_)) {
-        if (std::ranges::all_of(sides, [&](const Side& side) { return done.contains(side); })) {
-          continue;
-        }
-        if (grow(all, sides, factors)) {
-          done.insert(sides.begin(), sides.end());
-        } else if (auto alone = inputs_; grow(alone, sides, factors)) {
-          done.insert(sides.begin(), sides.end());
-          found_.push_back(std::move(alone));
-        }
-      }
-      if (!done.empty()) {
-        found_.push_back(std::move(all));
-      }
+  bool accepts(const Inputs& inputs) {
+    try {
+      run_(inputs);
+      return true;
+    } catch (const std::exception&) {  // it takes no others
+      return false;
     }
   }
 
-  void add_forms() {
-    const auto each = [&](const auto& changed) {
-      Inputs others;
-      for (const auto& input : inputs_) {
-        others.push_back(changed(input));
-      }
-      if (accepts(others)) {
-        found_.push_back(std::move(others));
-      }
-    };
-    each([](const torch::Tensor& input) { return input.dim() > 1 ? input.select(0, 0) : input; });
-    for (const std::int64_t dim : {1, 2}) {
-      each([&](const torch::Tensor& input) {
-        return input.dim() >= dim ? torch::stack({input, input}, dim) : input;
-      });
-    }
-    each([](const torch::Tensor& input) {
-      return input.to(input.is_floating_point() ? torch::kFloat64 : torch::kInt32);
-    });
-  }
-
-  std::vector<Inputs> found() && { return std::move(found_); }
-
- private:
-  bool grow(Inputs& inputs, const std::vector<Side>& sides, const std::vector<Factor>& factors) {
+  // By the first factor that gives another size which is accepted.
+  bool resize(Inputs& inputs, const std::vector<Side>& sides, const std::vector<Factor>& factors) {
     return std::ranges::any_of(factors, [&](const Factor& factor) {
       auto others = resized(inputs, sides, factor);
       const bool is_other = !std::ranges::equal(
@@ -123,35 +90,69 @@ class OtherInputs {
     });
   }
 
-  bool accepts(const Inputs& inputs) {
-    try {
-      run_(inputs);
-      return true;
-    } catch (const std::exception&) {  // it takes no others
-      return false;
-    }
-  }
-
+ private:
   ModelRun run_;
-  const Inputs& inputs_;
-  std::vector<Inputs> found_;
 };
+
+// Whether code asks for the rank or the type of its input, and so may take another branch.
+bool asks_for_forms(const torch::jit::Module& module) {
+  return any_node(module, [](const torch::jit::Node* node) {
+    const std::string name = node->kind().toUnqualString();
+    return name == "len" || asks_for_form(name);
+  });
+}
 
 }  // namespace
 
 std::vector<Inputs> with_other_sizes(const torch::jit::Module& module, const Inputs& inputs) {
-  OtherInputs others(module, inputs);
-  others.add_sizes();
-  return std::move(others).found();
+  Attempts attempts(module);
+  std::vector<Inputs> found = {inputs};
+  for (const auto& factors : kWays) {
+    auto all = inputs;
+    std::set<Side> done;
+    for (const auto& sides : candidates(inputs)) {
+      if (std::ranges::all_of(sides, [&](const Side& side) { return done.contains(side); })) {
+        continue;
+      }
+      auto alone = inputs;
+      if (attempts.resize(all, sides, factors)) {
+        done.insert(sides.begin(), sides.end());
+      } else if (attempts.resize(alone, sides, factors)) {
+        done.insert(sides.begin(), sides.end());
+        found.push_back(std::move(alone));
+      }
+    }
+    if (!done.empty()) {
+      found.push_back(std::move(all));
+    }
+  }
+  return found;
 }
 
-std::vector<Inputs> with_other_forms(const torch::jit::Module& module, const Inputs& inputs) {
-  OtherInputs others(module, inputs);
-  others.add_sizes();
-  if (asks_for_rank_or_type(module)) {
-    others.add_forms();
+void add_other_forms(const torch::jit::Module& module, std::vector<Inputs>& found) {
+  if (!asks_for_forms(module)) {
+    return;
   }
-  return std::move(others).found();
+  Attempts attempts(module);
+  const Inputs inputs = found.front();
+  const auto add = [&](const auto& changed) {
+    Inputs others;
+    for (const auto& input : inputs) {
+      others.push_back(changed(input));
+    }
+    if (attempts.accepts(others)) {
+      found.push_back(std::move(others));
+    }
+  };
+  add([](const torch::Tensor& input) { return input.dim() > 1 ? input.select(0, 0) : input; });
+  for (const std::int64_t dim : {1, 2}) {
+    add([&](const torch::Tensor& input) {
+      return input.dim() >= dim ? torch::stack({input, input}, dim) : input;
+    });
+  }
+  add([](const torch::Tensor& input) {
+    return input.to(input.is_floating_point() ? torch::kFloat64 : torch::kInt32);
+  });
 }
 
 }  // namespace actswap

@@ -13,9 +13,10 @@ namespace actswap {
 std::vector<std::vector<torch::Tensor>> with_other_sizes(const torch::jit::Module& module,
                                                          const std::vector<torch::Tensor>& inputs);
 
-/// Those, and some without examples, with one more dimension and of another type: code may ask for
-/// the form of its input, and take another branch.
-std::vector<std::vector<torch::Tensor>> with_other_forms(const torch::jit::Module& module,
-                                                         const std::vector<torch::Tensor>& inputs);
+/// Adds some without examples, with one more dimension and of another type, if code asks for the
+/// rank or the type of a tensor and so may take another branch.
+/// @param found the inputs first
+void add_other_forms(const torch::jit::Module& module,
+                     std::vector<std::vector<torch::Tensor>>& found);
 
 }  // namespace actswap

@@ -72,8 +72,7 @@ class Pruner {
         inputs_(inputs),
         callbacks_(callbacks),
         original_(original_of(swap)),
-        few_(few_examples(swap.module(), inputs.batches.front())),
-        units_(find_units(swap.module(), few_)),
+        units_(find_units(swap.module(), few_examples(swap.module(), inputs.batches.front()))),
         is_protected_(protected_groups(units_, options.keep)) {}
 
   Pruning run() {
@@ -140,7 +139,7 @@ class Pruner {
   Choice choose_right_ones(std::vector<SurveyedGroup>& surveyed) {
     for (;;) {
       auto choice = choose(surveyed);
-      const auto wrong = wrong_groups(swap_.module(), units_, choice.keep, few_);
+      const auto wrong = wrong_groups(swap_.module(), units_, choice.keep);
       if (wrong.empty()) {
         return choice;
       }
@@ -179,7 +178,6 @@ class Pruner {
   const CalibrationInputs& inputs_;
   const PruneCallbacks& callbacks_;
   Retargeter original_;
-  std::vector<torch::Tensor> few_;  // of the inputs
   Units units_;
   std::vector<bool> is_protected_;
 };

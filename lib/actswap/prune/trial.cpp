@@ -1,6 +1,5 @@
-#include <actswap/graph/code_questions.h>
 #include <actswap/graph/reload.h>
-#include <actswap/prune/other_inputs.h>
+#include <actswap/graph/walk.h>
 #include <actswap/prune/trial.h>
 #include <actswap/run/compare.h>
 #include <actswap/run/model_run.h>
@@ -17,10 +16,11 @@ namespace actswap {
 namespace {
 
 constexpr double kTolerance = 1e-3;  // of sums in another order
-// With gradients on, too, where code asks for that.
+// With gradients on, too, where code asks whether they are and may take another branch then.
 std::vector<ModelRunOptions> modes_of(const torch::jit::Module& module) {
+  static const auto kQuestion = c10::Symbol::aten("is_grad_enabled");
   std::vector<ModelRunOptions> modes = {{.optimizes_graphs = false}};
-  if (asks_for_gradient_mode(module)) {
+  if (any_node(module, [](const auto* node) { return node->kind() == kQuestion; })) {
     modes.push_back({.optimizes_graphs = false, .has_gradients = true});
   }
   return modes;
@@ -53,13 +53,8 @@ KeptUnits uneven(const Units& units) {
 
 class Trial {
  public:
-  Trial(const torch::jit::Module& module, const Units& units,
-        const std::vector<torch::Tensor>& inputs, std::vector<KeptUnits> choices)
-      : module_(module),
-        units_(units),
-        inputs_(with_other_forms(module, inputs)),
-        choices_(std::move(choices)),
-        modes_(modes_of(module)) {}
+  Trial(const torch::jit::Module& module, const Units& units, std::vector<KeptUnits> choices)
+      : module_(module), units_(units), choices_(std::move(choices)), modes_(modes_of(module)) {}
 
   // Halves the groups until those that go wrong stand alone.
   void run(const std::vector<std::size_t>& groups) {
@@ -104,7 +99,7 @@ class Trial {
     for (const auto& mode : modes_) {
       ModelRun run(silent, mode);
       ModelRun run_smaller(smaller, mode);
-      for (const auto& inputs : inputs_) {
+      for (const auto& inputs : units_.inputs) {
         if (compare_outputs(run(inputs), run_smaller(inputs), kTolerance).differs) {
           return true;
         }
@@ -115,7 +110,6 @@ class Trial {
 
   const torch::jit::Module& module_;
   const Units& units_;
-  std::vector<std::vector<torch::Tensor>> inputs_;
   std::vector<KeptUnits> choices_;
   std::vector<ModelRunOptions> modes_;
   std::vector<std::pair<std::size_t, std::string>> wrong_;
@@ -142,19 +136,18 @@ void take_out(Units& units, std::size_t group, const std::string& reason) {
 
 }  // namespace
 
-void confirm(const torch::jit::Module& module, Units& units,
-             const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, inputs, {every_second(units), uneven(units)});
+void confirm(const torch::jit::Module& module, Units& units) {
+  Trial trial(module, units, {every_second(units), uneven(units)});
   trial.run(all_groups(units));
   for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
     take_out(units, group, reason);
   }
 }
 
-std::vector<std::pair<std::size_t, std::string>> wrong_groups(
-    const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
-    const std::vector<torch::Tensor>& inputs) {
-  Trial trial(module, units, inputs, {keep});
+std::vector<std::pair<std::size_t, std::string>> wrong_groups(const torch::jit::Module& module,
+                                                              const Units& units,
+                                                              const KeptUnits& keep) {
+  Trial trial(module, units, {keep});
   trial.run(all_groups(units));
   return trial.wrong();
 }

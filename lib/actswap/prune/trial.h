@@ -13,15 +13,13 @@
 namespace actswap {
 
 /// Cuts some units of each group out of a copy, in two ways, and compares it with a copy in which
-/// they are silent: on the inputs, and on other sizes, ranks and types (with_other_forms), if the
-/// model accepts these. Groups for which the two differ become unprunable.
-void confirm(const torch::jit::Module& module, Units& units,
-             const std::vector<torch::Tensor>& inputs);
+/// they are silent, on all of the units' inputs. Groups for which the two differ become unprunable.
+void confirm(const torch::jit::Module& module, Units& units);
 
 /// The same for units that were chosen.
 /// @return the groups for which the two differ, and how
-std::vector<std::pair<std::size_t, std::string>> wrong_groups(
-    const torch::jit::Module& module, const Units& units, const KeptUnits& keep,
-    const std::vector<torch::Tensor>& inputs);
+std::vector<std::pair<std::size_t, std::string>> wrong_groups(const torch::jit::Module& module,
+                                                              const Units& units,
+                                                              const KeptUnits& keep);
 
 }  // namespace actswap

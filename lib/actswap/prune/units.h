@@ -90,6 +90,9 @@ struct Units {
   /// Functions to inline into their callers, so that each of `counts` has a place of its own.
   std::set<std::string> inlined;
   double value_multiplications = 0.0;  ///< of products of two values, of one example
+  /// Inputs of forward on which a trial compares models: those given, and others that the module
+  /// accepts too.
+  std::vector<std::vector<torch::Tensor>> inputs;
 };
 
 /// Finds the units by running the module on the inputs, in eval mode, with labels on the entries of

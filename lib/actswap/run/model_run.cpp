@@ -2,7 +2,7 @@
 #include <actswap/base/error.h>
 #include <actswap/base/libtorch_error.h>
 #include <actswap/base/out_of_memory.h>
-#include <actswap/graph/code_questions.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/run/model_run.h>

@@ -1,7 +1,7 @@
 #include <actswap/base/error.h>
 #include <actswap/data/loader.h>
-#include <actswap/graph/code_questions.h>
 #include <actswap/graph/eval_mode.h>
+#include <actswap/graph/gradients.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/model.h>
 #include <actswap/graph/observe.h>

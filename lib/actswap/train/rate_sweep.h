@@ -47,8 +47,7 @@ using RememberTrial =
 /// @param should_stop asked before each step; true ends with Interrupted
 /// @param remember gives what a trial of an interrupted search gave, or runs it; empty: runs it
 /// @throws what train throws, but for training runs that diverge; UsageError where all do, and for
-/// data
-///   of less than 8 examples
+///   data of less than 8 examples
 ACTSWAP_API RateSweep sweep_rates(torch::jit::Module& module,
                                   std::optional<torch::jit::Module> teacher, const Dataset& data,
                                   const std::vector<Schedule>& schedules,
