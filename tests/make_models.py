@@ -66,6 +66,8 @@ GOOD = {
     "encoder_traced": (usual.encoder, "trace", [[2, 5, 8]], 2),
     "encoder_frozen": (usual.encoder, "freeze", [[2, 5, 8]], 4),
     "decoder_traced": (usual.decoder, "trace", [[2, 5, 12], [2, 6, 12]], 1),
+    "recurrent": (usual.Recurrent, "script", [[2, 5, 4]], 2),
+    "recurrent_traced": (usual.Recurrent, "trace", [[2, 5, 4]], 2),
     "stateful": (called.Stateful, "script", [[2, 6]], 2),
     "attributed": (called.Attributed, "script", [[2, 4]], 2),
     "several_outputs": (in_place.SeveralOutputs, "script", [[2, 4]], 2),

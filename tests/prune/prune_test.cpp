@@ -481,5 +481,20 @@ TEST(Prune, RefusesAModelWithNothingToPrune) {
   expect_refusal(each, by_share(0.5), "nothing to prune");
 }
 
+// `inspect --prune` promises no more than `convert --prune` keeps.
+TEST(PrunableUnits, AreOnlyThoseWhoseReadersCanBeSolvedAnew) {
+  const Shapes shapes = {{"w1", {8, 3}}, {"w2", {6, 8}}, {"w3", {2, 6}}};
+  const auto model = adopt(written("SharedReader", shapes,
+                                   "    h = torch.silu(torch.linear(x, self.w1))\n"
+                                   "    u = torch.linear(h, self.w2) + torch.linear(-h, self.w2)\n"
+                                   "    return torch.linear(torch.silu(u), self.w3)\n"));
+  const auto units = prunable_units(model, {torch::randn({4, 3})});
+  ASSERT_EQ(units.groups.size(), 1);
+  EXPECT_EQ(units.groups[0].name, "w2");
+  EXPECT_TRUE(std::ranges::any_of(units.rest, [](const Unprunable& stayed) {
+    return stayed.name == "w1" && stayed.reason == "w2 reads its units and cannot be solved anew";
+  }));
+}
+
 }  // namespace
 }  // namespace actswap

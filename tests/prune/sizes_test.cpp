@@ -174,6 +174,12 @@ TEST(Sizes, NumbersOfMethodsThatForwardDoesNotCallStay) {
             "the method 'features', which forward does not call, has the number 12");
 }
 
+// An LSTM's forward for packed sequences names the LSTM's sizes, which stay anyway.
+TEST(Sizes, OverloadsOfForwardFreezeNothing) {
+  const auto model = load(test_model("recurrent.pt"));
+  EXPECT_EQ(names(find_units(model.module, recorded("recurrent").inputs)), Names{"after"});
+}
+
 TEST(Sizes, LayersThatSuchMethodsReadStay) {
   auto module = written("Heads", {{"a", {8, 3}}, {"b", {12, 8}}, {"c", {2, 12}}, {"d", {5, 8}}},
                         "    h = torch.relu(torch.linear(x, self.a))\n"

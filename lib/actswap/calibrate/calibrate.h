@@ -135,6 +135,9 @@ struct CalibrationCallbacks {
   std::function<void(std::size_t done, std::size_t count)> on_site = {};
   /// Called once all layers are solved for, one after another: the module may be run and measured.
   std::function<void()> on_solved = {};
+  /// Called before the trials that find a rate for the fit of all layers together.
+  /// They take about `seconds`.
+  std::function<void(double seconds)> on_trials = {};
   /// Called before the fit of all layers together, which makes at most `passes` passes and takes
   /// about `seconds`.
   std::function<void(std::int64_t passes, double seconds)> on_joint_fit = {};

@@ -205,42 +205,49 @@ class Calibrator {
       return;
     }
     FittedTensors tensors(neighbours_);
+    const auto granted = beside_libtorch(options_.memory);
     const auto taken = bytes_of(models_.inputs()) + kCopiesOfTensors * bytes_of(tensors.tensors());
     JointError error(program_, neighbours_, models_.inputs(), stream_, tensors.tensors(),
-                     std::max<std::int64_t>(0, options_.memory - taken), options_.together);
+                     std::max<std::int64_t>(0, granted - taken), options_.together);
     if (tensors.empty() || !error.is_possible()) {
       return;
     }
-    const JointFitCallbacks callbacks = {.before_each_batch =
-                                             [this] {
-                                               agree_on_stop();
-                                               // A step's gradient needs the rest.
-                                               models_.begin_run_within(options_.memory / 2);
-                                             },
-                                         .on_plan =
-                                             [this](std::int64_t passes, double seconds) {
-                                               if (callbacks_.on_joint_fit) {
-                                                 callbacks_.on_joint_fit(passes, seconds);
-                                               }
-                                             },
-                                         .on_pass =
-                                             [this](std::int64_t done, std::int64_t passes) {
-                                               if (callbacks_.on_pass) {
-                                                 callbacks_.on_pass(
-                                                     static_cast<std::size_t>(done),
-                                                     static_cast<std::size_t>(passes));
-                                               }
-                                             },
-                                         .saves_now = callbacks_.saves_now,
-                                         .save =
-                                             [this](const State& joint) {
-                                               if (callbacks_.save) {
-                                                 State whole = state();
-                                                 whole.set_part("joint", joint);
-                                                 callbacks_.save(whole);
-                                               }
-                                             },
-                                         .resume = joint_};
+    const JointFitCallbacks callbacks = {
+        .before_each_batch =
+            [this] {
+              agree_on_stop();
+              models_.begin_run_within(options_.memory / 2);
+            },
+        .around_backward = [this] { models_.begin_run_within(options_.memory / 2); },
+        .on_trials =
+            [this](double seconds) {
+              if (callbacks_.on_trials) {
+                callbacks_.on_trials(seconds);
+              }
+            },
+        .on_plan =
+            [this](std::int64_t passes, double seconds) {
+              if (callbacks_.on_joint_fit) {
+                callbacks_.on_joint_fit(passes, seconds);
+              }
+            },
+        .on_pass =
+            [this](std::int64_t done, std::int64_t passes) {
+              if (callbacks_.on_pass) {
+                callbacks_.on_pass(static_cast<std::size_t>(done),
+                                   static_cast<std::size_t>(passes));
+              }
+            },
+        .saves_now = callbacks_.saves_now,
+        .save =
+            [this](const State& joint) {
+              if (callbacks_.save) {
+                State whole = state();
+                whole.set_part("joint", joint);
+                callbacks_.save(whole);
+              }
+            },
+        .resume = joint_};
     auto& joint = result_.joint = JointFit(tensors, error).run(limits, callbacks);
     if (!joint.reason.empty()) {
       result_.left_out.push_back("all layers together: " + joint.reason);

@@ -90,7 +90,9 @@ JointFit::Step JointFit::step(std::int64_t number, bool of_stream) {
   Step found;
   error_.for_each_part(number, of_stream, [&](const torch::Tensor& error) {
     const double scale = tensors_.loss_scale().value();
+    callbacks_.around_backward();
     auto gradients = gradients_of(error);
+    callbacks_.around_backward();
     found.error += error.item<double>();
     if (found.gradients.empty()) {
       found.gradients = std::move(gradients);
@@ -252,6 +254,7 @@ void JointFit::begin(Place& place, const JointFitLimits& limits, double begin_ti
                         " s, and the time is up (--calibrate-minutes)"};
     return;
   }
+  callbacks_.on_trials(seconds_of(trials));
   place.best = tensors_.state();
   result.rate = place.rate = find_rate(result.error_before, place.best);
   if (result.rate == 0.0) {

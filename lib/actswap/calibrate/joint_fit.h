@@ -23,6 +23,10 @@ struct JointFitLimits {
 
 struct JointFitCallbacks {
   std::function<void()> before_each_batch;  ///< may throw
+  /// Called before a backward pass and after it, to look after memory; may throw.
+  std::function<void()> around_backward;
+  /// Called before the trials of the rate: about how many seconds they take.
+  std::function<void(double seconds)> on_trials = {};
   /// Called before the first pass: how many passes there will be, and about how many seconds long.
   std::function<void(std::int64_t passes, double seconds)> on_plan;
   /// Called before each pass and after the last.

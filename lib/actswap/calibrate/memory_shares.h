@@ -13,6 +13,12 @@ struct MemoryShares {
   std::int64_t batch = 0;       ///< the run of one batch meanwhile
 };
 
+/// What is left of the granted memory beside LibTorch itself: its libraries, what its kernels and
+/// the code of models take. To be used by a step that takes all that it is granted.
+inline std::int64_t beside_libtorch(std::int64_t memory) {
+  return memory - std::min(memory / 8, std::int64_t{1} << 28);
+}
+
 /// @param inputs bytes of the inputs, which stay in memory all the time
 inline MemoryShares share_out(std::int64_t memory, std::int64_t inputs) {
   // Layers of some hundred features can be solved for whatever is granted.

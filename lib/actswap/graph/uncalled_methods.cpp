@@ -63,12 +63,22 @@ bool is_computed_with(const jit::Value* number) {
   });
 }
 
+// LSTM and GRU have an overload of forward for tensors and one for packed sequences, with the same
+// numbers: those of weights that both read.
+bool has_overloads_of_forward(const c10::Type& type) {
+  const auto& name = type.expectRef<c10::ClassType>().name();
+  return name && name->qualifiedName().starts_with("__torch__.torch.nn.modules.rnn.");
+}
+
 // Calls visit(type, method, code) for each.
 template <typename Visit>
 void for_each_uncalled_method(const jit::Module& module, const Visit& visit) {
   const auto types = distinct_types(distinct_modules(module));
   const CalledCode called(types);
   for (const auto& type : types) {
+    if (has_overloads_of_forward(*type)) {
+      continue;
+    }
     for (auto* method : user_methods(type)) {
       auto* code = jit::tryToGraphFunction(*method);
       if (code != nullptr && !called.has(code)) {

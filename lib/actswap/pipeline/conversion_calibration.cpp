@@ -10,6 +10,8 @@ namespace actswap {
 
 namespace {
 
+constexpr double kLongTrials = 5.0;  // seconds; what is shorter needs no announcement
+
 // Of a run that is resumed behind it: what it gave, and where the training is to come the module.
 bool take_up_calibration(ConversionState& state) {
   const auto& checkpoints = state.progress.checkpoints;
@@ -31,7 +33,7 @@ void run_calibration(ConversionState& state) {
                 counted(std::min(state.options.calibration.inputs, data.size()), "input"));
   auto& checkpoints = state.progress.checkpoints;
   const auto key = state.phase("calibrate");
-  const CalibrationCallbacks callbacks = {
+  CalibrationCallbacks callbacks = {
       .should_stop = state.callbacks.should_stop,
       .on_site =
           [&state](std::size_t done, std::size_t count) {
@@ -40,8 +42,6 @@ void run_calibration(ConversionState& state) {
               state.callbacks.on_calibrated_site(done, count);
             }
           },
-      .on_joint_fit = [&state](std::int64_t passes,
-                               double seconds) { state.message(time_of_passes(passes, seconds)); },
       .on_pass =
           [&state](std::size_t done, std::size_t count) {
             state.progress.log.count("passes", done, count);
@@ -52,6 +52,7 @@ void run_calibration(ConversionState& state) {
       .saves_now = [&checkpoints] { return checkpoints.is_due(SavePoint::step); },
       .save = [&checkpoints, key](const State& unfinished) { checkpoints.save(key, unfinished); },
       .resume = checkpoints.unfinished(key)};
+  announce_joint_fit(state, callbacks);
   state.run.calibration =
       calibrate(state.swap, data, state.options.calibration, state.options.train.seed, callbacks);
   state.message("calibrated: " + summary(*state.run.calibration));
@@ -63,6 +64,17 @@ void run_calibration(ConversionState& state) {
 }
 
 }  // namespace
+
+void announce_joint_fit(const ConversionState& state, CalibrationCallbacks& callbacks) {
+  callbacks.on_trials = [&state](double seconds) {
+    if (seconds >= kLongTrials) {
+      state.message(time_of_trials(seconds));
+    }
+  };
+  callbacks.on_joint_fit = [&state](std::int64_t passes, double seconds) {
+    state.message(time_of_passes(passes, seconds));
+  };
+}
 
 void calibrate_retargeted(ConversionState& state) {
   if (!take_up_calibration(state)) {

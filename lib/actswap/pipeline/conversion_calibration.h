@@ -9,4 +9,7 @@ namespace actswap {
 /// takes up what it gave.
 void calibrate_retargeted(ConversionState& state);
 
+/// Lets a calibration log about how long its joint fit takes.
+void announce_joint_fit(const ConversionState& state, CalibrationCallbacks& callbacks);
+
 }  // namespace actswap

@@ -1,4 +1,5 @@
 #include <actswap/measure/judge.h>
+#include <actswap/pipeline/conversion_calibration.h>
 #include <actswap/pipeline/conversion_pruning.h>
 #include <actswap/pipeline/pruning_fields.h>
 #include <actswap/prune/prune_steps.h>
@@ -87,7 +88,7 @@ class ConversionPruning {
     if (!unfinished.is_empty()) {
       FieldReader{unfinished}("pruned", record_.pruned);
     }
-    const CalibrationCallbacks callbacks = {
+    CalibrationCallbacks callbacks = {
         .should_stop = state_.callbacks.should_stop,
         .on_site = state_.callbacks.on_calibrated_site,
         .on_solved =
@@ -96,12 +97,11 @@ class ConversionPruning {
                 record_.pruned = judged(state_);
               }
             },
-        .on_joint_fit = [&](std::int64_t passes,
-                            double seconds) { state_.message(time_of_passes(passes, seconds)); },
         .on_pass = state_.callbacks.on_calibration_pass,
         .saves_now = [&] { return checkpoints_.is_due(SavePoint::step); },
         .save = [&](const State& state) { save(state); },
         .resume = unfinished.part("calibration")};
+    announce_joint_fit(state_, callbacks);
     record_.pruning.refit =
         refit_units(state_.swap, record_.pruning.kept, data_, options_, seed_, callbacks);
     record_.refitted = judged(state_);

@@ -20,9 +20,21 @@ std::string in_words(const Schedule& schedule) {
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
 
+namespace {
+
+std::string about(double seconds) {
+  return "about " + std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
+}
+
+}  // namespace
+
+std::string time_of_trials(double seconds) {
+  return "fitting all layers together: finding a rate takes " + about(seconds);
+}
+
 std::string time_of_passes(std::int64_t passes, double seconds) {
-  return "fitting all layers together: at most " + counted(passes, "pass", "passes") + ", about " +
-         std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
+  return "fitting all layers together: at most " + counted(passes, "pass", "passes") + ", " +
+         about(seconds);
 }
 
 }  // namespace actswap

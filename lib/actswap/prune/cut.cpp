@@ -174,6 +174,18 @@ void change_code(const jit::Module& root,
 
 }  // namespace
 
+void leave_whole(Units& units, std::size_t group, const std::string& reason) {
+  units.rest.push_back({units.groups[group].name, reason});
+  units.groups.erase(units.groups.begin() + static_cast<std::ptrdiff_t>(group));
+  const auto number = static_cast<std::int64_t>(group);
+  for (auto& count : units.counts) {
+    for (auto& unit : count.counted) {
+      unit = unit.group == number ? CountInCode::Unit{} : unit;
+      unit.group -= unit.group > number ? 1 : 0;
+    }
+  }
+}
+
 KeptUnits keep_all(const Units& units) {
   KeptUnits keep;
   keep.reserve(units.groups.size());

@@ -3,8 +3,6 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/calibration_inputs.h>
 #include <actswap/calibrate/memory_shares.h>
-#include <actswap/calibrate/program_tensors.h>
-#include <actswap/calibrate/regression.h>
 #include <actswap/graph/eval_mode.h>
 #include <actswap/graph/kept_state.h>
 #include <actswap/graph/plan.h>
@@ -15,6 +13,7 @@
 #include <actswap/prune/prune_steps.h>
 #include <actswap/prune/survey.h>
 #include <actswap/prune/trial.h>
+#include <actswap/prune/unit_readers.h>
 
 #include <torch/script.h>
 
@@ -104,22 +103,17 @@ class Pruner {
     const KeptState kept(swap_.module());  // what its code counts or stores is not the export's
     const KeptState kept_of_original(original_.module());
     Program program(swap_.module(), original_.module(), inputs_.batches);
-    KeptEntries readers;
     std::vector<std::int64_t> least;
     for (std::size_t g = 0; g < units_.groups.size(); ++g) {
-      const auto& group = units_.groups[g];
-      for (const auto& slice : group.slices) {
-        if (slice.role == SliceRole::input) {
-          readers.readers.insert(slice.tensor);
-        }
-      }
-      least.push_back(is_protected_[g] ? group.count
-                                       : std::clamp<std::int64_t>(options_.round, 1, group.count));
+      const auto count = units_.groups[g].count;
+      least.push_back(is_protected_[g] ? count
+                                       : std::clamp<std::int64_t>(options_.round, 1, count));
     }
     const auto& memory = options_.calibration.memory;
     const auto shares = share_out(memory, bytes_of(inputs_.batches));
     BothModels models(program, inputs_.batches, memory, callbacks_.refit.should_stop);
-    return survey(units_, program, find_neighbours(program, readers), models, least,
+    return survey(units_, program, find_neighbours(program, tensors_of_readers(units_)), models,
+                  least,
                   {.max_features = options_.calibration.max_features,
                    .memory = shares.regression,
                    .kept = shares.kept},
@@ -235,9 +229,23 @@ std::string summary(const Pruning& pruning) {
 
 Units prunable_units(const Model& model, const std::vector<torch::Tensor>& inputs) {
   constexpr bool kMaySwapNothing = true;
-  const Retargeter swap(model, keep_activations(model), Tensors::shared, BlendCode::fused,
-                        kMaySwapNothing);
-  return find_units(swap.module(), inputs);
+  Retargeter swap(model, keep_activations(model), Tensors::shared, BlendCode::fused,
+                  kMaySwapNothing);
+  auto units = find_units(swap.module(), inputs);
+  const EvalMode eval(swap.module());
+  const KeptState kept(swap.module());
+  Program program(swap.module(), {inputs});
+  const auto layers = find_neighbours(program, tensors_of_readers(units)).layers;
+  const auto obstacles = find_readers(units, swap.module(), layers).obstacles;
+  std::size_t group = 0;
+  for (const auto& obstacle : obstacles) {
+    if (obstacle.empty()) {
+      ++group;
+    } else {
+      leave_whole(units, group, obstacle);
+    }
+  }
+  return units;
 }
 
 void expect_kept_layers(const Model& model, const std::vector<torch::Tensor>& inputs,

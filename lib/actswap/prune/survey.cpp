@@ -1,8 +1,8 @@
 #include <actswap/base/error.h>
 #include <actswap/calibrate/layer_rows.h>
-#include <actswap/calibrate/program_tensors.h>
 #include <actswap/prune/layer_sums.h>
 #include <actswap/prune/survey.h>
+#include <actswap/prune/unit_readers.h>
 
 #include <torch/script.h>
 
@@ -16,12 +16,6 @@
 namespace actswap {
 
 namespace {
-
-// A layer that reads units of a group.
-struct Reading {
-  std::size_t group;
-  std::size_t slice;
-};
 
 bool pads(const Layer& layer) {
   const auto& padding = layer.geometry.padding;
@@ -42,7 +36,7 @@ class Survey {
         limits_(limits),
         found_(units.groups.size()),
         gathered_(units.groups.size()) {
-    find_readings();
+    begin_groups();
     choose_exact_ones();
   }
 
@@ -74,41 +68,26 @@ class Survey {
     std::size_t missing = 0;  // readers that have not run yet
   };
 
-  void find_readings() {
-    std::map<const void*, std::size_t> layer_of;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layer_of.emplace(layers_[i].weight.const_data_ptr(), i);
-    }
+  void begin_groups() {
+    auto readers = find_readers(units_, program_.module(), layers_);
+    readings_ = std::move(readers.of_layer);
     for (std::size_t g = 0; g < units_.groups.size(); ++g) {
-      const auto& group = units_.groups[g];
-      if (least_[g] >= group.count) {
+      const auto count = units_.groups[g].count;
+      if (least_[g] >= count) {
         found_[g].loss = {0.0};
+        for (auto& [layer, readings] : readings_) {
+          std::erase_if(readings, [g](const UnitReading& reading) { return reading.group == g; });
+        }
         continue;
       }
+      found_[g].obstacle = readers.obstacles[g];
       auto& gathered = gathered_[g];
-      gathered.prices = torch::zeros({group.count}, torch::kDouble);
-      gathered.is_dead.assign(static_cast<std::size_t>(group.count), true);
-      gathered.is_constant.assign(static_cast<std::size_t>(group.count), true);
-      for (std::size_t s = 0; s < group.slices.size(); ++s) {
-        const auto& slice = group.slices[s];
-        if (slice.role != SliceRole::input) {
-          continue;
-        }
-        const auto tensor = tensor_at(program_.module(), slice.tensor);
-        const auto layer =
-            tensor.defined() ? layer_of.find(tensor.const_data_ptr()) : layer_of.end();
-        if (layer == layer_of.end() || layers_[layer->second].geometry.groups != 1 ||
-            layers_[layer->second].weight.size(1) != tensor.size(slice.dim)) {
-          found_[g].obstacle = slice.layer + " reads its units and cannot be solved anew";
-          continue;
-        }
-        readings_[layer->second].push_back({g, s});
-        ++gathered.missing;
-      }
-      if (gathered.missing == 0 && found_[g].obstacle.empty()) {
-        found_[g].obstacle = "no layer reads its units";
-      }
+      gathered.missing = readers.counts[g];
+      gathered.prices = torch::zeros({count}, torch::kDouble);
+      gathered.is_dead.assign(static_cast<std::size_t>(count), true);
+      gathered.is_constant.assign(static_cast<std::size_t>(count), true);
     }
+    std::erase_if(readings_, [](const auto& entry) { return entry.second.empty(); });
   }
 
   std::int64_t matrices_of(std::size_t g) const {
@@ -176,7 +155,7 @@ class Survey {
     const auto& layer = layers_[number];
     const auto& readings = readings_.at(number);
     const bool is_exact = std::ranges::any_of(
-        readings, [&](const Reading& reading) { return found_[reading.group].is_exact; });
+        readings, [&](const UnitReading& reading) { return found_[reading.group].is_exact; });
     const auto sums = layer_sums(models_, layer, !is_exact);
     for (const auto& reading : readings) {
       if (!sums.squares.defined()) {
@@ -190,7 +169,7 @@ class Survey {
     }
   }
 
-  void take(const Reading& reading, const Layer& layer, const LayerSums& sums) {
+  void take(const UnitReading& reading, const Layer& layer, const LayerSums& sums) {
     const auto& group = units_.groups[reading.group];
     const auto& slice = group.slices[reading.slice];
     auto& gathered = gathered_[reading.group];
@@ -223,7 +202,7 @@ class Survey {
   }
 
   // A convolution that pads with zeros sees another number at its border.
-  void note_constants(const Reading& reading, const Layer& layer, const LayerSums& sums) {
+  void note_constants(const UnitReading& reading, const Layer& layer, const LayerSums& sums) {
     const auto& group = units_.groups[reading.group];
     const auto& slice = group.slices[reading.slice];
     auto& gathered = gathered_[reading.group];
@@ -311,7 +290,7 @@ class Survey {
   BothModels& models_;
   const std::vector<std::int64_t>& least_;
   SurveyLimits limits_;
-  std::map<std::size_t, std::vector<Reading>> readings_;  // by layer
+  std::map<std::size_t, std::vector<UnitReading>> readings_;  // by layer
   std::vector<SurveyedGroup> found_;
   std::vector<Gathered> gathered_;
   std::int64_t free_ = 0;  // bytes for matrices that are kept

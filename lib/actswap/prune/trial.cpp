@@ -121,26 +121,13 @@ std::vector<std::size_t> all_groups(const Units& units) {
   return groups;
 }
 
-// Removes a group: those after it move up, and its units become entries that stay.
-void take_out(Units& units, std::size_t group, const std::string& reason) {
-  units.rest.push_back({units.groups[group].name, reason});
-  units.groups.erase(units.groups.begin() + static_cast<std::ptrdiff_t>(group));
-  const auto number = static_cast<std::int64_t>(group);
-  for (auto& count : units.counts) {
-    for (auto& unit : count.counted) {
-      unit = unit.group == number ? CountInCode::Unit{} : unit;
-      unit.group -= unit.group > number ? 1 : 0;
-    }
-  }
-}
-
 }  // namespace
 
 void confirm(const torch::jit::Module& module, Units& units) {
   Trial trial(module, units, {every_second(units), uneven(units)});
   trial.run(all_groups(units));
   for (const auto& [group, reason] : std::views::reverse(trial.wrong())) {
-    take_out(units, group, reason);
+    leave_whole(units, group, reason);
   }
 }
 

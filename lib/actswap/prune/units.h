@@ -109,6 +109,9 @@ ACTSWAP_API Units find_units(const torch::jit::Module& module,
 using KeptUnits = std::vector<std::vector<bool>>;
 ACTSWAP_API KeptUnits keep_all(const Units& units);
 
+/// Removes a group: those after it move up, and its units become entries that stay.
+void leave_whole(Units& units, std::size_t group, const std::string& reason);
+
 struct Cost {
   double multiplications = 0.0;  ///< of one example
   double parameters = 0.0;       ///< elements of all distinct parameters
