@@ -6,6 +6,7 @@
 #include <actswap/measure/input_spec.h>
 #include <actswap/measure/latency.h>
 #include <actswap/report/latency.h>
+#include <actswap/run/model_run.h>
 
 #include <nlohmann/json.hpp>
 
@@ -28,6 +29,7 @@ int run(const CommonOptions& common, const Options& options) {
     models.push_back(load(path).module);
   }
   const auto inputs = make_inputs(options.inputs, models.front());
+  expect_accepted(models, options.models, inputs);
   auto rows = nlohmann::ordered_json::array();
   for (const auto setting :
        {RuntimeSetting::plain, RuntimeSetting::frozen, RuntimeSetting::optimized}) {

@@ -6,6 +6,7 @@
 #include <actswap/export/export_model.h>
 #include <actswap/export/find_probe.h>
 #include <actswap/measure/input_spec.h>
+#include <actswap/run/model_run.h>
 
 #include <nlohmann/json.hpp>
 
@@ -32,6 +33,7 @@ Verification compare(const Options& options) {
   if (inputs.empty()) {
     throw UsageError("Expected --input SPEC: no guess at the inputs fits '" + options.model + "'");
   }
+  expect_accepted({model.module, other.module}, {options.model, options.against}, inputs);
   return compare_models(other.module, model.module, inputs, options.tolerance);
 }
 

@@ -54,6 +54,26 @@ TEST_F(Inputs, ADictIsSpelledGuessedAndReadFromFiles) {
   EXPECT_EQ(run_here({"verify", "c.pt"}).code, 0);
 }
 
+TEST_F(Inputs, AnErrorNamesTheModelThatRejectsThem) {
+  const auto accepts = model_file("scripted_module.pt");
+  const auto rejects = model_file("scripted_ops.pt");
+  const auto calls = run_all({
+      {"bench", accepts, rejects, "--input", "2x3x8x8"},
+      {"verify", accepts, "--against", rejects, "--input", "2x3x8x8"},
+      {"verify", rejects, "--against", accepts, "--input", "2x3x8x8"},
+  });
+  for (const auto& call : calls) {
+    expect_failure(call, 2, {"'" + rejects + "': The model does not accept the inputs"});
+  }
+}
+
+TEST_F(Inputs, SeveralAreGivenOneByOne) {
+  const auto call =
+      run_here({"bench", model_file("two_inputs.pt"), "--input", "2x4,2x3", "--rounds", "1"});
+  expect_failure(call, 2,
+                 {"'2x4,2x3'", "it has a comma, but each input has an --input of its own"});
+}
+
 TEST_F(Inputs, ThoseOfATraceAndOfASelfTestAreTaken) {
   const auto traced = model_file("encoder_traced.pt");
   const auto first = run_here({"convert", traced, "-o", "a.pt", "--to", "relu", "--json"});

@@ -91,6 +91,9 @@ struct InputSpec {
 
 InputSpec parse(std::string_view spec) {
   InputSpec parsed;
+  if (spec.find(',') != std::string_view::npos) {
+    fail(spec, "it has a comma, but each input has an --input of its own");
+  }
   const auto bounded = split(spec, '<');
   const auto typed = split(bounded[0], ':');
   if (bounded.size() > 2 || typed.size() > 2) {

@@ -8,6 +8,7 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace actswap {
@@ -53,6 +54,13 @@ class ACTSWAP_API ModelRun {
   double processor_milliseconds_ = 0.0;
   bool is_random_ = false;
 };
+
+/// Runs each of several models once, before something that compares them.
+/// @param names of the models, for the error
+/// @throws UsageError as ModelRun does, with the name of the model
+ACTSWAP_API void expect_accepted(const std::vector<torch::jit::Module>& modules,
+                                 const std::vector<std::string>& names,
+                                 const std::vector<torch::Tensor>& inputs);
 
 /// Runs forward in the mode that the module is in, with gradients where the caller has them on.
 /// @return the tensors of its output, see tensors_in
