@@ -110,6 +110,37 @@ TEST(Heads, GoWithRotaryEmbeddingsAndNormedQueries) {
   expect_cut_right(module, units, {torch::randn({3, 7, 12})});
 }
 
+// Two heads share one of keys and of values, and go with it.
+TEST(Heads, OfOneGroupGoTogether) {
+  const Shapes shapes = {
+      {"w1", {16, 12}}, {"k", {8, 12}}, {"v", {8, 12}}, {"w2", {6, 16}}, {"w3", {4, 6}}};
+  const auto attend = [](const std::string& keys, const std::string& product) {
+    return "    n, l = x.size(0), x.size(1)\n"
+           "    q = torch.linear(x, self.w1).view(n, l, -1, 4).transpose(1, 2)\n"
+           "    k = torch.linear(x, self.k).view(n, l, -1, 4).transpose(1, 2)\n"
+           "    v = torch.linear(x, self.v).view(n, l, -1, 4).transpose(1, 2)\n" +
+           keys + "    y = torch.scaled_dot_product_attention(q, k, v" + product +
+           ")\n"
+           "    y = y.transpose(1, 2).reshape(n, l, -1)\n"
+           "    return torch.linear(torch.linear(y, self.w2), self.w3)\n";
+  };
+  const std::string in_sizes =
+      "    g = k.size(1)\n"
+      "    k = k[:, :, None].expand(n, g, 2, l, 4).reshape(n, g * 2, l, 4)\n"
+      "    v = v[:, :, None].expand(n, g, 2, l, 4).reshape(n, g * 2, l, 4)\n";
+  const std::string in_numbers =
+      "    k = k.unsqueeze(2).expand(-1, 2, 2, -1, -1).reshape(n, 4, l, 4)\n"
+      "    v = v.unsqueeze(2).expand(-1, 2, 2, -1, -1).reshape(n, 4, l, 4)\n";
+  for (const auto& [keys, product] : std::vector<std::pair<std::string, std::string>>{
+           {in_sizes, ""}, {in_numbers, ""}, {"", ", enable_gqa=True"}}) {
+    SCOPED_TRACE(keys + product);
+    const auto module = written("Grouped", shapes, attend(keys, product));
+    const auto units = find_units(module, {torch::randn({2, 5, 12})});
+    EXPECT_EQ(groups_in(units), "w1 and 2 others 2; w2 6");
+    expect_cut_right(module, units, {torch::randn({3, 7, 12})});
+  }
+}
+
 // One attention is a fused operator in the file, the other is made of parts.
 TEST(Heads, GoFromLayersOfPyTorch) {
   const auto model = load(test_model("decoder_traced.pt"));

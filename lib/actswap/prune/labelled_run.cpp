@@ -68,7 +68,8 @@ void LabelledRun::find_sources() {
       for (std::int64_t d = 0; d < tensor.dim(); ++d) {
         source.first.push_back(kFixed);
         if (tensor.size(d) > 1) {
-          source.first.back() = labels_.fresh(tensor.size(d), shape.source * 64 + d);
+          source.first.back() = labels_.fresh(tensor.size(d), shape.source * 64 + d,
+                                              /*gives_way=*/!source.is_parameter);
           shape.arrays.push_back(
               placed(at::arange(tensor.size(d), at::kLong) + source.first.back(), tensor.dim(), d));
         }

@@ -132,7 +132,6 @@ class LabelledRun {
   /// Whether a number in code is computed from values or sizes of the inputs.
   bool depends_on_inputs(const OperatorCall& call, std::size_t input, std::int64_t element) const;
   LabelledShape shape_of(const at::Tensor& tensor) const;
-  static constexpr std::int64_t kNoOwner = -1;  ///< of labels that belong to no parameter or buffer
   /// Notes that this array of a layer's weight holds the labels of its outputs or inputs.
   void note_role(const at::Tensor& array, SliceRole role);
   void note_uses(const LabelledShape& weight, double uses);

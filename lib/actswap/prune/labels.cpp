@@ -17,6 +17,15 @@ bool has_label(const at::Tensor& array) {
   return array.ge(0).any().item<bool>();
 }
 
+bool overlap(const at::Tensor& x, const at::Tensor& y) {
+  for (std::int64_t d = 0; d < x.dim(); ++d) {
+    if (depends_on(x, d) && depends_on(y, d)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 at::Tensor with_dimensions(at::Tensor array, std::int64_t dimensions) {
   while (array.dim() < dimensions) {
     array = array.unsqueeze(0);
@@ -26,10 +35,10 @@ at::Tensor with_dimensions(at::Tensor array, std::int64_t dimensions) {
 
 }  // namespace
 
-Label Labels::fresh(std::int64_t count, std::int64_t owner) {
+Label Labels::fresh(std::int64_t count, std::int64_t owner, bool gives_way) {
   const auto first = static_cast<Label>(entries_.size());
   for (std::int64_t i = 0; i < count; ++i) {
-    entries_.push_back({.parent = first + i, .owner = owner});
+    entries_.push_back({.parent = first + i, .owner = owner, .gives_way = gives_way});
   }
   return first;
 }
@@ -59,6 +68,7 @@ void Labels::tie(Label a, Label b, const std::string& reason) {
   const auto first = std::min(a, b);
   const auto second = std::max(a, b);
   entries_[at(second)].parent = first;
+  entries_[at(first)].gives_way = entries_[at(first)].gives_way && entries_[at(second)].gives_way;
   if (entries_[at(second)].is_frozen) {
     freeze(first, entries_[at(second)].reason);
   }
@@ -74,6 +84,10 @@ void Labels::freeze(Label label, const std::string& reason) {
 
 bool Labels::is_frozen(Label label) const {
   return label == kFixed || entries_[at(root(label))].is_frozen;
+}
+
+bool Labels::gives_way(Label label) const {
+  return label != kFixed && entries_[at(root(label))].gives_way;
 }
 
 const std::string& Labels::reason(Label label) const {
@@ -209,20 +223,14 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
     }
     return found;
   };
-  const auto first = aligned(a);
-  const auto second = aligned(b);
+  auto first = aligned(a);
+  auto second = aligned(b);
+  give_way(first, second, reason);
+  give_way(second, first, reason);
   LabelledShape result{.arrays = first.arrays, .is_weight = a.is_weight && b.is_weight};
   for (std::size_t d = 0; d < first.sizes.size(); ++d) {
     result.sizes.push_back(first.sizes[d] == 1 ? second.sizes[d] : first.sizes[d]);
   }
-  const auto overlap = [&](const at::Tensor& x, const at::Tensor& y) {
-    for (std::int64_t d = 0; d < dimensions; ++d) {
-      if (depends_on(x, d) && depends_on(y, d)) {
-        return true;
-      }
-    }
-    return false;
-  };
   // Labels of one tensor alone: the other has to be broadcast along them.
   const auto fix = [&](at::Tensor array, const LabelledShape& other) {
     for (std::int64_t d = 0; d < dimensions; ++d) {
@@ -230,12 +238,13 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
         array = fixed_along(array, d, reason);
       }
     }
+    return array;
   };
-  for (const auto& array : first.arrays) {
+  for (auto& array : result.arrays) {
     const bool meets = std::any_of(second.arrays.begin(), second.arrays.end(),
                                    [&](const at::Tensor& other) { return overlap(array, other); });
     if (!meets) {
-      fix(array, second);
+      array = fix(array, second);
     }
   }
   for (const auto& array : second.arrays) {
@@ -247,8 +256,7 @@ LabelledShape LabelAlgebra::combined(const LabelledShape& a, const LabelledShape
       }
     }
     if (!meets) {
-      fix(array, first);
-      result.arrays.push_back(array);
+      result.arrays.push_back(fix(array, first));
     }
   }
   // Tied labels may now depend on fewer dimensions or, if they were broadcast, on more.
@@ -271,6 +279,33 @@ LabelledShape LabelAlgebra::moved(const LabelledShape& shape,
   return result;
 }
 
+bool LabelAlgebra::gives_way(const at::Tensor& array) const {
+  return std::ranges::all_of(entries_of(array),
+                             [&](Label label) { return labels_.gives_way(label); });
+}
+
+// Lets labels of `shape` give way to labels of `other` that depend on more dimensions.
+void LabelAlgebra::give_way(LabelledShape& shape, LabelledShape& other,
+                            const std::string& reason) const {
+  std::erase_if(shape.arrays, [&](const at::Tensor& array) {
+    const auto found = std::ranges::find_if(other.arrays, [&](const at::Tensor& candidate) {
+      bool has_more = false;
+      for (std::int64_t d = 0; d < candidate.dim(); ++d) {
+        has_more = has_more || (depends_on(candidate, d) && !depends_on(array, d));
+      }
+      return has_more && overlap(array, candidate) && !gives_way(candidate);
+    });
+    if (found == other.arrays.end() || !gives_way(array)) {
+      return false;
+    }
+    freeze(array, reason);
+    for (std::int64_t d = 0; d < array.dim(); ++d) {
+      *found = depends_on(array, d) ? fixed_along(*found, d, reason) : *found;
+    }
+    return true;
+  });
+}
+
 void LabelAlgebra::tidy(LabelledShape& shape) const {
   std::vector<at::Tensor> kept;
   for (const auto& array : shape.arrays) {
@@ -281,15 +316,28 @@ void LabelAlgebra::tidy(LabelledShape& shape) const {
       freeze(array, "nothing would be left of a tensor without it");
       continue;
     }
-    for (const auto& other : kept) {
-      for (std::int64_t d = 0; d < array.dim(); ++d) {
-        if (depends_on(array, d) && depends_on(other, d)) {
-          freeze(array, "two kinds of units lie in one dimension of a tensor");
-          freeze(other, "two kinds of units lie in one dimension of a tensor");
-        }
+    const std::string reason = "two kinds of units lie in one dimension of a tensor";
+    bool is_dropped = false;
+    for (auto& other : kept) {
+      if (!overlap(array, other)) {
+        continue;
+      }
+      const bool other_gives_way = gives_way(other);
+      is_dropped = !other_gives_way && gives_way(array);
+      if (!other_gives_way) {
+        freeze(array, reason);
+      }
+      if (!is_dropped) {
+        freeze(other, reason);
+      }
+      if (other_gives_way) {
+        other = at::Tensor();
       }
     }
-    kept.push_back(array);
+    std::erase_if(kept, [](const at::Tensor& other) { return !other.defined(); });
+    if (!is_dropped) {
+      kept.push_back(array);
+    }
   }
   shape.arrays = std::move(kept);
 }

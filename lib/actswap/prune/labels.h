@@ -16,9 +16,13 @@ constexpr Label kFixed = -1;  ///< of an entry that always stays
 /// Sets of labels that were tied together, and why the entries of some of them stay.
 class Labels {
  public:
+  static constexpr std::int64_t kNoOwner = -1;  ///< of labels that belong to no parameter or buffer
+
   /// New labels, one after the other.
+  /// @param gives_way where there is a choice, the units of other labels are worth more: no layer
+  ///   computes a buffer (a table of rotary embeddings) or an entry that code repeats
   /// @return the first
-  Label fresh(std::int64_t count, std::int64_t owner);
+  Label fresh(std::int64_t count, std::int64_t owner, bool gives_way = false);
 
   /// One label for all those that are tied together.
   Label root(Label label) const;
@@ -27,6 +31,8 @@ class Labels {
   /// Makes entries with this label stay. The first reason given counts.
   void freeze(Label label, const std::string& reason);
   bool is_frozen(Label label) const;
+  /// Whether all labels that this one was tied to do.
+  bool gives_way(Label label) const;
   const std::string& reason(Label label) const;
 
   /// Whoever asked for the label.
@@ -37,6 +43,7 @@ class Labels {
   struct Entry {
     Label parent;
     std::int64_t owner;
+    bool gives_way = false;
     bool is_frozen = false;
     std::string reason = {};
   };
@@ -95,17 +102,22 @@ class LabelAlgebra {
   at::Tensor tie_to(const at::Tensor& array, std::int64_t dim, const std::string& reason) const;
 
   /// The result of an elementwise operator. If one tensor has labels along a dimension and the
-  /// other has as many entries without labels, the entries along it stay.
+  /// other has as many entries without labels, the entries along it stay. So do they if those of
+  /// the other give way, and the labels depend on other dimensions too (heads and their features).
   LabelledShape combined(const LabelledShape& a, const LabelledShape& b,
                          const std::string& reason) const;
   /// The result of an operator that moves entries about.
   LabelledShape moved(const LabelledShape& shape,
                       const std::function<at::Tensor(const at::Tensor&)>& move) const;
   /// Removes arrays that say nothing, and freezes those that it cannot tell apart because they
-  /// depend on the same dimension.
+  /// depend on the same dimension. Of two such arrays, one may give way: the repetitions of keys
+  /// and values for each head of a group, to the heads that are repeated.
   void tidy(LabelledShape& shape) const;
 
  private:
+  bool gives_way(const at::Tensor& array) const;
+  void give_way(LabelledShape& shape, LabelledShape& other, const std::string& reason) const;
+
   Labels& labels_;
 };
 

@@ -9,6 +9,8 @@ namespace actswap {
 
 namespace {
 
+constexpr std::int64_t kHeads = 3;  // attention's dimension of heads, counted from the end
+
 // The array that depends on a dimension, and only on that.
 std::optional<at::Tensor> along(LabelledRun& run, LabelledShape& shape, std::int64_t dim) {
   for (auto& array : shape.arrays) {
@@ -201,13 +203,28 @@ void sum_of_product_rule(const OperatorCall& call, LabelledRun& run) {
   run.give(call.output(), with_dimensions_of(call.output(), result));
 }
 
-// scaled_dot_product_attention(query, key, value, mask, ...)
+// scaled_dot_product_attention(query, key, value, mask, dropout, is_causal, scale, enable_gqa): in
+// the end each head of keys and values may be for several of the queries.
 void attention_rule(const OperatorCall& call, LabelledRun& run) {
-  auto weights = product(run, call.shape(0), transposed(run, call.shape(1)));
+  const auto& queries = call.shape(0);
+  const bool is_grouped =
+      call.inputs.size() > 7 && call.inputs[7].toBool() && queries.dim() > kHeads;
+  const auto for_each_query = [&](const LabelledShape& shape) {
+    return is_grouped ? run.algebra().moved(shape,
+                                            [&](const at::Tensor& labels) {
+                                              const auto dim = labels.dim() - kHeads;
+                                              const auto heads = queries.sizes.end()[-kHeads];
+                                              return labels.repeat_interleave(
+                                                  heads / labels.size(dim), dim);
+                                            })
+                      : shape;
+  };
+  auto weights = product(run, queries, transposed(run, for_each_query(call.shape(1))));
   if (call.is_tensor(3)) {
     weights = run.algebra().combined(weights, call.shape(3), kOtherStays);
   }
-  run.give(call.output(), with_dimensions_of(call.output(), product(run, weights, call.shape(2))));
+  run.give(call.output(),
+           with_dimensions_of(call.output(), product(run, weights, for_each_query(call.shape(2)))));
 }
 
 // conv(x, weight, bias, ...): the weight is outputs x inputs / groups x kernel, or, transposed,

@@ -44,7 +44,7 @@ void label_repeated(const OperatorCall& call, LabelledRun& run) {
     const bool repeats =
         output.size(d) > 1 && (from < 0 || shape.sizes.at(static_cast<std::size_t>(from)) == 1);
     if (repeats && !run.depends_on_inputs(call, 1, d)) {
-      const auto first = run.labels().fresh(output.size(d), LabelledRun::kNoOwner);
+      const auto first = run.labels().fresh(output.size(d), Labels::kNoOwner, /*gives_way=*/true);
       result.arrays.push_back(
           placed(at::arange(output.size(d), at::kLong) + first, output.dim(), d));
     }
