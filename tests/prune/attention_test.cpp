@@ -110,6 +110,29 @@ TEST(Heads, GoWithRotaryEmbeddingsAndNormedQueries) {
   expect_cut_right(module, units, {torch::randn({3, 7, 12})});
 }
 
+// The table's labels, which are the same for all heads, would tie their features.
+TEST(Heads, GoBesideATableOfRotaryEmbeddings) {
+  const Shapes shapes = {
+      {"q", {12, 8}}, {"k", {12, 8}}, {"w1", {12, 8}}, {"w2", {6, 12}}, {"w3", {4, 6}}};
+  auto module = written("Table", shapes, R"(
+    n, l = x.size(0), x.size(1)
+    q = torch.linear(x, self.q).view(n, l, -1, 4).transpose(1, 2)
+    k = torch.linear(x, self.k).view(n, l, -1, 4).transpose(1, 2)
+    v = torch.linear(x, self.w1).view(n, l, -1, 4).transpose(1, 2)
+    angle = torch.arange(l).unsqueeze(1) * torch.cat([self.frequencies, self.frequencies])
+    c, s = torch.cos(angle), torch.sin(angle)
+    q = q * c + torch.cat([-q[:, :, :, 2:], q[:, :, :, :2]], -1) * s
+    k = k * c + torch.cat([-k[:, :, :, 2:], k[:, :, :, :2]], -1) * s
+    y = torch.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, l, -1)
+    return torch.linear(torch.linear(y, self.w2), self.w3)
+)",
+                        "x", {}, {{"frequencies", {2}}});
+  module.attr("frequencies").toTensor().copy_(torch::tensor({1.0F, 0.1F}));
+  const auto units = find_units(module, {torch::randn({2, 5, 8})});
+  ASSERT_EQ(groups_in(units), "q and 2 others 3; w2 6");
+  expect_cut_right(module, units, {torch::randn({3, 7, 8})});
+}
+
 // Two heads share one of keys and of values, and go with it.
 TEST(Heads, OfOneGroupGoTogether) {
   const Shapes shapes = {
