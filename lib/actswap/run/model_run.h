@@ -56,7 +56,9 @@ class ACTSWAP_API ModelRun {
 };
 
 /// Runs each of several models once, before something that compares them.
+/// @param modules the models
 /// @param names of the models, for the error
+/// @param inputs for each of them
 /// @throws UsageError as ModelRun does, with the name of the model
 ACTSWAP_API void expect_accepted(const std::vector<torch::jit::Module>& modules,
                                  const std::vector<std::string>& names,
