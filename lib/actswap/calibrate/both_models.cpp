@@ -26,12 +26,12 @@ BothModels::BothModels(Program& program, const Batches& batches, std::int64_t me
 }
 
 void BothModels::begin_run() const {
-  begin_run_within(memory_ / 8 * 3);
+  check_interruption();
+  give_back_beyond(memory_ / 8 * 3);
 }
 
 // What is kept grows and shrinks among what comes and goes, which leaves gaps.
-void BothModels::begin_run_within(std::int64_t bytes) const {
-  check_interruption();
+void BothModels::give_back_beyond(std::int64_t bytes) const {
   if (resident_memory() > resident_before_ + bytes) {
     give_back_freed_memory();
   }

@@ -68,8 +68,8 @@ class BothModels {
   /// @throws Interrupted
   void check_interruption() const;
   /// To be called before other code runs the models: gives freed memory back to the system if the
-  /// process has taken more than this many bytes. @throws Interrupted
-  void begin_run_within(std::int64_t bytes) const;
+  /// process has taken more than this many bytes.
+  void give_back_beyond(std::int64_t bytes) const;
 
  private:
   void begin_run() const;

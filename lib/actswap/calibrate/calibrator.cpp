@@ -216,9 +216,10 @@ class Calibrator {
         .before_each_batch =
             [this] {
               agree_on_stop();
-              models_.begin_run_within(options_.memory / 2);
+              models_.check_interruption();
+              models_.give_back_beyond(options_.memory / 2);
             },
-        .around_backward = [this] { models_.begin_run_within(options_.memory / 2); },
+        .around_backward = [this] { models_.give_back_beyond(options_.memory / 2); },
         .on_trials =
             [this](double seconds) {
               if (callbacks_.on_trials) {

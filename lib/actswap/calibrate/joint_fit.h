@@ -23,7 +23,8 @@ struct JointFitLimits {
 
 struct JointFitCallbacks {
   std::function<void()> before_each_batch;  ///< may throw
-  /// Called before a backward pass and after it, to look after memory; may throw.
+  /// Called before a backward pass and after it, to look after memory. A step is half done then, so
+  /// nothing may interrupt it here.
   std::function<void()> around_backward;
   /// Called before the trials of the rate: about how many seconds they take.
   std::function<void(double seconds)> on_trials = {};

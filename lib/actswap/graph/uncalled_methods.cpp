@@ -76,10 +76,14 @@ void for_each_uncalled_method(const jit::Module& module, const Visit& visit) {
   const auto types = distinct_types(distinct_modules(module));
   const CalledCode called(types);
   for (const auto& type : types) {
-    if (has_overloads_of_forward(*type)) {
+    const auto methods = user_methods(type);
+    const bool is_called = std::ranges::any_of(methods, [&](jit::Function* method) {
+      return called.has(jit::tryToGraphFunction(*method));
+    });
+    if (is_called && has_overloads_of_forward(*type)) {
       continue;
     }
-    for (auto* method : user_methods(type)) {
+    for (auto* method : methods) {
       auto* code = jit::tryToGraphFunction(*method);
       if (code != nullptr && !called.has(code)) {
         visit(type, *method, *code);

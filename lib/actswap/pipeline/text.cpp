@@ -5,6 +5,14 @@
 
 namespace actswap {
 
+namespace {
+
+std::string about(double seconds) {
+  return "about " + std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
+}
+
+}  // namespace
+
 std::string number(double value) {
   std::ostringstream text;
   text << value;
@@ -19,14 +27,6 @@ std::string in_words(const Schedule& schedule) {
   return to_string(schedule.curve()) + " from " + number(options.begin) + " to " +
          number(options.end) + (options.unit == ScheduleUnit::epochs ? " epochs" : " steps");
 }
-
-namespace {
-
-std::string about(double seconds) {
-  return "about " + std::to_string(std::max<std::int64_t>(1, std::llround(seconds))) + " s";
-}
-
-}  // namespace
 
 std::string time_of_trials(double seconds) {
   return "fitting all layers together: finding a rate takes " + about(seconds);

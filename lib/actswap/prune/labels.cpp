@@ -284,25 +284,27 @@ bool LabelAlgebra::gives_way(const at::Tensor& array) const {
                              [&](Label label) { return labels_.gives_way(label); });
 }
 
-// Lets labels of `shape` give way to labels of `other` that depend on more dimensions.
-void LabelAlgebra::give_way(LabelledShape& shape, LabelledShape& other,
+// Freezes and removes the labels of `shape` that give way to labels of `other` which depend on more
+// dimensions. Along the shared dimensions `shape` then has as many entries without labels.
+void LabelAlgebra::give_way(LabelledShape& shape, const LabelledShape& other,
                             const std::string& reason) const {
   std::erase_if(shape.arrays, [&](const at::Tensor& array) {
-    const auto found = std::ranges::find_if(other.arrays, [&](const at::Tensor& candidate) {
-      bool has_more = false;
+    const auto has_more = [&](const at::Tensor& candidate) {
       for (std::int64_t d = 0; d < candidate.dim(); ++d) {
-        has_more = has_more || (depends_on(candidate, d) && !depends_on(array, d));
+        if (depends_on(candidate, d) && !depends_on(array, d)) {
+          return true;
+        }
       }
-      return has_more && overlap(array, candidate) && !gives_way(candidate);
-    });
-    if (found == other.arrays.end() || !gives_way(array)) {
       return false;
+    };
+    const bool is_minor =
+        gives_way(array) && std::ranges::any_of(other.arrays, [&](const at::Tensor& candidate) {
+          return overlap(array, candidate) && has_more(candidate) && !gives_way(candidate);
+        });
+    if (is_minor) {
+      freeze(array, reason);
     }
-    freeze(array, reason);
-    for (std::int64_t d = 0; d < array.dim(); ++d) {
-      *found = depends_on(array, d) ? fixed_along(*found, d, reason) : *found;
-    }
-    return true;
+    return is_minor;
   });
 }
 
@@ -317,25 +319,23 @@ void LabelAlgebra::tidy(LabelledShape& shape) const {
       continue;
     }
     const std::string reason = "two kinds of units lie in one dimension of a tensor";
-    bool is_dropped = false;
-    for (auto& other : kept) {
+    const bool is_minor = gives_way(array);
+    bool is_kept = true;
+    std::erase_if(kept, [&](const at::Tensor& other) {
       if (!overlap(array, other)) {
-        continue;
+        return false;
       }
-      const bool other_gives_way = gives_way(other);
-      is_dropped = !other_gives_way && gives_way(array);
-      if (!other_gives_way) {
+      const bool other_is_minor = gives_way(other);
+      if (is_minor || !other_is_minor) {
         freeze(array, reason);
       }
-      if (!is_dropped) {
+      if (other_is_minor || !is_minor) {
         freeze(other, reason);
       }
-      if (other_gives_way) {
-        other = at::Tensor();
-      }
-    }
-    std::erase_if(kept, [](const at::Tensor& other) { return !other.defined(); });
-    if (!is_dropped) {
+      is_kept = is_kept && (!is_minor || other_is_minor);
+      return other_is_minor && !is_minor;
+    });
+    if (is_kept) {
       kept.push_back(array);
     }
   }

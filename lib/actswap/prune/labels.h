@@ -116,7 +116,7 @@ class LabelAlgebra {
 
  private:
   bool gives_way(const at::Tensor& array) const;
-  void give_way(LabelledShape& shape, LabelledShape& other, const std::string& reason) const;
+  void give_way(LabelledShape& shape, const LabelledShape& other, const std::string& reason) const;
 
   Labels& labels_;
 };

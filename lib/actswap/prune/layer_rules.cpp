@@ -203,28 +203,30 @@ void sum_of_product_rule(const OperatorCall& call, LabelledRun& run) {
   run.give(call.output(), with_dimensions_of(call.output(), result));
 }
 
-// scaled_dot_product_attention(query, key, value, mask, dropout, is_causal, scale, enable_gqa): in
-// the end each head of keys and values may be for several of the queries.
+// Keys or values of grouped-query attention, each head repeated for the queries that read it.
+LabelledShape for_each_head(const LabelledRun& run, const LabelledShape& shape,
+                            std::int64_t heads) {
+  return run.algebra().moved(shape, [heads](const at::Tensor& labels) {
+    const auto dim = labels.dim() - kHeads;
+    return labels.repeat_interleave(heads / labels.size(dim), dim);
+  });
+}
+
+// scaled_dot_product_attention(query, key, value, mask, dropout, is_causal, scale, enable_gqa)
 void attention_rule(const OperatorCall& call, LabelledRun& run) {
   const auto& queries = call.shape(0);
-  const bool is_grouped =
-      call.inputs.size() > 7 && call.inputs[7].toBool() && queries.dim() > kHeads;
-  const auto for_each_query = [&](const LabelledShape& shape) {
-    return is_grouped ? run.algebra().moved(shape,
-                                            [&](const at::Tensor& labels) {
-                                              const auto dim = labels.dim() - kHeads;
-                                              const auto heads = queries.sizes.end()[-kHeads];
-                                              return labels.repeat_interleave(
-                                                  heads / labels.size(dim), dim);
-                                            })
-                      : shape;
-  };
-  auto weights = product(run, queries, transposed(run, for_each_query(call.shape(1))));
+  auto keys = call.shape(1);
+  auto values = call.shape(2);
+  if (call.inputs.size() > 7 && call.inputs[7].toBool() && queries.dim() >= kHeads) {
+    const auto heads = queries.sizes.end()[-kHeads];
+    keys = for_each_head(run, keys, heads);
+    values = for_each_head(run, values, heads);
+  }
+  auto weights = product(run, queries, transposed(run, keys));
   if (call.is_tensor(3)) {
     weights = run.algebra().combined(weights, call.shape(3), kOtherStays);
   }
-  run.give(call.output(),
-           with_dimensions_of(call.output(), product(run, weights, for_each_query(call.shape(2)))));
+  run.give(call.output(), with_dimensions_of(call.output(), product(run, weights, values)));
 }
 
 // conv(x, weight, bias, ...): the weight is outputs x inputs / groups x kernel, or, transposed,

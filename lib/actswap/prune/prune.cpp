@@ -232,6 +232,9 @@ Units prunable_units(const Model& model, const std::vector<torch::Tensor>& input
   Retargeter swap(model, keep_activations(model), Tensors::shared, BlendCode::fused,
                   kMaySwapNothing);
   auto units = find_units(swap.module(), inputs);
+  if (units.groups.empty()) {  // the code may be such that no program can be made of it
+    return units;
+  }
   const EvalMode eval(swap.module());
   const KeptState kept(swap.module());
   Program program(swap.module(), {inputs});

@@ -70,14 +70,10 @@ class Survey {
 
   void begin_groups() {
     auto readers = find_readers(units_, program_.module(), layers_);
-    readings_ = std::move(readers.of_layer);
     for (std::size_t g = 0; g < units_.groups.size(); ++g) {
       const auto count = units_.groups[g].count;
       if (least_[g] >= count) {
         found_[g].loss = {0.0};
-        for (auto& [layer, readings] : readings_) {
-          std::erase_if(readings, [g](const UnitReading& reading) { return reading.group == g; });
-        }
         continue;
       }
       found_[g].obstacle = readers.obstacles[g];
@@ -87,7 +83,14 @@ class Survey {
       gathered.is_dead.assign(static_cast<std::size_t>(count), true);
       gathered.is_constant.assign(static_cast<std::size_t>(count), true);
     }
-    std::erase_if(readings_, [](const auto& entry) { return entry.second.empty(); });
+    for (auto& [layer, readings] : readers.of_layer) {
+      std::erase_if(readings, [&](const UnitReading& reading) {
+        return least_[reading.group] >= units_.groups[reading.group].count;
+      });
+      if (!readings.empty()) {
+        readings_.emplace(layer, std::move(readings));
+      }
+    }
   }
 
   std::int64_t matrices_of(std::size_t g) const {

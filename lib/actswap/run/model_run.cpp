@@ -92,17 +92,6 @@ Outputs ModelRun::operator()(const std::vector<torch::Tensor>& inputs, std::uint
   }
 }
 
-void expect_accepted(const std::vector<jit::Module>& modules, const std::vector<std::string>& names,
-                     const std::vector<torch::Tensor>& inputs) {
-  for (std::size_t i = 0; i < modules.size(); ++i) {
-    try {
-      ModelRun(modules[i], {.optimizes_graphs = false})(inputs);
-    } catch (const UsageError& error) {
-      throw UsageError("'" + names.at(i) + "': " + error.what());
-    }
-  }
-}
-
 Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t seed,
                       bool optimizes) {
   const torch::AutoGradMode gradients(takes_gradients_ || options_.has_gradients);
@@ -125,6 +114,17 @@ Outputs ModelRun::run(const std::vector<torch::Tensor>& inputs, std::uint64_t se
     }
   }
   return outputs;
+}
+
+void expect_accepted(const std::vector<jit::Module>& modules, const std::vector<std::string>& names,
+                     const std::vector<torch::Tensor>& inputs) {
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    try {
+      ModelRun(modules[i], {.optimizes_graphs = false})(inputs);
+    } catch (const UsageError& error) {
+      throw UsageError("'" + names.at(i) + "': " + error.what());
+    }
+  }
 }
 
 std::vector<torch::Tensor> run_model(jit::Module& module,
